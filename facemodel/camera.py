@@ -1,0 +1,136 @@
+"""Weak-perspective camera (Eq. 3) and the crop that a network sees.
+
+x = f (R v)_x + tx, y = -f (R v)_y + ty; v in mm, f in px/mm; pixels x right, y down, (0, 0) the outer corner
+of the top-left pixel. Eq. 3 as printed translates before it rotates and its three translations feed two
+observable numbers; tx, ty and f are what an image determines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facemodel.lighting import rotate_sh
+from facemodel.parameters import ParameterLayout
+from facemodel.rotation import in_plane, matrix_to_6d
+
+CROP_SIZE = 224
+"""Side of the crop in crop pixels. Every network's parameters are in these, whatever its input resolution."""
+
+_FACE_CENTRE = np.array([0.0, -30.0, 45.0])
+"""Model point (mm) that the crop is centred on: between eyes and mouth, half-way into the face."""
+
+_CROP_SIDE_MM = 215.0
+"""Side of the crop on the head: hairline to an open jaw, temples and ears."""
+
+
+def project(points: ArrayLike, rotation: ArrayLike, translation: ArrayLike, scale: float) -> NDArray[np.floating]:
+    """Model points to pixels, Eq. 3.
+
+    Args:
+        points: (N, 3) mm.
+        rotation: (3, 3).
+        translation: (2,) px.
+        scale: f, px/mm.
+
+    Returns:
+        (N, 2) pixels.
+    """
+    rotated = np.asarray(points) @ np.asarray(rotation).T  # (N, 3)
+    return rotated[:, :2] * (scale, -scale) + np.asarray(translation)
+
+
+def fit_pose(points: ArrayLike, pixels: ArrayLike) -> tuple[NDArray, NDArray, float]:
+    """Weak-perspective pose from 2D-3D pairs: least squares, then the nearest scaled rotation.
+
+    Args:
+        points: (N, 3) mm, N >= 4 and not in one plane.
+        pixels: (N, 2).
+
+    Returns:
+        rotation (3, 3), translation (2,) px, scale px/mm.
+    """
+    points, pixels = np.asarray(points, dtype=float), np.asarray(pixels, dtype=float)
+    centre, middle = points.mean(axis=0), pixels.mean(axis=0)
+    affine, *_ = np.linalg.lstsq(points - centre, (pixels - middle) * (1.0, -1.0), rcond=None)  # (3, 2)
+    u, singular, vt = np.linalg.svd(affine.T, full_matrices=False)  # (2, 2), (2,), (2, 3)
+    first, second = u @ vt
+    rotation = np.stack([first, second, np.cross(first, second)])
+    scale = float(singular.mean())
+    translation = middle - (rotation[:2] @ centre) * (scale, -scale)
+    return rotation, translation, scale
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of the frame, upright with the head, that becomes the network's input.
+
+    Attributes:
+        centre: (x, y) in frame pixels.
+        side: in frame pixels.
+        angle: radians, clockwise in the picture; the crop's up axis leans this far to the right in the frame.
+    """
+
+    centre: tuple[float, float]
+    side: float
+    angle: float = 0.0
+
+    @classmethod
+    def around_head(cls, rotation: ArrayLike, translation: ArrayLike, scale: float) -> Crop:
+        """The crop for a head pose in the frame: centred on the face, scaled by f, turned by its in-plane roll."""
+        rotation = np.asarray(rotation)
+        centre = project(_FACE_CENTRE[None], rotation, translation, scale)[0]
+        angle = float(np.arctan2(rotation[0, 1], rotation[1, 1]))
+        return cls((float(centre[0]), float(centre[1])), _CROP_SIDE_MM * float(scale), angle)
+
+    def to_frame(self, size: float = CROP_SIZE) -> NDArray[np.float64]:
+        """(2, 3) matrix from crop pixels (0..size) to frame pixels."""
+        s = self.side / size
+        c, n = s * np.cos(self.angle), s * np.sin(self.angle)
+        linear = np.array([[c, -n], [n, c]])
+        offset = np.asarray(self.centre) - linear @ np.full(2, size / 2.0)
+        return np.column_stack([linear, offset])
+
+    def from_frame(self, size: float = CROP_SIZE) -> NDArray[np.float64]:
+        """(2, 3) matrix from frame pixels to crop pixels (0..size)."""
+        forward = self.to_frame(size)
+        linear = np.linalg.inv(forward[:, :2])
+        return np.column_stack([linear, -linear @ forward[:, 2]])
+
+    def lift(self, layout: ParameterLayout, vector: NDArray, out: NDArray | None = None) -> NDArray:
+        """Parameters seen in this crop, as parameters of the frame; pose and light turn with the crop.
+
+        Args:
+            layout: of the vector.
+            vector: (size,) with pose in crop pixels.
+            out: (size,) to write to; a new vector if None.
+        """
+        return _change_view(layout, vector, self.to_frame(), self.side / CROP_SIZE, -self.angle, out)
+
+    def lower(self, layout: ParameterLayout, vector: NDArray, out: NDArray | None = None) -> NDArray:
+        """The inverse of `lift`: parameters of the frame, as this crop sees them."""
+        return _change_view(layout, vector, self.from_frame(), CROP_SIZE / self.side, self.angle, out)
+
+
+def _change_view(
+    layout: ParameterLayout,
+    vector: NDArray,
+    matrix: NDArray,
+    magnification: float,
+    turn: float,
+    out: NDArray | None,
+) -> NDArray:
+    """Parameters after the picture went through the similarity `matrix`, which turns it by `turn` (ccw)."""
+    if out is None:
+        out = np.empty_like(vector)
+    out[:] = vector
+    source, target = layout.view(vector), layout.view(out)
+    rotation = in_plane(turn)
+    out[layout.slices["rotation"]] = matrix_to_6d(rotation @ source.rotation)
+    target.translation[:] = matrix[:, :2] @ source.translation + matrix[:, 2]
+    target.scale = source.scale * magnification
+    target.key_position[:] = rotation @ source.key_position
+    target.sh[:] = rotate_sh(rotation, source.sh)
+    return out

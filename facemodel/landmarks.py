@@ -1,0 +1,33 @@
+"""Landmark sets and the one table that maps MediaPipe's 478 points to iBUG's 68."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_JAW = [127, 234, 132, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 361, 454, 356]
+_BROWS = [70, 63, 105, 66, 107, 336, 296, 334, 293, 300]
+_NOSE = [168, 197, 5, 4, 98, 97, 2, 326, 327]
+_EYES = [33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380]
+_OUTER_LIPS = [61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181]
+_INNER_LIPS = [78, 81, 13, 311, 308, 402, 14, 178]
+
+MEDIAPIPE_TO_IBUG68: NDArray[np.int64] = np.array(_JAW + _BROWS + _NOSE + _EYES + _OUTER_LIPS + _INNER_LIPS)
+"""(68,) indices into MediaPipe's 478 points, in iBUG order (0 = jaw at the subject's right ear)."""
+
+JAW68 = slice(0, 17)
+INNER_LIPS68 = slice(60, 68)
+
+
+def normalized_mean_error(points: ArrayLike, reference: ArrayLike) -> float:
+    """Mean point distance over the square root of the area of the reference's tight box.
+
+    Args:
+        points, reference: (N, 2) in the same pixels.
+
+    Returns:
+        The error as a fraction (0.05 is 5 %).
+    """
+    points, reference = np.asarray(points, dtype=float), np.asarray(reference, dtype=float)
+    extent = reference.max(axis=0) - reference.min(axis=0)
+    return float(np.linalg.norm(points - reference, axis=1).mean() / np.sqrt(extent[0] * extent[1]))

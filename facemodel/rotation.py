@@ -1,0 +1,84 @@
+"""Head rotation: matrices, the 6-D form that the network regresses, and Euler angles for people.
+
+Frame: +x image right, +y up, +z toward the camera. R = Rx(-pitch) Ry(yaw) Rz(-roll): yaw > 0 turns the nose
+to image right, pitch > 0 turns it up, roll > 0 is clockwise in the picture. Roll is the innermost rotation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def matrix_from_6d(six: ArrayLike) -> NDArray[np.floating]:
+    """Rotation matrices from their first two columns, orthonormalised by Gram-Schmidt.
+
+    Args:
+        six: (..., 6), column 0 then column 1 of R; need not be orthonormal, must not be parallel.
+
+    Returns:
+        (..., 3, 3) rotation matrices.
+
+    Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks", CVPR 2019.
+    """
+    six = np.asarray(six)
+    a, b = six[..., :3], six[..., 3:]
+    x = a / np.linalg.norm(a, axis=-1, keepdims=True)
+    y = b - (x * b).sum(-1, keepdims=True) * x
+    y = y / np.linalg.norm(y, axis=-1, keepdims=True)
+    return np.stack([x, y, np.cross(x, y)], axis=-1)  # (..., 3, 3), vectors as columns
+
+
+def matrix_to_6d(rotation: ArrayLike) -> NDArray[np.floating]:
+    """First two columns of R, (..., 3, 3) to (..., 6)."""
+    rotation = np.asarray(rotation)
+    return np.concatenate([rotation[..., :, 0], rotation[..., :, 1]], axis=-1)
+
+
+def matrix_from_euler(yaw: ArrayLike, pitch: ArrayLike, roll: ArrayLike) -> NDArray[np.floating]:
+    """R = Rx(-pitch) Ry(yaw) Rz(-roll); angles in radians, any broadcastable shape to (..., 3, 3)."""
+    yaw, pitch, roll = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (yaw, pitch, roll)))
+    cy, sy = np.cos(yaw), np.sin(yaw)
+    cp, sp = np.cos(-pitch), np.sin(-pitch)
+    cr, sr = np.cos(-roll), np.sin(-roll)
+    zero, one = np.zeros_like(cy), np.ones_like(cy)
+
+    def stack(*entries: NDArray) -> NDArray:
+        return np.stack(entries, axis=-1).reshape(*entries[0].shape, 3, 3)
+
+    rx = stack(one, zero, zero, zero, cp, -sp, zero, sp, cp)
+    ry = stack(cy, zero, sy, zero, one, zero, -sy, zero, cy)
+    rz = stack(cr, -sr, zero, sr, cr, zero, zero, zero, one)
+    return rx @ ry @ rz
+
+
+def matrix_to_euler(rotation: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Yaw, pitch and roll in radians of (..., 3, 3); yaw in -pi/2..pi/2, degenerate at exactly profile."""
+    rotation = np.asarray(rotation, dtype=float)
+    yaw = np.arcsin(np.clip(rotation[..., 0, 2], -1.0, 1.0))
+    pitch = np.arctan2(rotation[..., 1, 2], rotation[..., 2, 2])
+    roll = np.arctan2(rotation[..., 0, 1], rotation[..., 0, 0])
+    return yaw, pitch, roll
+
+
+def angle_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:
+    """Geodesic angle in radians between rotations, (..., 3, 3) each to (...)."""
+    relative = np.swapaxes(np.asarray(a, dtype=float), -1, -2) @ np.asarray(b, dtype=float)
+    sine = 0.5 * np.linalg.norm(
+        np.stack(
+            [
+                relative[..., 2, 1] - relative[..., 1, 2],
+                relative[..., 0, 2] - relative[..., 2, 0],
+                relative[..., 1, 0] - relative[..., 0, 1],
+            ],
+            axis=-1,
+        ),
+        axis=-1,
+    )
+    cosine = 0.5 * (np.trace(relative, axis1=-2, axis2=-1) - 1.0)
+    return np.arctan2(sine, cosine)
+
+
+def in_plane(angle: ArrayLike) -> NDArray[np.floating]:
+    """Rotation about the view axis, counter-clockwise in the picture, radians, (...) to (..., 3, 3)."""
+    return matrix_from_euler(0.0, 0.0, -np.asarray(angle, dtype=float))

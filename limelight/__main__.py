@@ -1,0 +1,7 @@
+"""`python -m limelight`."""
+
+import sys
+
+from limelight.cli import main
+
+sys.exit(main())

@@ -1,0 +1,139 @@
+"""`limelight run`: the live loop, in a window or headless."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from realtime.session import Session
+
+DEMO_SECONDS = 10.0
+"""Length of a run that nobody sees and nobody limited, on a machine with neither camera nor display."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    parser = subparsers.add_parser(
+        "run",
+        help="capture a face live",
+        description="Follows the face of a source and shows it as a shaded 3D face in a window. Without a display, or "
+        "with --headless, it only computes and writes, and closes with one line of JSON.",
+    )
+    parser.add_argument(
+        "--source",
+        metavar="SOURCE",
+        help="camera, camera:N, a camera's name, a video or image file, a folder of images, or synthetic "
+        "(default: the first camera, or the synthetic performer where there is none)",
+    )
+    parser.add_argument("--headless", action="store_true", help="no window; every frame of a file is processed")
+    parser.add_argument("--seconds", type=_positive_float, metavar="S", help="stop after S seconds of the source")
+    parser.add_argument("--frames", type=_positive_int, metavar="N", help="stop after N frames")
+    parser.add_argument("--take", type=Path, metavar="FILE", help="record every tracked frame to FILE (.mcap)")
+    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the overlay as a video")
+    parser.add_argument("--network", default="student", metavar="NAME|FILE", help="network (default: student)")
+    parser.add_argument("--threads", type=_positive_int, default=2, metavar="N", help="of the network (default: 2)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    from facemodel import FaceModel
+    from realtime.engines import open_engine
+    from realtime.face_finder import MediaPipeFaceFinder
+    from realtime.session import Session, SessionConfig, dated_path
+    from realtime.sources import default_source
+
+    headless = args.headless
+    if not headless and not _has_display():
+        print("limelight: no display found: running headless", file=sys.stderr)
+        headless = True
+    spec = args.source
+    if spec is None:
+        spec, note = default_source()
+        print(f"limelight: {note}", file=sys.stderr)
+    config = SessionConfig(realtime=not headless)
+    if headless and not args.headless and args.source is None and spec == "synthetic":
+        args.seconds = args.seconds if args.seconds or args.frames else DEMO_SECONDS
+        args.take = args.take or dated_path(config.takes, ".mcap")
+        args.video = args.video or args.take.with_suffix(".mp4")
+
+    model = FaceModel.load()
+    session = Session(
+        model, open_engine(args.network, model, threads=args.threads), MediaPipeFaceFinder(), config
+    )
+    try:
+        return _run_headless(session, spec, args) if headless else _run_window(session, args)
+    finally:
+        session.stop()
+
+
+def _run_headless(session: Session, spec: str, args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from realtime.sources import SourceSettings, open_source
+    from realtime.sources.limited import LimitedSource
+
+    source = LimitedSource(open_source(spec, SourceSettings(synthetic_live=False)), args.frames, args.seconds)
+    video = _video_sink(session, source, args.video) if args.video else None
+    pipeline = session.use_source(source, start=False)
+    if args.take:
+        session.start_recording(args.take)
+    pipeline.start()
+    interrupted = False
+    with tqdm(unit="frame", total=args.frames, disable=None, leave=False) as progress:
+        try:
+            while not pipeline.wait(0.2):
+                progress.update(pipeline.status().frames - progress.n)
+        except KeyboardInterrupt:
+            interrupted = True
+    status, elapsed = pipeline.status(), pipeline.elapsed
+    errors = list(pipeline.errors)
+    session.stop()
+    if video is not None:
+        video.close()
+    for error in dict.fromkeys(errors):
+        print(f"limelight: error: {error}", file=sys.stderr)
+    for what, path in (("take", args.take), ("video", args.video)):
+        if path and path.is_file():
+            print(f"limelight: {what} written to {path}", file=sys.stderr)
+    print(
+        json.dumps(
+            {
+                "frames": status.frames,
+                "tracked_frames": status.tracked_frames,
+                "fps": round(status.frames / elapsed, 2) if elapsed > 0.0 else 0.0,
+                "latency_ms": pipeline.times.summary(),
+            }
+        )
+    )
+    return 130 if interrupted and not (args.take or args.video) else 1 if errors else 0
+
+
+def _run_window(session: Session, args: argparse.Namespace) -> int:
+    from realtime.ui.app import run_window
+
+    return run_window(session, source=args.source, take=args.take)
+
+
+def _has_display() -> bool:
+    """Whether a window can be shown: always on macOS and Windows, with X11 or Wayland elsewhere."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _positive_float(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value

@@ -1,0 +1,136 @@
+"""One image in, every face in it as parameters: what `limelight reconstruct` does, and what it writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import Crop, FaceModel, LimelightError, project
+from facemodel.color import encode_srgb
+from facemodel.obj import submesh, write_obj
+from facemodel.rotation import matrix_to_euler
+from realtime.crop_warp import CropWarp
+from realtime.engines.base import Engine
+from realtime.face_finder import FaceFinder, FoundFace
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """One face of an image.
+
+    Attributes:
+        parameters: (P,) in image pixels.
+        confidence: 0..1, the network's.
+    """
+
+    parameters: NDArray[np.float32]
+    confidence: float
+
+
+class Reconstructor:
+    """Finds the faces of an image and runs the network on each, largest first."""
+
+    def __init__(self, model: FaceModel, engine: Engine, finder: FaceFinder, passes: int = 3) -> None:
+        self.model = model
+        self._engine = engine
+        self._finder = finder
+        self._passes = passes
+        self._warp = CropWarp(engine.resolution)
+
+    def __call__(self, image: NDArray[np.uint8]) -> list[Reconstruction]:
+        """Faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none."""
+        return [self._reconstruct(image, face) for face in self._finder.find(image)]
+
+    def _reconstruct(self, image: NDArray[np.uint8], face: FoundFace) -> Reconstruction:
+        layout = self.model.layout
+        crop = Crop.around_head(*face.pose(self.model))
+        parameters = np.zeros(layout.size, np.float32)
+        confidence = 0.0
+        for _ in range(self._passes):
+            seen, confidence = self._engine.infer(self._warp(image, crop))
+            crop.lift(layout, seen, out=parameters)
+            p = layout.view(parameters)
+            crop = Crop.around_head(p.rotation, p.translation, p.scale)
+        return Reconstruction(parameters, confidence)
+
+
+def describe(model: FaceModel, face: Reconstruction) -> dict[str, Any]:
+    """A reconstruction as plain numbers, for JSON. Angles in degrees, points in image pixels, lengths in mm."""
+    p = model.layout.view(face.parameters)
+    vertices = model.shape(p.identity, p.expression)  # (V, 3)
+    points68, points478 = (
+        project(points, p.rotation, p.translation, p.scale)
+        for points in (model.landmarks68(vertices), model.landmarks478(vertices))
+    )
+    yaw, pitch, roll = np.degrees(matrix_to_euler(p.rotation))
+    low, high = points478.min(axis=0), points478.max(axis=0)
+
+    def numbers(array: NDArray, digits: int = 5) -> list:
+        return np.round(np.asarray(array, dtype=float), digits).tolist()
+
+    return {
+        "box": numbers([*low, *high], 2),
+        "landmarks68": numbers(points68, 3),
+        "landmarks478": numbers(points478, 3),
+        "landmarks68_mm": numbers(model.landmarks68(vertices) @ p.rotation.T, 4),
+        "pose": {"yaw": round(float(yaw), 3), "pitch": round(float(pitch), 3), "roll": round(float(roll), 3)},
+        "expression": {
+            name: round(float(weight), 5)
+            for name, weight in zip(model.expression_names, p.expression, strict=True)
+        },
+        "identity": numbers(p.identity),
+        "albedo": numbers(p.albedo),
+        "light": {
+            "sh": numbers(p.sh),
+            "key_position": numbers(p.key_position, 3),
+            "key_color": numbers(p.key_color),
+            "shininess": round(p.shininess, 4),
+        },
+        "confidence": round(face.confidence, 5),
+    }
+
+
+def write_reconstruction(
+    folder: Path,
+    image_path: Path,
+    image: NDArray[np.uint8],
+    model: FaceModel,
+    faces: Sequence[Reconstruction],
+) -> Path:
+    """Write NAME.json with every face, and NAME.obj and NAME.neutral.obj of the first; returns the JSON's path.
+
+    NAME.obj is the posed head R v with sRGB diffuse albedo as vertex colours; NAME.neutral.obj is the face
+    region of the identity alone, in model space. Both in mm.
+
+    Raises:
+        LimelightError: a file cannot be written.
+    """
+    height, width = image.shape[:2]
+    document = {
+        "image": str(image_path),
+        "width": width,
+        "height": height,
+        "faces": [describe(model, face) for face in faces],
+    }
+    target = folder / f"{image_path.stem}.json"
+    try:
+        target.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise LimelightError(f"{target}: cannot be written ({error.strerror})") from error
+    if faces:
+        p = model.layout.view(faces[0].parameters)
+        posed = model.shape(p.identity, p.expression) @ p.rotation.T
+        colors = encode_srgb(model.albedo(p.albedo)[0])
+        write_obj(
+            folder / f"{image_path.stem}.obj", posed, model.triangles, colors, model.uv, model.uv_triangles
+        )
+        neutral = model.shape(p.identity, np.zeros(model.layout.n_expression, np.float32))
+        face_vertices, face_triangles, _ = submesh(neutral, model.region_triangles("face"))
+        write_obj(folder / f"{image_path.stem}.neutral.obj", face_vertices, face_triangles)
+    return target

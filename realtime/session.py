@@ -1,0 +1,223 @@
+"""A session: one person's use of the program, with sources and recordings that come and go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+import platformdirs
+
+from facemodel import FaceModel, LimelightError
+from realtime.engines.base import Engine
+from realtime.face_finder import FaceFinder
+from realtime.pipeline import Pipeline, PipelineStatus
+from realtime.recentering import Recentering
+from realtime.sinks.base import Sink
+from realtime.sinks.recorder import Recorder
+from realtime.smoothing import Smoother, SmootherConfig
+from realtime.sources import list_cameras, open_source
+from realtime.sources.base import Source
+from realtime.takes.format import TakeHeader
+from realtime.tracker import Tracker, TrackerConfig
+
+
+@dataclass(frozen=True)
+class SessionConfig:
+    """Attributes:
+    takes: folder for takes without a name of their own.
+    realtime: play files at their own pace and drop frames that come too late, as a camera does.
+    """
+
+    takes: Path = platformdirs.user_documents_path() / "Limelight"
+    realtime: bool = True
+    tracker: TrackerConfig = TrackerConfig()
+    smoother: SmootherConfig = SmootherConfig()
+
+
+@dataclass(frozen=True)
+class CameraChoice:
+    """A camera of this machine: what `open_source` takes, and its name for people."""
+
+    spec: str
+    name: str
+
+
+@dataclass(frozen=True)
+class RecordingStatus:
+    """A take that is being written: where, how many frames so far, and since how many seconds."""
+
+    path: Path
+    frames: int
+    seconds: float
+
+
+def dated_path(folder: Path, suffix: str, now: datetime | None = None) -> Path:
+    """A path in `folder`, named after the moment, that does not exist yet."""
+    stem = f"take-{now or datetime.now():%Y%m%d-%H%M%S}"
+    path, count = folder / f"{stem}{suffix}", 2
+    while path.exists():
+        path, count = folder / f"{stem}-{count}{suffix}", count + 1
+    return path
+
+
+class Session:
+    """Builds a pipeline for each source and carries sinks, smoothing and recording from one to the next.
+
+    All methods may be called from any thread. `open_source` and `stop` may take seconds.
+    """
+
+    def __init__(
+        self, model: FaceModel, engine: Engine, finder: FaceFinder, config: SessionConfig | None = None
+    ) -> None:
+        self.model = model
+        self.network_name = engine.name
+        self.config = config or SessionConfig()
+        self._tracker = Tracker(model, engine, finder, self.config.tracker)
+        self._smoother = Smoother(model.layout, self.config.smoother)
+        self._recentering = Recentering(model.layout)
+        self._pipeline: Pipeline | None = None
+        self._sinks: list[Sink] = []
+        self._spec: str | None = None
+        self._recorder: Recorder | None = None
+        self._recording_since = 0.0
+        self._lock = threading.RLock()
+        self._smoothing = self._smoother.strength
+        self._stopped = False
+
+    @property
+    def smoothing(self) -> float:
+        """Strength 0 (off) to 1 (heavy)."""
+        return self._smoothing
+
+    @smoothing.setter
+    def smoothing(self, strength: float) -> None:
+        with self._lock:
+            self._smoothing = strength
+            if self._pipeline is not None:
+                self._pipeline.smoothing = strength
+
+    def cameras(self) -> Sequence[CameraChoice]:
+        """The cameras of this machine, by name."""
+        return [CameraChoice(f"camera:{camera.index}", camera.name) for camera in list_cameras()]
+
+    def open_source(self, spec: str | None) -> None:
+        """Switch to a source by name (see `realtime.sources.open_source`).
+
+        What ran before goes on until the new source is open; only a live source that is opened again ends first,
+        since a camera cannot be opened twice.
+
+        Raises:
+            LimelightError: it cannot be opened.
+        """
+        with self._lock:
+            current = self._pipeline
+        if current is not None and spec == self._spec and current.source.live:
+            self._end_pipeline()
+        self.use_source(open_source(spec))
+        self._spec = spec
+
+    def use_source(self, source: Source, start: bool = True) -> Pipeline:
+        """Switch to a source that is already open, and return its pipeline, running unless `start` is False."""
+        self._end_pipeline()
+        self._tracker.reset()
+        self._smoother.reset_motion()
+        self._smoother.reset_person()
+        with self._lock:
+            if self._stopped:
+                source.close()
+                raise LimelightError("the session has ended")
+            pipeline = Pipeline(
+                source, self._tracker, self._smoother, self._recentering, self._sinks, self.config.realtime
+            )
+            pipeline.smoothing = self._smoothing
+            self._pipeline = pipeline
+        if start:
+            pipeline.start()
+        return pipeline
+
+    def add_sink(self, sink: Sink) -> None:
+        """Deliver every tracked frame from now on to `sink`, whatever the source."""
+        with self._lock:
+            self._sinks.append(sink)
+            if self._pipeline is not None:
+                self._pipeline.add_sink(sink)
+
+    def remove_sink(self, sink: Sink) -> None:
+        """Stop delivering to `sink`."""
+        with self._lock:
+            self._sinks = [s for s in self._sinks if s is not sink]
+            if self._pipeline is not None:
+                self._pipeline.remove_sink(sink)
+
+    def status(self) -> PipelineStatus:
+        """Where the loop stands; of an empty loop while no source is open."""
+        with self._lock:
+            return self._pipeline.status() if self._pipeline is not None else PipelineStatus()
+
+    def recenter(self) -> None:
+        """Make the next tracked pose straight ahead, in what is shown alone or streamed."""
+        with self._lock:
+            if self._pipeline is not None:
+                self._pipeline.recenter()
+
+    def reset_person(self) -> None:
+        """Forget identity and albedo: another person sits down."""
+        with self._lock:
+            if self._pipeline is not None:
+                self._pipeline.reset_person()
+
+    def start_recording(self, path: Path | None = None) -> Path:
+        """Begin a take, in a new dated file if no path is given, and return its path.
+
+        Raises:
+            LimelightError: no source is open, a take is being written already, or the file cannot be written.
+        """
+        with self._lock:
+            if self._pipeline is None:
+                raise LimelightError("nothing to record: open a source first")
+            if self._recorder is not None:
+                raise LimelightError(f"already recording to {self._recorder.path}")
+            target = path or dated_path(self.config.takes, ".mcap")
+            source = self._pipeline.source
+            header = TakeHeader.of(self.model, source, self.network_name)
+            recorder = Recorder(target, header)
+            self._recorder, self._recording_since = recorder, perf_counter()
+            self.add_sink(recorder)
+            return recorder.path
+
+    def stop_recording(self) -> None:
+        """Finalise the take; does nothing if none is being written.
+
+        Raises:
+            LimelightError: its last frames could not be written.
+        """
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            self.remove_sink(recorder)
+            recorder.close()
+
+    def recording(self) -> RecordingStatus | None:
+        """The take that is being written, or None."""
+        with self._lock:
+            recorder = self._recorder
+            if recorder is None:
+                return None
+            return RecordingStatus(recorder.path, recorder.frames, perf_counter() - self._recording_since)
+
+    def stop(self) -> None:
+        """End the loop, then finalise the take; a second call does nothing."""
+        with self._lock:
+            self._stopped = True
+        self._end_pipeline()
+        self.stop_recording()
+
+    def _end_pipeline(self) -> None:
+        with self._lock:
+            pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            pipeline.stop()

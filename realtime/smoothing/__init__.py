@@ -1,0 +1,15 @@
+"""Steady in time: One Euro filters per group and the person lock."""
+
+from realtime.smoothing.one_euro import OneEuroConfig, OneEuroFilter, OneEuroRotation
+from realtime.smoothing.person import PersonLock, PersonLockConfig
+from realtime.smoothing.smoother import Smoother, SmootherConfig
+
+__all__ = [
+    "OneEuroConfig",
+    "OneEuroFilter",
+    "OneEuroRotation",
+    "PersonLock",
+    "PersonLockConfig",
+    "Smoother",
+    "SmootherConfig",
+]

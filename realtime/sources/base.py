@@ -1,0 +1,37 @@
+"""The contract of a source: something that delivers frames."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from realtime.frame import Frame
+
+
+class Source(Protocol):
+    """Delivers frames until it ends. One thread reads; `close` may come from another.
+
+    Attributes:
+        name: for people, such as "Logitech C920" or "clip.mp4".
+        width, height: of every frame, px.
+        fps: nominal frames a second.
+        live: True if frames come in real time and a late reader misses some (a camera); False if every frame
+            waits to be read (a file).
+    """
+
+    name: str
+    width: int
+    height: int
+    fps: float
+    live: bool
+
+    def read(self) -> Frame | None:
+        """The next frame, or None at the end.
+
+        Raises:
+            LimelightError: the source failed: unplugged, stalled, unreadable.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the device or file; a second call does nothing."""
+        ...

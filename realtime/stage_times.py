@@ -1,0 +1,33 @@
+"""How long each stage of the loop took: kept for a whole run, told as median and 95th percentile."""
+
+from __future__ import annotations
+
+import threading
+from array import array
+
+import numpy as np
+
+
+class StageTimes:
+    """Milliseconds per stage; four bytes a number, written by the loop, read by anyone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stages: dict[str, array[float]] = {}
+
+    def add(self, timings: dict[str, float]) -> None:
+        """Take in one frame's stages, ms."""
+        with self._lock:
+            for stage, milliseconds in timings.items():
+                self._stages.setdefault(stage, array("f")).append(milliseconds)
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """{stage: {"median": ms, "p95": ms}} over the frames in which the stage ran."""
+        with self._lock:
+            return {
+                stage: {
+                    "median": round(float(np.median(times)), 3),
+                    "p95": round(float(np.percentile(times, 95)), 3),
+                }
+                for stage, times in self._stages.items()
+            }

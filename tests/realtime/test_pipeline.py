@@ -1,0 +1,219 @@
+"""The live loop: order, dropping, failing sources and sinks, and that it always ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from facemodel import LimelightError
+from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.pipeline import Pipeline
+from realtime.recentering import Recentering
+from realtime.slot import LatestSlot
+from realtime.smoothing import Smoother
+from realtime.sources.limited import LimitedSource
+from tests.toy_model import toy_model
+
+LAYOUT = toy_model().layout
+
+
+class ListSource:
+    """Frames from memory; the value of every pixel is the frame's index, modulo 256."""
+
+    def __init__(self, count, live=False, fps=200.0, fail_at=None, hang=None):
+        self.name, self.width, self.height, self.fps, self.live = "list", 32, 24, fps, live
+        self.count, self.fail_at, self.hang = count, fail_at, hang
+        self.index, self.closed = 0, 0
+
+    def read(self):
+        if self.index == self.fail_at:
+            raise LimelightError("camera unplugged")
+        if self.hang is not None:
+            self.hang.wait(20)
+        if self.index == self.count:
+            return None
+        if self.live:
+            time.sleep(1.0 / self.fps)
+        stamp = time.perf_counter() if self.live else self.index / self.fps
+        frame = Frame(self.index, stamp, np.full((24, 32, 3), self.index % 256, np.uint8))
+        self.index += 1
+        return frame
+
+    def close(self):
+        self.closed += 1
+
+
+class PictureTracker:
+    """Tracks every frame, except those whose index is in `lost`."""
+
+    message = ""
+
+    def __init__(self, lost=(), seconds=0.0):
+        self.lost, self.seconds = set(lost), seconds
+
+    def track(self, frame):
+        time.sleep(self.seconds)
+        if frame.index in self.lost:
+            return TrackedFrame(frame, TrackingState.HELD)
+        raw = LAYOUT.neutral()
+        LAYOUT.view(raw).translation[:] = (16, 12)
+        return TrackedFrame(frame, TrackingState.TRACKING, raw=raw, confidence=1.0)
+
+
+class Collector:
+    def __init__(self, fail_at=None):
+        self.results, self.fail_at, self.closed = [], fail_at, 0
+
+    def submit(self, result):
+        if len(self.results) == self.fail_at:
+            raise LimelightError("take.mcap: disk full")
+        self.results.append(result)
+
+    def close(self):
+        self.closed += 1
+
+
+def pipeline_of(source, tracker=None, sinks=(), **options):
+    return Pipeline(source, tracker or PictureTracker(), Smoother(LAYOUT), Recentering(LAYOUT), sinks, **options)
+
+
+def run(pipeline):
+    pipeline.start()
+    assert pipeline.wait(20)
+    pipeline.stop()
+    return pipeline.status()
+
+
+def test_every_frame_of_a_file_reaches_every_sink_in_order():
+    first, second = Collector(), Collector()
+    source = ListSource(80)
+    status = run(pipeline_of(source, PictureTracker(seconds=0.001), [first, second]))
+    for sink in (first, second):
+        assert [r.frame.index for r in sink.results] == list(range(80))
+        assert all(r.smoothed is not None for r in sink.results)
+    assert (status.frames, status.tracked_frames, status.error) == (80, 80, "")
+    assert source.closed == 1
+
+
+def test_a_slow_loop_misses_frames_of_a_camera_but_stays_current():
+    sink = Collector()
+    pipeline = pipeline_of(ListSource(100, live=True, fps=200.0), PictureTracker(seconds=0.02), [sink])
+    status = run(pipeline)
+    indices = [r.frame.index for r in sink.results]
+    assert indices == sorted(set(indices))
+    assert 5 < len(indices) < 60
+    assert indices[-1] == 99  # the newest frame is never lost behind older ones
+    assert status.frames == len(indices)
+
+
+def test_a_file_in_real_time_keeps_its_pace():
+    sink = Collector()
+    start = time.perf_counter()
+    run(pipeline_of(ListSource(31, fps=50.0), sinks=[sink], realtime=True))
+    assert time.perf_counter() - start >= 0.6
+
+
+def test_a_source_that_fails_ends_the_loop_with_its_words():
+    sink = Collector()
+    pipeline = pipeline_of(ListSource(100, fail_at=7), sinks=[sink])
+    status = run(pipeline)
+    assert len(sink.results) == 7
+    assert status.error == "camera unplugged"
+    assert pipeline.errors == ("camera unplugged",)
+
+
+def test_a_sink_that_fails_is_closed_and_the_others_go_on():
+    broken, good = Collector(fail_at=3), Collector()
+    status = run(pipeline_of(ListSource(20), sinks=[broken, good]))
+    assert len(broken.results) == 3 and broken.closed == 1
+    assert len(good.results) == 20 and good.closed == 0
+    assert "disk full" in status.error
+
+
+def test_an_internal_error_ends_the_loop_instead_of_hanging(caplog):
+    class Bug(PictureTracker):
+        def track(self, frame):
+            raise ZeroDivisionError
+
+    status = run(pipeline_of(ListSource(5), Bug()))
+    assert "internal error" in status.error
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_stop_ends_while_the_source_hangs():
+    hang = threading.Event()
+    source = ListSource(5, hang=hang)
+    pipeline = pipeline_of(source)
+    pipeline.start()
+    start = time.perf_counter()
+    pipeline.stop()
+    assert time.perf_counter() - start < 8.0
+    assert source.closed == 1
+    hang.set()
+
+
+def test_sinks_come_and_go_while_it_runs():
+    late = Collector()
+    pipeline = pipeline_of(ListSource(10_000), PictureTracker(seconds=0.001))
+    pipeline.start()
+    pipeline.add_sink(late)
+    time.sleep(0.2)
+    pipeline.remove_sink(late)
+    count = len(late.results)
+    assert count > 3
+    time.sleep(0.05)
+    assert len(late.results) == count
+    pipeline.stop()
+
+
+def test_lost_frames_are_held_and_counted():
+    sink = Collector()
+    status = run(pipeline_of(ListSource(10), PictureTracker(lost=[4, 5]), [sink]))
+    assert status.tracked_frames == 8
+    held = sink.results[5]
+    assert held.raw is None and held.state is TrackingState.HELD
+    np.testing.assert_array_equal(held.smoothed, sink.results[3].smoothed)
+
+
+def test_recentring_moves_the_shown_head_and_not_the_overlay():
+    sink = Collector()
+    pipeline = pipeline_of(ListSource(10), sinks=[sink])
+    pipeline.recenter()
+    run(pipeline)
+    result = sink.results[-1]
+    np.testing.assert_array_equal(LAYOUT.view(result.raw).translation, (16, 12))
+    np.testing.assert_allclose(LAYOUT.view(result.centred).rotation, np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(LAYOUT.view(result.centred).translation, (16, 12), atol=1e-4)
+
+
+def test_stage_times_cover_the_run():
+    pipeline = pipeline_of(ListSource(25))
+    run(pipeline)
+    summary = pipeline.times.summary()
+    assert {"wait", "track", "smooth", "deliver", "total"} <= set(summary)
+    assert all(0.0 <= s["median"] <= s["p95"] for s in summary.values())
+
+
+@pytest.mark.parametrize(("limits", "expected"), [({"frames": 7}, 7), ({"seconds": 0.1}, 20), ({}, 50)])
+def test_limited_source(limits, expected):
+    source = LimitedSource(ListSource(50, fps=200.0), **limits)
+    count = 0
+    while source.read() is not None:
+        count += 1
+    assert count == expected
+
+
+def test_slot_keeps_the_newest_and_wakes_on_close():
+    slot: LatestSlot[int] = LatestSlot()
+    slot.put(1)
+    slot.put(2)
+    assert slot.get() == 2 and slot.take() == 2 and slot.take(timeout=0.01) is None
+    waiter = threading.Thread(target=slot.take)
+    waiter.start()
+    slot.close()
+    waiter.join(2)
+    assert not waiter.is_alive()
+    assert slot.put_in_turn(3) is False

@@ -1,0 +1,1 @@
+"""Measures of how good a network is, and reports made of them."""
