@@ -17,7 +17,13 @@ VIEW_DIRECTION = np.array([0.0, 0.0, 1.0])
 COSINE_LOBE = np.repeat([1.0, 2.0 / 3.0, 1.0 / 4.0], [1, 3, 5])
 """(9,) factors that turn radiance coefficients into irradiance / pi (Ramamoorthi and Hanrahan 2001)."""
 
-SH_CONSTANTS = (0.28209479177387814, 0.4886025119029199, 1.0925484305920792, 0.31539156525252005, 0.5462742152960396)
+SH_CONSTANTS = (
+    0.28209479177387814,
+    0.4886025119029199,
+    1.0925484305920792,
+    0.31539156525252005,
+    0.5462742152960396,
+)
 """Normalisation of Y00, Y1m, Y2(-2,-1,1), Y20 and Y22."""
 
 
@@ -45,9 +51,7 @@ def sh_basis(normals: ArrayLike) -> NDArray[np.floating]:
 def _rotation_samples() -> tuple[NDArray, NDArray]:
     index = np.arange(16) + 0.5
     polar, azimuth = np.arccos(1.0 - index / 8.0), np.pi * (1.0 + 5.0**0.5) * index
-    directions = np.stack(
-        [np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=-1
-    )
+    directions = np.stack([np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=-1)
     return directions, np.linalg.pinv(sh_basis(directions))
 
 

@@ -115,7 +115,7 @@ class FaceModel:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
-        except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
             raise LimelightError(f"face model {path}: unreadable or truncated ({error})") from error
         try:
             _check(arrays)
@@ -163,7 +163,7 @@ class FaceModel:
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(path, **arrays)
+            np.savez_compressed(path, allow_pickle=False, **arrays)
         except OSError as error:
             raise LimelightError(f"face model {path}: cannot be written ({error.strerror})") from error
         return path
@@ -271,14 +271,19 @@ def _check(arrays: dict[str, NDArray]) -> None:
     for key, shape in _SHAPES.items():
         array = arrays[key]
         expected = tuple(sizes.get(n, n) if isinstance(n, str) else n for n in shape)
-        if array.ndim != len(shape) or any(isinstance(e, int) and e != a for e, a in zip(expected, array.shape, strict=True)):
+        if array.ndim != len(shape) or any(
+            isinstance(e, int) and e != a for e, a in zip(expected, array.shape, strict=True)
+        ):
             raise LimelightError(f"array '{key}': expected shape {expected}, got {array.shape}")
         sizes.update({n: a for n, a in zip(shape, array.shape, strict=True) if isinstance(n, str)})
+        if key not in _INDICES and key not in ("expression_names", "region_names") and array.dtype.kind != "f":
+            raise LimelightError(f"array '{key}': expected floating-point numbers, got {array.dtype}")
         if array.dtype.kind == "f" and key != "expression_range" and not np.isfinite(array).all():
             raise LimelightError(f"array '{key}' holds values that are not finite")
     for key, of in _INDICES.items():
         array = arrays[key]
         if array.dtype.kind not in "iu":
             raise LimelightError(f"array '{key}': expected integers, got {array.dtype}")
-        if array.size and (array.min() < 0 or array.max() >= sizes[of]):
-            raise LimelightError(f"array '{key}': index {array.max()} is outside 0..{sizes[of] - 1}")
+        outside = array[(array < 0) | (array >= sizes[of])]
+        if outside.size:
+            raise LimelightError(f"array '{key}': index {outside[0]} is outside 0..{sizes[of] - 1}")

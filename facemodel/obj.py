@@ -32,7 +32,7 @@ def write_obj(
     """
     rows = vertices if colors is None else np.hstack([vertices, colors])
     try:
-        with open(path, "w", encoding="ascii") as file:
+        with Path(path).open("w", encoding="ascii") as file:
             file.write("# millimetres; +x image right, +y up, +z toward the camera\n")
             np.savetxt(file, rows, fmt="v" + " %.5f" * rows.shape[1])
             if uv is None or uv_triangles is None:

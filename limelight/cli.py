@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; user errors are one line on stderr and exit status 1."""
     args = build_parser().parse_args(arguments)
     logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.WARNING, format="limelight: %(levelname)s: %(message)s"
+        level=logging.DEBUG if args.verbose else logging.WARNING,
+        format="limelight: %(levelname)s: %(message)s",
     )
     for chatty in ("matplotlib", "numba", "PIL", "h5py"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

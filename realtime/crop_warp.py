@@ -38,9 +38,7 @@ class CropWarp:
         return cv2.cvtColor(self._bgr, cv2.COLOR_BGR2RGB, dst=self._rgb)
 
 
-def _shrink(
-    image: NDArray[np.uint8], matrix: NDArray, crop: Crop, reduction: int
-) -> tuple[NDArray[np.uint8], NDArray]:
+def _shrink(image: NDArray[np.uint8], matrix: NDArray, crop: Crop, reduction: int) -> tuple[NDArray[np.uint8], NDArray]:
     """The part of the frame around the crop, `reduction` times smaller, and the matrix that reads from it."""
     height, width = image.shape[:2]
     reach = crop.side * 0.5 * (abs(np.cos(crop.angle)) + abs(np.sin(crop.angle))) + reduction

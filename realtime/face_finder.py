@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from facemodel import FaceModel, LimelightError, fit_pose
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe's native log goes to stderr otherwise
 
-import mediapipe as mp  # noqa: E402
+import mediapipe as mp
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class MediaPipeFaceFinder:
             raise LimelightError(f"face landmarker {path}: no such file; reinstall limelight")
         vision = mp.tasks.vision
         try:
-            self._landmarker = vision.FaceLandmarker.create_from_options(
+            self._landmarker: Any = vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(
                     base_options=mp.tasks.BaseOptions(model_asset_buffer=path.read_bytes()),
                     num_faces=max_faces,
@@ -98,4 +98,13 @@ class MediaPipeFaceFinder:
         return sorted(faces, key=lambda face: -face.size)
 
     def close(self) -> None:
-        self._landmarker.close()
+        """Release the graph; a second call does nothing. Without it MediaPipe prints a traceback at exit."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
+
+    def __enter__(self) -> MediaPipeFaceFinder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

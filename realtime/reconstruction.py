@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from facemodel import Crop, FaceModel, LimelightError, project
 from facemodel.color import encode_srgb
@@ -71,7 +71,7 @@ def describe(model: FaceModel, face: Reconstruction) -> dict[str, Any]:
     yaw, pitch, roll = np.degrees(matrix_to_euler(p.rotation))
     low, high = points478.min(axis=0), points478.max(axis=0)
 
-    def numbers(array: NDArray, digits: int = 5) -> list:
+    def numbers(array: ArrayLike, digits: int = 5) -> list:
         return np.round(np.asarray(array, dtype=float), digits).tolist()
 
     return {
@@ -81,8 +81,7 @@ def describe(model: FaceModel, face: Reconstruction) -> dict[str, Any]:
         "landmarks68_mm": numbers(model.landmarks68(vertices) @ p.rotation.T, 4),
         "pose": {"yaw": round(float(yaw), 3), "pitch": round(float(pitch), 3), "roll": round(float(roll), 3)},
         "expression": {
-            name: round(float(weight), 5)
-            for name, weight in zip(model.expression_names, p.expression, strict=True)
+            name: round(float(weight), 5) for name, weight in zip(model.expression_names, p.expression, strict=True)
         },
         "identity": numbers(p.identity),
         "albedo": numbers(p.albedo),
@@ -127,9 +126,7 @@ def write_reconstruction(
         p = model.layout.view(faces[0].parameters)
         posed = model.shape(p.identity, p.expression) @ p.rotation.T
         colors = encode_srgb(model.albedo(p.albedo)[0])
-        write_obj(
-            folder / f"{image_path.stem}.obj", posed, model.triangles, colors, model.uv, model.uv_triangles
-        )
+        write_obj(folder / f"{image_path.stem}.obj", posed, model.triangles, colors, model.uv, model.uv_triangles)
         neutral = model.shape(p.identity, np.zeros(model.layout.n_expression, np.float32))
         face_vertices, face_triangles, _ = submesh(neutral, model.region_triangles("face"))
         write_obj(folder / f"{image_path.stem}.neutral.obj", face_vertices, face_triangles)

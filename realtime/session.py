@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from time import perf_counter
 
 import platformdirs
 
@@ -20,7 +19,8 @@ from realtime.sinks.base import Sink
 from realtime.sinks.recorder import Recorder
 from realtime.smoothing import Smoother, SmootherConfig
 from realtime.sources import list_cameras, open_source
-from realtime.sources.base import Source
+from realtime.sources.base import CameraChoice, Source
+from realtime.sources.limited import LimitedSource
 from realtime.takes.format import TakeHeader
 from realtime.tracker import Tracker, TrackerConfig
 
@@ -30,20 +30,15 @@ class SessionConfig:
     """Attributes:
     takes: folder for takes without a name of their own.
     realtime: play files at their own pace and drop frames that come too late, as a camera does.
+    frames, seconds: end a source after so many; None for no limit.
     """
 
     takes: Path = platformdirs.user_documents_path() / "Limelight"
     realtime: bool = True
+    frames: int | None = None
+    seconds: float | None = None
     tracker: TrackerConfig = TrackerConfig()
     smoother: SmootherConfig = SmootherConfig()
-
-
-@dataclass(frozen=True)
-class CameraChoice:
-    """A camera of this machine: what `open_source` takes, and its name for people."""
-
-    spec: str
-    name: str
 
 
 @dataclass(frozen=True)
@@ -68,6 +63,10 @@ class Session:
     """Builds a pipeline for each source and carries sinks, smoothing and recording from one to the next.
 
     All methods may be called from any thread. `open_source` and `stop` may take seconds.
+
+    Attributes:
+        on_first_source: called once, with the first source, before its first frame is read: where a take or a video
+            that was asked for in advance begins. What it raises, `use_source` raises.
     """
 
     def __init__(
@@ -81,9 +80,9 @@ class Session:
         self._recentering = Recentering(model.layout)
         self._pipeline: Pipeline | None = None
         self._sinks: list[Sink] = []
+        self.on_first_source: Callable[[Source], None] | None = None
         self._spec: str | None = None
         self._recorder: Recorder | None = None
-        self._recording_since = 0.0
         self._lock = threading.RLock()
         self._smoothing = self._smoother.strength
         self._stopped = False
@@ -120,9 +119,11 @@ class Session:
         self.use_source(open_source(spec))
         self._spec = spec
 
-    def use_source(self, source: Source, start: bool = True) -> Pipeline:
-        """Switch to a source that is already open, and return its pipeline, running unless `start` is False."""
+    def use_source(self, source: Source) -> Pipeline:
+        """Switch to a source that is already open, and return its running pipeline."""
         self._end_pipeline()
+        if self.config.frames is not None or self.config.seconds is not None:
+            source = LimitedSource(source, self.config.frames, self.config.seconds)
         self._tracker.reset()
         self._smoother.reset_motion()
         self._smoother.reset_person()
@@ -135,8 +136,14 @@ class Session:
             )
             pipeline.smoothing = self._smoothing
             self._pipeline = pipeline
-        if start:
-            pipeline.start()
+        prepare, self.on_first_source = self.on_first_source, None
+        if prepare is not None:
+            try:
+                prepare(pipeline.source)
+            except LimelightError:
+                self._end_pipeline()
+                raise
+        pipeline.start()
         return pipeline
 
     def add_sink(self, sink: Sink) -> None:
@@ -179,15 +186,14 @@ class Session:
         with self._lock:
             if self._pipeline is None:
                 raise LimelightError("nothing to record: open a source first")
-            if self._recorder is not None:
+            if self._recorder is not None and not self._recorder.failed:
                 raise LimelightError(f"already recording to {self._recorder.path}")
             target = path or dated_path(self.config.takes, ".mcap")
             source = self._pipeline.source
-            header = TakeHeader.of(self.model, source, self.network_name)
-            recorder = Recorder(target, header)
-            self._recorder, self._recording_since = recorder, perf_counter()
-            self.add_sink(recorder)
-            return recorder.path
+            header = TakeHeader.describe(source, self.model, self.network_name)
+            self._recorder = Recorder(target, header)
+            self.add_sink(self._recorder)
+            return target
 
     def stop_recording(self) -> None:
         """Finalise the take; does nothing if none is being written.
@@ -202,12 +208,12 @@ class Session:
             recorder.close()
 
     def recording(self) -> RecordingStatus | None:
-        """The take that is being written, or None."""
+        """The take that is being written, or None; a take ends by itself when it can no longer be written."""
         with self._lock:
             recorder = self._recorder
-            if recorder is None:
+            if recorder is None or recorder.failed:
                 return None
-            return RecordingStatus(recorder.path, recorder.frames, perf_counter() - self._recording_since)
+            return RecordingStatus(recorder.path, recorder.frames, recorder.seconds)
 
     def stop(self) -> None:
         """End the loop, then finalise the take; a second call does nothing."""

@@ -78,9 +78,7 @@ class Tracker:
         crop, confidence = result
         self._following, self._lost_at = True, None
         self.state = TrackingState.TRACKING
-        return TrackedFrame(
-            frame, self.state, raw=self._raw.copy(), crop=crop, confidence=confidence, timings=timings
-        )
+        return TrackedFrame(frame, self.state, raw=self._raw.copy(), crop=crop, confidence=confidence, timings=timings)
 
     def _follow(self, frame: Frame, timings: dict[str, float]) -> tuple[Crop, float] | None:
         p = self._layout.view(self._raw)

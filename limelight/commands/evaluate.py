@@ -16,7 +16,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description="Runs the live loop over clips, against MediaPipe's points on the same frames, and over the "
         "synthetic performer, against its truth.",
     )
-    parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="videos (default: those of the data folder)")
+    parser.add_argument(
+        "clips", nargs="*", type=Path, metavar="CLIP", help="videos (default: those of the data folder)"
+    )
     parser.add_argument("--network", default="student", metavar="NAME|FILE")
     parser.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: $LIMELIGHT_DATA)")
     parser.add_argument("--performer-frames", type=int, default=600, metavar="N", help="0 leaves the performer out")

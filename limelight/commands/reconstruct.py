@@ -5,6 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -22,15 +27,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import numpy as np
+    from realtime.reconstruction_picture import write_picture
     from tqdm import tqdm
 
     from facemodel import FaceModel, LimelightError
     from realtime.engines import open_engine
     from realtime.face_finder import MediaPipeFaceFinder
-    from realtime.opencv import cv2
     from realtime.reconstruction import Reconstructor, write_reconstruction
-    from realtime.render import reconstruction_strip
 
     names = [path.stem for path in args.images]
     if len(set(names)) < len(names):
@@ -42,23 +45,38 @@ def run(args: argparse.Namespace) -> int:
         raise LimelightError(f"{args.out}: cannot be created ({error.strerror})") from error
 
     model = FaceModel.load()
-    reconstructor = Reconstructor(model, open_engine(args.network, model), MediaPipeFaceFinder(max_faces=10))
+    engine = open_engine(args.network, model)
     failures = 0
-    for path in tqdm(args.images, unit="image", disable=len(args.images) < 2):
-        data = path.read_bytes() if path.is_file() else b""
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-        if image is None:
-            failures += 1
-            problem = "is not an image that can be read" if path.is_file() else "no such file"
-            print(f"limelight: error: {path}: {problem}", file=sys.stderr)
-            continue
-        faces = reconstructor(image)
-        if not faces:
-            print(f"limelight: warning: {path}: no face found", file=sys.stderr)
-        elif len(faces) > 1:
-            print(f"limelight: {path}: {len(faces)} faces; meshes and picture show the largest", file=sys.stderr)
-        write_reconstruction(args.out, path, image, model, faces)
-        if faces and not args.no_picture:
-            strip = reconstruction_strip(model, image, faces[0].parameters)
-            cv2.imwrite(str(args.out / f"{path.stem}.png"), strip)
+    with MediaPipeFaceFinder(max_faces=10) as finder:
+        reconstructor = Reconstructor(model, engine, finder)
+        for path in tqdm(args.images, unit="image", disable=len(args.images) < 2):
+            image = _read_image(path)
+            if isinstance(image, str):
+                failures += 1
+                print(f"limelight: error: {path}: {image}", file=sys.stderr)
+                continue
+            faces = reconstructor(image)
+            if not faces:
+                print(f"limelight: warning: {path}: no face found", file=sys.stderr)
+            elif len(faces) > 1:
+                print(
+                    f"limelight: {path}: {len(faces)} faces; meshes and picture show the largest",
+                    file=sys.stderr,
+                )
+            write_reconstruction(args.out, path, image, model, faces)
+            if faces and not args.no_picture:
+                write_picture(args.out / f"{path.stem}.png", model, image, faces[0])
     return 1 if failures else 0
+
+
+def _read_image(path: Path) -> NDArray[np.uint8] | str:
+    """The image, or what is wrong with it."""
+    import numpy as np
+
+    from realtime.opencv import cv2
+
+    if not path.is_file():
+        return "no such file"
+    data = np.fromfile(path, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    return "not an image that can be read" if image is None else image

@@ -6,11 +6,18 @@ import argparse
 import json
 import os
 import sys
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from realtime.session import Session
+    from realtime.sinks.base import Sink
+    from realtime.sources.base import Source
 
 DEMO_SECONDS = 10.0
 """Length of a run that nobody sees and nobody limited, on a machine with neither camera nor display."""
@@ -54,34 +61,31 @@ def run(args: argparse.Namespace) -> int:
     if spec is None:
         spec, note = default_source()
         print(f"limelight: {note}", file=sys.stderr)
-    config = SessionConfig(realtime=not headless)
+    takes = SessionConfig.takes
     if headless and not args.headless and args.source is None and spec == "synthetic":
         args.seconds = args.seconds if args.seconds or args.frames else DEMO_SECONDS
-        args.take = args.take or dated_path(config.takes, ".mcap")
+        args.take = args.take or dated_path(takes, ".mcap")
         args.video = args.video or args.take.with_suffix(".mp4")
 
     model = FaceModel.load()
-    session = Session(
-        model, open_engine(args.network, model, threads=args.threads), MediaPipeFaceFinder(), config
-    )
-    try:
-        return _run_headless(session, spec, args) if headless else _run_window(session, args)
-    finally:
-        session.stop()
+    engine = open_engine(args.network, model, threads=args.threads)
+    config = SessionConfig(realtime=not headless, frames=args.frames, seconds=args.seconds)
+    with ExitStack() as stack:
+        finder = stack.enter_context(MediaPipeFaceFinder())
+        session = Session(model, engine, finder, config)
+        stack.callback(session.stop)
+        recordings = stack.enter_context(ExitStack())
+        session.on_first_source = partial(_begin_recordings, session, args, recordings)
+        return _run_headless(session, spec, args, recordings) if headless else _run_window(session, args)
 
 
-def _run_headless(session: Session, spec: str, args: argparse.Namespace) -> int:
+def _run_headless(session: Session, spec: str, args: argparse.Namespace, recordings: ExitStack) -> int:
     from tqdm import tqdm
 
+    from facemodel import LimelightError
     from realtime.sources import SourceSettings, open_source
-    from realtime.sources.limited import LimitedSource
 
-    source = LimitedSource(open_source(spec, SourceSettings(synthetic_live=False)), args.frames, args.seconds)
-    video = _video_sink(session, source, args.video) if args.video else None
-    pipeline = session.use_source(source, start=False)
-    if args.take:
-        session.start_recording(args.take)
-    pipeline.start()
+    pipeline = session.use_source(open_source(spec, SourceSettings(synthetic_live=False)))
     interrupted = False
     with tqdm(unit="frame", total=args.frames, disable=None, leave=False) as progress:
         try:
@@ -89,33 +93,59 @@ def _run_headless(session: Session, spec: str, args: argparse.Namespace) -> int:
                 progress.update(pipeline.status().frames - progress.n)
         except KeyboardInterrupt:
             interrupted = True
-    status, elapsed = pipeline.status(), pipeline.elapsed
+    pipeline.stop()
     errors = list(pipeline.errors)
-    session.stop()
-    if video is not None:
-        video.close()
+    for finish in (recordings.close, session.stop):
+        try:
+            finish()
+        except LimelightError as error:
+            errors.append(str(error))
     for error in dict.fromkeys(errors):
         print(f"limelight: error: {error}", file=sys.stderr)
     for what, path in (("take", args.take), ("video", args.video)):
         if path and path.is_file():
             print(f"limelight: {what} written to {path}", file=sys.stderr)
-    print(
-        json.dumps(
-            {
-                "frames": status.frames,
-                "tracked_frames": status.tracked_frames,
-                "fps": round(status.frames / elapsed, 2) if elapsed > 0.0 else 0.0,
-                "latency_ms": pipeline.times.summary(),
-            }
-        )
-    )
-    return 130 if interrupted and not (args.take or args.video) else 1 if errors else 0
+    status = pipeline.status()
+    summary = {
+        "frames": status.frames,
+        "tracked_frames": status.tracked_frames,
+        "fps": round(status.frames / pipeline.elapsed, 2),
+        "latency_ms": pipeline.times.summary(),
+    }
+    print(json.dumps(summary))
+    if errors:
+        return 1
+    return 130 if interrupted else 0
+
+
+def _begin_recordings(session: Session, args: argparse.Namespace, stack: ExitStack, source: Source) -> None:
+    """Start the take and the video that were asked for; the session ends the take, the stack the video."""
+    if args.take:
+        session.start_recording(args.take)
+    if args.video:
+        session.add_sink(_video_sink(session, source, args.video, stack))
+
+
+def _video_sink(session: Session, source: Source, path: Path, stack: ExitStack) -> Sink:
+    """A sink that writes the overlay."""
+    from realtime.frame import TrackedFrame, TrackingState
+    from realtime.render import HeadlessRenderer
+    from realtime.sinks.video_writer import VideoWriter
+
+    renderer = stack.enter_context(HeadlessRenderer(session.model, source.width, source.height))
+
+    def draw(result: TrackedFrame) -> NDArray[np.uint8]:
+        seen = result.state in (TrackingState.TRACKING, TrackingState.HELD)
+        return renderer.render(result.frame.image, result.smoothed if seen else None)
+
+    writer = VideoWriter(path, source.width, source.height, source.fps, draw, live=source.live)
+    return stack.enter_context(closing(writer))
 
 
 def _run_window(session: Session, args: argparse.Namespace) -> int:
     from realtime.ui.app import run_window
 
-    return run_window(session, source=args.source, take=args.take)
+    return run_window(session, source=args.source)
 
 
 def _has_display() -> bool:

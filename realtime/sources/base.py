@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from realtime.frame import Frame
+
+
+@dataclass(frozen=True)
+class CameraChoice:
+    """One camera of this machine.
+
+    Attributes:
+        spec: what `open_source` takes, such as "camera:0".
+        name: for people, such as "Logitech C920".
+    """
+
+    spec: str
+    name: str
 
 
 class Source(Protocol):

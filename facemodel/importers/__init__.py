@@ -1,0 +1,1 @@
+"""Face models that users bring themselves, turned into our face model file."""

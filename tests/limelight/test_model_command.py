@@ -1,0 +1,62 @@
+"""`limelight model`: describing and importing from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import pytest
+
+from facemodel import FaceModel, LimelightError
+from limelight.commands import model as command
+from tests.toy_model import toy_model
+
+
+def run_model(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["model", *arguments])
+    return args.run(args)
+
+
+def test_info_of_a_file(tmp_path, capsys):
+    path = toy_model(3, 8, 2).save(tmp_path / "toy.npz")
+    assert run_model("info", str(path)) == 0
+    report = capsys.readouterr().out
+    model = FaceModel.load(path)
+    assert model.digest in report
+    assert str(model.n_vertices) in report
+    assert "mouth_lining" in report
+    assert "jawOpen" in report
+
+
+def test_info_of_a_missing_file(tmp_path):
+    with pytest.raises(LimelightError, match="no such file"):
+        run_model("info", str(tmp_path / "none.npz"))
+
+
+def test_build_without_its_packages_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "training.face_model.build", None)
+    with pytest.raises(LimelightError, match=r"limelight\[train\]"):
+        run_model("build")
+
+
+def test_build_without_its_data_says_so(tmp_path):
+    with pytest.raises(LimelightError, match="LIMELIGHT_DATA"):
+        run_model("build", "--sources", str(tmp_path / "none"))
+
+
+def test_an_action_is_needed(capsys):
+    with pytest.raises(SystemExit):
+        run_model()
+    assert "ACTION" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "arguments"), [("ict", ["clone"]), ("bfm2017", ["shape.h5", "albedo.h5"])])
+def test_import_saves_where_asked(monkeypatch, tmp_path, capsys, kind, arguments):
+    monkeypatch.setattr(FaceModel, "load", classmethod(lambda cls, path=None: toy_model(2, 5, 1)))
+    monkeypatch.setattr(f"facemodel.importers.{kind}.import_{kind}", lambda *_: toy_model(4, 6, 2))
+    out = tmp_path / "folder" / "imported.npz"
+    assert run_model("import", kind, *arguments, "--out", str(out)) == 0
+    assert str(out) in capsys.readouterr().out
+    assert out.is_file()

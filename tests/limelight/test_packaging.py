@@ -1,0 +1,131 @@
+"""What is shipped: the wheel, its data, its notices; and that it runs outside the checkout."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("facemodel", "training", "export", "realtime", "shaders", "limelight")
+
+
+@pytest.fixture(scope="module")
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built from a copy so that the checkout stays clean."""
+    source = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+        shutil.copy(ROOT / name, source)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "-w", str(out), str(source)], check=True, capture_output=True, timeout=300)
+    return next(out.glob("limelight-*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """Folder with the programs of an empty environment that holds the wheel; other packages come from this one."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    venv.create(folder, symlinks=os.name != "nt")
+    programs = folder / ("Scripts" if os.name == "nt" else "bin")
+    python = programs / "python"
+    command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*command, str(wheel)], check=True, capture_output=True, timeout=300)
+    question = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = subprocess.run([python, "-c", question], check=True, capture_output=True, text=True).stdout.strip()
+    (Path(site) / "packages-of-the-tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return programs
+
+
+def run_installed(installed: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run a program of the environment in `folder`, without a display and with settings of its own."""
+    hidden = ("PYTHONPATH", "DISPLAY", "WAYLAND_DISPLAY")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment |= {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    command = [str(installed / arguments[0]), *arguments[1:]]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_face_landmarker_is_googles_file():
+    content = (ROOT / "realtime" / "assets" / "face_landmarker.task").read_bytes()
+    assert len(content) == 3_758_596
+    assert hashlib.sha256(content).hexdigest() == "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+    assert "Apache License" in (ROOT / "realtime" / "assets" / "face_landmarker.LICENSE").read_text()
+
+
+def test_every_asset_has_its_notice():
+    notice = (ROOT / "NOTICE").read_text()
+    for folder in ("facemodel/assets", "realtime/assets"):
+        for asset in (ROOT / folder).glob("*"):
+            if asset.suffix != ".LICENSE":
+                assert f"{folder}/{asset.name}" in notice
+    assert "Copyright (c) 2020 USC Institute for Creative Technologies" in notice
+
+
+def test_one_opencv(project):
+    pins = {d.split("==")[1] for d in project["dependencies"] if d.startswith("opencv")}
+    assert len(pins) == 1, "opencv-python and opencv-contrib-python hold the same files: their versions must agree"
+
+
+def test_running_needs_no_training_packages(project):
+    names = " ".join(project["dependencies"])
+    for heavy in ("torch", "scipy", "trimesh", "scikit", "numba", "h5py"):
+        assert heavy not in names
+
+
+def test_the_rooms_that_run_import_no_training_packages():
+    code = (
+        "import sys, facemodel, facemodel.reference, facemodel.importers.ict, facemodel.importers.bfm2017\n"
+        "import limelight.cli; limelight.cli.build_parser()\n"
+        "heavy = {'torch', 'scipy', 'trimesh', 'sklearn', 'numba', 'h5py', 'PyQt6'} & set(sys.modules)\n"
+        "sys.exit(', '.join(sorted(heavy)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
+def test_the_wheel_holds_every_module_and_asset(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*"):
+            relative = path.relative_to(ROOT).as_posix()
+            if path.is_file() and "__pycache__" not in relative:
+                assert relative in names, "a folder without __init__.py, or data that pyproject.toml does not name"
+    assert not [name for name in names if name.startswith(("tests", "scripts"))]
+    assert any(name.endswith("licenses/NOTICE") for name in names)
+
+
+def test_the_wheel_runs_outside_the_checkout(installed, tmp_path):
+    done = run_installed(installed, tmp_path, "limelight", "doctor", "--json")
+    findings = json.loads(done.stdout)
+    missing = [finding for finding in findings if finding["needed"] and not finding["ok"]]
+    assert done.returncode == 0, missing
+    where = run_installed(installed, tmp_path, "python", "-c", "import realtime; print(realtime.__file__)")
+    assert Path(where.stdout.strip()).is_relative_to(installed.parent)
+
+
+def test_the_wheel_captures_the_synthetic_performer(installed, tmp_path):
+    run = ("run", "--source", "synthetic", "--headless", "--frames", "20", "--take", "t.mcap", "--video", "v.mp4")
+    done = run_installed(installed, tmp_path, "limelight", *run)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert summary["frames"] == 20
+    assert (tmp_path / "t.mcap").stat().st_size > 0
+    assert (tmp_path / "v.mp4").stat().st_size > 0

@@ -1,0 +1,33 @@
+"""The shipped network is as good as README says: on clips against MediaPipe, on the performer against truth."""
+
+from __future__ import annotations
+
+import pytest
+
+from limelight.commands.evaluate import CLIPS
+from limelight.live_evaluation import evaluate_clip, evaluate_performer
+from realtime.engines import open_engine
+
+
+@pytest.fixture(scope="module")
+def student(model):
+    return open_engine("student", model)
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_follows_real_faces(clip, model, student, sources):
+    report = evaluate_clip(model, student, sources / "videos" / clip, frames=200)["raw"]
+    assert report["tracked"] >= 0.98
+    assert report["nme68"] <= 0.05
+    assert report["nme68_inner"] <= 0.04
+    assert report["rotation_deg"] <= 5.0
+
+
+def test_follows_the_performer_at_least_twice_as_well_as_a_mean_face(model, student):
+    report = evaluate_performer(model, student, frames=200)
+    network, floor = report["tracked"], report["mean"]
+    assert network["tracked"] >= 0.98
+    assert network["nme68"] <= 0.05
+    assert network["nme68_inner"] <= 0.04
+    assert network["rotation_deg"] <= min(5.0, 0.5 * floor["rotation_deg"])
+    assert network["expression_rmse"] <= 0.5 * floor["expression_rmse"]
