@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from realtime.sources.synthetic import SyntheticPerformer
 from tqdm import tqdm
 
 from facemodel import FaceModel
@@ -15,6 +14,7 @@ from realtime.frame import TrackingState
 from realtime.smoothing import Smoother
 from realtime.sources import open_source
 from realtime.sources.limited import LimitedSource
+from realtime.sources.synthetic import SyntheticPerformer
 from realtime.tracker import Tracker
 from training.evaluation.live import ClipReport, performer_report
 

@@ -194,9 +194,7 @@ class Performer:
         """SH light cross-fades between environments that turn; the key light orbits in front of the face."""
         slot, fade = divmod(t / 9.0, 1.0)
         turn = np.radians(50.0) * self._drift(40, t, 8.0)
-        now, then = (
-            ENVIRONMENTS[self._skies[(int(slot) + i) % len(self._skies)]].turned(turn) for i in (0, 1)
-        )
+        now, then = (ENVIRONMENTS[self._skies[(int(slot) + i) % len(self._skies)]].turned(turn) for i in (0, 1))
         weight = _smoothstep((fade - 0.6) / 0.4)
         strength = 0.95 + 0.2 * self._drift(41, t, 6.0)
         p.sh[:] = strength * ((1.0 - weight) * now.sh + weight * then.sh)
@@ -220,9 +218,7 @@ class Performer:
         angle = 2.0 * math.pi * t / period
         return sum(
             share * math.sin(rate * angle + phase)
-            for share, rate, phase in zip(
-                (0.45, 0.35, 0.2), (1.0, 0.618, 0.293), self._phases[channel], strict=True
-            )
+            for share, rate, phase in zip((0.45, 0.35, 0.2), (1.0, 0.618, 0.293), self._phases[channel], strict=True)
         )
 
     def _blend(

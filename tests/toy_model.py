@@ -70,7 +70,8 @@ def toy_model(n_identity: int = 5, n_expression: int = 52, n_albedo: int = 4, se
     skin = np.flatnonzero(np.isin(regions, [REGIONS.index("face"), REGIONS.index("ears")]))
     l68 = [_locate(vertices, triangles, skin, point) for point in _landmark_plan()]
     l478 = [_locate(vertices, triangles, skin, point) for point in _dense_plan()]
-    uv = np.stack([np.arctan2(vertices[:, 0], vertices[:, 2]) / (2 * np.pi) + 0.5, vertices[:, 1] / 240 + 0.5], 1)
+    longitude = np.arctan2(vertices[:, 0], vertices[:, 2])
+    uv = np.stack([longitude / (2 * np.pi) + 0.5, vertices[:, 1] / 240 + 0.5], 1)
     arrays: dict[str, NDArray] = {
         "format_version": np.array(1, np.int32),
         "name": np.array(f"toy-{n_identity}-{n_expression}-{n_albedo}-{seed}"),
@@ -289,7 +290,8 @@ def _dense_plan() -> NDArray[np.float64]:
 def _locate(vertices: NDArray, triangles: NDArray, among: NDArray, point: NDArray) -> tuple[int, NDArray]:
     """The front triangle among `among` under a point (2,) seen from the front, and its barycentric place."""
     corners = vertices[triangles[among]]  # (K, 3, 3)
-    a, ab, ac = corners[:, 0, :2], corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
+    a, b, c = (corners[:, i, :2] for i in range(3))
+    ab, ac = b - a, c - a
     area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
     area = np.where(np.abs(area) < 1e-9, -1.0, area)
     d = point - a

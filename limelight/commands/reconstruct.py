@@ -27,13 +27,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from realtime.reconstruction_picture import write_picture
     from tqdm import tqdm
 
     from facemodel import FaceModel, LimelightError
     from realtime.engines import open_engine
     from realtime.face_finder import MediaPipeFaceFinder
     from realtime.reconstruction import Reconstructor, write_reconstruction
+    from realtime.reconstruction_picture import write_picture
 
     names = [path.stem for path in args.images]
     if len(set(names)) < len(names):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class OneEuroConfig:
     derivative_cutoff: float = 1.0
 
 
-def smoothing_factor(cutoff: NDArray | float, period: float) -> NDArray | float:
+def smoothing_factor(cutoff: ArrayLike, period: float) -> NDArray[np.floating]:
     """Exponential smoothing factor of a first-order low-pass with `cutoff` Hz at a sample period in s."""
-    r = 2.0 * np.pi * cutoff * period
+    r = 2.0 * np.pi * np.asarray(cutoff) * period
     return r / (r + 1.0)
 
 
@@ -104,9 +104,7 @@ class OneEuroRotation:
 
 def rotation_vector(rotation: NDArray) -> NDArray:
     """Logarithm of a rotation: axis times angle in radians, (3, 3) to (3,)."""
-    skew = np.array(
-        [rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]]
-    )
+    skew = np.array([rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]])
     sine, cosine = 0.5 * np.linalg.norm(skew), 0.5 * (np.trace(rotation) - 1.0)
     angle = np.arctan2(sine, cosine)
     if sine > 1e-9:

@@ -85,7 +85,9 @@ def test_neutral_obj_is_the_unposed_face_region(results):
     assert len(mesh.faces) == len(model.region_triangles("face"))
     (face,) = load(results)["faces"]
     expected = model.shape(np.array(face["identity"]), np.zeros(model.layout.n_expression))
-    np.testing.assert_allclose(mesh.bounds, [f(expected[model.region_vertices("face")], axis=0) for f in (np.min, np.max)], atol=0.05)
+    np.testing.assert_allclose(
+        mesh.bounds, [f(expected[model.region_vertices("face")], axis=0) for f in (np.min, np.max)], atol=0.05
+    )
 
 
 def test_pose_angles_rebuild_the_rotation_of_the_obj(results):
@@ -95,7 +97,8 @@ def test_pose_angles_rebuild_the_rotation_of_the_obj(results):
     rotation = matrix_from_euler(*np.radians([face["pose"][name] for name in ("yaw", "pitch", "roll")]))
     weights = np.array(list(face["expression"].values()))
     expected = model.shape(np.array(face["identity"]), weights) @ rotation.T
-    vertices = np.array([line.split()[1:4] for line in (out / "face.obj").read_text().splitlines() if line.startswith("v ")], float)
+    lines = (out / "face.obj").read_text().splitlines()
+    vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float)
     np.testing.assert_allclose(vertices, expected, atol=0.05)
 
 

@@ -30,9 +30,7 @@ def limelight(*arguments, display=False, home=None, **options):
         environment.pop("XDG_DOCUMENTS_DIR", None)
     environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-m", "limelight", *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=240, env=environment, check=False, **options
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +88,9 @@ def test_without_camera_and_display_it_ends_by_itself_and_says_where(tmp_path):
 
 def test_a_take_in_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    done = limelight("run", "--source", "synthetic", "--headless", "--frames", "5", "--take", tmp_path / "file" / "t.mcap")
+    done = limelight(
+        "run", "--source", "synthetic", "--headless", "--frames", "5", "--take", tmp_path / "file" / "t.mcap"
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert sum(line.startswith("limelight: error:") for line in done.stderr.splitlines()) == 1

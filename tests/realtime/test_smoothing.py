@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_euler
-from realtime.smoothing import OneEuroConfig, OneEuroFilter, OneEuroRotation, PersonLock, PersonLockConfig, Smoother
+from realtime.smoothing import (
+    OneEuroConfig,
+    OneEuroFilter,
+    OneEuroRotation,
+    PersonLock,
+    PersonLockConfig,
+    Smoother,
+)
 from realtime.smoothing.one_euro import rotation_from_vector, rotation_vector
 from tests.toy_model import toy_model
 

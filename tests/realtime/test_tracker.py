@@ -74,7 +74,9 @@ def test_follows_a_moving_head_without_searching_again(scene, tracker):
         scene.truth = head_at(x=200 + 4 * i, y=240 + 40 * np.sin(i / 9), scale=1.2 + i / 60, yaw=np.sin(i / 15))
         result = tracker.track(Frame(i, i / 30, BLANK))
         assert result.state is TrackingState.TRACKING
-        np.testing.assert_allclose(result.raw[LAYOUT.slices["translation"]], LAYOUT.view(scene.truth).translation, atol=0.01)
+        np.testing.assert_allclose(
+            result.raw[LAYOUT.slices["translation"]], LAYOUT.view(scene.truth).translation, atol=0.01
+        )
         assert angle_between(LAYOUT.view(result.raw).rotation, LAYOUT.view(scene.truth).rotation) < 1e-3
     assert scene.searches == 1
 

@@ -1,0 +1,116 @@
+"""Rendering without a window."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import FaceModel, LimelightError
+from realtime.opencv import cv2
+from realtime.render.face_renderer import FaceRenderer
+from realtime.render.options import RenderOptions
+
+
+def headless_context() -> moderngl.Context:
+    """A standalone OpenGL 3.3 context, current on this thread: EGL, or else the platform's own kind.
+
+    Raises:
+        LimelightError: this machine offers no OpenGL 3.3.
+    """
+    reasons = []
+    backends: tuple[dict[str, Any], ...] = ({"backend": "egl"}, {})
+    for backend in backends:
+        try:
+            return moderngl.create_context(standalone=True, require=330, **backend)
+        except Exception as error:  # glcontext raises bare Exception for a missing library or driver
+            reasons.append(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+    raise LimelightError(
+        f"no OpenGL 3.3 here ({'; '.join(dict.fromkeys(reasons))}); "
+        "install a GPU driver, or Mesa's libegl1 and libgl1-mesa-dri"
+    )
+
+
+class HeadlessRenderer:
+    """Renders pictures of a fixed size to memory.
+
+    OpenGL runs on a thread of its own, so any thread may call, and several renderers and a window live side
+    by side.
+    """
+
+    def __init__(self, model: FaceModel, width: int, height: int, samples: int | None = None) -> None:
+        """
+        Args:
+            model: the face model that parameter vectors belong to.
+            width, height: of the pictures, px.
+            samples: as `FaceRenderer`'s.
+
+        Raises:
+            LimelightError: this machine offers no OpenGL 3.3.
+        """
+        self.width, self.height = width, height
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="headless-renderer")
+        self._surface: _Surface | None = None
+        try:
+            self._surface = self._thread.submit(_Surface, model, width, height, samples).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    def render(
+        self,
+        image: NDArray[np.uint8] | None,
+        parameters: NDArray[np.float32] | None,
+        options: RenderOptions | None = None,
+    ) -> NDArray[np.uint8]:
+        """Draw one picture; arguments as `FaceRenderer.draw`'s.
+
+        Returns:
+            (height, width, 3) uint8 BGR. The array is reused by the next call.
+        """
+        if self._surface is None:
+            raise RuntimeError("this renderer is closed")
+        job = self._thread.submit(self._surface.render, image, parameters, options or RenderOptions())
+        return job.result()
+
+    def close(self) -> None:
+        """Free the context; a second call does nothing."""
+        if self._surface is not None:
+            surface, self._surface = self._surface, None
+            self._thread.submit(surface.release).result()
+            self._thread.shutdown()
+
+    def __enter__(self) -> HeadlessRenderer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class _Surface:
+    """The renderer's context and buffers; lives on its thread."""
+
+    def __init__(self, model: FaceModel, width: int, height: int, samples: int | None) -> None:
+        self._ctx = headless_context()
+        self._renderer = FaceRenderer(self._ctx, model, samples)
+        self._target = self._ctx.simple_framebuffer((width, height), components=4)
+        self._viewport = (0, 0, width, height)
+        self._pixels = np.empty((height, width, 4), np.uint8)  # RGBA, bottom row first
+        self._upright = np.empty_like(self._pixels)
+        self._picture = np.empty((height, width, 3), np.uint8)
+
+    def render(
+        self, image: NDArray[np.uint8] | None, parameters: NDArray[np.float32] | None, options: RenderOptions
+    ) -> NDArray[np.uint8]:
+        self._renderer.draw(self._target, self._viewport, image, parameters, options)
+        self._target.read_into(self._pixels, components=4)
+        cv2.flip(self._pixels, 0, dst=self._upright)
+        return cv2.cvtColor(self._upright, cv2.COLOR_RGBA2BGR, dst=self._picture)
+
+    def release(self) -> None:
+        self._renderer.release()
+        self._target.release()
+        self._ctx.release()

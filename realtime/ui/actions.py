@@ -1,0 +1,159 @@
+"""The one table of everything that a key can do; menus, shortcuts, tooltips and the F1 page come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QAction, QActionGroup, QKeySequence
+from PyQt6.QtWidgets import QMenu, QMenuBar, QWidget
+
+from realtime.render import ViewMode
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One thing that a person can do.
+
+    Attributes:
+        name: of the action and of its handler.
+        text: in menus and on the F1 page.
+        keys: shortcuts, as `QKeySequence` spells them.
+        menu: where it stands.
+        tip: one sentence more.
+        checkable: it is on or off.
+        view_only: the keys work only while the view has the focus, since widgets use them too.
+    """
+
+    name: str
+    text: str
+    keys: tuple[str, ...]
+    menu: str
+    tip: str = ""
+    checkable: bool = False
+    view_only: bool = False
+
+
+MODE_TITLES: dict[ViewMode, tuple[str, str]] = {
+    ViewMode.CAMERA: ("Camera", "The camera's picture alone"),
+    ViewMode.OVERLAY: ("Overlay", "The reconstructed face over the camera's picture"),
+    ViewMode.SIDE_BY_SIDE: ("Side by side", "The camera's picture beside the reconstructed face"),
+    ViewMode.GEOMETRY: ("Clay", "The shape alone, as grey clay"),
+    ViewMode.DIFFUSE: ("Diffuse", "The spherical-harmonics diffuse term alone"),
+    ViewMode.SPECULAR: ("Specular", "The key light's specular term alone"),
+    ViewMode.ALBEDO: ("Albedo", "The skin's own colour, without light"),
+    ViewMode.WIREFRAME: ("Wireframe", "The mesh"),
+}
+"""Title and tooltip of every view mode, in the order of their keys 1, 2, 3, ..."""
+
+
+def mode_action(mode: ViewMode) -> str:
+    """Name of the action that shows `mode`."""
+    return f"mode.{mode.name.lower()}"
+
+
+ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec("open_file", "Open video or image …", ("Ctrl+O",), "File", "Track a video file or a picture"),
+    ActionSpec("open_folder", "Open folder of images …", ("Ctrl+Shift+O",), "File", "Track a folder of pictures"),
+    ActionSpec(
+        "record",
+        "Record a take",
+        ("R",),
+        "File",
+        "Write every tracked frame to a take; again to finish",
+        checkable=True,
+    ),
+    ActionSpec("quit", "Quit", ("Q", "Ctrl+Q"), "File", "End the program; a running take is finished first"),
+    *(
+        ActionSpec(mode_action(mode), title, (str(number),), "View", tip, checkable=True)
+        for number, (mode, (title, tip)) in enumerate(MODE_TITLES.items(), start=1)
+    ),
+    ActionSpec("next_mode", "Next view mode", ("V",), "View"),
+    ActionSpec(
+        "mirror", "Mirror the preview", ("M",), "View", "As in a mirror; takes and streams stay as they are", True
+    ),
+    ActionSpec("whole_head", "Whole head over the picture", ("H",), "View", "Ears, scalp and neck too", checkable=True),
+    ActionSpec(
+        "pause",
+        "Pause the picture",
+        ("Space",),
+        "View",
+        "Tracking and recording go on; a take stops playing",
+        True,
+        True,
+    ),
+    ActionSpec("full_screen", "Full screen (stage output)", ("F11",), "View", "The picture alone", checkable=True),
+    ActionSpec("leave_full_screen", "Leave full screen or help", ("Esc",), "View"),
+    ActionSpec("recenter", "Re-centre the head", ("C",), "Tracking", "The present pose becomes straight ahead"),
+    ActionSpec("new_person", "New person", ("N",), "Tracking", "Forget the face learned so far and learn it anew"),
+    ActionSpec(
+        "light_override",
+        "Override the light",
+        ("L",),
+        "Light",
+        "Off: the estimated light; on: your own",
+        checkable=True,
+    ),
+    ActionSpec("diffuse", "SH diffuse light", ("D",), "Light", "Draw the diffuse term", checkable=True),
+    ActionSpec("specular", "Key light highlights", ("S",), "Light", "Draw the specular term", checkable=True),
+    ActionSpec("match_light", "Match the estimate", ("E",), "Light", "Start your own light from the estimated one"),
+    ActionSpec("help", "Keyboard shortcuts", ("F1",), "Help", "This page", checkable=True),
+)
+
+GESTURES: tuple[tuple[str, str], ...] = (
+    ("Drag with Ctrl or the right button", "move the key light around the head"),
+    ("Drop a file", "open a video, a picture or a folder"),
+)
+"""What the mouse does in the view, for the F1 page."""
+
+
+def key_text(key: str) -> str:
+    """A shortcut as this platform writes it."""
+    return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def build_actions(
+    owner: QWidget,
+    view: QWidget,
+    menu_bar: QMenuBar | None,
+    handlers: Mapping[str, Callable[[], object]],
+    specs: Iterable[ActionSpec] = ACTIONS,
+) -> dict[str, QAction]:
+    """The actions of the table, on `owner`, in the menus of `menu_bar`, by name.
+
+    Checkable actions are drawn as their handlers leave them: a handler changes a model, and who listens to the
+    model sets the check mark.
+
+    Raises:
+        KeyError: an action has no handler.
+    """
+    actions: dict[str, QAction] = {}
+    menus: dict[str, QMenu | None] = {}
+    modes = QActionGroup(owner)
+    for spec in specs:
+        menu = menus.get(spec.menu)
+        if menu is None:
+            menu = menus[spec.menu] = menu_bar.addMenu(spec.menu)
+        if spec.name == "next_mode":
+            menu.addSeparator()
+        action = QAction(spec.text, owner)
+        action.setObjectName(spec.name)
+        action.setCheckable(spec.checkable)
+        action.setShortcuts([QKeySequence(key) for key in spec.keys])
+        action.setToolTip(" ".join(filter(None, [spec.tip or spec.text, f"({key_text(spec.keys[0])})"])))
+        action.setStatusTip(spec.tip)
+        action.triggered.connect(partial(_run, handlers[spec.name]))
+        if spec.name.startswith("mode."):
+            modes.addAction(action)
+        (view if spec.view_only else owner).addAction(action)
+        if spec.view_only:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        menu.addAction(action)
+        actions[spec.name] = action
+    return actions
+
+
+def _run(handler: Callable[[], object], _checked: bool) -> None:
+    handler()

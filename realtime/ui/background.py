@@ -1,0 +1,65 @@
+"""Calls that may take seconds, one after another on a thread of their own."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from facemodel import LimelightError
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class Background(QObject):
+    """Runs functions in order on one daemon thread and brings their results back to Qt's thread."""
+
+    _finished = pyqtSignal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._closed = False
+        self._finished.connect(self._call)
+        threading.Thread(target=self._run, name="limelight-background", daemon=True).start()
+
+    def submit(self, function: Callable[[], T], done: Callable[[T], None], failed: Callable[[str], None]) -> None:
+        """Run `function` in the background, then `done(result)` or `failed(one line)` on Qt's thread."""
+
+        def job() -> None:
+            try:
+                result = function()
+            except LimelightError as error:
+                line = str(error)
+                self._deliver(lambda: failed(line))
+            except Exception:
+                _log.exception("a background call of the window failed")
+                self._deliver(lambda: failed("internal error, see the log"))
+            else:
+                self._deliver(lambda: done(result))
+
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        """Drop what has not begun, and every result still to come."""
+        self._closed = True
+
+    def _deliver(self, call: Callable[[], None]) -> None:
+        if not self._closed:
+            self._finished.emit(call)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        if not self._closed:
+            call()
+
+    def _run(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if self._closed:
+                return
+            job()

@@ -1,0 +1,101 @@
+"""Settings that the window remembers: one JSON file, written atomically, tolerant of anything found in it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from realtime.light_rig import LightRig
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """What the window looks like when it opens again.
+
+    Attributes:
+        geometry: x, y, width, height of the window on the desktop; empty if it was never shown.
+        maximized: the window filled the screen.
+        source: what `Session.open_source` took last; "" for the default source.
+        mode: name of the view mode.
+        mirror: the preview is mirrored.
+        smoothing: strength 0..1.
+        light: the light rig.
+    """
+
+    geometry: tuple[int, ...] = ()
+    maximized: bool = False
+    source: str = ""
+    mode: str = "overlay"
+    mirror: bool = True
+    smoothing: float = 0.5
+    light: LightRig = field(default_factory=LightRig)
+
+
+class SettingsFile:
+    """Reads and writes `WindowSettings`."""
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        """With the user's own settings file, `window.json` in the platform's configuration folder, if no path."""
+        self.path = Path(path) if path else platformdirs.user_config_path("limelight") / "window.json"
+
+    def load(self) -> WindowSettings:
+        """The settings of the file. What is missing, unreadable or of the wrong type is as if never set."""
+        try:
+            found = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            found = {}
+        return _restore(WindowSettings(), found)
+
+    def save(self, settings: WindowSettings) -> None:
+        """Replace the file in one step: after a crash it holds the old settings or the new ones.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(asdict(settings), file, indent=2)
+            Path(name).replace(self.path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def _restore(defaults: Any, found: object) -> Any:
+    """`defaults` with the fields of the mapping `found` that have the type of their default."""
+    if not isinstance(found, dict):
+        return defaults
+    changes = {}
+    for f in fields(defaults):
+        default = getattr(defaults, f.name)
+        if f.name not in found:
+            continue
+        value = found[f.name]
+        if is_dataclass(default):
+            changes[f.name] = _restore(default, value)
+        elif isinstance(default, tuple):
+            if _is_numbers(value) and len(value) in (len(default) or 4,):
+                changes[f.name] = tuple(value)
+        elif isinstance(default, bool) or isinstance(value, bool):
+            if isinstance(default, bool) and isinstance(value, bool):
+                changes[f.name] = value
+        elif isinstance(default, float) and isinstance(value, int | float) and math.isfinite(value):
+            changes[f.name] = float(value)
+        elif isinstance(default, str) and isinstance(value, str):
+            changes[f.name] = value
+    return replace(defaults, **changes)
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) for number in value
+    )

@@ -1,0 +1,76 @@
+"""Makes the pictures of README.md from the synthetic performer: `xvfb-run -a python scripts/readme_pictures.py`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from PyQt6.QtCore import QTimer
+
+from facemodel import FaceModel
+from realtime.engines import open_engine
+from realtime.face_finder import MediaPipeFaceFinder
+from realtime.opencv import cv2
+from realtime.reconstruction import Reconstructor
+from realtime.reconstruction_picture import draw_strip
+from realtime.session import Session
+from realtime.sources import SourceSettings, open_source
+from realtime.ui.app import make_application
+from realtime.ui.settings import SettingsFile
+from realtime.ui.window import MainWindow
+
+_PERFORMER_FRAME = 95
+
+
+def picture_window(path: Path, seconds: float) -> None:
+    """The real window after so many seconds of the synthetic performer."""
+    model = FaceModel.load()
+    application = make_application()
+    with MediaPipeFaceFinder() as finder, tempfile.TemporaryDirectory() as folder:
+        session = Session(model, open_engine("student", model), finder)
+        window = MainWindow(session, SettingsFile(Path(folder) / "window.json"))
+        window.resize(1280, 760)
+        window.show()
+        window.start("synthetic")
+
+        def grab() -> None:
+            window.grab().save(str(path))
+            window.close()
+            application.quit()
+
+        QTimer.singleShot(int(1000 * seconds), grab)
+        application.exec()
+        session.stop()
+
+
+def picture_reconstruction(path: Path) -> None:
+    """One frame of the performer, reconstructed: input, overlay, clay, diffuse, specular."""
+    model = FaceModel.load()
+    with (
+        MediaPipeFaceFinder() as finder,
+        closing(open_source("synthetic", SourceSettings(synthetic_live=False))) as source,
+    ):
+        for _ in range(_PERFORMER_FRAME):
+            source.read()
+        frame = source.read()
+        if frame is None:
+            raise SystemExit("the synthetic performer ended early")
+        face = Reconstructor(model, open_engine("student", model), finder)(frame.image)[0]
+        strip = draw_strip(model, frame.image, face.parameters)
+    cv2.imwrite(str(path), cv2.resize(strip, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("docs"))
+    parser.add_argument("--seconds", type=float, default=6.0, help="into the performance, for the window")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    picture_reconstruction(options.out / "reconstruction.png")
+    picture_window(options.out / "window.png", options.seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The window's settings file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from realtime.light_rig import LightRig
+from realtime.ui.settings import SettingsFile, WindowSettings
+
+
+@pytest.fixture
+def settings(tmp_path) -> SettingsFile:
+    return SettingsFile(tmp_path / "folder" / "window.json")
+
+
+def test_round_trip(settings):
+    saved = WindowSettings(
+        geometry=(10, 20, 1100, 700),
+        maximized=True,
+        source="camera:1",
+        mode="albedo",
+        mirror=False,
+        smoothing=0.25,
+        light=LightRig(override=True, key_direction=(0.0, 1.0, 0.0), environment="sunset", diffuse=False),
+    )
+    settings.save(saved)
+    assert settings.load() == saved
+    assert [path.name for path in settings.path.parent.iterdir()] == ["window.json"]
+
+
+def test_a_missing_file_gives_the_defaults(settings):
+    assert settings.load() == WindowSettings()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe\x00", b'{"mode": 3, "light": 7}'])
+def test_a_corrupt_file_gives_the_defaults(settings, content):
+    settings.path.parent.mkdir()
+    settings.path.write_bytes(content)
+    assert settings.load() == WindowSettings()
+
+
+def test_what_makes_sense_is_kept(settings):
+    settings.path.parent.mkdir()
+    content = {
+        "geometry": [1, 2, "x", 4],
+        "mirror": False,
+        "smoothing": True,
+        "source": None,
+        "mode": "wireframe",
+        "of_a_later_version": 1,
+        "light": {"shininess": 42, "key_direction": [0, 1], "key_color": [1, 0, 0], "key_intensity": float("nan")},
+    }
+    settings.path.write_text(json.dumps(content))
+    expected = WindowSettings(mirror=False, mode="wireframe", light=LightRig(shininess=42.0, key_color=(1, 0, 0)))
+    assert settings.load() == expected
+
+
+def test_a_failed_write_keeps_the_old_file(settings, monkeypatch):
+    settings.save(WindowSettings(mode="albedo"))
+    monkeypatch.setattr("json.dump", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        settings.save(WindowSettings(mode="camera"))
+    assert settings.load().mode == "albedo"
+    assert [path.name for path in settings.path.parent.iterdir()] == ["window.json"]
