@@ -16,7 +16,6 @@ MEDIAPIPE_TO_IBUG68: NDArray[np.int64] = np.array(_JAW + _BROWS + _NOSE + _EYES 
 """(68,) indices into MediaPipe's 478 points, in iBUG order (0 = jaw at the subject's right ear)."""
 
 JAW68 = slice(0, 17)
-INNER_LIPS68 = slice(60, 68)
 
 
 def normalized_mean_error(points: ArrayLike, reference: ArrayLike) -> float:

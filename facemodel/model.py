@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib.resources import files
@@ -115,7 +117,7 @@ class FaceModel:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
-        except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise LimelightError(f"face model {path}: unreadable or truncated ({error})") from error
         try:
             _check(arrays)
@@ -146,6 +148,8 @@ class FaceModel:
     def save(self, path: str | Path) -> Path:
         """Write the model, bases as float16, compressed; returns the path.
 
+        The file appears whole or not at all: one that was there stays until the new one is complete.
+
         Raises:
             LimelightError: the arrays are malformed or the file cannot be written.
         """
@@ -161,10 +165,15 @@ class FaceModel:
             arrays[f.name] = value
         _check(arrays)
         path = Path(path)
+        partial = path.with_name(path.name + ".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez_compressed(path, allow_pickle=False, **arrays)
+            with partial.open("wb") as file:  # given a name, NumPy would append .npz to it
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+            partial.replace(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink()
             raise LimelightError(f"face model {path}: cannot be written ({error.strerror})") from error
         return path
 
@@ -258,7 +267,7 @@ def _digest(arrays: dict[str, NDArray]) -> str:
 def _check(arrays: dict[str, NDArray]) -> None:
     """Refuse malformed arrays with one line that names the first wrong one."""
     version = arrays.get("format_version")
-    if version is None or version.shape != () or int(version) != FORMAT_VERSION:
+    if version is None or version.shape != () or version.dtype.kind not in "iu" or version != FORMAT_VERSION:
         found = "missing" if version is None else version
         raise LimelightError(f"array 'format_version': expected {FORMAT_VERSION}, got {found}")
     for key in (*_TEXTS, *_SHAPES):

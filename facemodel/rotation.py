@@ -81,4 +81,10 @@ def angle_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:
 
 def in_plane(angle: ArrayLike) -> NDArray[np.floating]:
     """Rotation about the view axis, counter-clockwise in the picture, radians, (...) to (..., 3, 3)."""
-    return matrix_from_euler(0.0, 0.0, -np.asarray(angle, dtype=float))
+    angle = np.asarray(angle, dtype=float)
+    rotation = np.zeros((*angle.shape, 3, 3))
+    rotation[..., 0, 0] = rotation[..., 1, 1] = np.cos(angle)
+    rotation[..., 1, 0] = np.sin(angle)
+    rotation[..., 0, 1] = -rotation[..., 1, 0]
+    rotation[..., 2, 2] = 1.0
+    return rotation

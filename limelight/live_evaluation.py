@@ -11,7 +11,8 @@ from facemodel import FaceModel
 from realtime.engines.base import Engine
 from realtime.face_finder import MediaPipeFaceFinder
 from realtime.frame import TrackingState
-from realtime.smoothing import Smoother
+from realtime.recentering import Recentering
+from realtime.smoothing import Smoother, SmoothingStage
 from realtime.sources import open_source
 from realtime.sources.limited import LimitedSource
 from realtime.sources.synthetic import SyntheticPerformer
@@ -33,7 +34,8 @@ def evaluate_clip(
     Raises:
         LimelightError: the clip cannot be read.
     """
-    raw, smoothed, smoother = ClipReport(), ClipReport(), Smoother(model.layout)
+    raw, smoothed = ClipReport(), ClipReport()
+    smooth = SmoothingStage(Smoother(model.layout), Recentering(model.layout))
     with (
         MediaPipeFaceFinder() as finder,
         MediaPipeFaceFinder(max_faces=1) as judge,
@@ -42,13 +44,12 @@ def evaluate_clip(
     ):
         tracker = Tracker(model, engine, finder)
         while (frame := source.read()) is not None:
-            result, steady = tracker.track(frame), None
-            if result.raw is not None:
-                steady = smoother.update(result.raw, frame.timestamp, result.confidence)
+            result = tracker.track(frame)
+            smooth(result)
             faces = judge.find(frame.image)
             points, matrix = (faces[0].landmarks, faces[0].matrix) if faces else (None, None)
             raw.add(model, result.raw, points, matrix)
-            smoothed.add(model, steady, points, matrix)
+            smoothed.add(model, result.smoothed if result.raw is not None else None, points, matrix)
             progress.update()
     return {"raw": raw.summary(), "smoothed": smoothed.summary()}
 

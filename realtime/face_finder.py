@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError, fit_pose
+from realtime.opencv import cv2
 
 os.environ.setdefault("GLOG_minloglevel", "2")  # MediaPipe's native log goes to stderr otherwise
 
@@ -79,7 +80,7 @@ class MediaPipeFaceFinder:
     def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
         if self._rgb.shape != image.shape:
             self._rgb = np.empty_like(image, order="C")
-        np.copyto(self._rgb, image[..., ::-1])
+        cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=self._rgb)
         result = self._landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=self._rgb))
         height, width = image.shape[:2]
         faces = [

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 from facemodel import LimelightError
 from realtime.frame import Frame, TrackedFrame, TrackingState
-from realtime.recentering import Recentering
 from realtime.sinks.base import Sink
 from realtime.slot import LatestSlot
-from realtime.smoothing import Smoother
+from realtime.smoothing import SmoothingStage
 from realtime.sources.base import Source
 from realtime.stage_times import StageTimes
 from realtime.tracker import Tracker
@@ -59,32 +58,29 @@ class Pipeline:
         self,
         source: Source,
         tracker: Tracker,
-        smoother: Smoother,
-        recentering: Recentering,
+        stage: SmoothingStage,
         sinks: Sequence[Sink] = (),
         realtime: bool = False,
     ) -> None:
         """
         Args:
             source: read until it ends; closed by `stop`.
-            tracker, smoother, recentering: used by the loop's thread only, until `stop` has returned.
+            tracker, stage: used by the loop's thread only, until `stop` has returned.
             sinks: get every frame in order; they stay the caller's to close, except one that fails.
             realtime: play a source that is not live at its own pace.
         """
         self.source = source
         self.times = StageTimes()
-        self.latest: LatestSlot[TrackedFrame] = LatestSlot()
-        self.smoothing = smoother.strength
+        self.smoothing = stage.smoother.strength
         self._tracker = tracker
-        self._smoother = smoother
-        self._recentering = recentering
+        self._stage = stage
         self._sinks: tuple[Sink, ...] = tuple(sinks)
         self._sinks_lock = threading.Lock()
         self._pace = realtime and not source.live
         self._drops = source.live or realtime
-        self._inbox: LatestSlot[tuple[Frame, float]] = LatestSlot()
+        self._inbox: LatestSlot[tuple[Frame, float | None]] = LatestSlot()
         self._stopping = threading.Event()
-        self._requests: deque[str] = deque()
+        self._requests: deque[Callable[[], None]] = deque()
         self._errors: list[str] = []
         self._delivered: deque[float] = deque(maxlen=240)
         self._status = PipelineStatus(source_name=source.name)
@@ -102,8 +98,12 @@ class Pipeline:
         self._worker.join(timeout)
         return not self._worker.is_alive()
 
-    def stop(self) -> None:
-        """End the loop and close the source; threads are waited for, but not longer than a few seconds."""
+    def stop(self) -> bool:
+        """End the loop and close the source; threads are waited for, but not longer than a few seconds.
+
+        Returns:
+            False if the loop is still busy: then tracker and stage must not be used by another one.
+        """
         self._stopping.set()
         self._inbox.close()
         if self._worker.is_alive():
@@ -111,6 +111,7 @@ class Pipeline:
         if self._reader.is_alive():
             self._reader.join(_JOIN_SECONDS)
         self.source.close()
+        return not self._worker.is_alive()
 
     def add_sink(self, sink: Sink) -> None:
         """Deliver every frame from now on to `sink`."""
@@ -124,11 +125,11 @@ class Pipeline:
 
     def recenter(self) -> None:
         """Make the next tracked pose straight ahead."""
-        self._requests.append("recenter")
+        self._requests.append(self._stage.recenter)
 
     def reset_person(self) -> None:
         """Forget identity and albedo from the next frame on."""
-        self._requests.append("reset_person")
+        self._requests.append(self._stage.smoother.reset_person)
 
     def status(self) -> PipelineStatus:
         return self._status
@@ -154,10 +155,9 @@ class Pipeline:
                     started = perf_counter() - frame.timestamp if started is None else started
                     if self._stopping.wait(max(0.0, started + frame.timestamp - perf_counter())):
                         break
-                arrived = frame.timestamp if self.source.live else perf_counter()
                 if self._drops:
-                    self._inbox.put((frame, arrived))
-                elif not self._inbox.put_in_turn((frame, arrived)):
+                    self._inbox.put((frame, frame.timestamp if self.source.live else perf_counter()))
+                elif not self._inbox.put_in_turn((frame, None)):
                     break
         except LimelightError as error:
             if not self._stopping.is_set():
@@ -186,8 +186,10 @@ class Pipeline:
             self._inbox.close()
             self._publish(self._status.latency_ms, self._status.state, frames=0)
 
-    def _process(self, frame: Frame, arrived: float) -> None:
+    def _process(self, frame: Frame, arrived: float | None) -> None:
+        """One frame; `arrived` is when it could have been taken, None for one that waited its turn."""
         taken = perf_counter()
+        arrived = taken if arrived is None else arrived
         result = self._tracker.track(frame)
         tracked = perf_counter()
         self._smooth(result)
@@ -206,25 +208,10 @@ class Pipeline:
         self._publish(1000.0 * (done - arrived), result.state, frames=1)
 
     def _smooth(self, result: TrackedFrame) -> None:
-        smoother, now = self._smoother, result.frame.timestamp
-        smoother.strength = self.smoothing
-        requests = {self._requests.popleft() for _ in range(len(self._requests))}
-        if "reset_person" in requests:
-            smoother.reset_person()
-        if result.state is TrackingState.TRACKING and result.raw is not None:
-            if self._status.state in (TrackingState.SEARCHING, TrackingState.NEUTRAL):
-                smoother.reset_motion()
-                smoother.reset_person()
-            result.smoothed = smoother.update(result.raw, now, result.confidence)
-            if "recenter" in requests:
-                self._recentering.set(result.smoothed)
-        elif result.state is TrackingState.HELD:
-            result.smoothed = smoother.hold(now)
-        elif result.state is TrackingState.NEUTRAL:
-            result.smoothed = smoother.ease_to_neutral(now)
-        if result.smoothed is not None and self._recentering.active:
-            height, width = result.frame.image.shape[:2]
-            result.centred = self._recentering.apply(result.smoothed, width, height)
+        self._stage.smoother.strength = self.smoothing
+        while self._requests:
+            self._requests.popleft()()
+        self._stage(result)
 
     def _deliver(self, result: TrackedFrame) -> None:
         with self._sinks_lock:
@@ -235,7 +222,6 @@ class Pipeline:
                     self._errors.append(str(error))
                     self._sinks = tuple(s for s in self._sinks if s is not sink)
                     sink.close()
-        self.latest.put(result)
 
     def _publish(self, latency_ms: float, state: TrackingState, frames: int) -> None:
         now, last = perf_counter(), self._status

@@ -15,6 +15,7 @@ from facemodel import Crop, FaceModel, LimelightError, project
 from facemodel.color import encode_srgb
 from facemodel.obj import submesh, write_obj
 from facemodel.rotation import matrix_to_euler
+from realtime.consistency import ConsistencyCheck
 from realtime.crop_warp import CropWarp
 from realtime.engines.base import Engine
 from realtime.face_finder import FaceFinder, FoundFace
@@ -41,23 +42,28 @@ class Reconstructor:
         self._engine = engine
         self._finder = finder
         self._passes = passes
+        self._consistent = ConsistencyCheck()
         self._warp = CropWarp(engine.resolution)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Reconstruction]:
-        """Faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none."""
-        return [self._reconstruct(image, face) for face in self._finder.find(image)]
+        """Faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none.
 
-    def _reconstruct(self, image: NDArray[np.uint8], face: FoundFace) -> Reconstruction:
+        What the finder takes for a face, but the network cannot place, is left out.
+        """
+        faces = (self._reconstruct(image, face) for face in self._finder.find(image))
+        return [face for face in faces if face is not None]
+
+    def _reconstruct(self, image: NDArray[np.uint8], face: FoundFace) -> Reconstruction | None:
         layout = self.model.layout
-        crop = Crop.around_head(*face.pose(self.model))
-        parameters = np.zeros(layout.size, np.float32)
-        confidence = 0.0
+        crop, result = Crop.around_head(*face.pose(self.model)), None
         for _ in range(self._passes):
             seen, confidence = self._engine.infer(self._warp(image, crop))
-            crop.lift(layout, seen, out=parameters)
-            p = layout.view(parameters)
+            if not self._consistent(layout, seen):
+                break
+            result = Reconstruction(crop.lift(layout, seen), confidence)
+            p = layout.view(result.parameters)
             crop = Crop.around_head(p.rotation, p.translation, p.scale)
-        return Reconstruction(parameters, confidence)
+        return result
 
 
 def describe(model: FaceModel, face: Reconstruction) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from realtime.pipeline import Pipeline, PipelineStatus
 from realtime.recentering import Recentering
 from realtime.sinks.base import Sink
 from realtime.sinks.recorder import Recorder
-from realtime.smoothing import Smoother, SmootherConfig
-from realtime.sources import list_cameras, open_source
+from realtime.smoothing import Smoother, SmootherConfig, SmoothingStage
+from realtime.sources import CameraInfo, list_cameras, open_source, resolve_camera
 from realtime.sources.base import CameraChoice, Source
 from realtime.sources.limited import LimitedSource
 from realtime.takes.format import TakeHeader
@@ -65,8 +65,8 @@ class Session:
     All methods may be called from any thread. `open_source` and `stop` may take seconds.
 
     Attributes:
-        on_first_source: called once, with the first source, before its first frame is read: where a take or a video
-            that was asked for in advance begins. What it raises, `use_source` raises.
+        on_first_source: called with the first source before its first frame is read: where a take or a video that
+            was asked for in advance begins. What it raises, `use_source` raises, and tries it again next time.
     """
 
     def __init__(
@@ -75,17 +75,18 @@ class Session:
         self.model = model
         self.network_name = engine.name
         self.config = config or SessionConfig()
-        self._tracker = Tracker(model, engine, finder, self.config.tracker)
-        self._smoother = Smoother(model.layout, self.config.smoother)
-        self._recentering = Recentering(model.layout)
-        self._pipeline: Pipeline | None = None
-        self._sinks: list[Sink] = []
         self.on_first_source: Callable[[Source], None] | None = None
-        self._spec: str | None = None
+        self._tracker = Tracker(model, engine, finder, self.config.tracker)
+        self._stage = SmoothingStage(Smoother(model.layout, self.config.smoother), Recentering(model.layout))
+        self._smoothing = self._stage.smoother.strength
+        self._pipeline: Pipeline | None = None
+        self._camera: CameraInfo | None = None
+        self._sinks: list[Sink] = []
+        self._owned: list[Sink] = []
         self._recorder: Recorder | None = None
-        self._lock = threading.RLock()
-        self._smoothing = self._smoother.strength
         self._stopped = False
+        self._lock = threading.RLock()  # guards the attributes, held for moments
+        self._switching = threading.Lock()  # one change of source at a time, held for seconds
 
     @property
     def smoothing(self) -> float:
@@ -106,50 +107,61 @@ class Session:
     def open_source(self, spec: str | None) -> None:
         """Switch to a source by name (see `realtime.sources.open_source`).
 
-        What ran before goes on until the new source is open; only a live source that is opened again ends first,
-        since a camera cannot be opened twice.
+        What ran before goes on until the new source is open; only a camera that is opened again is let go first,
+        since it cannot be opened twice.
 
         Raises:
             LimelightError: it cannot be opened.
         """
-        with self._lock:
-            current = self._pipeline
-        if current is not None and spec == self._spec and current.source.live:
-            self._end_pipeline()
-        self.use_source(open_source(spec))
-        self._spec = spec
+        with self._switching:
+            camera = resolve_camera(spec)
+            if camera is not None and self._camera is not None and camera.index == self._camera.index:
+                self._end_pipeline()
+            self._switch(open_source(spec))
+            self._camera = camera
 
     def use_source(self, source: Source) -> Pipeline:
-        """Switch to a source that is already open, and return its running pipeline."""
-        self._end_pipeline()
+        """Switch to a source that is already open, and return its running pipeline.
+
+        A take that is being written ends: its header describes one source, and its clock is that source's.
+        """
+        with self._switching:
+            return self._switch(source)
+
+    def _switch(self, source: Source) -> Pipeline:
+        try:
+            self._end_pipeline()
+            self.stop_recording()
+        except LimelightError:
+            source.close()
+            raise
         if self.config.frames is not None or self.config.seconds is not None:
             source = LimitedSource(source, self.config.frames, self.config.seconds)
         self._tracker.reset()
-        self._smoother.reset_motion()
-        self._smoother.reset_person()
+        self._stage.reset()
         with self._lock:
             if self._stopped:
                 source.close()
                 raise LimelightError("the session has ended")
-            pipeline = Pipeline(
-                source, self._tracker, self._smoother, self._recentering, self._sinks, self.config.realtime
-            )
+            pipeline = Pipeline(source, self._tracker, self._stage, self._sinks, self.config.realtime)
             pipeline.smoothing = self._smoothing
             self._pipeline = pipeline
-        prepare, self.on_first_source = self.on_first_source, None
-        if prepare is not None:
+        if self.on_first_source is not None:
             try:
-                prepare(pipeline.source)
+                self.on_first_source(pipeline.source)
             except LimelightError:
                 self._end_pipeline()
                 raise
+            self.on_first_source = None
         pipeline.start()
         return pipeline
 
-    def add_sink(self, sink: Sink) -> None:
-        """Deliver every tracked frame from now on to `sink`, whatever the source."""
+    def add_sink(self, sink: Sink, owned: bool = False) -> None:
+        """Deliver every tracked frame from now on to `sink`, whatever the source; `stop` closes an owned one."""
         with self._lock:
             self._sinks.append(sink)
+            if owned:
+                self._owned.append(sink)
             if self._pipeline is not None:
                 self._pipeline.add_sink(sink)
 
@@ -216,14 +228,25 @@ class Session:
             return RecordingStatus(recorder.path, recorder.frames, recorder.seconds)
 
     def stop(self) -> None:
-        """End the loop, then finalise the take; a second call does nothing."""
+        """End the loop, then finish the take and the sinks that the session owns; a second call does nothing.
+
+        Raises:
+            LimelightError: the loop hangs in a device, or a file could not be finished; everything else was.
+        """
         with self._lock:
             self._stopped = True
-        self._end_pipeline()
-        self.stop_recording()
+            owned, self._owned = self._owned, []
+        problems = []
+        for step in (self.stop_recording, self._end_pipeline, *(sink.close for sink in owned)):
+            try:
+                step()
+            except LimelightError as error:
+                problems.append(str(error))
+        if problems:
+            raise LimelightError("; ".join(problems))
 
     def _end_pipeline(self) -> None:
         with self._lock:
-            pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            pipeline.stop()
+            pipeline, self._pipeline, self._camera = self._pipeline, None, None
+        if pipeline is not None and not pipeline.stop():
+            raise LimelightError(f"{pipeline.source.name}: the live loop does not let go; close limelight")

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class LatestSlot(Generic[T]):
-    """Thread-safe holder of the newest item. Putting replaces; taking empties; looking leaves it there."""
+    """Thread-safe holder of one item. Putting replaces; taking empties."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -31,11 +31,6 @@ class LatestSlot(Generic[T]):
             self._item = item
             self._condition.notify_all()
             return True
-
-    def get(self) -> T | None:
-        """The newest item, left in place; None if there is none."""
-        with self._condition:
-            return self._item
 
     def take(self, timeout: float | None = None) -> T | None:
         """Wait for an item and remove it; None when the slot is closed and empty, or after `timeout` s."""

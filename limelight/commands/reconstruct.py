@@ -5,11 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -34,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from realtime.face_finder import MediaPipeFaceFinder
     from realtime.reconstruction import Reconstructor, write_reconstruction
     from realtime.reconstruction_picture import write_picture
+    from realtime.sources.images import read_image
 
     names = [path.stem for path in args.images]
     if len(set(names)) < len(names):
@@ -50,33 +46,21 @@ def run(args: argparse.Namespace) -> int:
     with MediaPipeFaceFinder(max_faces=10) as finder:
         reconstructor = Reconstructor(model, engine, finder)
         for path in tqdm(args.images, unit="image", disable=len(args.images) < 2):
-            image = _read_image(path)
-            if isinstance(image, str):
+            try:
+                image = read_image(path)
+                faces = reconstructor(image)
+                _warn(path, len(faces))
+                write_reconstruction(args.out, path, image, model, faces)
+                if faces and not args.no_picture:
+                    write_picture(args.out / f"{path.stem}.png", model, image, faces[0])
+            except LimelightError as error:
                 failures += 1
-                print(f"limelight: error: {path}: {image}", file=sys.stderr)
-                continue
-            faces = reconstructor(image)
-            if not faces:
-                print(f"limelight: warning: {path}: no face found", file=sys.stderr)
-            elif len(faces) > 1:
-                print(
-                    f"limelight: {path}: {len(faces)} faces; meshes and picture show the largest",
-                    file=sys.stderr,
-                )
-            write_reconstruction(args.out, path, image, model, faces)
-            if faces and not args.no_picture:
-                write_picture(args.out / f"{path.stem}.png", model, image, faces[0])
+                print(f"limelight: error: {error}", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _read_image(path: Path) -> NDArray[np.uint8] | str:
-    """The image, or what is wrong with it."""
-    import numpy as np
-
-    from realtime.opencv import cv2
-
-    if not path.is_file():
-        return "no such file"
-    data = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    return "not an image that can be read" if image is None else image
+def _warn(path: Path, faces: int) -> None:
+    if faces == 0:
+        print(f"limelight: warning: {path}: no face found", file=sys.stderr)
+    elif faces > 1:
+        print(f"limelight: {path}: {faces} faces; meshes and picture show the largest", file=sys.stderr)

@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
-from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from realtime.session import Session
-    from realtime.sinks.base import Sink
     from realtime.sources.base import Source
 
 DEMO_SECONDS = 10.0
@@ -50,56 +46,87 @@ def run(args: argparse.Namespace) -> int:
     from facemodel import FaceModel
     from realtime.engines import open_engine
     from realtime.face_finder import MediaPipeFaceFinder
-    from realtime.session import Session, SessionConfig, dated_path
+    from realtime.session import Session, SessionConfig
     from realtime.sources import default_source
 
     headless = args.headless
     if not headless and not _has_display():
         print("limelight: no display found: running headless", file=sys.stderr)
         headless = True
-    spec = args.source
-    if spec is None:
-        spec, note = default_source()
+    if headless and args.source is None:
+        args.source, note = default_source()
         print(f"limelight: {note}", file=sys.stderr)
-    takes = SessionConfig.takes
-    if headless and not args.headless and args.source is None and spec == "synthetic":
-        args.seconds = args.seconds if args.seconds or args.frames else DEMO_SECONDS
-        args.take = args.take or dated_path(takes, ".mcap")
-        args.video = args.video or args.take.with_suffix(".mp4")
+        if args.source == "synthetic" and not args.headless:
+            _film_a_demo(args, SessionConfig.takes)
+    for path in (args.take, args.video):
+        _require_writable(path)
 
     model = FaceModel.load()
     engine = open_engine(args.network, model, threads=args.threads)
     config = SessionConfig(realtime=not headless, frames=args.frames, seconds=args.seconds)
-    with ExitStack() as stack:
-        finder = stack.enter_context(MediaPipeFaceFinder())
+    with MediaPipeFaceFinder() as finder:
         session = Session(model, engine, finder, config)
-        stack.callback(session.stop)
-        recordings = stack.enter_context(ExitStack())
-        session.on_first_source = partial(_begin_recordings, session, args, recordings)
-        return _run_headless(session, spec, args, recordings) if headless else _run_window(session, args)
+        session.on_first_source = partial(_begin_recordings, session, args.take, args.video)
+        return _run_headless(session, args) if headless else _run_window(session, args)
 
 
-def _run_headless(session: Session, spec: str, args: argparse.Namespace, recordings: ExitStack) -> int:
+def _film_a_demo(args: argparse.Namespace, takes: Path) -> None:
+    """A run that nobody sees and nobody limited leaves a take and a video, and ends."""
+    from realtime.session import dated_path
+
+    args.seconds = args.seconds if args.seconds or args.frames else DEMO_SECONDS
+    args.take = args.take or dated_path(takes, ".mcap")
+    args.video = args.video or args.take.with_suffix(".mp4")
+
+
+def _require_writable(path: Path | None) -> None:
+    """Refuse an output that can never be written, before anything is opened.
+
+    Raises:
+        LimelightError: its folder does not exist and cannot be made, or cannot be written to.
+    """
+    if path is None:
+        return
+    from facemodel import LimelightError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LimelightError(f"{path}: its folder cannot be made ({error.strerror})") from error
+    if not os.access(path.parent, os.W_OK):
+        raise LimelightError(f"{path}: its folder cannot be written to; choose another")
+
+
+def _run_headless(session: Session, args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from facemodel import LimelightError
     from realtime.sources import SourceSettings, open_source
 
-    pipeline = session.use_source(open_source(spec, SourceSettings(synthetic_live=False)))
-    interrupted = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: files are finished
+    errors: list[str] = []
+    interrupted, said = False, ""
+    try:
+        pipeline = session.use_source(open_source(args.source, SourceSettings(synthetic_live=False)))
+    except LimelightError:
+        session.stop()
+        raise
     with tqdm(unit="frame", total=args.frames, disable=None, leave=False) as progress:
         try:
             while not pipeline.wait(0.2):
-                progress.update(pipeline.status().frames - progress.n)
+                status = pipeline.status()
+                progress.update(status.frames - progress.n)
+                if status.message not in ("", said):
+                    said = status.message
+                    print(f"limelight: {said}", file=sys.stderr)
         except KeyboardInterrupt:
             interrupted = True
     pipeline.stop()
-    errors = list(pipeline.errors)
-    for finish in (recordings.close, session.stop):
-        try:
-            finish()
-        except LimelightError as error:
-            errors.append(str(error))
+    errors += pipeline.errors
+    try:
+        session.stop()
+    except LimelightError as error:
+        errors.append(str(error))
     for error in dict.fromkeys(errors):
         print(f"limelight: error: {error}", file=sys.stderr)
     for what, path in (("take", args.take), ("video", args.video)):
@@ -118,28 +145,16 @@ def _run_headless(session: Session, spec: str, args: argparse.Namespace, recordi
     return 130 if interrupted else 0
 
 
-def _begin_recordings(session: Session, args: argparse.Namespace, stack: ExitStack, source: Source) -> None:
-    """Start the take and the video that were asked for; the session ends the take, the stack the video."""
-    if args.take:
-        session.start_recording(args.take)
-    if args.video:
-        session.add_sink(_video_sink(session, source, args.video, stack))
+def _begin_recordings(session: Session, take: Path | None, video: Path | None, source: Source) -> None:
+    """Start the take and the video that were asked for; the session ends both."""
+    from realtime.sinks.overlay_video import OverlayVideo
 
-
-def _video_sink(session: Session, source: Source, path: Path, stack: ExitStack) -> Sink:
-    """A sink that writes the overlay."""
-    from realtime.frame import TrackedFrame, TrackingState
-    from realtime.render import HeadlessRenderer
-    from realtime.sinks.video_writer import VideoWriter
-
-    renderer = stack.enter_context(HeadlessRenderer(session.model, source.width, source.height))
-
-    def draw(result: TrackedFrame) -> NDArray[np.uint8]:
-        seen = result.state in (TrackingState.TRACKING, TrackingState.HELD)
-        return renderer.render(result.frame.image, result.smoothed if seen else None)
-
-    writer = VideoWriter(path, source.width, source.height, source.fps, draw, live=source.live)
-    return stack.enter_context(closing(writer))
+    if take:
+        session.start_recording(take)
+    if video:
+        live = source.live or session.config.realtime
+        sink = OverlayVideo(video, session.model, source.width, source.height, source.fps, live)
+        session.add_sink(sink, owned=True)
 
 
 def _run_window(session: Session, args: argparse.Namespace) -> int:

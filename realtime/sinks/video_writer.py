@@ -82,6 +82,7 @@ class VideoWriter:
         self._reported = False
         self._closed = False
         self._start: float | None = None
+        self._last = 0.0
         self._thread = threading.Thread(target=self._encode, name="limelight-video", daemon=True)
         self._thread.start()
 
@@ -165,7 +166,9 @@ class VideoWriter:
         """How often this image goes into the video so that it stays in time with the performance."""
         if not self._keep_time:
             return 1
-        self._start = timestamp if self._start is None else self._start
+        if self._start is None or timestamp < self._last:  # the first one, or another source's clock
+            self._start = timestamp - self.frames / self._fps
+        self._last = timestamp
         due = round((timestamp - self._start) * self._fps) + 1
         longest = round(_MAX_GAP_SECONDS * self._fps)
         if due - self.frames > longest:  # the performance paused: so does its clock

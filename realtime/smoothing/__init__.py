@@ -3,6 +3,7 @@
 from realtime.smoothing.one_euro import OneEuroConfig, OneEuroFilter, OneEuroRotation
 from realtime.smoothing.person import PersonLock, PersonLockConfig
 from realtime.smoothing.smoother import Smoother, SmootherConfig
+from realtime.smoothing.stage import SmoothingStage, SmoothingStageConfig
 
 __all__ = [
     "OneEuroConfig",
@@ -12,4 +13,6 @@ __all__ = [
     "PersonLockConfig",
     "Smoother",
     "SmootherConfig",
+    "SmoothingStage",
+    "SmoothingStageConfig",
 ]

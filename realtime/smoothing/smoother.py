@@ -65,10 +65,6 @@ class Smoother:
     def strength(self, value: float) -> None:
         self._strength = min(max(float(value), 0.0), 1.0)
 
-    @property
-    def person_frozen(self) -> bool:
-        return self._person.frozen
-
     def reset_person(self) -> None:
         """Forget identity and albedo: they converge anew from the next frame on."""
         self._person.reset()

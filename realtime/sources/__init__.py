@@ -24,6 +24,7 @@ __all__ = [
     "default_source",
     "list_cameras",
     "open_source",
+    "resolve_camera",
 ]
 
 
@@ -77,28 +78,44 @@ def open_source(
         LimelightError: nothing of that name, or it cannot be opened.
     """
     settings = settings or SourceSettings()
-    if spec is None or spec in ("", "auto"):
-        spec, _ = default_source(cameras)
-    if spec == "synthetic":
+    camera = resolve_camera(spec, cameras)
+    if camera is not None:
+        return CameraSource(camera, settings.camera)
+    if spec is None or spec in ("", "auto", "synthetic"):
         return _open_synthetic(settings)
-    kind, _, which = spec.partition(":")
-    if kind == "camera":
-        return CameraSource(_pick_camera(which, cameras()), settings.camera)
-    device = re.fullmatch(r"/dev/video(\d+)", spec)
-    if device:
-        return CameraSource(_pick_camera(device.group(1), cameras()), settings.camera)
     path = Path(spec).expanduser()
     if path.is_dir():
         return ImageSource.from_folder(path, settings.image_fps)
+    return ImageSource.from_file(path) if path.suffix.lower() in IMAGE_SUFFIXES else VideoSource(path)
+
+
+def resolve_camera(
+    spec: str | None, cameras: Callable[[], list[CameraInfo]] = list_cameras
+) -> CameraInfo | None:
+    """The camera that `open_source` would open for `spec`; None where it names something else.
+
+    Raises:
+        LimelightError: no camera, file or folder of that name.
+    """
+    if spec is None or spec in ("", "auto"):
+        spec, _ = default_source(cameras)
+    if spec == "synthetic":
+        return None
+    kind, _, which = spec.partition(":")
+    if kind == "camera":
+        return _pick_camera(which, cameras())
+    device = re.fullmatch(r"/dev/video(\d+)", spec)
+    if device:
+        return _pick_camera(device.group(1), cameras())
+    path = Path(spec).expanduser()
     if path.exists():
-        return ImageSource.from_file(path) if path.suffix.lower() in IMAGE_SUFFIXES else VideoSource(path)
+        return None
     try:
-        camera = find_camera(spec, cameras())
+        return find_camera(spec, cameras())
     except LimelightError as error:
         if path.suffix or len(path.parts) > 1:
             raise LimelightError(f"source {spec}: no such file or folder") from error
         raise
-    return CameraSource(camera, settings.camera)
 
 
 def _pick_camera(which: str, cameras: list[CameraInfo]) -> CameraInfo:

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -66,13 +65,15 @@ def run_window(
         sys.excepthook = previous_hook
         for number, handler in previous.items():
             signal.signal(number, handler)
-        stopped = _stop(session)
-    if not stopped:
+        problems = _stop(session)
+    if problems is None:
         print("limelight: a device did not let go in time; the program ends without it", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status or 1)
-    return status
+    for problem in problems:
+        print(f"limelight: error: {problem}", file=sys.stderr)
+    return 1 if problems else status
 
 
 def make_application() -> QApplication:
@@ -103,15 +104,22 @@ def _report(window: MainWindow, kind: type[BaseException], error: BaseException,
     window.area.banner.show_error(f"internal error: {error or kind.__name__}; the log has more", retry=False)
 
 
-def _stop(session: Session) -> bool:
-    """End the session in a thread that may be left behind; True if it ended. The take is finalised first."""
+def _stop(session: Session) -> list[str] | None:
+    """End the session in a thread that may be left behind.
+
+    Returns:
+        What could not be finished, a line each; None if the session did not end in time. A take is finished first.
+    """
+    problems: list[str] = []
 
     def stop() -> None:
-        with suppress(LimelightError):
-            session.stop_recording()
-        session.stop()
+        for step in (session.stop_recording, session.stop):
+            try:
+                step()
+            except LimelightError as error:
+                problems.append(str(error))
 
     thread = threading.Thread(target=stop, name="limelight-stop", daemon=True)
     thread.start()
     thread.join(_STOP_SECONDS)
-    return not thread.is_alive()
+    return None if thread.is_alive() else problems

@@ -13,7 +13,7 @@ from realtime.frame import Frame, TrackedFrame, TrackingState
 from realtime.pipeline import Pipeline
 from realtime.recentering import Recentering
 from realtime.slot import LatestSlot
-from realtime.smoothing import Smoother
+from realtime.smoothing import Smoother, SmoothingStage
 from realtime.sources.limited import LimitedSource
 from tests.toy_model import toy_model
 
@@ -77,7 +77,8 @@ class Collector:
 
 
 def pipeline_of(source, tracker=None, sinks=(), **options):
-    return Pipeline(source, tracker or PictureTracker(), Smoother(LAYOUT), Recentering(LAYOUT), sinks, **options)
+    stage = SmoothingStage(Smoother(LAYOUT), Recentering(LAYOUT))
+    return Pipeline(source, tracker or PictureTracker(), stage, sinks, **options)
 
 
 def run(pipeline):
@@ -189,6 +190,48 @@ def test_recentring_moves_the_shown_head_and_not_the_overlay():
     np.testing.assert_allclose(LAYOUT.view(result.centred).translation, (16, 12), atol=1e-4)
 
 
+def test_a_recentring_asked_for_without_a_face_waits_for_one():
+    sink = Collector()
+    pipeline = pipeline_of(ListSource(10), PictureTracker(lost=[0, 1, 2]), [sink])
+    pipeline.recenter()
+    run(pipeline)
+    assert sink.results[-1].centred is not None
+
+
+def test_waiting_for_its_turn_is_not_latency():
+    """A file's frame is ready before the loop is: the time it waits says nothing about the loop."""
+    pipeline = pipeline_of(ListSource(20), PictureTracker(seconds=0.02))
+    run(pipeline)
+    assert pipeline.times.summary()["wait"]["median"] < 5.0
+
+
+def test_a_hand_before_the_face_does_not_cost_the_person_but_an_empty_chair_does():
+    class Clocked(ListSource):
+        def read(self):
+            frame = super().read()
+            if frame is not None and frame.index >= 5:
+                frame.timestamp += self.gap
+            return frame
+
+    class Changing(PictureTracker):
+        def track(self, frame):
+            result = super().track(frame)
+            if result.raw is None:
+                result.state = TrackingState.NEUTRAL
+            else:
+                LAYOUT.view(result.raw).identity[:] = 1.0 if frame.index < 4 else -1.0
+            return result
+
+    identities = {}
+    for gap in (0.5, 10.0):
+        source, sink = Clocked(6), Collector()
+        source.gap = gap
+        run(pipeline_of(source, Changing(lost=[4]), [sink]))
+        identities[gap] = float(LAYOUT.view(sink.results[-1].smoothed).identity[0])
+    assert identities[0.5] > 0.0
+    assert identities[10.0] == -1.0
+
+
 def test_stage_times_cover_the_run():
     pipeline = pipeline_of(ListSource(25))
     run(pipeline)
@@ -210,7 +253,8 @@ def test_slot_keeps_the_newest_and_wakes_on_close():
     slot: LatestSlot[int] = LatestSlot()
     slot.put(1)
     slot.put(2)
-    assert slot.get() == 2 and slot.take() == 2 and slot.take(timeout=0.01) is None
+    assert slot.take() == 2
+    assert slot.take(timeout=0.01) is None
     waiter = threading.Thread(target=slot.take)
     waiter.start()
     slot.close()

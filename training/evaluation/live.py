@@ -69,9 +69,7 @@ class ClipReport:
         }
 
 
-def performer_report(
-    model: FaceModel, pairs: Iterable[tuple[NDArray | None, NDArray]]
-) -> dict[str, dict[str, float]]:
+def performer_report(model: FaceModel, pairs: Iterable[tuple[NDArray | None, NDArray]]) -> dict[str, dict[str, float]]:
     """Errors against the synthetic performer's truth, beside those of the best constant answer.
 
     Args:

@@ -75,7 +75,7 @@ def errors_against_truth(model: FaceModel, vector: NDArray, truth: NDArray) -> d
     visible = normals[:, 2] > 0.0
     grey_a, grey_b = (encode_srgb(shade_diffuse(0.3, normals[visible], v.sh)) for v in (a, b))
     albedo_a, albedo_b = (encode_srgb(model.albedo(v.albedo)[0][face]) for v in (a, b))
-    key_a, key_b = (v.key_position / max(float(np.linalg.norm(v.key_position)), 1e-9) for v in (a, b))
+    key_a, key_b = a.key_position.astype(float), b.key_position.astype(float)
     return {
         "rotation_deg": rotation_error(model, vector, b.rotation),
         "position_mm": float(np.linalg.norm(a.translation - b.translation) / b.scale),
@@ -87,7 +87,7 @@ def errors_against_truth(model: FaceModel, vector: NDArray, truth: NDArray) -> d
         "identity_mm": float(np.linalg.norm(_aligned(neutral_a, neutral_b) - neutral_b, axis=1).mean()),
         "albedo_srgb": float(np.abs(albedo_a - albedo_b).mean()),
         "sh_srgb": float(np.abs(grey_a - grey_b).mean()),
-        "key_deg": float(np.degrees(np.arccos(np.clip(key_a @ key_b, -1.0, 1.0)))),
+        "key_deg": float(np.degrees(np.arctan2(np.linalg.norm(np.cross(key_a, key_b)), key_a @ key_b))),
         "shininess_log2": float(abs(np.log2(a.shininess / b.shininess))),
     }
 

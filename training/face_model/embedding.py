@@ -1,0 +1,83 @@
+"""Landmarks as (triangle, barycentric) points of the head."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.face_model.eyes import IRIS_RADIUS_MM
+from training.face_model.head import Head
+from training.face_model.mediapipe_face import (
+    EYELID_RIMS,
+    IRIS_DIRECTIONS,
+    LEFT_IRIS,
+    LOWER_INNER_LIP,
+    LOWER_OUTER_LIP,
+    RIGHT_IRIS,
+    UPPER_INNER_LIP,
+    UPPER_OUTER_LIP,
+)
+from training.face_model.registration import opening_loops
+from training.face_model.surface import SidedLocator, SurfaceLocator
+
+
+def embed_landmarks(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Put MediaPipe's 478 landmarks on the mesh.
+
+    Skin landmarks go to the closest point of the outer skin, those of the upper (lower) lip to the upper (lower) lip,
+    those of the eyelids' edges to the strip of triangles along the rim, so that they meet when the eye closes;
+    iris landmarks go to the eyeballs, at the edge of the iris.
+
+    Args:
+        points: (478, 3) in the head's frame; the last ten are not read.
+
+    Returns:
+        triangles (478,) int32, barycentric (478, 3) float32.
+    """
+    template = head.template
+    sides = np.zeros(478, dtype=int)
+    sides[[*UPPER_INNER_LIP, *UPPER_OUTER_LIP]] = 1
+    sides[[*LOWER_INNER_LIP, *LOWER_OUTER_LIP]] = -1
+    outer = head.skin_triangles
+    locator = SidedLocator(template.vertices, template.triangles[outer], head.lip_sides)
+    found = locator.closest(points[:468], np.zeros((468, 3)), sides[:468], normal_penalty=0.0)
+    triangles, barycentric = np.zeros(478, dtype=np.int32), np.zeros((478, 3), dtype=np.float32)
+    triangles[:468], barycentric[:468] = outer[found.triangles], found.barycentric
+    loops = opening_loops(template.vertices, template.triangles[outer], neck_below=-150)
+    rims = np.concatenate([loops["left_eye"], loops["right_eye"]])
+    strip = outer[np.isin(template.triangles[outer], rims).any(axis=1)]
+    on_lids = SurfaceLocator(template.vertices, template.triangles[strip]).closest(points[list(EYELID_RIMS)])
+    triangles[list(EYELID_RIMS)] = strip[on_lids.triangles]
+    barycentric[list(EYELID_RIMS)] = on_lids.barycentric
+    for eye, landmarks in ((0, LEFT_IRIS), (1, RIGHT_IRIS)):
+        ball = np.flatnonzero(np.isin(template.triangles, head.eyeballs[eye]).all(axis=1))
+        centre = head.eye_centres[eye]
+        radius = np.linalg.norm(template.vertices[head.eyeballs[eye][0]] - centre)
+        across = IRIS_RADIUS_MM * IRIS_DIRECTIONS  # (5, 2)
+        depth = np.sqrt(radius**2 - (across**2).sum(axis=1, keepdims=True))
+        on_ball = SurfaceLocator(template.vertices, template.triangles[ball]).closest(
+            centre + np.concatenate([across, depth], axis=1)
+        )
+        triangles[landmarks], barycentric[landmarks] = ball[on_ball.triangles], on_ball.barycentric
+    return triangles, barycentric
+
+
+def inner_mouth_patch(vertices: np.ndarray, lip_loop: np.ndarray) -> np.ndarray:
+    """(M, 3) triangles between the upper and lower arc of the inner lip contour, facing +z (Fig. 1(c))."""
+    low, high = int(vertices[lip_loop, 0].argmin()), int(vertices[lip_loop, 0].argmax())
+    n = len(lip_loop)
+    first = lip_loop[(low + np.arange((high - low) % n + 1)) % n]
+    second = lip_loop[(high + np.arange((low - high) % n + 1)) % n][::-1]
+    triangles, i, j = [], 0, 0
+    while i < len(first) - 1 or j < len(second) - 1:
+        advance_first = j == len(second) - 1 or (
+            i < len(first) - 1 and vertices[first[i + 1], 0] <= vertices[second[j + 1], 0]
+        )
+        if advance_first:
+            triangles.append([first[i], first[i + 1], second[j]])
+            i += 1
+        else:
+            triangles.append([first[i], second[j + 1], second[j]])
+            j += 1
+    patch = np.array([triangle for triangle in triangles if len(set(triangle)) == 3])
+    upper_first = vertices[first, 1].mean() > vertices[second, 1].mean()
+    return (patch[:, ::-1] if upper_first else patch).astype(np.int32)

@@ -1,0 +1,36 @@
+"""How the head is cut, refined and closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Lengths in mm.
+
+    Attributes:
+        neck_rings: rings of quads kept below MakeHuman's head.
+        subdivide_longer_than: mean edge length from which a quad of the face is split.
+        eyeball_inset: gap between eyeball and the innermost point of the eyelids.
+        lid_clearance: least distance of a moving lid from the eyeball at weight 1.
+        lid_overlap, lid_closing_at_most: how far a closed upper lid ends below the lower lid's edge, and the most
+            that a blink is lengthened for it.
+        lip_overlap, lip_closing_at_most: the same for the lips of the mean.
+        closing_reach: distance over which those corrections fade out.
+        lining_inset, lining_narrowing: the mouth lining is moved back and made narrower, to stay behind the lips.
+        face_below_chin: how far the face region reaches below the lowest landmark.
+    """
+
+    neck_rings: int = 3
+    subdivide_longer_than: float = 4.2
+    eyeball_inset: float = 0.45
+    lid_clearance: float = 0.25
+    lid_overlap: float = 0.3
+    lid_closing_at_most: float = 1.2
+    lip_overlap: float = 0.15
+    lip_closing_at_most: float = 1.6
+    closing_reach: float = 6.0
+    lining_inset: float = 2.5
+    lining_narrowing: float = 0.93
+    face_below_chin: float = 5.0

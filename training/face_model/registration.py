@@ -1,0 +1,296 @@
+"""Dense registration of the MakeHuman head to the ICT-FaceKit mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import trimesh
+from scipy import sparse
+from scipy.interpolate import RBFInterpolator
+from scipy.sparse.linalg import splu
+from scipy.spatial import cKDTree
+
+from training.face_model.fields import continue_harmonically
+from training.face_model.raster import rasterize
+from training.face_model.surface import (
+    SidedLocator,
+    boundary_loops,
+    triangle_normals,
+    uniform_laplacian,
+    vertex_normals,
+)
+
+_NRICP_STEPS = ((0.5, 10.0, 0.5, 3), (0.2, 10.0, 0.5, 3), (0.08, 10.0, 0.5, 3), (0.03, 10.0, 0.5, 3))
+_ICT_MOUTH_RING = 5
+_LIP_LANDMARK_MARGIN = 8.0
+BASE_LIP_RINGS, ICT_LIP_RINGS = 3, 10
+"""Rings, counted from the inner rim, within which a vertex counts as upper or lower lip."""
+_UPPER_LIP_RINGS = ((0, 5), (2, 8), (4, 11), (6, 14))
+_LOWER_LIP_RINGS = ((0, 5), (1, 6), (3, 8), (5, 10), (7, 12))
+"""Pairs (ring of MakeHuman, ring of ICT), counted from the inner end of each mesh's lips: inner rim, where the lips
+touch, middle of the red, its border."""
+
+
+def similarity(
+    source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Scale s, rotation R, translation t that bring `source` (N, 3) to `target`: s R x + t (Umeyama)."""
+    w = np.ones(len(source)) if weights is None else weights
+    w = w / w.sum()
+    mean_s, mean_t = w @ source, w @ target
+    s0, t0 = source - mean_s, target - mean_t
+    u, singular, vt = np.linalg.svd((t0 * w[:, None]).T @ s0)
+    sign = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+    rotation = u @ sign @ vt
+    scale = (singular * np.diag(sign)).sum() / (w @ (s0**2).sum(axis=1))
+    return float(scale), rotation, mean_t - scale * rotation @ mean_s
+
+
+def opening_loops(vertices: np.ndarray, polygons: np.ndarray, neck_below: float) -> dict[str, np.ndarray]:
+    """The boundary loops of a head skin: `mouth`, `left_eye`, `right_eye` (the subject's; +x is left).
+
+    Loops whose centre is below `neck_below` (the neck's cut) are left out.
+    """
+    loops = {}
+    for loop in boundary_loops(polygons):
+        centre = vertices[loop].mean(axis=0)
+        if centre[1] < neck_below:
+            continue
+        width = np.ptp(vertices[loop, 0])
+        if abs(centre[0]) < 0.1 * width:
+            loops["mouth"] = loop
+        else:
+            loops["left_eye" if centre[0] > 0 else "right_eye"] = loop
+    return loops
+
+
+def loop_correspondences(
+    source: np.ndarray, source_loop: np.ndarray, target: np.ndarray, target_loop: np.ndarray
+) -> np.ndarray:
+    """Target points (N, 3) of the vertices of `source_loop`, by arc length on the arcs between the two corners.
+
+    The corners are the loop's extremes in x, so upper and lower lip (or lid) never mix. Both loops run the same way.
+    """
+    points = np.empty((len(source_loop), 3))
+    arcs_s, arcs_t = (corner_arcs(v[loop]) for v, loop in ((source, source_loop), (target, target_loop)))
+    for arc_s, arc_t in zip(arcs_s, arcs_t, strict=True):
+        parameter_s = _arc_length(source[source_loop[arc_s]])
+        parameter_t = _arc_length(target[target_loop[arc_t]])
+        for axis in range(3):
+            points[arc_s, axis] = np.interp(parameter_s, parameter_t, target[target_loop[arc_t], axis])
+    return points
+
+
+def corner_arcs(points: np.ndarray) -> list[np.ndarray]:
+    """Loop positions from the corner of least x to the corner of largest x, and back."""
+    n = len(points)
+    low, high = int(points[:, 0].argmin()), int(points[:, 0].argmax())
+    return [(low + np.arange((high - low) % n + 1)) % n, (high + np.arange((low - high) % n + 1)) % n]
+
+
+def _arc_length(points: np.ndarray) -> np.ndarray:
+    lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    return lengths / lengths[-1]
+
+
+def warp(source_points: np.ndarray, target_points: np.ndarray, smoothing: float) -> RBFInterpolator:
+    """Smooth map of space (thin-plate spline) that brings the source points near the target points."""
+    return RBFInterpolator(source_points, target_points, smoothing=smoothing, kernel="linear", degree=1)
+
+
+def non_rigid_icp(
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    target: np.ndarray,
+    target_triangles: np.ndarray,
+    landmarks: np.ndarray,
+    landmark_targets: np.ndarray,
+) -> np.ndarray:
+    """Amberg's non-rigid ICP (trimesh). `landmarks` are vertex indices; lengths in mm; returns (V, 3)."""
+    source_mesh = trimesh.Trimesh(vertices, triangles, process=False)
+    target_mesh = trimesh.Trimesh(target, target_triangles, process=False)
+    return trimesh.registration.nricp_amberg(
+        source_mesh,
+        target_mesh,
+        landmarks,
+        landmark_targets,
+        steps=_NRICP_STEPS,
+        distance_threshold=0.06,
+        eps=1e-5,
+    )
+
+
+def settle(
+    vertices: np.ndarray,
+    triangles: np.ndarray,
+    locator: SidedLocator,
+    sides: np.ndarray,
+    pull: np.ndarray,
+    stiffness: float,
+    pinned: np.ndarray,
+    pinned_positions: np.ndarray,
+    iterations: int,
+) -> np.ndarray:
+    """Pull vertices onto the target surface while the shape of the surroundings is kept.
+
+    Args:
+        sides: (V,) lip side of each vertex. pull: (V,) weight of the closest surface point, 0 leaves a vertex to its
+            surroundings. stiffness: weight of the change of the Laplacian.
+        pinned: (K,) vertices held at `pinned_positions` (K, 3).
+    """
+    current = vertices.copy()
+    hold = np.zeros(len(vertices))
+    hold[pinned] = 1e3
+    held = np.zeros_like(vertices)
+    held[pinned] = pinned_positions
+    smooth = stiffness * uniform_laplacian(len(vertices), triangles)
+    for _ in range(iterations):
+        normals = vertex_normals(current, triangles)
+        found = locator.closest(current, normals, sides, normal_penalty=6.0)
+        points = found.interpolate(locator.triangles, locator.vertices)
+        agreement = (triangle_normals(locator.vertices, locator.triangles[found.triangles]) * normals).sum(axis=1)
+        data = np.where((agreement > 0.3) & (found.distances < 12) & (hold == 0), pull, 0)
+        system = smooth.T @ smooth + sparse.diags(data + hold)
+        right = smooth.T @ (smooth @ current) + data[:, None] * points + hold[:, None] * held
+        current = splu(system.tocsc()).solve(right)
+    return current
+
+
+def lip_sides(vertices: np.ndarray, polygons: np.ndarray, loop: np.ndarray, rings: int) -> np.ndarray:
+    """(V,) int: +1 on the upper lip, -1 on the lower lip, within `rings` rings of the inner rim `loop`, else 0."""
+    sides = np.zeros(len(vertices), dtype=int)
+    for ring in range(rings + 1):
+        around = loop_ring(vertices, polygons, loop, ring)
+        arcs = sorted(
+            (around[arc][1:-1] for arc in corner_arcs(vertices[around])),
+            key=lambda arc: vertices[arc, 1].mean(),
+        )
+        sides[arcs[0]], sides[arcs[1]] = -1, 1
+    return sides
+
+
+def peel(triangles: np.ndarray, loop: np.ndarray, rings: int) -> np.ndarray:
+    """The triangles that remain when `rings` rings of vertices next to the boundary `loop` are taken away."""
+    removed = np.zeros(triangles.max() + 1, dtype=bool)
+    front = loop
+    for _ in range(rings):
+        removed[front] = True
+        touching = removed[triangles].any(axis=1)
+        front = np.unique(triangles[touching])
+    return triangles[~removed[triangles].any(axis=1)]
+
+
+def lip_correspondences(
+    source: np.ndarray,
+    source_triangles: np.ndarray,
+    source_loop: np.ndarray,
+    target: np.ndarray,
+    target_triangles: np.ndarray,
+    target_loop: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (K,) on the lips of the source and their points (K, 3) on the target, ring by ring, lip by lip."""
+    vertices, points = [], []
+    for upper, pairs in ((True, _UPPER_LIP_RINGS), (False, _LOWER_LIP_RINGS)):
+        for source_ring, target_ring in pairs:
+            arcs = []
+            for mesh, triangles, loop, ring in (
+                (source, source_triangles, source_loop, source_ring),
+                (target, target_triangles, target_loop, target_ring),
+            ):
+                around = loop_ring(mesh, triangles, loop, ring)
+                candidates = [around[arc] for arc in corner_arcs(mesh[around])]
+                candidates.sort(key=lambda arc: mesh[arc, 1].mean())
+                arc = candidates[1 if upper else 0]
+                arcs.append(arc if mesh[arc[0], 0] < mesh[arc[-1], 0] else arc[::-1])
+            place, path = _arc_length(source[arcs[0]]), target[arcs[1]]
+            vertices.append(arcs[0])
+            points.append(np.stack([np.interp(place, _arc_length(path), path[:, axis]) for axis in range(3)], axis=1))
+    vertices, first = np.unique(np.concatenate(vertices), return_index=True)
+    return vertices, np.concatenate(points)[first]
+
+
+def loop_ring(vertices: np.ndarray, triangles: np.ndarray, loop: np.ndarray, ring: int) -> np.ndarray:
+    """The loop around the mouth that is `ring` rings of vertices away from `loop`."""
+    if ring == 0:
+        return loop
+    centre = vertices[loop].mean(axis=0)
+    loops = boundary_loops(peel(triangles, loop, ring))
+    return min(loops, key=lambda each: np.linalg.norm(vertices[each].mean(axis=0) - centre))
+
+
+def register_skin(
+    vertices: np.ndarray,
+    quads: np.ndarray,
+    landmarks: np.ndarray,
+    target: np.ndarray,
+    target_triangles: np.ndarray,
+    target_landmarks: np.ndarray,
+) -> np.ndarray:
+    """Positions (V, 3) of the head skin (already similarity-aligned, mm) on the target's surface.
+
+    Eyelid rims go to eyelid rims and lip rings to lip rings by arc length, the rest by landmarks, then non-rigid ICP,
+    then closest points whose normals agree.
+
+    Args:
+        landmarks, target_landmarks: (L, 3), paired points on both surfaces.
+    """
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
+    loops = opening_loops(vertices, quads, neck_below=-70)
+    target_loops = opening_loops(target, target_triangles, neck_below=-150)
+    pins, pin_points = [], []
+    lips, lip_points = lip_correspondences(
+        vertices, quads, loops["mouth"], target, target_triangles, target_loops["mouth"]
+    )
+    pins.append(lips)
+    pin_points.append(lip_points)
+    for eye in ("left_eye", "right_eye"):
+        pins.append(loops[eye])
+        pin_points.append(loop_correspondences(vertices, loops[eye], target, target_loops[eye]))
+    pinned, pinned_points = np.concatenate(pins), np.concatenate(pin_points)
+
+    away_from_lips = (cKDTree(lip_points).query(target_landmarks)[0] > _LIP_LANDMARK_MARGIN) & (
+        cKDTree(vertices[lips]).query(landmarks)[0] > _LIP_LANDMARK_MARGIN
+    )
+    sources = [landmarks[away_from_lips], vertices[pinned], _head_extremes(vertices)]
+    targets = [target_landmarks[away_from_lips], pinned_points, _head_extremes(target)]
+    current = warp(np.concatenate(sources), np.concatenate(targets), smoothing=1.0)(vertices)
+
+    outer_target = peel(target_triangles, target_loops["mouth"], _ICT_MOUTH_RING)
+    current = non_rigid_icp(current, triangles, target, outer_target, pinned, pinned_points)
+    target_sides = lip_sides(target, target_triangles, target_loops["mouth"], ICT_LIP_RINGS)
+    nostrils = hidden_in_nose(target, target_triangles, target_landmarks)
+    locator = SidedLocator(target, outer_target[~nostrils[outer_target].any(axis=1)], target_sides)
+    sides = lip_sides(vertices, quads, loops["mouth"], BASE_LIP_RINGS)
+    pull = np.where(hidden_in_nose(vertices, triangles, landmarks), 0.0, 1.0)
+    for stiffness in (6.0, 3.0, 1.5, 0.8):
+        current = settle(current, triangles, locator, sides, pull, stiffness, pinned, pinned_points, iterations=3)
+    return vertices + continue_harmonically(triangles, current - vertices, pull > 0)
+
+
+def hidden_in_nose(vertices: np.ndarray, triangles: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """(V,) bool: vertices of the nose that cannot be seen from around the face, nor from a little above it."""
+    centre = landmarks.mean(axis=0)
+    seen = np.zeros(len(vertices), dtype=bool)
+    for yaw in np.radians([-60, -30, 0, 30, 60]):
+        for pitch in np.radians([-15, 0]):
+            about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+            about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+            posed = (vertices - centre) @ (about_x @ about_y).T
+            pixels = np.stack([500 + 3 * posed[:, 0], 500 - 3 * posed[:, 1], posed[:, 2]], axis=1)
+            visible = rasterize(pixels, triangles, 1000, 1000).triangle
+            seen[triangles[np.unique(visible[visible >= 0])]] = True
+    nose_tip = landmarks[landmarks[:, 2].argmax()]
+    offset = np.abs(vertices - nose_tip)
+    return ~seen & (offset[:, 0] < 22) & (offset[:, 1] < 22) & (offset[:, 2] < 45)
+
+
+def _head_extremes(points: np.ndarray) -> np.ndarray:
+    """(10, 3) extreme points of both ears (top, bottom, back, side), of the crown and of the back of the head."""
+    head = points[(points[:, 1] > -90) & (np.abs(points[:, 0]) < 100)]
+    chosen = []
+    for side in (1, -1):
+        lateral = side * head[:, 0]
+        ear = head[(lateral > lateral.max() - 14) & (np.abs(head[:, 1]) < 70)]
+        chosen += [ear[ear[:, 1].argmax()], ear[ear[:, 1].argmin()], ear[ear[:, 2].argmin()]]
+        chosen.append(ear[(side * ear[:, 0]).argmax()])
+    upper = head[head[:, 1] > 0]
+    return np.array([*chosen, head[head[:, 1].argmax()], upper[upper[:, 2].argmin()]])

@@ -1,0 +1,141 @@
+"""MediaPipe's landmarks on a mesh: render it from several sides, detect, put the points back on the surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facemodel.errors import LimelightError
+from training.face_model.raster import Visibility, rasterize
+from training.face_model.surface import vertex_normals
+
+N_LANDMARKS = 478
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """Views that the landmarks are averaged over; angles in degrees, sizes in pixels and px/mm."""
+
+    yaws: tuple[float, ...] = (-40.0, -25.0, -12.0, 0.0, 12.0, 25.0, 40.0)
+    pitches: tuple[float, ...] = (-12.0, 0.0, 12.0)
+    size: int = 640
+    pixels_per_mm: float = 2.6
+    agree_within_mm: float = 5.0
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A coloured mesh to find landmarks on.
+
+    Attributes:
+        vertices: (V, 3) mm, +z front. triangles: (T, 3). colours: (V, 3) sRGB 0..1.
+        centre: (3,) mm, the point in the middle of the picture.
+    """
+
+    vertices: np.ndarray
+    triangles: np.ndarray
+    colours: np.ndarray
+    centre: np.ndarray
+
+
+def detect_landmarks(portrait: Portrait, landmarker: Path, config: ViewConfig) -> tuple[np.ndarray, np.ndarray]:
+    """MediaPipe's 478 landmarks as points of the mesh.
+
+    Each view's landmarks are put on the surface seen under them; the views that agree are averaged with weights that
+    grow with how squarely the surface faces the view.
+
+    Args:
+        landmarker: MediaPipe's `face_landmarker.task`.
+
+    Returns:
+        points (478, 3) mm, total weight (478,), 0 where no view sees the landmark.
+
+    Raises:
+        LimelightError: the landmarker is missing, or finds no face in any view.
+    """
+    vertices, triangles = portrait.vertices, portrait.triangles
+    views, view_weights = [], []
+    normals = vertex_normals(vertices, triangles)
+    with _Detector(landmarker) as detector:
+        for yaw in config.yaws:
+            for pitch in config.pitches:
+                rotation = _rotation(yaw, pitch)
+                posed = (vertices - portrait.centre) @ rotation.T
+                scale, middle = config.pixels_per_mm, config.size / 2
+                pixels = np.stack([middle + scale * posed[:, 0], middle - scale * posed[:, 1], posed[:, 2]], axis=1)
+                seen = rasterize(pixels, triangles, config.size, config.size)
+                landmarks = detector.landmarks(_shade(seen, triangles, normals @ rotation.T, portrait.colours))
+                if landmarks is None:
+                    continue
+                column = np.clip(landmarks[:, 0].astype(int), 0, config.size - 1)
+                row = np.clip(landmarks[:, 1].astype(int), 0, config.size - 1)
+                triangle = seen.triangle[row, column]
+                corners = triangles[triangle]  # (478, 3)
+                barycentric = seen.barycentric[row, column][..., None]
+                views.append((vertices[corners] * barycentric).sum(axis=1))
+                facing = ((normals[corners] @ rotation[2])[..., None] * barycentric).sum(axis=(1, 2))
+                view_weights.append(np.where(triangle >= 0, np.clip(facing, 0, 1) ** 2, 0))
+    if not views:
+        raise LimelightError("MediaPipe finds no face on the template: check the face_landmarker.task file")
+    return _robust_mean(np.array(views), np.array(view_weights), config.agree_within_mm)
+
+
+def _robust_mean(points: np.ndarray, weights: np.ndarray, within: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean over views (N, L, 3) of the points near each landmark's weighted medoid, and its weight (L,)."""
+    distance = np.linalg.norm(points[:, None] - points[None], axis=3)  # (N, N, L)
+    cost = (np.minimum(distance, 3 * within) * weights[None]).sum(axis=1)  # (N, L)
+    medoid = np.where(weights > 0, cost, np.inf).argmin(axis=0)
+    near = within >= distance[medoid, :, np.arange(points.shape[1])].T  # (N, L)
+    weight = weights * near
+    total = weight.sum(axis=0)
+    return (points * weight[..., None]).sum(axis=0) / np.maximum(total, 1e-9)[:, None], total
+
+
+class _Detector:
+    def __init__(self, landmarker: Path) -> None:
+        import mediapipe
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        if not landmarker.exists():
+            raise LimelightError(f"{landmarker} is missing: name MediaPipe's face_landmarker.task")
+        options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_path=str(landmarker)), num_faces=1)
+        self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        self._image = lambda data: mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=data)
+
+    def __enter__(self) -> _Detector:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._landmarker.close()
+
+    def landmarks(self, image: np.ndarray) -> np.ndarray | None:
+        """(478, 2) pixels in an (H, W, 3) uint8 RGB image, or None without a face."""
+        found = self._landmarker.detect(self._image(np.ascontiguousarray(image))).face_landmarks
+        if not found:
+            return None
+        height, width = image.shape[:2]
+        return np.array([[point.x * width, point.y * height] for point in found[0]])
+
+
+def _rotation(yaw: float, pitch: float) -> np.ndarray:
+    y, p = np.radians([yaw, pitch])
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    return about_x @ about_y
+
+
+def _shade(seen: Visibility, triangles: np.ndarray, normals: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 picture under a soft frontal light."""
+    image = np.full((*seen.triangle.shape, 3), 0.85)
+    hit = seen.triangle >= 0
+    corners, barycentric = (
+        triangles[seen.triangle[hit]],
+        seen.barycentric[hit][..., None],
+    )  # (N, 3), (N, 3, 1)
+    normal = (normals[corners] * barycentric).sum(axis=1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+    light = 0.35 + 0.65 * np.clip(normal @ np.array([0.1, 0.35, 0.93]), 0, 1)
+    image[hit] = (colours[corners] * barycentric).sum(axis=1) * light[:, None]
+    return (255 * np.clip(image, 0, 1)).astype(np.uint8)
