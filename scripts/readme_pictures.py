@@ -7,14 +7,17 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 from PyQt6.QtCore import QTimer
 
 from facemodel import FaceModel
+from facemodel.rotation import matrix_from_euler
 from realtime.engines import open_engine
 from realtime.face_finder import MediaPipeFaceFinder
 from realtime.opencv import cv2
 from realtime.reconstruction import Reconstructor
 from realtime.reconstruction_picture import draw_strip
+from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
 from realtime.session import Session
 from realtime.sources import SourceSettings, open_source
 from realtime.ui.app import make_application
@@ -62,12 +65,34 @@ def picture_reconstruction(path: Path) -> None:
     cv2.imwrite(str(path), cv2.resize(strip, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
+def picture_heads(path: Path, count: int = 21, side: int = 260) -> None:
+    """Random heads of the embedded face model: identity and albedo N(0, 1), sorted from light to dark skin."""
+    model = FaceModel.load()
+    layout, rng = model.layout, np.random.default_rng(4)
+    heads = []
+    for i in range(count):
+        vector = layout.neutral()
+        p = layout.view(vector)
+        p.identity[:] = rng.normal(size=layout.n_identity)
+        p.albedo[:] = rng.normal(size=layout.n_albedo)
+        p.rotation = matrix_from_euler(np.radians((-30.0, 0.0, 30.0)[i % 3]), 0.0, 0.0)
+        p.translation[:], p.scale = (0.5 * side, 0.48 * side), side / 235.0
+        heads.append(vector)
+    heads.sort(key=lambda vector: -model.albedo(layout.view(vector).albedo)[0].mean())
+    with HeadlessRenderer(model, side, side) as renderer:
+        options = RenderOptions(mode=ViewMode.OVERLAY, whole_head=True)
+        pictures = [renderer.render(None, vector, options).copy() for vector in heads]
+    rows = [np.hstack(pictures[i : i + 7]) for i in range(0, count - count % 7, 7)]
+    cv2.imwrite(str(path), np.vstack(rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--seconds", type=float, default=6.0, help="into the performance, for the window")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    picture_heads(options.out / "heads.png")
     picture_reconstruction(options.out / "reconstruction.png")
     picture_window(options.out / "window.png", options.seconds)
 

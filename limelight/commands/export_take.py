@@ -15,7 +15,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description="Writes expression weights under ARKit's 52 names, head pose, light and timestamps of every frame.",
     )
     parser.add_argument("take", type=Path, metavar="TAKE", help="recorded with 'limelight run --take', or key R")
-    parser.add_argument("--to", required=True, metavar="FORMAT", help="csv or npz")
+    parser.add_argument("--to", required=True, metavar="FORMAT", help="csv, npz; any other name lists what there is")
     parser.add_argument("--out", required=True, type=Path, metavar="PATH", help="file to write; replaced if it exists")
     parser.add_argument("--raw", action="store_true", help="the network's own parameters, not the smoothed ones")
     parser.set_defaults(run=run)

@@ -31,7 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("take", type=Path, metavar="TAKE", help="recorded with 'limelight run --take', or key R")
     parser.add_argument("--headless", action="store_true", help="no window; needs --video")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="draw into a video instead of a window")
-    parser.add_argument("--mode", choices=MODES, default=MODES[0], help="what the video shows (default: shaded)")
+    parser.add_argument("--mode", choices=MODES, help="what the video shows (default: shaded)")
     parser.add_argument("--raw", action="store_true", help="draw the network's own parameters, not the smoothed ones")
     parser.set_defaults(run=run)
 
@@ -43,13 +43,15 @@ def run(args: argparse.Namespace) -> int:
 
     if args.headless and args.video is None:
         raise LimelightError("replay --headless draws into a video: add --video OUT.mp4")
+    if args.video is None and (args.raw or args.mode is not None):
+        raise LimelightError("--mode and --raw are for a video: add --video OUT.mp4; the window has keys for the modes")
     take = load_take(args.take)
     if take.cut:
         print(f"limelight: warning: {take.cut}", file=sys.stderr)
     model = FaceModel.load()
     take.header.require_model(model)
     if args.video is not None:
-        frames = write_video(take, model, args.video, args.mode, args.raw)
+        frames = write_video(take, model, args.video, args.mode or MODES[0], args.raw)
         print(f"{args.video}: {frames} frames, {take.duration:.2f} s")
         return 0
     return _show(take, model)
@@ -78,7 +80,7 @@ def write_video(take: Take, model: FaceModel, path: Path, mode: str = MODES[0], 
     from realtime.takes import TakePlayer
 
     view = ViewMode.OVERLAY if mode == "shaded" else ViewMode(mode)
-    options = RenderOptions(mode=view, whole_head=True, soft_border=False)
+    options = RenderOptions(mode=view, whole_head=True)
     header = take.header
     with HeadlessRenderer(model, header.width, header.height) as renderer:
 

@@ -39,7 +39,7 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     return image
 
 
-def letterbox(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def pad_to_size(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """The whole of `image` (h, w, 3) in the middle of a black (height, width, 3) one, proportions kept."""
     h, w = image.shape[:2]
     if (w, h) == (width, height):
@@ -112,7 +112,7 @@ class ImageSource:
     def read(self) -> Frame | None:
         if self._next is None:
             return None
-        frame = Frame(self._index, self._index / self.fps, letterbox(self._next, self.width, self.height))
+        frame = Frame(self._index, self._index / self.fps, pad_to_size(self._next, self.width, self.height))
         self._index += 1
         self._next = self._load_next()
         return frame

@@ -24,7 +24,7 @@ from realtime.sources import (
     open_source,
 )
 from realtime.sources.camera import find_camera
-from realtime.sources.images import letterbox, read_image
+from realtime.sources.images import pad_to_size, read_image
 
 CAMERAS = [CameraInfo(0, "Logitech C920"), CameraInfo(2, "Logitech BRIO"), CameraInfo(4, "OBS Virtual Camera")]
 PATIENT = CameraSettings(first_frame_timeout=30.0, stall_timeout=30.0)
@@ -410,9 +410,9 @@ def test_every_image_gets_the_size_of_the_first(tmp_path):
     assert not bright[:, 30:].any()
 
 
-def test_letterbox_keeps_an_image_that_fits():
+def test_pad_to_size_keeps_an_image_that_fits():
     image = np.zeros((5, 7, 3), np.uint8)
-    assert letterbox(image, 7, 5) is image
+    assert pad_to_size(image, 7, 5) is image
 
 
 def test_images_are_read_from_a_path_with_other_letters(tmp_path):

@@ -1,0 +1,139 @@
+"""A network as an ONNX file: everything from RGB bytes to the constrained parameter vector lies in the graph."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from facemodel import CROP_SIZE, LimelightError, ParameterLayout
+from training.networks import NetworkCheckpoint
+
+OPSET = 17
+MAX_BYTES = 25_000_000
+"""Largest network that the program ships."""
+
+TOLERANCE = 1e-3
+"""Largest difference between PyTorch and ONNX Runtime, relative to 1 + the value."""
+
+CROP_CONVENTION = (
+    f"uint8 RGB, upright with the head, facemodel.Crop.around_head; pose in pixels of a {CROP_SIZE} px crop, "
+    "(0, 0) the outer corner of the top-left pixel, whatever the resolution"
+)
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export gave.
+
+    Attributes:
+        path: the file.
+        size: bytes.
+        difference: largest difference to PyTorch over the checked crops, relative to 1 + the value.
+        crops: how many crops were checked.
+    """
+
+    path: Path
+    size: int
+    difference: float
+    crops: int
+
+
+def export_onnx(
+    checkpoint: NetworkCheckpoint, path: str | Path, crops: NDArray[np.uint8] | None = None
+) -> ExportReport:
+    """Write a network to `path`, check the file and compare it with PyTorch.
+
+    Inputs and outputs of the graph: `crop` (B, R, R, 3) uint8 RGB; `parameters` (B, P) float32, `confidence`
+    (B, 1) float32 in 0..1; B is free. Metadata: model_digest, model_name, resolution, layout, crop_convention.
+
+    Args:
+        checkpoint: what to export.
+        path: where to; written only when every check has passed.
+        crops: (N, R, R, 3) uint8 RGB crops to compare on beside random ones.
+
+    Raises:
+        LimelightError: the file cannot be written, is too large, or differs from PyTorch.
+    """
+    path = Path(path)
+    network = checkpoint.build()
+    resolution = checkpoint.config.resolution
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _trace(network, resolution, partial)
+        graph = onnx.load(partial)
+        onnx.helper.set_model_props(graph, _metadata(checkpoint))
+        onnx.checker.check_model(onnx.shape_inference.infer_shapes(graph, strict_mode=True), full_check=True)
+        onnx.save(graph, partial)
+        difference, count = _compare(network, partial, resolution, crops)
+        size = partial.stat().st_size
+        if difference > TOLERANCE:
+            raise LimelightError(f"export to {path}: differs from PyTorch by {difference:.2g} (at most {TOLERANCE})")
+        if size > MAX_BYTES:
+            raise LimelightError(f"export to {path}: {size / 1e6:.1f} MB, at most {MAX_BYTES / 1e6:.0f} MB")
+        partial.replace(path)
+    except OSError as error:
+        raise LimelightError(f"export to {path}: cannot be written ({error.strerror})") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return ExportReport(path, size, difference, count)
+
+
+def layout_to_json(layout: ParameterLayout) -> str:
+    """Names and slices of the parameter vector, for readers that know nothing of us."""
+    return json.dumps(
+        {
+            "size": layout.size,
+            "slices": {name: [span.start, span.stop] for name, span in layout.slices.items()},
+            "expression_names": list(layout.expression_names),
+            "expression_range": list(layout.expression_range),
+        }
+    )
+
+
+def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
+    return {
+        "model_digest": checkpoint.model_digest,
+        "model_name": checkpoint.model_name,
+        "resolution": str(checkpoint.config.resolution),
+        "layout": layout_to_json(checkpoint.layout),
+        "crop_convention": CROP_CONVENTION,
+    }
+
+
+def _trace(network: nn.Module, resolution: int, path: Path) -> None:
+    example = torch.zeros(1, resolution, resolution, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracer's notes on Python numbers: the crop's side is fixed on purpose
+        torch.onnx.export(
+            network,
+            (example,),
+            str(path),
+            input_names=["crop"],
+            output_names=["parameters", "confidence"],
+            dynamic_axes={"crop": {0: "batch"}, "parameters": {0: "batch"}, "confidence": {0: "batch"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def _compare(network: nn.Module, path: Path, resolution: int, crops: NDArray[np.uint8] | None) -> tuple[float, int]:
+    """Largest relative difference to PyTorch on random crops and the given ones, and how many those are."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, resolution, resolution, 3), dtype=np.uint8)
+    checked = noise if crops is None else np.concatenate([noise, crops])
+    onnxruntime.disable_telemetry_events()
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        expected = [output.numpy() for output in network(torch.from_numpy(checked))]
+    found = session.run(None, {"crop": checked})
+    difference = max(float((np.abs(a - b) / (1.0 + np.abs(b))).max()) for a, b in zip(found, expected, strict=True))
+    return difference, len(checked)

@@ -1,0 +1,125 @@
+"""Export: the file says what it is, computes what PyTorch computes, and is not left half written."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from export import onnx as exporter
+from export.onnx import export_onnx
+from facemodel import FaceModel, LimelightError
+from limelight.commands import export as export_command
+from realtime.engines import open_engine
+from tests.toy_model import toy_model
+from training.networks import NetworkCheckpoint, Student, StudentConfig
+
+
+@pytest.fixture(scope="module")
+def toy() -> FaceModel:
+    return toy_model(n_identity=5, n_expression=52, n_albedo=4)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(toy: FaceModel) -> NetworkCheckpoint:
+    """A student whose outputs depend on the picture, and reach every bound."""
+    torch.manual_seed(0)
+    network = Student(StudentConfig(resolution=64, head_channels=8, hidden=16), toy.layout).eval()
+    torch.nn.init.normal_(network.regressor.weight, std=1.0)
+    torch.nn.init.normal_(network.regressor.bias, std=0.5)
+    return NetworkCheckpoint.of(network, toy)
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint: NetworkCheckpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "toy.onnx"
+    crops = np.random.default_rng(5).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    report = export_onnx(checkpoint, path, crops)
+    assert report.crops == 7 and report.size == path.stat().st_size
+    return path
+
+
+def test_runtime_agrees_with_pytorch_for_any_batch(checkpoint: NetworkCheckpoint, exported: Path) -> None:
+    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+    network = checkpoint.build()
+    for count in (1, 5):
+        crops = np.random.default_rng(count).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
+        parameters, confidence = session.run(["parameters", "confidence"], {"crop": crops})
+        with torch.inference_mode():
+            expected, belief = network(torch.from_numpy(crops))
+        np.testing.assert_allclose(parameters, expected, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(confidence, belief, atol=1e-4)
+        assert (parameters.std(axis=0).max() > 1e-3) == (count > 1)
+
+
+def test_the_graph_itself_keeps_the_bounds(toy: FaceModel, exported: Path) -> None:
+    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+    crops = np.random.default_rng(9).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
+    close, jaw = toy.layout.mouth_close_and_jaw_open
+    for vector in session.run(["parameters"], {"crop": crops})[0]:
+        p = toy.layout.view(vector)
+        assert p.expression.min() >= 0 and p.expression.max() <= 1 and p.expression[close] <= p.expression[jaw]
+        assert p.key_color.min() >= 0 and p.scale > 0
+
+
+def test_metadata_is_enough_to_read_the_outputs(toy: FaceModel, exported: Path) -> None:
+    props = {p.key: p.value for p in onnx.load(exported).metadata_props}
+    assert props["model_digest"] == toy.digest and props["model_name"] == toy.name and props["resolution"] == "64"
+    layout = json.loads(props["layout"])
+    assert layout["size"] == toy.layout.size and layout["expression_names"] == list(toy.expression_names)
+    assert {name: slice(*span) for name, span in layout["slices"].items()} == toy.layout.slices
+    assert "224" in props["crop_convention"]
+
+
+def test_the_engine_opens_what_was_exported(toy: FaceModel, checkpoint: NetworkCheckpoint, exported: Path) -> None:
+    crop = np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    parameters, confidence = open_engine(str(exported), toy).infer(crop)
+    with torch.inference_mode():
+        expected, belief = checkpoint.build()(torch.from_numpy(crop[None]))
+    np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
+    assert confidence == pytest.approx(belief.item(), abs=1e-4)
+
+
+def test_the_command_exports_and_refuses_in_one_line(
+    toy: FaceModel, checkpoint: NetworkCheckpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({"network": checkpoint.to_dict()}, tmp_path / "last.pt")
+    cv2.imwrite(str(tmp_path / "face.png"), np.full((90, 80, 3), 128, np.uint8))
+    out = tmp_path / "deep" / "net.onnx"
+    arguments = ["export", str(tmp_path / "last.pt"), "--out", str(out), "--check", str(tmp_path / "face.png")]
+    assert command(arguments) == 0
+    assert "5 crops" in capsys.readouterr().out and open_engine(str(out), toy).resolution == 64
+    with pytest.raises(LimelightError, match="no such file"):
+        command(["export", str(tmp_path / "none.pt"), "--out", str(out)])
+    with pytest.raises(LimelightError, match="missing or unreadable"):
+        command([*arguments[:-1], str(tmp_path / "none.png")])
+
+
+def command(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    export_command.add_parser(parser.add_subparsers())
+    args = parser.parse_args(arguments)
+    return args.run(args)
+
+
+def test_an_export_that_fails_a_check_leaves_the_old_file(
+    checkpoint: NetworkCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"the old one")
+    monkeypatch.setattr(exporter, "MAX_BYTES", 1000)
+    with pytest.raises(LimelightError, match="at most 0 MB"):
+        export_onnx(checkpoint, path)
+    assert path.read_bytes() == b"the old one" and list(tmp_path.iterdir()) == [path]
+    monkeypatch.setattr(exporter, "MAX_BYTES", 10**9)
+    monkeypatch.setattr(exporter, "TOLERANCE", -1.0)
+    with pytest.raises(LimelightError, match="differs from PyTorch"):
+        export_onnx(checkpoint, path)
+    assert path.read_bytes() == b"the old one"

@@ -1,0 +1,227 @@
+"""Training data: labels, storage, random faces, renders, misplaced crops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from facemodel import Crop, LimelightError
+from facemodel.rotation import matrix_to_euler
+from tests.conftest import ROOT
+from tests.toy_model import toy_model
+from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples
+from training.data.degrade import CameraFaults, photograph
+from training.data.fit import landmark_errors
+from training.data.photo_labels import PhotoLabels, PhotoLandmarker, is_held_out, load_labels, person_of
+from training.data.photos import PhotoConfig, misplaced_crop, prepare_photos
+from training.data.random_faces import FaceDistribution, RandomFaces, random_light
+from training.data.scenery import Backgrounds
+from training.data.storage import cut
+from training.data.synthetic import SceneConfig, SceneRenderer, generate, render_shard
+
+_CLEAR = CameraFaults(0, 0, 0, 0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return toy_model()
+
+
+@pytest.fixture(scope="module")
+def renderer(toy):
+    config = SceneConfig(shard=6)
+    backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(0))
+    return SceneRenderer(toy, config, backgrounds, RandomFaces(toy, config.faces))
+
+
+def test_one_person_is_never_on_both_sides_of_the_split():
+    assert person_of("lfw/Ana_Paula_0001.jpg") == person_of("ytf/Ana_Paula_30.jpg") == "Ana_Paula"
+    assert person_of("omi/12.jpg") != person_of("utkface/12.jpg")
+    held = np.mean([is_held_out(f"person {i}") for i in range(4000)])
+    assert 0.03 < held < 0.07
+
+
+def test_missing_landmarker_is_one_clear_line(tmp_path):
+    with pytest.raises(LimelightError, match="no such file"):
+        PhotoLandmarker(tmp_path / "absent.task")
+
+
+def test_expressions_are_possible_and_varied(toy):
+    draw = RandomFaces(toy, FaceDistribution())
+    layout = toy.layout
+    vectors = np.stack([draw(np.random.default_rng(seed)) for seed in range(300)])
+    expression = vectors[:, layout.slices["expression"]]
+    close, jaw = layout.mouth_close_and_jaw_open
+    assert expression.min() >= 0 and expression.max() <= 1
+    assert (expression[:, close] <= expression[:, jaw]).all()
+    assert (expression.max(axis=0) > 0.5).mean() > 0.9
+    names = list(toy.expression_names)
+    if {"eyeLookOutLeft", "eyeLookOutRight"} <= set(names):
+        both = expression[:, [names.index("eyeLookOutLeft"), names.index("eyeLookOutRight")]]
+        assert (both.min(axis=1) == 0).all()  # eyes look the same way
+
+
+def test_seen_expressions_are_drawn_from(toy):
+    seen = np.zeros((1, toy.layout.n_expression), np.float32)
+    mark = toy.expression_names.index("browInnerUp")
+    seen[0, mark] = 0.5
+    draw = RandomFaces(toy, FaceDistribution(seen_share=1.0, tongue_share=0.0), seen)
+    weights = [toy.layout.view(draw(np.random.default_rng(seed))).expression[mark] for seed in range(20)]
+    assert min(weights) >= 0.39 and max(weights) <= 0.66
+
+
+def test_pose_covers_the_limits_and_lies_in_the_jittered_crop(toy):
+    d = FaceDistribution()
+    draw = RandomFaces(toy, d)
+    yaws = []
+    for seed in range(300):
+        p = toy.layout.view(draw(np.random.default_rng(seed)))
+        yaws.append(np.rad2deg(matrix_to_euler(p.rotation)[0]))
+        crop = Crop.around_head(p.rotation, p.translation, p.scale)
+        assert np.abs(np.array(crop.centre) - 112).max() <= 224 * d.shift * np.sqrt(2) * 1.2
+        assert abs(np.log(crop.side / 224)) <= d.scale + 1e-6
+        assert abs(np.rad2deg(crop.angle)) <= d.angle + 1e-3
+    assert max(yaws) > 60 and min(yaws) < -60
+
+
+def test_light_is_of_usual_exposure_unless_dark():
+    def front(dark: bool) -> float:
+        lights = [random_light(np.random.default_rng(seed), dark)[0] for seed in range(50)]
+        return float(np.median([sh[0].mean() for sh in lights]))
+
+    assert 1.0 < front(False) < 4.0
+    assert front(True) < 0.6 * front(False)
+
+
+def test_labels_lie_on_the_picture(renderer):
+    """The stored picture's margin and the crop px of the labels agree: the drawn face covers its landmarks."""
+    rng = np.random.default_rng(3)
+    vector = renderer.faces(rng)
+    plain = SceneRenderer(
+        renderer.model,
+        replace(renderer.config, hair_share=0, glasses_share=0, occluder_share=0, render_size=STORED_SIZE),
+        lambda _: np.zeros((STORED_SIZE, STORED_SIZE, 3), np.float32),
+        renderer.faces,
+    )
+    linear, landmarks = plain.draw(vector, rng)
+    covered = linear.sum(axis=2) > 1e-4
+    margin = (EXTENT - 224) / 2
+    stored = np.floor((landmarks + margin) * STORED_SIZE / EXTENT).astype(int)
+    inside = ((stored >= 0) & (stored < STORED_SIZE)).all(axis=1)
+    assert inside.mean() > 0.8
+    assert covered[stored[inside, 1], stored[inside, 0]].mean() > 0.9
+    assert 0.1 < covered.mean() < 0.8
+
+
+def test_shards_are_deterministic_resumable_and_read_back(toy, tmp_path, renderer):
+    config = renderer.config
+    generate(toy, tmp_path / "a", 12, seed=7, config=config)
+    generate(toy, tmp_path / "b", 6, seed=7, config=config)
+    first = tmp_path / "b" / "synthetic" / "shard_00000" / "images.npy"
+    before = first.stat().st_mtime_ns
+    generate(toy, tmp_path / "b", 12, seed=7, config=config)
+    assert first.stat().st_mtime_ns == before
+    a, b = load_samples(tmp_path / "a", toy), load_samples(tmp_path / "b", toy)
+    assert len(a) == len(b) == 14 and a.images.shape == (14, STORED_SIZE, STORED_SIZE, 3)
+    np.testing.assert_array_equal(a.parameters, b.parameters)
+    np.testing.assert_array_equal(a.images[13], b.images[13])
+    faces = np.flatnonzero(a.face)
+    assert len(faces) == 12 and a.light[faces].all() and not a.photo.any()
+    assert not np.array_equal(a.images[faces[0]], a.images[faces[6]])
+    with pytest.raises(IndexError):
+        a.images[14]
+
+
+def test_data_of_another_face_model_are_refused(toy, tmp_path, renderer):
+    writer = ShardWriter(tmp_path, "synthetic", toy)
+    writer.write(0, render_shard(renderer, 2, np.random.default_rng(0)))
+    other = toy_model(n_identity=7)
+    with pytest.raises(LimelightError, match="another face model"):
+        ShardWriter(tmp_path, "photos", other)
+    with pytest.raises(LimelightError, match="prepare it anew"):
+        load_samples(tmp_path, other)
+
+
+def test_empty_folder_is_one_clear_line(tmp_path):
+    with pytest.raises(LimelightError, match="nothing prepared"):
+        load_samples(tmp_path)
+
+
+def test_cut_shows_the_crop_with_its_margin():
+    image = np.zeros((300, 400, 3), np.uint8)
+    cv2.circle(image, (220, 130), 6, (255, 255, 255), -1)
+    stored = cut(image, Crop((220.5, 130.5), 160.0, 0.6))
+    rows, columns = np.nonzero(stored[..., 0] > 128)
+    assert abs(rows.mean() + 0.5 - STORED_SIZE / 2) < 0.3 and abs(columns.mean() + 0.5 - STORED_SIZE / 2) < 0.3
+    assert len(rows) == pytest.approx(np.pi * 6.5**2 * (STORED_SIZE / 200) ** 2, rel=0.2)
+
+
+def test_misplaced_crops_are_far_from_the_good_one():
+    good = Crop((100.0, 90.0), 80.0, 0.1)
+    for seed in range(200):
+        bad = misplaced_crop(good, np.random.default_rng(seed))
+        offset = np.hypot(bad.centre[0] - 100.0, bad.centre[1] - 90.0)
+        factor = max(bad.side / good.side, good.side / bad.side)
+        assert offset >= 0.45 * good.side or factor > 1.8 or abs(bad.angle - good.angle) > 1.2
+
+
+def test_clear_camera_only_encodes_srgb():
+    linear = np.full((200, 200, 3), 0.2140411, np.float32)
+    picture = photograph(linear, STORED_SIZE, _CLEAR, np.random.default_rng(0))
+    assert picture.shape == (STORED_SIZE, STORED_SIZE, 3)
+    assert np.abs(picture.astype(int) - 128).max() <= 1
+
+
+@pytest.fixture
+def photographed(toy, renderer, tmp_path):
+    """Twelve rendered "photos" on disk, one of them unreadable, and their labels as MediaPipe would give them."""
+    folder = tmp_path / "photos" / "lfw"
+    folder.mkdir(parents=True)
+    count = 12
+    landmarks = np.zeros((count, 478, 3), np.float32)
+    for i in range(count):
+        picture, _, points = renderer(np.random.default_rng(i))
+        landmarks[i, :, :2] = (points + (EXTENT - 224) / 2) * STORED_SIZE / EXTENT
+        cv2.imwrite(str(folder / f"Somebody_{i:04d}.jpg"), picture)
+    (folder / "Somebody_0003.jpg").write_bytes(b"no picture")
+    paths = np.array([f"lfw/Somebody_{i:04d}.jpg" for i in range(count)])
+    sizes = np.full((count, 2), STORED_SIZE, np.int32)
+    labels = PhotoLabels(
+        paths, sizes, landmarks, np.zeros((count, 52), np.float32), np.zeros((count, 4, 4), np.float32)
+    )
+    return labels, tmp_path / "photos"
+
+
+def test_photos_become_samples_whose_labels_lie_on_their_landmarks(toy, photographed, tmp_path):
+    labels, photos = photographed
+    config = PhotoConfig(shard=8, negatives=6)
+    prepare_photos(toy, labels, photos, tmp_path / "out", config=config)
+    samples = load_samples(tmp_path / "out", toy)
+    good = np.flatnonzero(samples.face)
+    assert len(good) == 11 and samples.photo.all()
+    assert np.median(landmark_errors(toy, samples.parameters[good], samples.landmarks[good])) < 0.02
+    assert set(samples.names) == {"Somebody"} and len(set(samples.held_out)) == 1
+    negatives = samples.parameters[~samples.face]
+    assert len(negatives) > 0 and np.isfinite(negatives).all()
+    before = samples.parameters.copy()
+    prepare_photos(toy, labels, photos, tmp_path / "out", config=config)
+    np.testing.assert_array_equal(load_samples(tmp_path / "out", toy).parameters, before)
+
+
+def test_labels_absent_are_one_clear_line(tmp_path):
+    with pytest.raises(LimelightError, match="none yet"):
+        load_labels(tmp_path)
+
+
+def test_landmarker_finds_the_face_of_a_small_photo(sources):
+    photo = next((sources / "photos" / "lfw").glob("*.jpg"))
+    pytest.importorskip("mediapipe")
+    image = cv2.cvtColor(cv2.imread(str(photo)), cv2.COLOR_BGR2RGB)
+    found = PhotoLandmarker(ROOT / "realtime" / "assets" / "face_landmarker.task")(image)
+    assert found is not None
+    landmarks, scores, _ = found
+    assert landmarks.shape == (478, 3) and scores.shape == (52,)
+    assert 0 < landmarks[:, 0].mean() < image.shape[1]

@@ -1,0 +1,193 @@
+"""Every loss term in its unit, and the face model in PyTorch against the NumPy reference."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from facemodel import FaceModel, project
+from facemodel.lighting import sh_basis, shade_diffuse, shade_specular
+from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_6d
+from tests.toy_model import toy_model
+from training import losses
+from training.config import LossWeights
+from training.linear_face import LinearFace, irradiance, specular
+from training.networks import Prediction
+from training.objective import Batch, StudentObjective
+
+
+@pytest.fixture(scope="module")
+def toy() -> FaceModel:
+    return toy_model(n_identity=5, n_expression=52, n_albedo=4)
+
+
+def random_vectors(model: FaceModel, count: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    vectors = np.tile(model.layout.neutral(), (count, 1))
+    for vector in vectors:
+        p = model.layout.view(vector)
+        p.identity[:] = rng.normal(size=p.identity.shape)
+        p.expression[:] = rng.uniform(0, 0.7, p.expression.shape)
+        p.albedo[:] = rng.normal(size=p.albedo.shape)
+        p.rotation = matrix_from_euler(*rng.uniform(-0.6, 0.6, 3))
+        p.translation[:] = 112 + rng.normal(size=2) * 10
+        p.sh[:] += rng.normal(0, 0.2, (9, 3))
+        p.key_position[:] += rng.normal(0, 100, 3)
+        model.layout.constrain(vector)
+    return vectors
+
+
+def batch_of(model: FaceModel, vectors: np.ndarray, **flags: list[float]) -> Batch:
+    parameters = torch.from_numpy(vectors)
+    count = len(vectors)
+    values = {"face": 1.0, "photo": 0.0, "geometry": 1.0, "light": 1.0, "mirrored": 0.0}
+    tensors = {name: torch.tensor(flags.get(name, [default] * count)) for name, default in values.items()}
+    landmarks = LinearFace(model).landmarks(parameters)[:, :478]
+    return Batch(torch.zeros(count, 8, 8, 3, dtype=torch.uint8), parameters, landmarks, **tensors)
+
+
+def test_landmarks_skin_and_albedo_match_the_reference(toy: FaceModel) -> None:
+    face = LinearFace(toy, n_skin=50)
+    vectors = random_vectors(toy, 3)
+    points = face.landmarks(torch.from_numpy(vectors)).numpy()
+    skin = face.skin_points(torch.from_numpy(vectors)).numpy()
+    diffuse, gloss = (a.numpy() for a in face.skin_albedo(torch.from_numpy(vectors)))
+    for i, vector in enumerate(vectors):
+        p = toy.layout.view(vector.astype(float))
+        vertices = toy.shape(p.identity, p.expression)
+        pixels = project(vertices, p.rotation, p.translation, p.scale)
+        np.testing.assert_allclose(points[i, :478], toy.landmarks478(pixels), atol=2e-3)
+        np.testing.assert_allclose(points[i, 478:], toy.landmarks68(pixels), atol=2e-3)
+        np.testing.assert_allclose(skin[i], vertices[face.skin], atol=1e-3)
+        np.testing.assert_allclose(diffuse[i], toy.albedo(p.albedo)[0][face.skin], atol=1e-5)
+        np.testing.assert_allclose(gloss[i], toy.albedo(p.albedo)[1][face.skin], atol=1e-5)
+
+
+def test_shading_matches_the_reference() -> None:
+    rng = np.random.default_rng(0)
+    normals = rng.normal(size=(20, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    points, albedo = rng.normal(0, 50, (20, 3)), rng.uniform(0.1, 0.6, (20, 3))
+    sh, position, color = rng.normal(0, 0.5, (9, 3)), np.array([100.0, 150.0, 300.0]), np.array([0.5, 0.7, 0.9])
+    t = {k: torch.from_numpy(v[None]) for k, v in {"n": normals, "x": points, "p": position, "c": color}.items()}
+    light = irradiance(t["n"], torch.from_numpy(sh.reshape(1, 27)))[0].numpy()
+    np.testing.assert_allclose(albedo * light, shade_diffuse(albedo, normals, sh), atol=1e-6)
+    shine = specular(t["x"], t["n"], t["p"], t["c"], torch.tensor([[12.0]], dtype=torch.float64))[0].numpy()
+    np.testing.assert_allclose(
+        albedo * shine, shade_specular(albedo, points, normals, position, color, 12.0), atol=1e-6
+    )
+
+
+def test_rotation_angle_is_the_geodesic_angle() -> None:
+    rng = np.random.default_rng(1)
+    a, b = (matrix_from_euler(*rng.uniform(-1.2, 1.2, (3, 30))) for _ in range(2))
+    found = losses.rotation_angle(torch.from_numpy(matrix_to_6d(a)), torch.from_numpy(matrix_to_6d(b)))
+    np.testing.assert_allclose(found, angle_between(a, b), atol=1e-4)
+
+
+def test_rotation_angle_has_a_finite_gradient_at_zero() -> None:
+    six = torch.tensor([[1.0, 0, 0, 0, 1, 0]], requires_grad=True)
+    losses.rotation_angle(six, six.detach()).sum().backward()
+    assert torch.isfinite(six.grad).all()
+
+
+def test_landmark_distance_in_pixels_and_its_weights() -> None:
+    reference = torch.rand(2, 478, 2) * 224
+    assert losses.landmark_distance(reference + torch.tensor([3.0, 4.0]), reference) == pytest.approx(5.0, abs=1e-3)
+    weights = losses.landmark_weights(lips=2.0)
+    assert weights.mean() == pytest.approx(1.0, abs=1e-5)
+    moved = reference.clone()
+    moved[:, 13] += 10.0  # inner upper lip
+    elsewhere = reference.clone()
+    elsewhere[:, 5] += 10.0  # nose
+    lip, nose = (losses.landmark_distance(m, reference, weights)[0] for m in (moved, elsewhere))
+    assert lip == pytest.approx(2.0 * float(nose), rel=1e-2)
+
+
+def test_gaps_see_a_closed_eye_and_an_open_mouth_only() -> None:
+    reference = torch.rand(1, 478, 2) * 224
+    shifted = reference + 7.0
+    assert losses.lid_gap(shifted, reference) == pytest.approx(0.0, abs=1e-3)
+    opened = reference.clone()
+    opened[:, 14, 1] = reference[:, 13, 1] + 60.0
+    assert losses.lip_gap(opened, reference) > 1.0
+    assert losses.lid_gap(opened, reference) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_ratios_are_symmetric_logarithms() -> None:
+    one, e = torch.ones(1, 1), torch.full((1, 1), math.e)
+    for term in (losses.scale_ratio, losses.shininess_ratio):
+        assert term(one, e) == pytest.approx(1.0) and term(e, one) == pytest.approx(1.0)
+    position = torch.tensor([[100.0, 0.0, 0.0]])
+    assert losses.key_distance_ratio(position * math.e, position) == pytest.approx(1.0, abs=1e-4)
+    assert losses.key_direction_error(torch.tensor([[0.0, 50.0, 0.0]]), position) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_expression_error_stresses_what_is_active() -> None:
+    rest, active = torch.zeros(1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
+    assert losses.expression_error(rest, active, activity=4.0) == pytest.approx(5.0 / 4.0)
+    assert losses.expression_error(active, rest, activity=4.0) == pytest.approx(1.0 / 4.0)
+
+
+def test_irradiance_error_is_zero_only_for_the_same_light() -> None:
+    sh = torch.zeros(1, 27)
+    sh[0, :3] = 2.6
+    other = sh.clone()
+    other[0, 9:12] = 0.5  # from the side
+    normals = losses.sphere_normals()
+    assert losses.irradiance_error(sh, sh, normals) == 0
+    assert losses.irradiance_error(other, sh, normals) > 0.01
+    expected = np.abs(
+        np.sqrt(sh_basis(normals.numpy()) @ other[0].reshape(9, 3).numpy() + 0.01) - np.sqrt(2.6 * 0.2820948 + 0.01)
+    )
+    assert losses.irradiance_error(other, sh, normals).item() == pytest.approx(expected.mean(), abs=1e-4)
+
+
+def test_weighted_mean_leaves_out_even_what_is_not_finite() -> None:
+    values, weights = torch.tensor([1.0, 3.0, math.nan]), torch.tensor([1.0, 3.0, 0.0])
+    assert losses.weighted_mean(values, weights) == pytest.approx(2.5)
+    assert losses.weighted_mean(values, torch.zeros(3)) == 0
+
+
+def test_perfect_prediction_costs_next_to_nothing(toy: FaceModel) -> None:
+    vectors = random_vectors(toy, 4)
+    objective = StudentObjective(LinearFace(toy), LossWeights(identity_prior=0.0))
+    total, terms = objective(Prediction(torch.from_numpy(vectors), torch.full((4, 1), 20.0)), batch_of(toy, vectors))
+    assert set(terms) <= set(LossWeights.__dataclass_fields__)
+    assert total < 0.02
+
+
+@pytest.mark.parametrize("group", ["identity", "expression", "albedo", "translation", "scale", "sh", "key_position"])
+def test_every_group_feels_its_error(toy: FaceModel, group: str) -> None:
+    vectors = random_vectors(toy, 2)
+    parameters = torch.from_numpy(vectors.copy())
+    parameters[:, toy.layout.slices[group]] *= 1.2
+    parameters.requires_grad_(True)
+    objective = StudentObjective(LinearFace(toy), LossWeights())
+    total, _ = objective(Prediction(parameters, torch.zeros(2, 1)), batch_of(toy, vectors))
+    total.backward()
+    gradient = parameters.grad[:, toy.layout.slices[group]]
+    assert torch.isfinite(gradient).all() and gradient.abs().sum() > 0
+
+
+def test_no_face_teaches_confidence_alone(toy: FaceModel) -> None:
+    vectors = random_vectors(toy, 2)
+    parameters = torch.from_numpy(vectors[::-1].copy()).requires_grad_(True)
+    logit = torch.zeros(2, 1, requires_grad=True)
+    batch = batch_of(toy, vectors, face=[0.0, 0.0])
+    StudentObjective(LinearFace(toy), LossWeights())(Prediction(parameters, logit), batch)[0].backward()
+    assert parameters.grad.abs().sum() == 0 and (logit.grad > 0).all()
+
+
+def test_mirror_images_say_nothing_of_the_person(toy: FaceModel) -> None:
+    vectors = random_vectors(toy, 2)
+    changed = vectors.copy()
+    changed[:, toy.layout.slices["albedo"]] += 1.0
+    batch = batch_of(toy, vectors, mirrored=[1.0, 1.0])
+    _, terms = StudentObjective(LinearFace(toy), LossWeights())(
+        Prediction(torch.from_numpy(changed), torch.zeros(2, 1)), batch
+    )
+    assert terms["albedo"] == 0 and terms["identity"] == 0 and terms["shading"] == 0

@@ -1,0 +1,278 @@
+"""The training loop on tiny data: it learns, resumes exactly, survives bad numbers; labels follow the picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from facemodel import CROP_SIZE, FaceModel, LimelightError, project
+from facemodel.lighting import sh_basis
+from facemodel.rotation import matrix_from_euler
+from tests.toy_model import toy_model
+from training.augmentation import Augmenter, Mirror, Sample
+from training.batches import Batcher, CropSet
+from training.config import AugmentConfig, LossWeights, TrainConfig, load_config
+from training.networks import StudentConfig, load_network
+from training.optimization import rate_factor
+from training.train import Trainer
+from training.validation import measure
+
+STORED, EXTENT = 40, 256.0
+STILL = AugmentConfig(**dict.fromkeys(AugmentConfig.__dataclass_fields__, 0))
+
+
+@pytest.fixture(scope="module")
+def toy() -> FaceModel:
+    return toy_model(n_identity=3, n_expression=52, n_albedo=2)
+
+
+@pytest.fixture(scope="module")
+def crops(toy: FaceModel) -> CropSet:
+    """Dots at the landmarks of random faces: enough to learn position and size from."""
+    rng = np.random.default_rng(0)
+    count = 24
+    vectors = np.tile(toy.layout.neutral(), (count, 1))
+    landmarks = np.zeros((count, 478, 2), np.float32)
+    images = np.full((count, STORED, STORED, 3), 40, np.uint8)
+    for i, vector in enumerate(vectors):
+        p = toy.layout.view(vector)
+        p.rotation = matrix_from_euler(*rng.uniform(-0.3, 0.3, 3))
+        p.translation[:] = CROP_SIZE / 2 + rng.normal(0, 15, 2)
+        p.expression[:] = rng.uniform(0, 0.4, p.expression.shape)
+        toy.layout.constrain(vector)
+        vertices = toy.shape(p.identity, p.expression)
+        landmarks[i] = toy.landmarks478(project(vertices, p.rotation, p.translation, p.scale))
+        for x, y in (landmarks[i] + (EXTENT - CROP_SIZE) / 2) * STORED / EXTENT:
+            cv2.circle(images[i], (int(x), int(y)), 1, (220, 180, 160), -1)
+    index = np.arange(count)
+    face = index % 12 != 5
+    return CropSet(
+        images,
+        EXTENT,
+        vectors,
+        landmarks,
+        face=face,
+        photo=index % 2 == 0,
+        geometry=face,
+        light=face,
+        held_out=index >= 18,
+    )
+
+
+def tiny_config(folder: Path, **changes: object) -> TrainConfig:
+    return replace(
+        TrainConfig(
+            checkpoints=str(folder),
+            pretrained=False,
+            steps=6,
+            batch_size=4,
+            threads=1,
+            checkpoint_minutes=60.0,
+            validation_minutes=60.0,
+            network=StudentConfig(resolution=32, head_channels=8, hidden=16, frozen_blocks=0),
+        ),
+        **changes,
+    )
+
+
+def test_training_lowers_the_loss(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    trainer = Trainer(tiny_config(tmp_path, steps=80, augment=STILL, learning_rate=3e-3), toy, crops)
+    batch = trainer.batcher(0)
+    found = [trainer.train_step(batch)[0] for _ in range(50)]
+    assert min(found[-3:]) < 0.6 * found[0]
+
+
+def test_a_resumed_run_ends_with_the_same_weights(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    whole = Trainer(tiny_config(tmp_path / "a"), toy, crops)
+    figures = whole.run()
+    part = Trainer(tiny_config(tmp_path / "b"), toy, crops)
+    for step in range(3):
+        part.train_step(part.batcher(step))
+    path = part.save()
+    continued = Trainer(tiny_config(tmp_path / "b"), toy, crops)
+    continued.resume(path)
+    assert continued.step == 3
+    resumed = continued.run()
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, continued.network.state_dict()[name]), name
+    for name, value in whole.average.weights.items():
+        assert torch.equal(value, continued.average.weights[name]), name
+    assert resumed["photo.nme68"] == figures["photo.nme68"]
+    assert load_network(tmp_path / "b" / "student" / "last.pt").model_digest == toy.digest
+
+
+def test_a_run_by_the_clock_ends(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    trainer = Trainer(tiny_config(tmp_path, steps=10**9), toy, crops, minutes=0.005)
+    trainer.run()
+    assert trainer.progress == 1.0 and (trainer.folder / "last.pt").is_file()
+
+
+def test_numbers_that_are_not_finite_change_nothing_and_end_the_run(
+    toy: FaceModel, crops: CropSet, tmp_path: Path
+) -> None:
+    trainer = Trainer(tiny_config(tmp_path), toy, crops)
+    batch = trainer.batcher(0)
+    bad = replace(batch, landmarks=torch.full_like(batch.landmarks, math.nan))
+    before = trainer.network.regressor.weight.clone()
+    trainer.train_step(bad)
+    assert torch.equal(before, trainer.network.regressor.weight)
+    with pytest.raises(LimelightError, match="diverged"):  # noqa: PT012
+        for _ in range(30):
+            trainer.train_step(bad)
+
+
+def test_resuming_with_the_wrong_model_or_network_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    path = Trainer(tiny_config(tmp_path), toy, crops).save()
+    wider = tiny_config(tmp_path, network=StudentConfig(resolution=32, head_channels=8, hidden=24, frozen_blocks=0))
+    with pytest.raises(LimelightError, match="its network is"):
+        Trainer(wider, toy, crops).resume(path)
+    with pytest.raises(LimelightError, match="trained for face model"):
+        Trainer(tiny_config(tmp_path), toy_model(3, 52, 2, seed=1), crops).resume(path)
+
+
+def test_labels_of_another_face_model_are_refused(crops: CropSet, tmp_path: Path) -> None:
+    with pytest.raises(LimelightError, match="prepare the data for this face model"):
+        Trainer(tiny_config(tmp_path), toy_model(4, 52, 2), crops)
+
+
+def test_batches_repeat_cover_everything_and_leave_the_held_out_alone(toy: FaceModel, crops: CropSet) -> None:
+    config = tiny_config(Path(), batch_size=8, photo_share=0.5, negative_share=0.125)
+    augmenter = make_augmenter(toy, STILL)
+    batcher = Batcher(crops, augmenter, config)
+    first, again = batcher(7), batcher(7)
+    assert torch.equal(first.crop, again.crop) and torch.equal(first.parameters, again.parameters)
+    assert not torch.equal(first.crop, batcher(8).crop)
+    assert first.face.sum() == 7 and (first.face * first.photo).sum() == 4
+    seen = {round(v, 2) for step in range(4) for v in batcher(step).landmarks[:, 0, 0].tolist()}
+    assert seen == {round(v, 2) for v in crops.landmarks[~crops.held_out, 0, 0].tolist()}
+
+
+def test_geometry_changes_labels_with_the_picture(toy: FaceModel) -> None:
+    """Landmarks projected from the changed parameters lie where the changed landmarks are, and on their dots."""
+    augmenter = make_augmenter(toy, replace(STILL, shift=0.1, scale=0.15, angle=25.0))
+    sample = face_sample(toy, size=96)
+    for seed in range(6):
+        changed = augmenter(sample, np.random.default_rng(seed))
+        p = toy.layout.view(changed.parameters)
+        points = project(toy.shape(p.identity, p.expression), p.rotation, p.translation, p.scale)
+        np.testing.assert_allclose(toy.landmarks478(points), changed.landmarks, atol=1e-2)
+        bright = np.maximum(changed.image[..., 1].astype(float) - 60.0, 0.0)
+        rows, columns = np.indices(bright.shape) + 0.5
+        dot = np.array([(bright * columns).sum(), (bright * rows).sum()]) / bright.sum()
+        np.testing.assert_allclose(dot * CROP_SIZE / augmenter.resolution, changed.landmarks[4], atol=0.5)
+
+
+def test_mirror_is_a_mirror(toy: FaceModel) -> None:
+    sample = face_sample(toy, size=256)
+    mirror = Mirror.of(toy.landmarks478(toy.mean), toy.expression_names)
+    once = mirror.apply(toy.layout, sample)
+    twice = mirror.apply(toy.layout, once)
+    names = toy.expression_names
+    before, after = toy.layout.view(sample.parameters), toy.layout.view(once.parameters)
+    assert after.expression[names.index("eyeBlinkLeft")] == before.expression[names.index("eyeBlinkRight")]
+    assert once.mirrored and not twice.mirrored
+    np.testing.assert_allclose(twice.parameters, sample.parameters, atol=1e-4)
+    normals = np.random.default_rng(0).normal(size=(9, 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    np.testing.assert_allclose(sh_basis(normals * (-1, 1, 1)) @ after.sh, sh_basis(normals) @ before.sh, atol=1e-5)
+    np.testing.assert_array_equal(once.image, sample.image[:, ::-1])
+    # A point that stood right of the middle now stands as far left of it.
+    vertices = toy.shape(np.zeros(3), np.zeros(52))
+    points = project(vertices, before.rotation, before.translation, before.scale)
+    mirrored = project(vertices * (-1, 1, 1), after.rotation, after.translation, after.scale)
+    np.testing.assert_allclose(mirrored[:, 0], CROP_SIZE - points[:, 0], atol=1e-3)
+    np.testing.assert_allclose(mirrored[:, 1], points[:, 1], atol=1e-3)
+
+
+def test_exposure_brightens_picture_and_light_together(toy: FaceModel) -> None:
+    augmenter = make_augmenter(toy, replace(STILL, exposure=0.5))
+    sample = face_sample(toy, size=64)
+    changes = [augmenter(sample, np.random.default_rng(seed)) for seed in range(8)]
+    light = [float(toy.layout.view(c.parameters).sh[0, 1]) for c in changes]
+    assert np.corrcoef(light, [c.image.mean() for c in changes])[0, 1] > 0.95
+    keys = [float(toy.layout.view(c.parameters).key_color[1]) for c in changes]
+    np.testing.assert_allclose(np.divide(keys, light), keys[0] / light[0], rtol=1e-4)
+
+
+def test_full_augmentation_keeps_shape_type_and_finite_labels(toy: FaceModel) -> None:
+    always = replace(AugmentConfig(), cutout_share=1.0, jpeg_share=1.0, blur_share=1.0, coarse_share=1.0)
+    augmenter = make_augmenter(toy, always)
+    for seed in range(10):
+        changed = augmenter(face_sample(toy, size=128), np.random.default_rng(seed))
+        assert changed.image.shape == (64, 64, 3) and changed.image.dtype == np.uint8
+        assert np.isfinite(changed.parameters).all() and changed.parameters.dtype == np.float32
+
+
+def test_measure_of_the_truth_is_zero_and_of_an_error_its_size(toy: FaceModel, crops: CropSet) -> None:
+    from training.linear_face import LinearFace
+
+    face = LinearFace(toy)
+    kept = np.flatnonzero(crops.face)
+    labels, landmarks = crops.parameters[kept], crops.landmarks[kept]
+    perfect = measure(face, labels, labels, landmarks, against_mediapipe=False)
+    assert perfect["nme68"] < 1e-4 and perfect["angle"] < 0.1 and perfect["expression_rmse"] == 0
+    turned = labels.copy()
+    for vector in turned:
+        p = toy.layout.view(vector)
+        p.rotation = p.rotation @ matrix_from_euler(0.0, 0.0, math.radians(5.0))
+    assert measure(face, turned, labels, landmarks, against_mediapipe=False)["angle"] == pytest.approx(5.0, abs=0.05)
+
+
+def test_rates_warm_up_and_come_down() -> None:
+    factors = [rate_factor(p, warmup=0.1) for p in (0.0, 0.05, 0.1, 0.5, 1.0)]
+    assert factors[0] < factors[1] < factors[2] and factors[2] > factors[3] > factors[4] > 0
+
+
+def test_configuration_files(tmp_path: Path) -> None:
+    assert load_config("student").name == "student"
+    path = tmp_path / "c.toml"
+    path.write_text("seed = 3\nlearning_rate = 1\n[network]\nhidden = 64\n[loss]\nrotation = 2.5\n")
+    config = load_config(str(path))
+    assert (config.seed, config.network.hidden, config.loss, config.learning_rate) == (
+        3,
+        64,
+        LossWeights(rotation=2.5),
+        1.0,
+    )
+    for text, message in (
+        ("sed = 3", "unknown key 'sed'"),
+        ("[network]\nhiden = 3", "unknown key 'network.hiden'"),
+        ('seed = "three"', "'seed' must be int"),
+        ("network = 3", "must be a table"),
+        ("seed = = 3", "not valid TOML"),
+    ):
+        path.write_text(text)
+        with pytest.raises(LimelightError, match=message):
+            load_config(str(path))
+    with pytest.raises(LimelightError, match="shipped ones: student"):
+        load_config("nonesuch")
+
+
+def make_augmenter(model: FaceModel, config: AugmentConfig) -> Augmenter:
+    mirror = Mirror.of(model.landmarks478(model.mean), model.expression_names)
+    return Augmenter(config, model.layout, mirror, resolution=64)
+
+
+def face_sample(model: FaceModel, size: int) -> Sample:
+    """A grey picture with one soft bright dot at landmark 4 (the tip of the nose)."""
+    vector = model.layout.neutral()
+    p = model.layout.view(vector)
+    p.rotation = matrix_from_euler(0.2, -0.1, 0.05)
+    p.translation[:] = (118.0, 105.0)
+    p.expression[:] = np.random.default_rng(2).uniform(0, 0.5, p.expression.shape)
+    p.key_position[:] = (80.0, 100.0, 300.0)
+    p.sh[1:] += np.random.default_rng(3).normal(0, 0.1, (8, 3))
+    model.layout.constrain(vector)
+    vertices = model.shape(p.identity, p.expression)
+    landmarks = model.landmarks478(project(vertices, p.rotation, p.translation, p.scale)).astype(np.float32)
+    x, y = (landmarks[4] + (EXTENT - CROP_SIZE) / 2) * size / EXTENT
+    rows, columns = np.indices((size, size)) + 0.5
+    dot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * (size / 48) ** 2))
+    image = np.repeat(np.rint(60 + 140 * dot)[..., None], 3, axis=2).astype(np.uint8)
+    return Sample(image, EXTENT, vector, landmarks)

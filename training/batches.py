@@ -1,0 +1,146 @@
+"""Batches of augmented crops, a pure function of seed and step, so that a resumed run sees the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from facemodel import FaceModel, LimelightError, ParameterLayout
+from training.augmentation import Augmenter, Sample
+from training.config import TrainConfig
+from training.data import EXTENT, load_samples
+from training.data.storage import MappedImages
+from training.objective import Batch
+
+
+@dataclass(frozen=True)
+class CropSet:
+    """Stored crops and their labels, in memory or mapped from a file.
+
+    Attributes:
+        images: N pictures (S, S, 3) uint8 RGB.
+        extent: side of what an image shows, crop px; the 224 px crop lies in its middle.
+        parameters: (N, P), pose in crop px; finite everywhere, also where nothing is labelled.
+        landmarks: (N, 478, 2) crop px.
+        face, photo, geometry, light: (N,) bool; see `Batch`.
+        held_out: (N,) bool, never trained on.
+    """
+
+    images: NDArray[np.uint8] | MappedImages
+    extent: float
+    parameters: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    face: NDArray[np.bool_]
+    photo: NDArray[np.bool_]
+    geometry: NDArray[np.bool_]
+    light: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+
+    def sample(self, index: int) -> Sample:
+        return Sample(self.images[index], self.extent, self.parameters[index], self.landmarks[index])
+
+    def batch(self, indices: NDArray[np.int64], samples: list[Sample]) -> Batch:
+        """The tensors of `samples`, made from the crops at `indices`."""
+
+        def flags(values: NDArray[np.bool_]) -> torch.Tensor:
+            return torch.from_numpy(values[indices].astype(np.float32))
+
+        return Batch(
+            crop=torch.from_numpy(np.stack([s.image for s in samples])),
+            parameters=torch.from_numpy(np.stack([s.parameters for s in samples])),
+            landmarks=torch.from_numpy(np.stack([s.landmarks for s in samples])),
+            face=flags(self.face),
+            photo=flags(self.photo),
+            geometry=flags(self.geometry),
+            light=flags(self.light),
+            mirrored=torch.tensor([float(s.mirrored) for s in samples]),
+        )
+
+    def training_labels(self, layout: ParameterLayout, limit: int = 20000) -> NDArray[np.float32]:
+        """Parameter vectors (M, P) that are labelled in full: the statistics of the network's outputs.
+
+        Raises:
+            LimelightError: there is none.
+        """
+        known = np.flatnonzero(self.face & self.geometry & self.light & ~self.held_out)
+        if not len(known) or self.parameters.shape[1] != layout.size:
+            raise LimelightError(
+                f"training data: {len(known)} labelled crops of {self.parameters.shape[1]} parameters, "
+                f"the face model has {layout.size}; prepare the data for this face model"
+            )
+        known = known[np.linspace(0, len(known) - 1, min(limit, len(known))).astype(int)]
+        return np.asarray(self.parameters[known], np.float32)
+
+
+def load_crops(folder: str | Path, model: FaceModel) -> CropSet:
+    """Everything that `training.data` has prepared in `folder` for `model`.
+
+    Raises:
+        LimelightError: nothing is there, or it was prepared for another face model.
+    """
+    samples = load_samples(Path(folder), model)
+    return CropSet(
+        samples.images,
+        EXTENT,
+        samples.parameters,
+        samples.landmarks,
+        face=samples.face,
+        photo=samples.photo,
+        geometry=samples.geometry,
+        light=samples.light,
+        held_out=samples.held_out,
+    )
+
+
+class Batcher:
+    """The batch of every step: photos, renders and pictures without a face in fixed shares.
+
+    Each kind runs through its crops in a new random order every time round.
+
+    Raises:
+        LimelightError: there is nothing to train on.
+    """
+
+    def __init__(self, crops: CropSet, augmenter: Augmenter, config: TrainConfig) -> None:
+        self.crops = crops
+        self.augmenter = augmenter
+        self.seed = config.seed
+        kinds = {
+            "negative": (~crops.face, config.negative_share),
+            "photo": (crops.face & crops.photo, config.photo_share),
+            "render": (crops.face & ~crops.photo, 1.0 - config.negative_share - config.photo_share),
+        }
+        members = {name: np.flatnonzero(mask & ~crops.held_out) for name, (mask, _) in kinds.items()}
+        shares = {name: kinds[name][1] * (len(members[name]) > 0) for name in kinds}
+        if sum(shares.values()) <= 0:
+            raise LimelightError("training data: no crops to train on")
+        exact = {name: config.batch_size * share / sum(shares.values()) for name, share in shares.items()}
+        counts = {name: int(value) for name, value in exact.items()}
+        for name in sorted(exact, key=lambda n: counts[n] - exact[n])[: config.batch_size - sum(counts.values())]:
+            counts[name] += 1
+        self._kinds = [(members[name], counts[name]) for name in kinds if counts[name]]
+
+    def __call__(self, step: int) -> Batch:
+        """Batch number `step`."""
+        indices = np.concatenate(
+            [self._draw(kind, members, count, step) for kind, (members, count) in enumerate(self._kinds)]
+        )
+        rng = np.random.default_rng((self.seed, 1, step))
+        samples = [self.augmenter(self.crops.sample(index), rng) for index in indices]
+        return self.crops.batch(indices, samples)
+
+    def _draw(self, kind: int, members: NDArray[np.int64], count: int, step: int) -> NDArray[np.int64]:
+        """Members number step * count onward of an endless sequence of shuffles."""
+        drawn = []
+        position, end = step * count, (step + 1) * count
+        while position < end:
+            round_, offset = divmod(position, len(members))
+            order = np.random.default_rng((self.seed, 2, kind, round_)).permutation(len(members))
+            taken = members[order[offset : offset + end - position]]
+            drawn.append(taken)
+            position += len(taken)
+        return np.concatenate(drawn)

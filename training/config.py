@@ -1,0 +1,197 @@
+"""Training configuration: dataclasses, read from TOML."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from facemodel import LimelightError
+from training.networks import StudentConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Bounded changes of a training crop; geometry and exposure change the labels with the picture.
+
+    Attributes:
+        shift: largest shift of the crop, share of its side (a tracker's crop lags behind a moving head).
+        scale: largest change of the crop's side, natural logarithm.
+        angle: largest turn of the crop, degrees.
+        exposure: largest exposure change, natural logarithm of linear light.
+        white_balance: largest change of one channel against the others, natural logarithm.
+        tone: largest change of the camera's tone curve, natural logarithm of its exponent (labels stay).
+        noise: largest standard deviation of sensor noise, 0..255.
+        blur: largest Gaussian blur, px of the network's input.
+        blur_share, coarse_share, jpeg_share, cutout_share, flip_share: probability of a blur, of a picture of
+            lower resolution, of JPEG artefacts, of an occluding patch, of a mirrored picture.
+        jpeg_quality: the worst.
+        cutout: largest side of the patch, share of the crop's side.
+    """
+
+    shift: float = 0.10
+    scale: float = 0.13
+    angle: float = 12.0
+    exposure: float = 0.35
+    white_balance: float = 0.10
+    tone: float = 0.15
+    noise: float = 8.0
+    blur: float = 1.5
+    blur_share: float = 0.3
+    coarse_share: float = 0.2
+    jpeg_share: float = 0.2
+    jpeg_quality: int = 30
+    cutout_share: float = 0.3
+    cutout: float = 0.35
+    flip_share: float = 0.3
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weight of every term of `training.losses`, per its unit.
+
+    Attributes:
+        landmarks: per px, the projected model against MediaPipe's points (photos) or the truth (renders).
+        landmarks_fit: per px, against the 68 points of the labels' own geometry.
+        lid_gap, lip_gap: per px.
+        vertices: per mm, face region with identity and expression.
+        rotation: per radian. translation: per px. scale: per e-fold.
+        expression: per unit of weight. expression_activity: emphasis on what is active.
+        identity: per mm, face region, identity alone. identity_prior: per squared coefficient.
+        albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
+        key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
+        confidence: per nat.
+        photo_identity, photo_light: how much a photo's fitted identity, and its albedo and light, count
+            against a render's, which are known.
+    """
+
+    landmarks: float = 0.2
+    landmarks_fit: float = 0.1
+    lid_gap: float = 0.15
+    lip_gap: float = 0.1
+    vertices: float = 0.15
+    rotation: float = 6.0
+    translation: float = 0.05
+    scale: float = 4.0
+    expression: float = 8.0
+    expression_activity: float = 4.0
+    identity: float = 0.2
+    identity_prior: float = 0.002
+    albedo: float = 3.0
+    irradiance: float = 1.5
+    shading: float = 3.0
+    highlight: float = 4.0
+    key_direction: float = 0.2
+    key_distance: float = 0.05
+    shininess: float = 0.05
+    confidence: float = 0.3
+    photo_identity: float = 0.3
+    photo_light: float = 0.3
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        name: of the run; its checkpoints lie in `checkpoints`/`name`.
+        face_model: face model file; empty for the embedded default.
+        data: folder of prepared crops, see `training.data`.
+        checkpoints: folder.
+        cache: folder for the fetched backbone weights.
+        initial: file of trunk weights to start from, see `training.distill`; empty for none.
+        pretrained: without one, start from ImageNet weights.
+        seed: of everything random.
+        steps: length of the schedule in batches, where no time is given.
+        batch_size: crops a step.
+        photo_share, negative_share: of a batch; the rest are renders.
+        learning_rate, backbone_rate: peak of the head, and the backbone's share of it.
+        weight_decay: AdamW's.
+        warmup: share of the schedule.
+        gradient_norm: clip.
+        average: decay of the weights' moving average, which is what is validated and exported.
+        threads: PyTorch's.
+        checkpoint_minutes, validation_minutes: intervals.
+        validation_samples: of photos and of renders each, at most.
+    """
+
+    name: str = "student"
+    face_model: str = ""
+    data: str = ".cache/training"
+    checkpoints: str = ".cache/checkpoints"
+    cache: str = ".cache/backbones"
+    initial: str = ""
+    pretrained: bool = True
+    seed: int = 0
+    steps: int = 20000
+    batch_size: int = 32
+    photo_share: float = 0.6
+    negative_share: float = 0.05
+    learning_rate: float = 1e-3
+    backbone_rate: float = 0.5
+    weight_decay: float = 0.01
+    warmup: float = 0.03
+    gradient_norm: float = 5.0
+    average: float = 0.998
+    threads: int = 2
+    checkpoint_minutes: float = 3.0
+    validation_minutes: float = 5.0
+    validation_samples: int = 512
+    network: StudentConfig = field(default_factory=StudentConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loss: LossWeights = field(default_factory=LossWeights)
+
+
+def load_config(name_or_file: str) -> TrainConfig:
+    """A configuration shipped with the program, by name, or a TOML file of the same keys.
+
+    Raises:
+        LimelightError: no such configuration, not TOML, an unknown key, or a value of the wrong type.
+    """
+    shipped = files("training") / "configs" / f"{name_or_file}.toml"
+    path = Path(str(shipped)) if shipped.is_file() else Path(name_or_file)
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        names = sorted(p.name[:-5] for p in (files("training") / "configs").iterdir() if p.name.endswith(".toml"))
+        raise LimelightError(f"configuration {name_or_file}: no such file; shipped ones: {', '.join(names)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LimelightError(f"configuration {path}: not valid TOML ({error})") from error
+    try:
+        return _build(TrainConfig, values, "")
+    except LimelightError as error:
+        raise LimelightError(f"configuration {path}: {error}") from error
+
+
+def from_dict(values: dict[str, Any]) -> TrainConfig:
+    """The configuration that `dataclasses.asdict` turned into `values`."""
+    return _build(TrainConfig, values, "")
+
+
+def _build(cls: type[T], values: dict[str, Any], prefix: str) -> T:
+    hints = typing.get_type_hints(cls)
+    arguments: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise LimelightError(f"unknown key '{prefix}{key}'; known: {', '.join(sorted(hints))}")
+        kind = hints[key]
+        if dataclasses.is_dataclass(kind):
+            if not isinstance(value, dict):
+                raise LimelightError(f"'{prefix}{key}' must be a table")
+            arguments[key] = _build(typing.cast(type, kind), value, f"{prefix}{key}.")
+        else:
+            accepted = (int, float) if kind is float else kind
+            if not isinstance(value, typing.cast("type | types.UnionType", accepted)) or (
+                isinstance(value, bool) and kind is not bool
+            ):
+                raise LimelightError(f"'{prefix}{key}' must be {kind.__name__}, not {value!r}")
+            arguments[key] = kind(value)
+    return cls(**arguments)

@@ -1,0 +1,227 @@
+"""MediaPipe's landmarks and scores of every photo, cached: what the fit and the distillation start from."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facemodel.arkit import ARKIT_NAMES
+from facemodel.errors import LimelightError
+
+COLLECTIONS = ("omi", "ytf", "lfw", "utkface")
+_NAMED = ("ytf", "lfw")
+_SHARD = 500
+_MIN_SIDE = 256
+_PADDING = 0.3
+_MAX_FACES = 4
+
+
+@dataclass(frozen=True)
+class PhotoLabels:
+    """MediaPipe's view of N photos in which it found a face.
+
+    Attributes:
+        paths: (N,) `collection/file name`, relative to the photo folder.
+        sizes: (N, 2) width and height in px.
+        landmarks: (N, 478, 3) x right, y down in px of the photo, (0, 0) the outer corner of the top-left
+            pixel; z is MediaPipe's relative depth in px, away from the camera.
+        scores: (N, 52) in ARKIT_NAMES order, 0..1; tongueOut, which MediaPipe lacks, is 0.
+        matrices: (N, 4, 4) canonical face (cm) to MediaPipe's camera frame.
+    """
+
+    paths: NDArray[np.str_]
+    sizes: NDArray[np.int32]
+    landmarks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    matrices: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def people(self) -> NDArray[np.str_]:
+        """(N,) name of the person, the same in ytf and lfw; the path where every file is somebody else."""
+        return np.array([person_of(path) for path in self.paths])
+
+    @property
+    def validation(self) -> NDArray[np.bool_]:
+        """(N,) True for the held-out part, split by person."""
+        return np.array([is_held_out(person) for person in self.people], dtype=bool)
+
+    def take(self, index: NDArray) -> PhotoLabels:
+        """The labels at `index`, which is whatever NumPy indexes a first axis with."""
+        return PhotoLabels(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+
+
+def person_of(path: str) -> str:
+    """`Name` of `lfw/Name_0001.jpg` and `ytf/Name_10.jpg`, which are one person; else the path itself."""
+    collection, _, name = path.partition("/")
+    return Path(name).stem.rpartition("_")[0] if collection in _NAMED else path
+
+
+def is_held_out(person: str, fraction: float = 0.05) -> bool:
+    """Whether a person belongs to the validation part: by hash, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(person.encode()).digest()[:4], "big") < fraction * 2**32
+
+
+class PhotoLandmarker:
+    """MediaPipe's Face Landmarker on single RGB photos, small and tightly cropped ones too.
+
+    Args:
+        asset: the `face_landmarker.task` bundle.
+
+    Raises:
+        LimelightError: the bundle is missing.
+    """
+
+    def __init__(self, asset: Path) -> None:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        if not asset.is_file():
+            raise LimelightError(f"Face Landmarker bundle {asset}: no such file; pass --landmarker FILE")
+        self._detector = vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(
+                base_options=BaseOptions(model_asset_path=str(asset)),
+                num_faces=_MAX_FACES,
+                output_face_blendshapes=True,
+                output_facial_transformation_matrixes=True,
+            )
+        )
+
+    def __call__(self, image: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray] | None:
+        """Landmarks (478, 3) px, scores (52,) and matrix (4, 4) of the main face of an (H, W, 3) RGB photo.
+
+        The main face is the one with the largest extent, less what it lies off the middle. A photo without a
+        detection is tried once more with a border, which tight crops need. None if there is still no face.
+        """
+        height, width = image.shape[:2]
+        for padding in (0, round(_PADDING * max(height, width))):
+            padded = cv2.copyMakeBorder(image, *[padding] * 4, cv2.BORDER_REPLICATE) if padding else image
+            found = self._detect(padded)
+            if found is not None:
+                landmarks, scores, matrix = found
+                landmarks[:, :2] -= padding
+                return landmarks, scores, matrix
+        return None
+
+    def _detect(self, image: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray] | None:
+        import mediapipe
+
+        height, width = image.shape[:2]
+        enlarge = max(1.0, _MIN_SIDE / min(height, width))
+        if enlarge > 1.0:
+            image = cv2.resize(image, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
+        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        result = self._detector.detect(picture)
+        if not result.face_landmarks:
+            return None
+        faces = np.array(
+            [[(p.x * width, p.y * height, p.z * width) for p in face] for face in result.face_landmarks],
+            dtype=np.float32,
+        )  # (F, 478, 3)
+        low, high = faces[..., :2].min(axis=1), faces[..., :2].max(axis=1)
+        off_middle = np.linalg.norm((low + high) / 2 - (width / 2, height / 2), axis=1)
+        best = int(np.argmax(np.sqrt((high - low).prod(axis=1)) - off_middle))
+        score = {c.category_name: c.score for c in result.face_blendshapes[best]}
+        scores = np.array([score.get(name, 0.0) for name in ARKIT_NAMES], dtype=np.float32)
+        return faces[best], scores, np.asarray(result.facial_transformation_matrixes[best], dtype=np.float32)
+
+
+def label_photos(photos: Path, out: Path, asset: Path, collections: Sequence[str] = COLLECTIONS) -> PhotoLabels:
+    """Label every photo below `photos`, keeping what earlier runs wrote to `out`, and return all labels.
+
+    Photos that are unreadable or show no face are left out and counted on the progress bar. A photo that no
+    shard lists yet is labelled now, so the run can be stopped at any time and loses at most one shard.
+
+    Raises:
+        LimelightError: the photo folder or the bundle is missing.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    shards = list(_shards(photos, collections))
+    landmarker = PhotoLandmarker(asset)
+    skipped = 0
+    with tqdm(total=sum(len(names) for _, _, names in shards), unit="photo", desc="MediaPipe labels") as bar:
+        for collection, number, names in shards:
+            target = out / f"{collection}_{number:03d}.npz"
+            if not target.exists():
+                _write_shard(target, photos, [f"{collection}/{name}" for name in names], landmarker)
+            with np.load(target) as archive:
+                skipped += len(names) - len(archive["paths"])
+            bar.update(len(names))
+            bar.set_postfix(skipped=skipped)
+    return load_labels(out)
+
+
+def load_labels(folder: Path) -> PhotoLabels:
+    """Every label that `label_photos` has written to `folder` so far.
+
+    Raises:
+        LimelightError: there is none.
+    """
+    shards = []
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as archive:
+            shards.append({name: archive[name] for name in PhotoLabels.__dataclass_fields__})
+    if not shards:
+        raise LimelightError(f"photo labels {folder}: none yet; run 'python -m training.data.photo_labels' first")
+    return PhotoLabels(**{name: np.concatenate([s[name] for s in shards]) for name in shards[0]})
+
+
+def _shards(photos: Path, collections: Sequence[str]) -> Iterator[tuple[str, int, list[str]]]:
+    for collection in collections:
+        folder = photos / collection
+        if not folder.is_dir():
+            raise LimelightError(f"photo folder {folder}: no such folder; set LIMELIGHT_DATA or pass --photos")
+        names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".png"))
+        for number, start in enumerate(range(0, len(names), _SHARD)):
+            yield collection, number, names[start : start + _SHARD]
+
+
+def _write_shard(target: Path, photos: Path, paths: list[str], landmarker: PhotoLandmarker) -> None:
+    rows: list[tuple] = []
+    for path in paths:
+        image = read_rgb(photos / path)
+        found = None if image is None else landmarker(image)
+        if image is not None and found is not None:
+            rows.append((path, (image.shape[1], image.shape[0]), *found))
+    columns = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
+    partial = target.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(
+            file,
+            paths=np.array(columns[0], dtype=np.str_),
+            sizes=np.array(columns[1], dtype=np.int32).reshape(-1, 2),
+            landmarks=np.array(columns[2], dtype=np.float32).reshape(-1, 478, 3),
+            scores=np.array(columns[3], dtype=np.float32).reshape(-1, len(ARKIT_NAMES)),
+            matrices=np.array(columns[4], dtype=np.float32).reshape(-1, 4, 4),
+        )
+    partial.rename(target)
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8] | None:
+    """(H, W, 3) RGB picture, None where the file is no readable picture."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Label the training photos with MediaPipe's Face Landmarker.")
+    parser.add_argument("--photos", type=Path, default=Path("../shared/sources/photos"))
+    parser.add_argument("--out", type=Path, default=Path(".cache/training/photo_labels"))
+    parser.add_argument("--landmarker", type=Path, default=Path("realtime/assets/face_landmarker.task"))
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    labels = label_photos(options.photos, options.out, options.landmarker)
+    print(f"{len(labels)} photos labelled, {int(labels.validation.sum())} of them held out for validation")
+
+
+if __name__ == "__main__":
+    main()

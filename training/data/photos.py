@@ -1,0 +1,184 @@
+"""Turns labelled photos into training samples: fits them, finds albedo and light, cuts crops and negatives."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facemodel import Crop, FaceModel, ParameterLayout
+from training.data.fit import (
+    FitConfig,
+    LandmarkFitter,
+    fit_landmarks,
+    landmark_errors,
+    learn_gains,
+    learn_offsets,
+    without_offsets,
+)
+from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
+from training.data.photometry import Photometry, PhotometryConfig
+from training.data.storage import Samples, ShardWriter, cut, faceless
+
+
+@dataclass(frozen=True)
+class PhotoConfig:
+    """How photos become samples.
+
+    Attributes:
+        fit, photometry: the two fits.
+        loose: expression deviation of the fit that the gains are learned from.
+        calibration_photos: how many photos that and the landmarks' offsets take.
+        good_nme: largest NME of a fit whose pose, identity and expression count.
+        good_residual: largest photometric residual of a fit whose albedo and light count.
+        negatives: photos of which a crop without a well-placed face is cut.
+        shard: samples a shard.
+    """
+
+    fit: FitConfig = field(default_factory=FitConfig)
+    photometry: PhotometryConfig = field(default_factory=PhotometryConfig)
+    loose: float = 0.6
+    calibration_photos: int = 1024
+    good_nme: float = 0.016
+    good_residual: float = 0.11
+    negatives: int = 3000
+    shard: int = 500
+
+
+def prepare_photos(
+    model: FaceModel, labels: PhotoLabels, photos: Path, out: Path, seed: int = 0, config: PhotoConfig | None = None
+) -> None:
+    """Write every labelled photo to `out`/photos and some misplaced crops to `out`/negatives, shard by shard.
+
+    Shards that exist stay; order and split depend on the labels and the seed alone.
+
+    Raises:
+        LimelightError: `out` holds the data of another face model.
+    """
+    config = config or PhotoConfig()
+    writer = ShardWriter(out, "photos", model)
+    negatives = ShardWriter(out, "negatives", model)
+    labels = labels.take(np.random.default_rng(seed).permutation(len(labels)))
+    fitter = LandmarkFitter(model, calibrate(model, labels.take(slice(config.calibration_photos)), config))
+    photometry = Photometry(model, config.photometry)
+    for number, start in enumerate(tqdm(range(0, len(labels), config.shard), unit="shard", desc="photos")):
+        if writer.exists(number):
+            continue
+        part = labels.take(slice(start, start + config.shard))
+        images = [read_rgb(photos / path) for path in part.paths]
+        readable = np.array([image is not None for image in images])
+        part, images = part.take(readable), [image for image in images if image is not None]
+        samples, vectors = _fit_shard(model, fitter, photometry, part, images, config)
+        rng = np.random.default_rng((seed, number))
+        chosen = np.flatnonzero(rng.random(len(part)) < config.negatives / len(labels))
+        if len(chosen):
+            negatives.write(number, _misplaced(model.layout, part, images, vectors, chosen, rng))
+        writer.write(number, samples)
+
+
+def calibrate(model: FaceModel, labels: PhotoLabels, config: PhotoConfig) -> FitConfig:
+    """The fit's configuration with offsets and gains learned from labelled photos."""
+    offsets = learn_offsets(model, labels.landmarks, labels.scores, config.fit)
+    loose = replace(config.fit, expression=config.loose, offsets=offsets)
+    fitted = fit_landmarks(model, labels.landmarks, labels.scores, loose)
+    return replace(config.fit, offsets=offsets, gains=learn_gains(model, fitted, labels.scores))
+
+
+def _fit_shard(
+    model: FaceModel,
+    fitter: LandmarkFitter,
+    photometry: Photometry,
+    labels: PhotoLabels,
+    images: list[NDArray[np.uint8]],
+    config: PhotoConfig,
+) -> tuple[Samples, NDArray[np.float32]]:
+    """Samples of photos, and their parameters (N, P) in the photos' own pixels."""
+    vectors = fitter(labels.landmarks, labels.scores)
+    offsets = fitter.config.offsets
+    landmarks = labels.landmarks if offsets is None else without_offsets(vectors, model, labels.landmarks, offsets)
+    nme = landmark_errors(model, vectors, landmarks)
+    observed = [photometry.observe(image, vector) for image, vector in zip(images, vectors, strict=True)]
+    vectors, residual = photometry.solve(*(np.stack(column) for column in zip(*observed, strict=True)), vectors)
+    crops = [_crop(model.layout, vector) for vector in vectors]
+    parameters = np.stack(
+        [model.layout.constrain(crop.lower(model.layout, v)) for crop, v in zip(crops, vectors, strict=True)]
+    )
+    seen = np.stack([columns[3] for columns in observed]).sum(axis=1)
+    yes = np.ones(len(labels), bool)
+    samples = Samples(
+        images=np.stack([cut(image, crop) for image, crop in zip(images, crops, strict=True)]),
+        parameters=parameters,
+        landmarks=np.stack(
+            [_transform(crop.from_frame(), points) for crop, points in zip(crops, landmarks, strict=True)]
+        ),
+        scores=labels.scores,
+        face=yes,
+        photo=yes,
+        geometry=nme < config.good_nme,
+        light=(nme < config.good_nme) & (residual < config.good_residual) & (seen >= 60),
+        held_out=labels.validation,
+        quality=np.column_stack([nme, residual]).astype(np.float32),
+        names=labels.people,
+    )
+    return samples, vectors
+
+
+def _misplaced(
+    layout: ParameterLayout,
+    labels: PhotoLabels,
+    images: list[NDArray[np.uint8]],
+    vectors: NDArray,
+    chosen: NDArray[np.int64],
+    rng: Generator,
+) -> Samples:
+    """Crops of the chosen photos that a tracker must not accept."""
+    crops = [misplaced_crop(_crop(layout, vectors[i]), rng) for i in chosen]
+    borders = rng.choice([cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT], len(chosen), p=[0.75, 0.25])
+    pictures = [cut(images[i], crop, int(b)) for i, crop, b in zip(chosen, crops, borders, strict=True)]
+    return faceless(layout, np.stack(pictures), True, labels.validation[chosen], labels.people[chosen])
+
+
+def misplaced_crop(crop: Crop, rng: Generator) -> Crop:
+    """A crop that misses the face of a good one: off by 45 % of its side, 1.8 times its size, or upside down."""
+    kind = rng.choice(["aside", "beyond", "close", "far", "turned"], p=[0.35, 0.25, 0.1, 0.15, 0.15])
+    direction = rng.uniform(0, 2 * np.pi)
+    distance = {"aside": rng.uniform(0.45, 0.9), "beyond": rng.uniform(0.9, 1.8)}.get(str(kind), rng.uniform(0, 0.15))
+    factor = {"close": rng.uniform(0.3, 0.55), "far": rng.uniform(1.85, 4.0)}.get(str(kind), rng.uniform(0.6, 1.4))
+    turn = rng.uniform(1.3, np.pi) * rng.choice([-1, 1]) if kind == "turned" else rng.uniform(-0.4, 0.4)
+    shift = distance * max(1.0, factor) * crop.side * np.array([np.cos(direction), np.sin(direction)])
+    return Crop((crop.centre[0] + shift[0], crop.centre[1] + shift[1]), crop.side * factor, crop.angle + turn)
+
+
+def _crop(layout: ParameterLayout, vector: NDArray) -> Crop:
+    p = layout.view(vector)
+    return Crop.around_head(p.rotation, p.translation, p.scale)
+
+
+def _transform(matrix: NDArray, points: NDArray) -> NDArray[np.float32]:
+    return (points[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Fit the labelled photos and cut training crops.")
+    parser.add_argument("--labels", type=Path, default=Path(".cache/training/photo_labels"))
+    parser.add_argument("--photos", type=Path, default=Path("../shared/sources/photos"))
+    parser.add_argument("--out", type=Path, default=Path(".cache/training"))
+    parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    model = FaceModel.load(options.model)
+    prepare_photos(model, load_labels(options.labels), options.photos, options.out, options.seed)
+
+
+if __name__ == "__main__":
+    main()

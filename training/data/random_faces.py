@@ -1,0 +1,253 @@
+"""Random parameter vectors: people, what their faces do, where they look, and the light they stand in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from facemodel import ARKIT_NAMES, Crop, FaceModel, ParameterLayout
+from facemodel.lighting import COSINE_LOBE, sh_basis
+from facemodel.rotation import matrix_from_euler
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_EXCLUSIVE = (("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthFunnel", "mouthSmileLeft"))
+_EXCLUSIVE += (
+    ("mouthPucker", "mouthSmileLeft"),
+    ("mouthPucker", "mouthSmileRight"),
+    ("mouthFunnel", "mouthSmileRight"),
+)
+_EYES_AND_TONGUE = tuple(n for n in ARKIT_NAMES if n.startswith(("eyeLook", "eyeBlink"))) + ("tongueOut",)
+_VISEMES: tuple[dict[str, float], ...] = (
+    {"jawOpen": 0.5},
+    {"jawOpen": 0.25, "mouthStretch": 0.4},
+    {"jawOpen": 0.2, "mouthSmile": 0.4, "mouthLowerDown": 0.3},
+    {"jawOpen": 0.3, "mouthFunnel": 0.7},
+    {"jawOpen": 0.1, "mouthPucker": 0.8},
+    {"mouthPress": 0.5, "mouthRollLower": 0.3, "mouthRollUpper": 0.3},
+    {"jawOpen": 0.1, "mouthRollLower": 0.7, "mouthUpperUp": 0.3},
+    {"jawOpen": 0.6, "mouthLowerDown": 0.5, "mouthUpperUp": 0.5},
+    {"jawOpen": 0.3, "mouthClose": 0.25},
+)
+
+
+@dataclass(frozen=True)
+class FaceDistribution:
+    """How the random faces are spread.
+
+    Attributes:
+        seen_share: of expressions taken from fitted photos, where there are some.
+        neutral_share, viseme_share, extreme_share: of near-neutral, speaking and very strong expressions; the
+            rest are mixtures of a few units.
+        blink_share, wink_share, gaze_share, tongue_share: of faces that do that on top.
+        frontal_share: of poses concentrated about the camera; the rest is uniform to the limits.
+        yaw, pitch: limits of the pose, degrees.
+        roll: standard deviation of the head's roll before the crop takes it out, degrees.
+        shift, scale, angle: jitter of the crop: share of its side, natural logarithm, degrees.
+        dark_share: of light far below the usual.
+        dull_share: of faces without a key light.
+        key_distance: range, mm. shininess: range.
+    """
+
+    seen_share: float = 0.4
+    neutral_share: float = 0.08
+    viseme_share: float = 0.15
+    extreme_share: float = 0.07
+    blink_share: float = 0.18
+    wink_share: float = 0.04
+    gaze_share: float = 0.65
+    tongue_share: float = 0.03
+    frontal_share: float = 0.55
+    yaw: float = 75.0
+    pitch: float = 35.0
+    roll: float = 12.0
+    shift: float = 0.08
+    scale: float = 0.12
+    angle: float = 10.0
+    dark_share: float = 0.08
+    dull_share: float = 0.1
+    key_distance: tuple[float, float] = (200.0, 1500.0)
+    shininess: tuple[float, float] = (5.0, 100.0)
+
+
+class RandomFaces:
+    """Draws parameter vectors in crop pixels.
+
+    Args:
+        model: the face model; its expressions are expected to carry ARKit's names.
+        distribution: how they are spread.
+        seen_expressions: (M, Ne) weights of real faces to draw from; may be None.
+    """
+
+    def __init__(
+        self, model: FaceModel, distribution: FaceDistribution, seen_expressions: NDArray | None = None
+    ) -> None:
+        self.layout = model.layout
+        self.distribution = distribution
+        self.seen = seen_expressions
+        self._index = {name: i for i, name in enumerate(model.expression_names)}
+
+    def __call__(self, rng: Generator) -> NDArray[np.float32]:
+        """One constrained vector (P,), pose in pixels of a jittered crop around the head."""
+        vector = self.layout.neutral()
+        p = self.layout.view(vector)
+        p.identity[:] = np.clip(rng.normal(size=p.identity.shape) * rng.choice([1.0, 1.25]), -3.5, 3.5)
+        p.albedo[:] = np.clip(rng.normal(size=p.albedo.shape), -3.0, 3.0)
+        p.expression[:] = self._expression(rng)
+        p.rotation = self._rotation(rng)
+        p.sh[:], key_direction, key_tint = random_light(rng, rng.random() < self.distribution.dark_share)
+        d = self.distribution
+        p.key_position[:] = key_direction * np.exp(rng.uniform(*np.log(d.key_distance)))
+        p.key_color[:] = key_tint * (rng.random() >= d.dull_share) * np.exp(rng.normal(-0.2, 0.6))
+        p.shininess = float(np.exp(rng.uniform(*np.log(d.shininess))))
+        self.layout.constrain(vector)
+        return jittered_crop(vector, self.layout, rng, d.shift, d.scale, d.angle).lower(self.layout, vector)
+
+    def _rotation(self, rng: Generator) -> NDArray[np.float64]:
+        d = self.distribution
+        if rng.random() < d.frontal_share:
+            yaw, pitch = rng.normal(0.0, (20.0, 12.0))
+        else:
+            yaw, pitch = rng.uniform((-d.yaw, -d.pitch), (d.yaw, d.pitch))
+        limited = np.clip((yaw, pitch), (-d.yaw, -d.pitch), (d.yaw, d.pitch))
+        return matrix_from_euler(*np.deg2rad((*limited, rng.normal(0.0, d.roll))))
+
+    def _expression(self, rng: Generator) -> NDArray[np.float64]:
+        d = self.distribution
+        draw = rng.random()
+        weights = np.zeros(len(self._index))
+        if self.seen is not None and draw < d.seen_share:
+            weights[:] = self.seen[rng.integers(len(self.seen))] * rng.uniform(0.8, 1.3)
+        elif draw > 1.0 - d.neutral_share:
+            self._mix(weights, rng, int(rng.integers(0, 3)), 0.15)
+        elif draw > 1.0 - d.neutral_share - d.viseme_share:
+            self._set(weights, _VISEMES[rng.integers(len(_VISEMES))], rng.uniform(0.5, 1.5), rng)
+            self._mix(weights, rng, int(rng.integers(0, 4)), 0.4)
+        elif draw > 1.0 - d.neutral_share - d.viseme_share - d.extreme_share:
+            self._mix(weights, rng, int(rng.integers(3, 9)), 1.0, strong=True)
+        else:
+            self._mix(weights, rng, int(rng.poisson(5.0)) + 1, 0.9)
+        self._eyes(weights, rng)
+        for one, other in _EXCLUSIVE:
+            if one in self._index and other in self._index:
+                weaker = min(one, other, key=lambda name: weights[self._index[name]])
+                weights[self._index[weaker]] *= 0.15
+        if rng.random() < d.tongue_share:
+            self._set(weights, {"tongueOut": 0.7, "jawOpen": 0.4}, rng.uniform(0.5, 1.4), rng)
+        return np.clip(weights, 0.0, 1.0)
+
+    def _mix(self, weights: NDArray, rng: Generator, count: int, most: float, strong: bool = False) -> None:
+        """Add `count` random units, most often alike on both sides."""
+        units = sorted({_stem(name) for name in self._index if name not in _EYES_AND_TONGUE})
+        for unit in rng.choice(units, min(count, len(units)), replace=False):
+            strength = most * (rng.uniform(0.6, 1.0) if strong else rng.beta(1.2, 1.6))
+            self._set(weights, {str(unit): strength}, 1.0, rng)
+        for unit in ("jawOpen", "mouthSmile"):  # what faces do most
+            if rng.random() < 0.3:
+                self._set(weights, {unit: most * rng.beta(1.2, 1.8)}, 1.0, rng)
+
+    def _set(self, weights: NDArray, units: dict[str, float], strength: float, rng: Generator) -> None:
+        for unit, value in units.items():
+            lopsided = rng.random() < 0.25
+            for name in (unit, f"{unit}Left", f"{unit}Right"):
+                if name in self._index:
+                    share = rng.random() if lopsided and name != unit else rng.uniform(0.85, 1.15)
+                    weights[self._index[name]] = max(weights[self._index[name]], value * strength * share)
+
+    def _eyes(self, weights: NDArray, rng: Generator) -> None:
+        """Blinks and a gaze that both eyes share."""
+        d = self.distribution
+
+        def put(name: str, value: float) -> None:
+            if name in self._index:
+                weights[self._index[name]] = value
+
+        draw = rng.random()
+        if draw < d.blink_share:
+            closed = rng.beta(3.0, 1.0)
+            for side in ("Left", "Right"):
+                put(f"eyeBlink{side}", closed * rng.uniform(0.9, 1.1))
+                put(f"eyeWide{side}", 0.0)
+        elif draw < d.blink_share + d.wink_share:
+            side = rng.choice(["Left", "Right"])
+            put(f"eyeBlink{side}", rng.uniform(0.7, 1.0))
+            put(f"eyeSquint{side}", rng.uniform(0.2, 1.0))
+        if rng.random() < d.gaze_share:
+            across, up = np.clip(rng.normal(0.0, (0.4, 0.3)), -1.0, 1.0)  # across > 0: the subject's left
+            vergence = rng.uniform(0.9, 1.1)
+            put("eyeLookOutLeft", max(across, 0.0) * vergence)
+            put("eyeLookInRight", max(across, 0.0))
+            put("eyeLookInLeft", max(-across, 0.0) * vergence)
+            put("eyeLookOutRight", max(-across, 0.0))
+            for side in ("Left", "Right"):
+                put(f"eyeLookUp{side}", max(up, 0.0))
+                put(f"eyeLookDown{side}", max(-up, 0.0))
+
+
+def jittered_crop(
+    vector: NDArray, layout: ParameterLayout, rng: Generator, shift: float, scale: float, angle: float
+) -> Crop:
+    """`Crop.around_head` of a vector, moved by up to `shift` of its side, `scale` (log) and `angle` (degrees)."""
+    p = layout.view(vector)
+    crop = Crop.around_head(p.rotation, p.translation, p.scale)
+    offset = rng.uniform(-shift, shift, 2) * crop.side
+    return Crop(
+        (crop.centre[0] + offset[0], crop.centre[1] + offset[1]),
+        crop.side * float(np.exp(rng.uniform(-scale, scale))),
+        crop.angle + float(np.deg2rad(rng.uniform(-angle, angle))),
+    )
+
+
+def random_light(rng: Generator, dark: bool) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """SH light of an ambient part and a few area lights, and where the strongest of them stands.
+
+    Args:
+        rng: random numbers.
+        dark: far below the usual exposure.
+
+    Returns:
+        SH coefficients (9, 3), irradiance / pi; a unit direction (3,) for the key light; its tint (3,).
+    """
+    tint = _random_tint(rng, 0.12)
+    sh = np.zeros((9, 3))
+    sh[0] = 3.545 * tint * rng.uniform(0.1, 1.0)
+    strongest, key, key_tint = 0.0, np.array([0.3, 0.5, 0.8]), tint
+    for _ in range(rng.integers(1, 5)):
+        direction = rng.normal(size=3) + (0.0, 0.35, 0.6)
+        direction /= np.linalg.norm(direction)
+        strength, softness = rng.exponential(1.0), rng.uniform(0.0, 1.0)
+        spread = np.repeat([1.0, 1.0 - 0.25 * softness, 1.0 - 0.65 * softness], [1, 3, 5])
+        color = _random_tint(rng, 0.18 if rng.random() < 0.85 else 0.6)
+        sh += 3.0 * strength * (sh_basis(direction) * spread * COSINE_LOBE)[:, None] * color
+        if direction[2] > -0.2 and strength > strongest:
+            strongest, key, key_tint = strength, direction, color
+    if strongest == 0.0 or rng.random() < 0.35:
+        key = rng.normal(size=3) * (1.0, 0.8, 0.6) + (0.0, 0.3, 1.0)
+    key = key + rng.normal(0.0, 0.15, 3)
+    front = sh_basis(_FRONT) @ sh  # (N, 3) irradiance / pi where a face looks
+    exposure = np.exp(rng.normal(-0.3, 0.3)) * (rng.uniform(0.15, 0.5) if dark else 1.0)
+    sh *= exposure / max(float((front @ _LUMINANCE).mean()), 1e-3)
+    return sh, key / np.linalg.norm(key), key_tint
+
+
+def _random_tint(rng: Generator, spread: float) -> NDArray[np.float64]:
+    """Colour of luminance 1: warm to cold, with a little green and magenta."""
+    warm = rng.normal(0.0, spread)
+    color = np.exp(np.array([warm, rng.normal(0.0, spread / 4), -warm]))
+    return color / (color @ _LUMINANCE)
+
+
+def _stem(name: str) -> str:
+    return (
+        name.removesuffix("Left").removesuffix("Right")
+        if name not in ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
+        else name
+    )
+
+
+_FRONT = np.array(
+    [(x, y, np.sqrt(1 - x * x - y * y)) for x in (-0.6, -0.3, 0, 0.3, 0.6) for y in (-0.6, -0.3, 0, 0.3, 0.6)]
+)
+"""(25, 3) normals of the visible front of a face."""

@@ -1,0 +1,190 @@
+"""The prepared training data on disk: shards of plain .npy arrays. The format is described in `training.data`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, FaceModel, LimelightError, ParameterLayout
+
+STORED_SIZE = 160
+"""Side of a stored picture, px."""
+
+EXTENT = 280.0
+"""Side of what a stored picture shows, in crop pixels: 1.25 crops."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """N crops with labels; every array is described in `training.data`.
+
+    `images` is an array, or a `MappedImages` that reads one picture at a time from disk.
+    """
+
+    images: NDArray[np.uint8] | MappedImages
+    parameters: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    face: NDArray[np.bool_]
+    photo: NDArray[np.bool_]
+    geometry: NDArray[np.bool_]
+    light: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+    quality: NDArray[np.float32]
+    names: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def take(self, index: NDArray) -> Samples:
+        """The samples at `index`, an index array, mask or slice; needs `images` in memory."""
+        return Samples(*(getattr(self, f.name)[index] for f in fields(self)))
+
+
+class MappedImages:
+    """Pictures of several shards as one sequence, memory-mapped.
+
+    Args:
+        shards: (N_i, S, S, 3) arrays.
+    """
+
+    def __init__(self, shards: Sequence[NDArray[np.uint8]]) -> None:
+        self._shards = list(shards)
+        self._ends = np.cumsum([len(shard) for shard in self._shards])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *self._shards[0].shape[1:])
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        """(S, S, 3) picture number `index`, copied to memory."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"picture {index} of {len(self)}")
+        shard = int(np.searchsorted(self._ends, index, side="right"))
+        start = int(self._ends[shard - 1]) if shard else 0
+        return np.array(self._shards[shard][index - start])
+
+
+class ShardWriter:
+    """Writes shards of one kind below a prepared folder, each of them whole or not at all.
+
+    Args:
+        root: the prepared folder; made if absent.
+        kind: `photos`, `synthetic` or `negatives`.
+        model: the face model that the labels belong to.
+
+    Raises:
+        LimelightError: the folder holds the data of another face model.
+    """
+
+    def __init__(self, root: Path, kind: str, model: FaceModel) -> None:
+        self.folder = root / kind
+        self.folder.mkdir(parents=True, exist_ok=True)
+        header = {
+            "model_digest": model.digest,
+            "model_name": model.name,
+            "parameters": model.layout.size,
+            "stored_size": STORED_SIZE,
+            "extent": EXTENT,
+        }
+        path = root / "dataset.json"
+        if path.exists() and json.loads(path.read_text()) != header:
+            raise LimelightError(f"training data {root}: made for another face model; remove it or use another --out")
+        path.write_text(json.dumps(header, indent=1))
+
+    def exists(self, number: int) -> bool:
+        """Whether shard `number` has been written."""
+        return self._path(number).is_dir()
+
+    def write(self, number: int, samples: Samples) -> None:
+        """Write shard `number`."""
+        partial = self.folder / f".partial_{number:05d}"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        for field in fields(samples):
+            np.save(partial / f"{field.name}.npy", getattr(samples, field.name))
+        shutil.rmtree(self._path(number), ignore_errors=True)
+        partial.rename(self._path(number))
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"shard_{number:05d}"
+
+
+def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
+    """Everything prepared below `root` so far; labels in memory, pictures mapped from disk.
+
+    Args:
+        root: the prepared folder.
+        model: the face model to train with; checked if given.
+
+    Raises:
+        LimelightError: nothing is there, or the labels belong to another face model.
+    """
+    header_path = root / "dataset.json"
+    shards = sorted(root.glob("*/shard_*"))
+    if not header_path.is_file() or not shards:
+        raise LimelightError(
+            f"training data {root}: nothing prepared there; see 'python -m training.data.synthetic -h'"
+        )
+    digest = json.loads(header_path.read_text())["model_digest"]
+    if model is not None and digest != model.digest:
+        raise LimelightError(f"training data {root}: made for face model {digest}, not {model.digest}; prepare it anew")
+
+    def column(name: str) -> NDArray:
+        return np.concatenate([np.load(shard / f"{name}.npy") for shard in shards])
+
+    images = MappedImages([np.load(shard / "images.npy", mmap_mode="r") for shard in shards])
+    return Samples(images, **{f.name: column(f.name) for f in fields(Samples) if f.name != "images"})
+
+
+def faceless(
+    layout: ParameterLayout,
+    images: NDArray[np.uint8],
+    photo: bool,
+    held_out: NDArray[np.bool_],
+    names: NDArray[np.str_],
+) -> Samples:
+    """Samples of pictures (N, S, S, 3) that a tracker must not accept; their labels are placeholders."""
+    count = len(images)
+    placeholder = layout.view(layout.neutral())
+    placeholder.translation[:] = CROP_SIZE / 2
+    no = np.zeros(count, bool)
+    return Samples(
+        images=images,
+        parameters=np.tile(placeholder.vector, (count, 1)),
+        landmarks=np.full((count, 478, 2), CROP_SIZE / 2, np.float32),
+        scores=np.full((count, len(ARKIT_NAMES)), np.nan, np.float32),
+        face=no,
+        photo=np.full(count, photo),
+        geometry=no,
+        light=no,
+        held_out=held_out,
+        quality=np.zeros((count, 2), np.float32),
+        names=names,
+    )
+
+
+def stored_matrix(crop: Crop, size: int = STORED_SIZE) -> NDArray[np.float64]:
+    """(2, 3) matrix from stored pixels (0..size) of `crop` with its margin to frame pixels."""
+    return replace(crop, side=crop.side * EXTENT / CROP_SIZE).to_frame(size)
+
+
+def cut(image: NDArray[np.uint8], crop: Crop, border: int = cv2.BORDER_REPLICATE) -> NDArray[np.uint8]:
+    """The stored picture (STORED_SIZE, STORED_SIZE, 3) of `crop` with its margin, low-passed where it shrinks."""
+    matrix = stored_matrix(crop)
+    shrink = crop.side * EXTENT / CROP_SIZE / STORED_SIZE
+    if shrink > 1.2:
+        image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
+    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5  # OpenCV counts from pixel centres
+    flags = (cv2.INTER_CUBIC if shrink < 0.8 else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(image, matrix, (STORED_SIZE, STORED_SIZE), flags=flags, borderMode=border)

@@ -1,0 +1,159 @@
+"""The terms that the student learns from. Each maps a batch to one number per sample (B,), in a unit people know."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.linear_face import irradiance, rotation_matrix, specular
+
+_LIPS = (
+    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
+    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
+)
+_LIDS = (
+    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
+    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
+)
+_OVAL = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+_LID_PAIRS = ((159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 373))
+_LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402))
+"""MediaPipe's indices; in a pair, the upper point then the lower one."""
+
+
+def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5) -> Tensor:
+    """(478,) weights of MediaPipe's points, mean 1: lips and lids count for more, the oval, which slides, for less."""
+    weights = np.ones(478, dtype=np.float32)
+    weights[list(_LIPS)], weights[list(_LIDS)], weights[list(_OVAL)] = lips, lids, oval
+    return torch.from_numpy(weights / weights.mean())
+
+
+def landmark_distance(points: Tensor, reference: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean distance in px of landmarks (B, N, 2), each point weighted by `weights` (N,)."""
+    distance = _length(points - reference)  # (B, N)
+    return (distance if weights is None else distance * weights).mean(dim=1)
+
+
+def lid_gap(points: Tensor, reference: Tensor) -> Tensor:
+    """Mean error in px of the distance between upper and lower lid, over MediaPipe's points (B, 478, 2)."""
+    return _gap_error(points, reference, _LID_PAIRS)
+
+
+def lip_gap(points: Tensor, reference: Tensor) -> Tensor:
+    """Mean error in px of the distance between the inner lips, over MediaPipe's points (B, 478, 2)."""
+    return _gap_error(points, reference, _LIP_PAIRS)
+
+
+def vertex_distance(points: Tensor, reference: Tensor) -> Tensor:
+    """Mean distance in mm of points (B, K, 3)."""
+    return _length(points - reference).mean(dim=1)
+
+
+def rotation_angle(six: Tensor, reference: Tensor) -> Tensor:
+    """Geodesic angle in radians between orthonormal 6-D rotations (B, 6); exact, with a gradient at zero."""
+    relative = rotation_matrix(six).transpose(1, 2) @ rotation_matrix(reference)  # (B, 3, 3)
+    axis = torch.stack(
+        [
+            relative[:, 2, 1] - relative[:, 1, 2],
+            relative[:, 0, 2] - relative[:, 2, 0],
+            relative[:, 1, 0] - relative[:, 0, 1],
+        ],
+        dim=1,
+    )
+    cosine = relative.diagonal(dim1=1, dim2=2).sum(dim=1) - 1.0
+    return torch.atan2(_length(axis), cosine)
+
+
+def translation_distance(translation: Tensor, reference: Tensor) -> Tensor:
+    """Distance in px of (B, 2)."""
+    return _length(translation - reference)
+
+
+def scale_ratio(scale: Tensor, reference: Tensor) -> Tensor:
+    """Absolute natural logarithm of the ratio of scales (B, 1)."""
+    return (scale / reference).log().abs().squeeze(1)
+
+
+def expression_error(weights: Tensor, reference: Tensor, activity: float = 4.0) -> Tensor:
+    """Mean absolute error of weights (B, Ne); where the reference is active, up to 1 + `activity` times as much."""
+    emphasis = 1.0 + activity * reference.abs().clamp(max=1.0)
+    return (emphasis * (weights - reference).abs()).mean(dim=1)
+
+
+def color_error(color: Tensor, reference: Tensor) -> Tensor:
+    """Mean absolute difference of linear colours (B, K, 3), measured on a square root scale as eyes do."""
+    return (_perceived(color) - _perceived(reference)).abs().mean(dim=(1, 2))
+
+
+def irradiance_error(sh: Tensor, reference: Tensor, normals: Tensor) -> Tensor:
+    """What a white sphere would show: difference of the SH light (B, 27) at unit normals (K, 3)."""
+    return color_error(irradiance(normals[None], sh), irradiance(normals[None], reference))
+
+
+def key_direction_error(position: Tensor, reference: Tensor) -> Tensor:
+    """1 - cosine between the directions of key positions (B, 3), 0..2."""
+    return 1.0 - functional.cosine_similarity(position, reference, dim=1, eps=1e-3)
+
+
+def key_distance_ratio(position: Tensor, reference: Tensor) -> Tensor:
+    """Absolute natural logarithm of the ratio of the key light's distances, of (B, 3) mm."""
+    return (_length(position) / _length(reference).clamp(min=1.0)).clamp(min=1e-3).log().abs()
+
+
+def shininess_ratio(shininess: Tensor, reference: Tensor) -> Tensor:
+    """Absolute natural logarithm of the ratio of shininess (B, 1)."""
+    return (shininess / reference).log().abs().squeeze(1)
+
+
+def highlight_error(highlight: Tensor, reference: Tensor) -> Tensor:
+    """Mean absolute difference of specular colour (B, K, 3), linear."""
+    return (highlight - reference).abs().mean(dim=(1, 2))
+
+
+def highlight(
+    albedo: Tensor, points: Tensor, normals: Tensor, position: Tensor, color: Tensor, shininess: Tensor
+) -> Tensor:
+    """Specular colour c_s (B, K, 3), Eq. 5; arguments as `linear_face.specular`, albedo (B, K, 3)."""
+    return albedo * specular(points, normals, position, color, shininess)
+
+
+def confidence_error(logit: Tensor, face: Tensor) -> Tensor:
+    """Binary cross entropy of confidence logits (B, 1) against 1 for a face, 0 for none (B,)."""
+    return functional.binary_cross_entropy_with_logits(logit.squeeze(1), face, reduction="none")
+
+
+def sphere_normals(count: int = 48) -> Tensor:
+    """(count, 3) unit vectors spread over the hemisphere that faces the camera (a Fibonacci spiral)."""
+    index = torch.arange(count, dtype=torch.float64) + 0.5
+    z = 1.0 - index / count
+    azimuth = math.pi * (1.0 + math.sqrt(5.0)) * index
+    radius = (1.0 - z * z).sqrt()
+    return torch.stack([radius * azimuth.cos(), radius * azimuth.sin(), z], dim=1).float()
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean over the batch of (B,) values, samples of weight zero left out entirely; 0 if all are."""
+    kept = torch.where(weights > 0, values * weights, torch.zeros_like(values))
+    return kept.sum() / weights.sum().clamp(min=1e-6)
+
+
+def _gap_error(points: Tensor, reference: Tensor, pairs: tuple[tuple[int, int], ...]) -> Tensor:
+    upper, lower = (list(side) for side in zip(*pairs, strict=True))
+    gap = _length(points[:, upper] - points[:, lower])  # (B, pairs)
+    return (gap - _length(reference[:, upper] - reference[:, lower])).abs().mean(dim=1)
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Norm over the last axis with a finite gradient at zero."""
+    return (vectors.square().sum(dim=-1) + 1e-8).sqrt()
+
+
+def _perceived(linear: Tensor) -> Tensor:
+    return (linear.clamp(min=0.0) + 1e-2).sqrt()

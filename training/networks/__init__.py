@@ -1,0 +1,18 @@
+"""Networks that regress the parameter vector from a crop."""
+
+from training.networks.checkpoint import NetworkCheckpoint, load_network
+from training.networks.decoder import ParameterDecoder
+from training.networks.lite0 import Lite0, fetch_imagenet_weights
+from training.networks.student import Prediction, Student, StudentConfig, Trunk
+
+__all__ = [
+    "Lite0",
+    "NetworkCheckpoint",
+    "ParameterDecoder",
+    "Prediction",
+    "Student",
+    "StudentConfig",
+    "Trunk",
+    "fetch_imagenet_weights",
+    "load_network",
+]

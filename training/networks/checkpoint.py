@@ -1,0 +1,120 @@
+"""What a checkpoint says about its network, so that it can be rebuilt without the training configuration."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from facemodel import FaceModel, LimelightError, ParameterLayout
+from training.networks.student import Student, StudentConfig
+
+
+@dataclass(frozen=True)
+class NetworkCheckpoint:
+    """A network's architecture, the face model that it was trained for, and its weights.
+
+    Attributes:
+        config: sizes of the student.
+        layout: of the parameter vector.
+        model_name, model_digest: of the face model.
+        weights: state dict, the averaged weights where training averages.
+    """
+
+    config: StudentConfig
+    layout: ParameterLayout
+    model_name: str
+    model_digest: str
+    weights: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, network: Student, model: FaceModel, weights: dict[str, Tensor] | None = None) -> NetworkCheckpoint:
+        """Of a network as it is, or with other weights of the same shapes."""
+        return cls(network.config, network.layout, model.name, model.digest, weights or network.state_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values and tensors, which `torch.load(weights_only=True)` reads."""
+        return {
+            "config": asdict(self.config),
+            "layout": {
+                "n_identity": self.layout.n_identity,
+                "n_albedo": self.layout.n_albedo,
+                "expression_names": list(self.layout.expression_names),
+                "expression_range": list(self.layout.expression_range),
+            },
+            "model_name": self.model_name,
+            "model_digest": self.model_digest,
+            "weights": dict(self.weights),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkCheckpoint:
+        layout = values["layout"]
+        return cls(
+            StudentConfig(**values["config"]),
+            ParameterLayout(
+                layout["n_identity"],
+                layout["n_albedo"],
+                tuple(layout["expression_names"]),
+                tuple(layout["expression_range"]),
+            ),
+            values["model_name"],
+            values["model_digest"],
+            values["weights"],
+        )
+
+    def build(self) -> Student:
+        """The network, for inference."""
+        network = Student(self.config, self.layout)
+        network.load_state_dict(self.weights)
+        return network.requires_grad_(False).eval()
+
+
+def load_network(path: str | Path) -> NetworkCheckpoint:
+    """The network part of a training checkpoint.
+
+    Raises:
+        LimelightError: the file is missing, truncated, or no checkpoint of ours.
+    """
+    return NetworkCheckpoint.from_dict(read_checkpoint(Path(path))["network"])
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Everything in a training checkpoint, as plain values and tensors.
+
+    Raises:
+        LimelightError: the file is missing, truncated, or no checkpoint of ours.
+    """
+    values = _read(path)
+    if "network" not in values:
+        raise LimelightError(f"checkpoint {path}: not a Limelight checkpoint")
+    return values
+
+
+def load_trunk(path: str | Path) -> dict[str, Tensor]:
+    """Trunk weights that `training.distill` wrote.
+
+    Raises:
+        LimelightError: the file is missing, unreadable, or something else.
+    """
+    values = _read(Path(path))
+    if "trunk" not in values:
+        raise LimelightError(f"trunk weights {path}: the file holds none; 'python -m training.distill' writes them")
+    return values["trunk"]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise LimelightError(f"checkpoint {path}: no such file; 'limelight train' writes them")
+    try:
+        if not zipfile.is_zipfile(path):
+            raise EOFError("no zip archive")
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise LimelightError(f"checkpoint {path}: unreadable or truncated") from error
+    return values if isinstance(values, dict) else {}

@@ -1,0 +1,90 @@
+"""From a network's standardised numbers to a parameter vector that a face can have, inside the graph."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facemodel import ParameterLayout
+from facemodel.parameters import MAX_SHININESS, MIN_SHININESS
+
+MIN_DEVIATION = 1e-3
+"""Floor of the label deviations, so that a number which never varies stays at its mean."""
+
+
+def straight_through(value: Tensor, limited: Tensor) -> Tensor:
+    """`limited`, but with the gradient of `value`: what a bound cut off can still be pulled back."""
+    return limited.detach() + (value - value.detach()) if value.requires_grad else limited
+
+
+def bounded(value: Tensor, low: float, high: float) -> Tensor:
+    """Clamp with the gradient of the unclamped value."""
+    return straight_through(value, value.clamp(low, high))
+
+
+class ParameterDecoder(nn.Module):
+    """Standardised network outputs (B, P) to constrained parameter vectors (B, P) in the layout's order.
+
+    Raw numbers are `output * std + mean`, scale and shininess in their logarithm. Then: rotation is
+    orthonormalised, expression held within the model's range and mouthClose at most jawOpen, key colour not
+    below zero, shininess within 1..200: what `ParameterLayout.constrain` does, differentiable.
+
+    Args:
+        layout: of the vector.
+        labels: (N, P) parameter vectors whose mean and deviation standardise the outputs; without them, the
+            neutral vector and a deviation of 1 (as when a checkpoint is about to be loaded).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, layout: ParameterLayout, labels: NDArray | None = None) -> None:
+        super().__init__()
+        self.layout = layout
+        if labels is None:
+            labels = layout.neutral()[None]
+        raw = self.raw(torch.as_tensor(np.ascontiguousarray(labels), dtype=torch.float64))
+        deviation = raw.std(dim=0) if len(raw) > 1 else torch.ones(layout.size)
+        self.register_buffer("mean", raw.mean(dim=0).float())
+        self.register_buffer("std", deviation.clamp(min=MIN_DEVIATION).float())
+
+    def raw(self, parameters: Tensor) -> Tensor:
+        """Parameters (..., P) with scale and shininess in their natural logarithm."""
+        slices = self.layout.slices
+        raw = parameters.clone()
+        raw[..., slices["scale"]] = parameters[..., slices["scale"]].clamp(min=1e-6).log()
+        raw[..., slices["shininess"]] = parameters[..., slices["shininess"]].clamp(MIN_SHININESS, MAX_SHININESS).log()
+        return raw
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        raw = outputs * self.std + self.mean  # (B, P)
+        parts = {name: raw[:, span] for name, span in self.layout.slices.items()}
+        parts["expression"] = self._expression(parts["expression"])
+        parts["rotation"] = _orthonormal(parts["rotation"])
+        parts["scale"] = parts["scale"].exp()
+        parts["key_color"] = bounded(parts["key_color"], 0.0, math.inf)
+        parts["shininess"] = bounded(parts["shininess"], math.log(MIN_SHININESS), math.log(MAX_SHININESS)).exp()
+        return torch.cat(list(parts.values()), dim=1)  # (B, P)
+
+    def _expression(self, weights: Tensor) -> Tensor:
+        low, high = self.layout.expression_range
+        if math.isfinite(low) or math.isfinite(high):
+            weights = bounded(weights, low, high)
+        pair = self.layout.mouth_close_and_jaw_open
+        if pair is None:
+            return weights
+        close, jaw = pair
+        closed = weights[:, close : close + 1]
+        limited = straight_through(closed, torch.minimum(closed, weights[:, jaw : jaw + 1]))
+        return torch.cat([weights[:, :close], limited, weights[:, close + 1 :]], dim=1)
+
+
+def _orthonormal(six: Tensor) -> Tensor:
+    """6-D rotations (B, 6) with unit, perpendicular columns, by Gram-Schmidt."""
+    x = torch.nn.functional.normalize(six[:, :3], dim=1)
+    y = six[:, 3:] - (x * six[:, 3:]).sum(dim=1, keepdim=True) * x
+    return torch.cat([x, torch.nn.functional.normalize(y, dim=1)], dim=1)

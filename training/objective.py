@@ -1,0 +1,142 @@
+"""The student's loss: the terms of `training.losses`, weighted and masked by what each label is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training import losses
+from training.config import LossWeights
+from training.linear_face import LinearFace, irradiance, rotation_matrix
+from training.networks import Prediction
+
+N_DENSE = 478
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops and labels, as tensors.
+
+    Attributes:
+        crop: (B, R, R, 3) uint8 RGB.
+        parameters: (B, P) labels in crop px.
+        landmarks: (B, 478, 2) crop px: MediaPipe's on photos, the model's on renders.
+        face: (B,) 1 where the crop holds a face; without one nothing but this is a label.
+        photo: (B,) 1 for photos, whose parameters are fitted, 0 for renders, whose parameters are true.
+        geometry, light: (B,) 1 where pose, identity and expression, and where albedo and light, are labelled.
+        mirrored: (B,) 1 for mirror images: identity, albedo and everything made of them are not labelled.
+    """
+
+    crop: Tensor
+    parameters: Tensor
+    landmarks: Tensor
+    face: Tensor
+    photo: Tensor
+    geometry: Tensor
+    light: Tensor
+    mirrored: Tensor
+
+
+class StudentObjective(nn.Module):
+    """Weighted sum of the loss terms.
+
+    Args:
+        face: the face model at the points that are compared.
+        weights: of the terms.
+    """
+
+    def __init__(self, face: LinearFace, weights: LossWeights) -> None:
+        super().__init__()
+        self.face = face
+        self.weights = weights
+        self.register_buffer("landmark_weights", losses.landmark_weights(), persistent=False)
+        self.register_buffer("sphere", losses.sphere_normals(), persistent=False)
+
+    def forward(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss (), and every term's mean in its own unit, unweighted."""
+        w = self.weights
+        photo = batch.photo
+        geometry = batch.face * batch.geometry
+        person = geometry * (1.0 - batch.mirrored)
+        identity = person * (1.0 + photo * (w.photo_identity - 1.0))
+        light = batch.face * batch.light * (1.0 + photo * (w.photo_light - 1.0))
+        lit_person = light * (1.0 - batch.mirrored)
+        coverage = {
+            "landmarks": batch.face,
+            "lid_gap": batch.face,
+            "lip_gap": batch.face,
+            "landmarks_fit": person,
+            "vertices": identity,
+            "rotation": geometry,
+            "translation": geometry,
+            "scale": geometry,
+            "expression": geometry,
+            "identity": identity,
+            "identity_prior": batch.face,
+            "albedo": lit_person,
+            "shading": lit_person,
+            "highlight": lit_person,
+            "irradiance": light,
+            "key_direction": light,
+            "key_distance": light,
+            "shininess": light,
+            "confidence": torch.ones_like(batch.face),
+        }
+        values = self._terms(prediction, batch)
+        means = {name: losses.weighted_mean(values[name], coverage[name]) for name in values}
+        # A term counts by the share of the batch that it covers: few trusted labels pull little.
+        total = sum(getattr(w, name) * mean * coverage[name].sum() / len(batch.face) for name, mean in means.items())
+        return torch.as_tensor(total), means
+
+    def _terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
+        """Every term per sample, (B,) each."""
+        face, parameters, labels = self.face, prediction.parameters, batch.parameters
+        own = {name: face.group(parameters, name) for name in face.layout.slices}
+        true = {name: face.group(labels, name) for name in face.layout.slices}
+        points = face.landmarks(parameters)  # (B, 478 + 68, 2)
+        dense, sparse = points[:, :N_DENSE], points[:, N_DENSE:]
+        return {
+            "landmarks": losses.landmark_distance(dense, batch.landmarks, self.landmark_weights),
+            "landmarks_fit": losses.landmark_distance(sparse, face.landmarks(labels)[:, N_DENSE:]),
+            "lid_gap": losses.lid_gap(dense, batch.landmarks),
+            "lip_gap": losses.lip_gap(dense, batch.landmarks),
+            "vertices": losses.vertex_distance(face.skin_points(parameters), face.skin_points(labels)),
+            "rotation": losses.rotation_angle(own["rotation"], true["rotation"]),
+            "translation": losses.translation_distance(own["translation"], true["translation"]),
+            "scale": losses.scale_ratio(own["scale"], true["scale"]),
+            "expression": losses.expression_error(
+                own["expression"], true["expression"], self.weights.expression_activity
+            ),
+            "identity": losses.vertex_distance(face.skin_identity(parameters), face.skin_identity(labels)),
+            "identity_prior": own["identity"].square().mean(dim=1),
+            **self._light_terms(parameters, labels, own, true),
+            "confidence": losses.confidence_error(prediction.logit, batch.face),
+        }
+
+    def _light_terms(
+        self, parameters: Tensor, labels: Tensor, own: dict[str, Tensor], true: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Light on the label's geometry, so that a wrong pose is not blamed on the light."""
+        face = self.face
+        rotation = rotation_matrix(true["rotation"]).transpose(1, 2)  # (B, 3, 3)
+        normals = face.skin_normals @ rotation  # (B, K, 3)
+        points = face.skin_points(labels) @ rotation  # (B, K, 3)
+        own_albedo, own_gloss = face.skin_albedo(parameters)
+        true_albedo, true_gloss = face.skin_albedo(labels)
+        light = ("key_position", "key_color", "shininess")
+        return {
+            "albedo": losses.color_error(own_albedo, true_albedo),
+            "irradiance": losses.irradiance_error(own["sh"], true["sh"], self.sphere),
+            "shading": losses.color_error(
+                own_albedo * irradiance(normals, own["sh"]), true_albedo * irradiance(normals, true["sh"])
+            ),
+            "highlight": losses.highlight_error(
+                losses.highlight(own_gloss, points, normals, *(own[name] for name in light)),
+                losses.highlight(true_gloss, points, normals, *(true[name] for name in light)),
+            ),
+            "key_direction": losses.key_direction_error(own["key_position"], true["key_position"]),
+            "key_distance": losses.key_distance_ratio(own["key_position"], true["key_position"]),
+            "shininess": losses.shininess_ratio(own["shininess"], true["shininess"]),
+        }

@@ -1,0 +1,66 @@
+"""What every training loop here shares: learning rates, parameter groups, the average of the weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.config import TrainConfig
+
+FINAL_RATE = 0.01
+"""Learning rate at the end of the schedule, as a share of its peak."""
+
+
+class WeightAverage:
+    """Exponential moving average of a network's weights and statistics, quick at first."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    def update(self, network: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1.0 + step) / (10.0 + step))
+        with torch.no_grad():
+            for name, value in network.state_dict().items():
+                if value.is_floating_point():
+                    self.weights[name].lerp_(value, 1.0 - decay)
+                else:
+                    self.weights[name].copy_(value)
+
+
+def parameter_groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """Backbone and head, each with and without weight decay (none on biases and norms)."""
+    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault(("backbone." in name, parameter.ndim > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": 0.0,
+            "peak": config.learning_rate * (config.backbone_rate if backbone else 1.0),
+            "weight_decay": config.weight_decay if decays else 0.0,
+        }
+        for (backbone, decays), parameters in groups.items()
+    ]
+
+
+def rate_factor(progress: float, warmup: float) -> float:
+    """Learning rate as a share of its peak: linear warm-up over the first `warmup`, then half a cosine.
+
+    Args:
+        progress: 0..1 of the schedule.
+        warmup: share of the schedule.
+    """
+    warm = max(min(progress / warmup, 1.0), 0.01) if warmup > 0 else 1.0
+    cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+    return warm * (FINAL_RATE + (1.0 - FINAL_RATE) * cosine)
+
+
+def set_rates(optimizer: torch.optim.Optimizer, progress: float, warmup: float) -> None:
+    """Give every group its `peak` times `rate_factor`."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * rate_factor(progress, warmup)
