@@ -62,15 +62,21 @@ def shade(
     surface: Surface, light: Light, owner: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Linear colour c_d + c_s of every covered pixel, (H, W, 3); 0 where `owner` is -1."""
+
+    def single(array: NDArray) -> NDArray[np.float32]:
+        return np.ascontiguousarray(array, np.float32)
+
     return _shade(
         owner,
         weights,
         np.ascontiguousarray(surface.triangles, np.int32),
-        *(
-            np.ascontiguousarray(a, np.float32)
-            for a in (surface.posed, surface.normals, surface.diffuse, surface.specular)
-        ),
-        *(np.ascontiguousarray(a, np.float32) for a in (light.sh, light.key_position, light.key_color)),
+        single(surface.posed),
+        single(surface.normals),
+        single(surface.diffuse),
+        single(surface.specular),
+        single(light.sh),
+        single(light.key_position),
+        single(light.key_color),
         np.float32(light.shininess),
     )
 
@@ -81,7 +87,7 @@ def vertex_normals(vertices: NDArray, triangles: NDArray) -> NDArray[np.float32]
 
 
 @numba.njit(cache=True)
-def _fill(points, triangles, height, width):
+def _fill(points: NDArray, triangles: NDArray, height: int, width: int) -> tuple[NDArray, NDArray]:
     nearest = np.full((height, width), -np.inf)
     owner = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 3), np.float32)
@@ -115,7 +121,19 @@ def _fill(points, triangles, height, width):
 
 
 @numba.njit(cache=True, fastmath=True)
-def _shade(owner, weights, triangles, posed, normals, diffuse, specular, sh, key, key_color, shininess):
+def _shade(
+    owner: NDArray,
+    weights: NDArray,
+    triangles: NDArray,
+    posed: NDArray,
+    normals: NDArray,
+    diffuse: NDArray,
+    specular: NDArray,
+    sh: NDArray,
+    key: NDArray,
+    key_color: NDArray,
+    shininess: np.float32,
+) -> NDArray:
     height, width = owner.shape
     image = np.zeros((height, width, 3), np.float32)
     n, p, d, s = (np.zeros(3, np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32))
@@ -160,7 +178,7 @@ def _shade(owner, weights, triangles, posed, normals, diffuse, specular, sh, key
 
 
 @numba.njit(cache=True)
-def _normals(vertices, triangles):
+def _normals(vertices: NDArray, triangles: NDArray) -> NDArray:
     normals = np.zeros_like(vertices)
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]

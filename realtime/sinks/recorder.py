@@ -10,6 +10,7 @@ from pathlib import Path
 
 from facemodel import LimelightError
 from realtime.frame import TrackedFrame
+from realtime.sinks.failure import Failure
 from realtime.takes.format import TakeHeader, encode_frame
 from realtime.takes.writer import FLUSH_SECONDS, TakeWriter
 
@@ -40,8 +41,7 @@ class Recorder:
         self._writer = TakeWriter(self.path, header)
         self._queue: queue.SimpleQueue[tuple[bytes, float] | None] = queue.SimpleQueue()
         self._started = time.monotonic()
-        self._error: LimelightError | None = None
-        self._reported = False
+        self._failure = Failure()
         self._warned = False
         self._closed = False
         self._thread = threading.Thread(target=self._write, name="limelight-recorder", daemon=True)
@@ -55,7 +55,7 @@ class Recorder:
     @property
     def failed(self) -> bool:
         """Whether the take has ended early because it could not be written."""
-        return self._error is not None
+        return self._failure.happened
 
     @property
     def backlog(self) -> int:
@@ -73,8 +73,8 @@ class Recorder:
         Raises:
             LimelightError: once, when the take cannot be written any more.
         """
-        self._raise_error()
-        if self._closed or self._reported:
+        self._failure.raise_once()
+        if self._closed or self._failure.told:
             return
         self._queue.put((encode_frame(result), result.frame.timestamp))
         if not self._warned and self.backlog > _BACKLOG_WARNING:
@@ -92,12 +92,7 @@ class Recorder:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
-        self._raise_error()
-
-    def _raise_error(self) -> None:
-        if self._error is not None and not self._reported:
-            self._reported = True
-            raise self._error
+        self._failure.raise_once()
 
     def _write(self) -> None:
         try:
@@ -112,7 +107,7 @@ class Recorder:
                         return
                     writer.append_encoded(*item)
         except LimelightError as error:
-            self._error = error
+            self._failure.set(error)
         except Exception:  # a recording must not end unnoticed
             _log.exception("the recorder failed")
-            self._error = LimelightError(f"take {self.path}: recording ended on an internal error, see the log")
+            self._failure.set(LimelightError(f"take {self.path}: recording ended on an internal error, see the log"))

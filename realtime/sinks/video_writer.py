@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from facemodel import LimelightError
 from realtime.frame import TrackedFrame
 from realtime.opencv import cv2
+from realtime.sinks.failure import Failure
 
 _log = logging.getLogger(__name__)
 
@@ -78,8 +79,7 @@ class VideoWriter:
         self._keep_time = live if keep_time is None else keep_time
         self._video, self.codec = _open(self.path, self._size, fps)
         self._queue: queue.Queue[TrackedFrame | None] = queue.Queue(_QUEUE_LENGTH)
-        self._error: LimelightError | None = None
-        self._reported = False
+        self._failure = Failure()
         self._closed = False
         self._start: float | None = None
         self._last = 0.0
@@ -97,8 +97,8 @@ class VideoWriter:
         Raises:
             LimelightError: once, when the video cannot be written any more.
         """
-        self._raise_error()
-        if self._closed or self._reported:
+        self._failure.raise_once()
+        if self._closed or self._failure.told:
             return
         if not self._live:
             self._queue.put(result)
@@ -119,19 +119,14 @@ class VideoWriter:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
-        self._raise_error()
-
-    def _raise_error(self) -> None:
-        if self._error is not None and not self._reported:
-            self._reported = True
-            raise self._error
+        self._failure.raise_once()
 
     def _encode(self) -> None:
         """Until the end, also after a failure: `submit` must never wait for a thread that is gone."""
         while (result := self._queue.get()) is not None:
-            if self._error is None:
-                self._error = self._guarded(lambda: self._add(result))
-        self._error = self._error or self._guarded(self._finish)
+            if not self._failure.happened:
+                self._failure.set(self._guarded(lambda: self._add(result)))
+        self._failure.set(self._guarded(self._finish))
         self._video.release()
 
     def _guarded(self, step: Callable[[], None]) -> LimelightError | None:

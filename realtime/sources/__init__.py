@@ -89,9 +89,7 @@ def open_source(
     return ImageSource.from_file(path) if path.suffix.lower() in IMAGE_SUFFIXES else VideoSource(path)
 
 
-def resolve_camera(
-    spec: str | None, cameras: Callable[[], list[CameraInfo]] = list_cameras
-) -> CameraInfo | None:
+def resolve_camera(spec: str | None, cameras: Callable[[], list[CameraInfo]] = list_cameras) -> CameraInfo | None:
     """The camera that `open_source` would open for `spec`; None where it names something else.
 
     Raises:

@@ -63,7 +63,8 @@ def photograph(linear: NDArray[np.float32], size: int, faults: CameraFaults, rng
     picture = np.clip(encoded + 0.5, 0.0, 255.0).astype(np.uint8)
     if rng.random() < faults.jpeg_share:
         quality = int(rng.integers(faults.jpeg_quality, 96))
-        picture = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        compressed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        picture = np.asarray(cv2.imdecode(compressed, cv2.IMREAD_COLOR), np.uint8)
     return picture
 
 

@@ -51,7 +51,7 @@ class FitConfig:
         iterations: Gauss-Newton steps.
         batch: faces solved together.
         gains: weight per score, by name; 1 where not given.
-        offsets: (478, 3) mm, where MediaPipe's points lie against the model's on average; None for nowhere else.
+        offsets: (478, 3) mm, where MediaPipe's points lie against the model's on average; None for 0.
     """
 
     landmark: float = 2.5
@@ -226,7 +226,7 @@ class LandmarkFitter:
 
     def _solve(self, points: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float32]:
         rotation, middle, scale = _initial_pose(self._mean.numpy(), points)
-        normalized = (points - middle[:, None]) / scale[:, None, None] * np.float32((1.0, -1.0))
+        normalized = (points - middle[:, None]) / scale[:, None, None] * np.array((1.0, -1.0), np.float32)
         target = torch.from_numpy(normalized)  # (B, L, 2) mm, y up
         turn = torch.from_numpy(rotation)
         count, n_coefficients = len(points), len(self._basis)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class PhotoLabels:
         """(N,) True for the held-out part, split by person."""
         return np.array([is_held_out(person) for person in self.people], dtype=bool)
 
-    def take(self, index: NDArray) -> PhotoLabels:
+    def take(self, index: NDArray | slice) -> PhotoLabels:
         """The labels at `index`, which is whatever NumPy indexes a first axis with."""
         return PhotoLabels(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
@@ -104,7 +105,7 @@ class PhotoLandmarker:
         """
         height, width = image.shape[:2]
         for padding in (0, round(_PADDING * max(height, width))):
-            padded = cv2.copyMakeBorder(image, *[padding] * 4, cv2.BORDER_REPLICATE) if padding else image
+            padded = np.pad(image, ((padding, padding), (padding, padding), (0, 0)), mode="edge")
             found = self._detect(padded)
             if found is not None:
                 landmarks, scores, matrix = found
@@ -206,6 +207,11 @@ def _write_shard(target: Path, photos: Path, paths: list[str], landmarker: Photo
     partial.rename(target)
 
 
+def default_photos() -> Path:
+    """The photo folder of the data folder that `LIMELIGHT_DATA` names, or `../shared/sources`."""
+    return Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources")) / "photos"
+
+
 def read_rgb(path: Path) -> NDArray[np.uint8] | None:
     """(H, W, 3) RGB picture, None where the file is no readable picture."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -214,7 +220,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8] | None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Label the training photos with MediaPipe's Face Landmarker.")
-    parser.add_argument("--photos", type=Path, default=Path("../shared/sources/photos"))
+    parser.add_argument("--photos", type=Path, default=default_photos())
     parser.add_argument("--out", type=Path, default=Path(".cache/training/photo_labels"))
     parser.add_argument("--landmarker", type=Path, default=Path("realtime/assets/face_landmarker.task"))
     options = parser.parse_args(arguments)

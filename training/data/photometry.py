@@ -147,7 +147,8 @@ class Photometry:
         key = torch.tensor([0.2, 0.4, 1.0]).repeat(count, 1)
         key_strength = torch.full((count,), c.key_strength)
         shininess = torch.full((count,), c.shininess)
-        unknowns = [u.requires_grad_() for u in (sh, albedo, key, key_strength, shininess)]
+        for unknown in (sh, albedo, key, key_strength, shininess):
+            unknown.requires_grad_()
         optimizer = torch.optim.Adam(
             [{"params": [sh, albedo]}, {"params": [key, key_strength, shininess], "lr": 0.5 * c.rate}], lr=c.rate
         )
@@ -167,7 +168,7 @@ class Photometry:
             optimizer.step()
             schedule.step()
         with torch.no_grad():
-            shown = self._shade(*unknowns[1:2], basis, normal, point, sh, key, key_strength, shininess)
+            shown = self._shade(albedo, basis, normal, point, sh, key, key_strength, shininess)
             residual = (weight * (shown - target).square().mean(-1)).sum(1).sqrt()
             self._store(out, sh, albedo, key, key_strength, shininess)
         return residual.numpy()

@@ -24,7 +24,7 @@ from training.data.fit import (
     learn_offsets,
     without_offsets,
 )
-from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
+from training.data.photo_labels import PhotoLabels, default_photos, load_labels, read_rgb
 from training.data.photometry import Photometry, PhotometryConfig
 from training.data.storage import Samples, ShardWriter, cut, faceless
 
@@ -106,12 +106,13 @@ def _fit_shard(
     landmarks = labels.landmarks if offsets is None else without_offsets(vectors, model, labels.landmarks, offsets)
     nme = landmark_errors(model, vectors, landmarks)
     observed = [photometry.observe(image, vector) for image, vector in zip(images, vectors, strict=True)]
-    vectors, residual = photometry.solve(*(np.stack(column) for column in zip(*observed, strict=True)), vectors)
+    colors, normals, points, visible = (np.stack(column) for column in zip(*observed, strict=True))
+    vectors, residual = photometry.solve(colors, normals, points, visible, vectors)
     crops = [_crop(model.layout, vector) for vector in vectors]
     parameters = np.stack(
         [model.layout.constrain(crop.lower(model.layout, v)) for crop, v in zip(crops, vectors, strict=True)]
     )
-    seen = np.stack([columns[3] for columns in observed]).sum(axis=1)
+    seen = visible.sum(axis=1)
     yes = np.ones(len(labels), bool)
     samples = Samples(
         images=np.stack([cut(image, crop) for image, crop in zip(images, crops, strict=True)]),
@@ -169,7 +170,7 @@ def _transform(matrix: NDArray, points: NDArray) -> NDArray[np.float32]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Fit the labelled photos and cut training crops.")
     parser.add_argument("--labels", type=Path, default=Path(".cache/training/photo_labels"))
-    parser.add_argument("--photos", type=Path, default=Path("../shared/sources/photos"))
+    parser.add_argument("--photos", type=Path, default=default_photos())
     parser.add_argument("--out", type=Path, default=Path(".cache/training"))
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
     parser.add_argument("--seed", type=int, default=0)

@@ -105,7 +105,7 @@ class RandomFaces:
         self.layout.constrain(vector)
         return jittered_crop(vector, self.layout, rng, d.shift, d.scale, d.angle).lower(self.layout, vector)
 
-    def _rotation(self, rng: Generator) -> NDArray[np.float64]:
+    def _rotation(self, rng: Generator) -> NDArray:
         d = self.distribution
         if rng.random() < d.frontal_share:
             yaw, pitch = rng.normal(0.0, (20.0, 12.0))

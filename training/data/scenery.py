@@ -28,7 +28,7 @@ class Backgrounds:
 
     def __init__(self, size: int, photos: list[Path], rng: Generator, kept: int = 250) -> None:
         self.size = size
-        chosen = rng.choice(len(photos), min(kept, len(photos)), replace=False) if photos else []
+        chosen = rng.permutation(len(photos))[:kept]
         pictures = [read_rgb(photos[i]) for i in chosen]
         self._pictures = [p for p in pictures if p is not None and min(p.shape[:2]) >= 32]
 
@@ -186,16 +186,17 @@ def draw_glasses(image: NDArray[np.float32], rng: Generator, eyes: NDArray, radi
         cv2.fillPoly(glass, [outline], 1.0)
         cv2.polylines(mask, [outline], True, 1.0, thickness, cv2.LINE_AA)
     inner = [eyes[0] - radius * width * axes[0], eyes[1] + radius * width * axes[0]]
-    cv2.line(mask, *(p.astype(int).tolist() for p in inner), 1.0, thickness, cv2.LINE_AA)
+    start, end = (p.astype(int).tolist() for p in inner)
+    cv2.line(mask, start, end, 1.0, thickness, cv2.LINE_AA)
     if rng.random() < 0.2:  # sunglasses
         image *= 1.0 - rng.uniform(0.4, 0.97) * glass[..., None]
     elif rng.random() < 0.5:  # a reflection
         _blend(
             image,
             glass * rng.uniform(0.05, 0.4) * smooth_noise(rng, size, 4, 1)[..., 0],
-            np.float32(random_color(rng) + 0.3),
+            random_color(rng) + 0.3,
         )
-    _blend(image, mask, np.float32(random_color(rng) * rng.choice([0.1, 0.4, 1.0])))
+    _blend(image, mask, random_color(rng) * rng.choice([0.1, 0.4, 1.0]))
 
 
 def draw_occluder(image: NDArray[np.float32], rng: Generator, skin: NDArray, head: NDArray, up: float) -> None:

@@ -17,6 +17,7 @@ from facemodel import ARKIT_NAMES, CROP_SIZE, FaceModel, project
 from facemodel.lighting import shade_diffuse
 from training.data import scenery
 from training.data.degrade import CameraFaults, photograph
+from training.data.photo_labels import default_photos
 from training.data.random_faces import FaceDistribution, RandomFaces
 from training.data.storage import EXTENT, STORED_SIZE, Samples, ShardWriter, faceless, load_samples
 from training.rasterizer import Light, Surface, rasterize, shade, vertex_normals
@@ -107,7 +108,7 @@ class SceneRenderer:
         size = config.render_size
         zoom, margin = size / EXTENT, (EXTENT - CROP_SIZE) / 2
         offset, scale = (p.translation + margin) * zoom, p.scale * zoom
-        pixels = surface.posed[:, :2] * np.float32((scale, -scale)) + offset
+        pixels = surface.posed[:, :2] * np.array((scale, -scale), np.float32) + offset
         owner, weights = rasterize(pixels, surface.posed[:, 2], model.triangles, size, size)
         light = Light(p.sh, p.key_position, p.key_color, p.shininess)
         face = shade(surface, light, owner, weights)
@@ -227,7 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(".cache/training"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--photos", type=Path, default=Path("../shared/sources/photos"), help="for backgrounds")
+    parser.add_argument("--photos", type=Path, default=default_photos(), help="for backgrounds")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     generate(FaceModel.load(options.model), options.out, options.count, options.seed, photos=options.photos)
