@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from facemodel import CROP_SIZE, LimelightError, ParameterLayout
+from facemodel import CROP_SIZE, LimelightError
 from training.networks import NetworkCheckpoint
 
 OPSET = 17
@@ -88,24 +88,12 @@ def export_onnx(
     return ExportReport(path, size, difference, count)
 
 
-def layout_to_json(layout: ParameterLayout) -> str:
-    """Names and slices of the parameter vector, for readers that know nothing of us."""
-    return json.dumps(
-        {
-            "size": layout.size,
-            "slices": {name: [span.start, span.stop] for name, span in layout.slices.items()},
-            "expression_names": list(layout.expression_names),
-            "expression_range": list(layout.expression_range),
-        }
-    )
-
-
 def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
     return {
         "model_digest": checkpoint.model_digest,
         "model_name": checkpoint.model_name,
         "resolution": str(checkpoint.config.resolution),
-        "layout": layout_to_json(checkpoint.layout),
+        "layout": json.dumps(checkpoint.layout.to_dict(), allow_nan=False),
         "crop_convention": CROP_CONVENTION,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,35 @@ class ParameterLayout:
         if "mouthClose" in names and "jawOpen" in names:
             return names.index("mouthClose"), names.index("jawOpen")
         return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """This layout as JSON values: enough for `from_dict`, and for readers that know nothing of us.
+
+        An expression range without a bound is null there: infinity is not JSON.
+        """
+        return {
+            "n_identity": self.n_identity,
+            "n_albedo": self.n_albedo,
+            "expression_names": list(self.expression_names),
+            "expression_range": [bound if np.isfinite(bound) else None for bound in self.expression_range],
+            "parameters": list(self.names()),
+            "slices": {name: [span.start, span.stop] for name, span in self.slices.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ParameterLayout:
+        """The layout that `to_dict` described.
+
+        Raises:
+            KeyError, TypeError, ValueError: the values are not those of a layout.
+        """
+        low, high = values["expression_range"]
+        return cls(
+            n_identity=int(values["n_identity"]),
+            n_albedo=int(values["n_albedo"]),
+            expression_names=tuple(str(name) for name in values["expression_names"]),
+            expression_range=(-np.inf if low is None else float(low), np.inf if high is None else float(high)),
+        )
 
     def names(self) -> Iterator[str]:
         """One name per number of the vector, such as `expression.jawOpen` or `sh.3.g`, in order."""

@@ -131,17 +131,8 @@ class TakeHeader:
         )
 
     def to_json(self) -> bytes:
-        layout = self.layout
         content = {key: value for key, value in asdict(self).items() if key != "layout"}
-        content |= {
-            "format_version": FORMAT_VERSION,
-            "n_identity": layout.n_identity,
-            "n_albedo": layout.n_albedo,
-            "expression_names": list(layout.expression_names),
-            "expression_range": [bound if np.isfinite(bound) else None for bound in layout.expression_range],
-            "parameters": list(layout.names()),
-            "slices": {name: [span.start, span.stop] for name, span in layout.slices.items()},
-        }
+        content |= {"format_version": FORMAT_VERSION} | self.layout.to_dict()
         return json.dumps(content, allow_nan=False).encode()
 
     @classmethod
@@ -156,18 +147,8 @@ class TakeHeader:
             found = content["format_version"]
             if found != FORMAT_VERSION:
                 raise LimelightError(f"format version {found} is not {FORMAT_VERSION}: it needs another Limelight")
-            low, high = content["expression_range"]
-            layout = ParameterLayout(
-                n_identity=int(content["n_identity"]),
-                n_albedo=int(content["n_albedo"]),
-                expression_names=tuple(str(name) for name in content["expression_names"]),
-                expression_range=(
-                    -np.inf if low is None else float(low),
-                    np.inf if high is None else float(high),
-                ),
-            )
             return cls(
-                layout=layout,
+                layout=ParameterLayout.from_dict(content),
                 model_name=str(content["model_name"]),
                 model_digest=str(content["model_digest"]),
                 source_name=str(content["source_name"]),

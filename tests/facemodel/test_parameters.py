@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -121,3 +123,11 @@ def test_arkit_names_are_apples_fifty_two():
     right = {name.removesuffix("Right") for name in ARKIT_NAMES if name.endswith("Right")}
     assert left == right
     assert ARKIT_NAMES.index("jawLeft") < ARKIT_NAMES.index("jawRight"), "Unreal's order"
+
+
+@pytest.mark.parametrize("expression_range", [(0.0, 1.0), (-np.inf, np.inf)])
+def test_a_layout_survives_json(expression_range):
+    layout = ParameterLayout(5, 3, ("jawOpen", "mouthClose"), expression_range)
+    text = json.dumps(layout.to_dict(), allow_nan=False)
+    assert ParameterLayout.from_dict(json.loads(text)) == layout
+    assert json.loads(text)["slices"]["shininess"] == [layout.size - 1, layout.size]
