@@ -15,7 +15,7 @@ import torch
 
 from export import onnx as exporter
 from export.onnx import export_onnx
-from facemodel import FaceModel, LimelightError
+from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
 from realtime.engines import open_engine
 from tests.toy_model import toy_model
@@ -73,7 +73,8 @@ def test_metadata_is_enough_to_read_the_outputs(toy: FaceModel, exported: Path) 
     props = {p.key: p.value for p in onnx.load(exported).metadata_props}
     assert props["model_digest"] == toy.digest and props["model_name"] == toy.name and props["resolution"] == "64"
     layout = json.loads(props["layout"])
-    assert layout["size"] == toy.layout.size and layout["expression_names"] == list(toy.expression_names)
+    assert ParameterLayout.from_dict(layout) == toy.layout
+    assert layout["parameters"] == list(toy.layout.names())
     assert {name: slice(*span) for name, span in layout["slices"].items()} == toy.layout.slices
     assert "224" in props["crop_convention"]
 
