@@ -63,7 +63,7 @@ class LossWeights:
         lid_gap, lip_gap: per px.
         vertices: per mm, face region with identity and expression.
         rotation: per radian. translation: per px. scale: per e-fold.
-        expression: per unit of weight. expression_activity: emphasis on what is active.
+        expression: per squared unit of weight. expression_activity: emphasis on what is active.
         identity: per mm, face region, identity alone. identity_prior: per squared coefficient.
         albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
         key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
@@ -80,20 +80,20 @@ class LossWeights:
     rotation: float = 6.0
     translation: float = 0.05
     scale: float = 4.0
-    expression: float = 8.0
-    expression_activity: float = 4.0
+    expression: float = 60.0
+    expression_activity: float = 5.0
     identity: float = 0.2
     identity_prior: float = 0.002
     albedo: float = 3.0
-    irradiance: float = 1.5
-    shading: float = 3.0
+    irradiance: float = 2.0
+    shading: float = 12.0
     highlight: float = 4.0
     key_direction: float = 0.2
     key_distance: float = 0.05
     shininess: float = 0.05
     confidence: float = 0.3
     photo_identity: float = 0.3
-    photo_light: float = 0.3
+    photo_light: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class TrainConfig:
     seed: int = 0
     steps: int = 20000
     batch_size: int = 32
-    photo_share: float = 0.6
+    photo_share: float = 0.45
     negative_share: float = 0.05
     learning_rate: float = 1e-3
     backbone_rate: float = 0.5

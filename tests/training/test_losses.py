@@ -130,6 +130,7 @@ def test_expression_error_stresses_what_is_active() -> None:
     rest, active = torch.zeros(1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
     assert losses.expression_error(rest, active, activity=4.0) == pytest.approx(5.0 / 4.0)
     assert losses.expression_error(active, rest, activity=4.0) == pytest.approx(1.0 / 4.0)
+    assert losses.expression_error(0.5 * active, rest) == pytest.approx(0.25 / 4.0)  # squared
 
 
 def test_irradiance_error_is_zero_only_for_the_same_light() -> None:
