@@ -80,7 +80,7 @@ class LossWeights:
     rotation: float = 6.0
     translation: float = 0.05
     scale: float = 4.0
-    expression: float = 60.0
+    expression: float = 150.0
     expression_activity: float = 5.0
     identity: float = 0.2
     identity_prior: float = 0.002
@@ -132,7 +132,7 @@ class TrainConfig:
     seed: int = 0
     steps: int = 20000
     batch_size: int = 32
-    photo_share: float = 0.45
+    photo_share: float = 0.25
     negative_share: float = 0.05
     learning_rate: float = 1e-3
     backbone_rate: float = 0.5

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -29,7 +28,7 @@ from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
 from training.data.storage import cut
 from training.networks import Trunk, fetch_imagenet_weights
 from training.objective import Batch
-from training.optimization import WeightAverage, parameter_groups, set_rates
+from training.optimization import WeightAverage, parameter_groups, timed_batches
 
 LAYOUT = ParameterLayout(0, 0, ARKIT_NAMES)
 """MediaPipe's scores stand in the expression group of a vector without a face model."""
@@ -112,33 +111,23 @@ def distill(config: TrainConfig, crops: CropSet, minutes: float, out: Path) -> d
     network = LandmarkStudent(trunk, mean_points).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(parameter_groups(network, config))
     average = WeightAverage(network, config.average)
-    figures: dict[str, float] = {}
-    elapsed, step, save_due = 0.0, 0, 60.0 * config.checkpoint_minutes
-    with ThreadPoolExecutor(1) as loader, tqdm(total=100, unit="%") as bar:
-        following = loader.submit(batcher, 0)
-        while elapsed < 60.0 * minutes:
-            start = time.perf_counter()
-            batch, following = following.result(), loader.submit(batcher, step + 1)
-            set_rates(optimizer, elapsed / (60.0 * minutes), config.warmup)
-            network.train()
-            optimizer.zero_grad(set_to_none=True)
-            points, scores = network(batch.crop)
-            loss = distillation_loss(points, scores, batch, config.loss)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), config.gradient_norm)
-            optimizer.step()
-            step += 1
-            average.update(network, step)
-            if step % 20 == 0:
-                bar.n = round(100 * elapsed / (60.0 * minutes), 1)
-                bar.set_postfix_str(f"step {step} loss {loss.item():.3f}")
-            elapsed += time.perf_counter() - start
-            if elapsed >= save_due or elapsed >= 60.0 * minutes:
-                save_due = elapsed + 60.0 * config.checkpoint_minutes
-                figures = _save(average, network, trunk, crops, augmenter, out)
-                tqdm.write(f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-        following.cancel()
-    return figures
+    save_due = time.perf_counter() + 60.0 * config.checkpoint_minutes
+    for step, batch, bar in timed_batches(batcher, optimizer, minutes, config.warmup):
+        network.train()
+        optimizer.zero_grad(set_to_none=True)
+        points, scores = network(batch.crop)
+        loss = distillation_loss(points, scores, batch, config.loss)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), config.gradient_norm)
+        optimizer.step()
+        average.update(network, step)
+        if step % 20 == 0:
+            bar.set_postfix_str(f"step {step} loss {loss.item():.3f}")
+        if time.perf_counter() >= save_due:
+            save_due = time.perf_counter() + 60.0 * config.checkpoint_minutes
+            figures = _save(average, network, trunk, crops, augmenter, out)
+            tqdm.write(f"step {step}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    return _save(average, network, trunk, crops, augmenter, out)
 
 
 def distillation_loss(points: Tensor, scores: Tensor, batch: Batch, weights: LossWeights) -> Tensor:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from training.config import TrainConfig
+from training.objective import Batch
 
 FINAL_RATE = 0.01
 """Learning rate at the end of the schedule, as a share of its peak."""
@@ -64,3 +69,23 @@ def set_rates(optimizer: torch.optim.Optimizer, progress: float, warmup: float) 
     """Give every group its `peak` times `rate_factor`."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * rate_factor(progress, warmup)
+
+
+def timed_batches(
+    batcher: Callable[[int], Batch], optimizer: torch.optim.Optimizer, minutes: float, warmup: float
+) -> Iterator[tuple[int, Batch, tqdm]]:
+    """Batches for `minutes`, each made while the one before is trained on, with the optimizer's rates set for it.
+
+    Yields:
+        Number of the batch, the batch, and the progress bar for remarks.
+    """
+    start = time.perf_counter()
+    with ThreadPoolExecutor(1) as loader, tqdm(total=100, unit="%") as bar:
+        step, following = 0, loader.submit(batcher, 0)
+        while (progress := (time.perf_counter() - start) / (60.0 * minutes)) < 1.0:
+            batch, following = following.result(), loader.submit(batcher, step + 1)
+            set_rates(optimizer, progress, warmup)
+            bar.update(round(100 * progress, 1) - bar.n)
+            yield step, batch, bar
+            step += 1
+        following.cancel()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from facemodel import MEDIAPIPE_TO_IBUG68
 from facemodel.landmarks import JAW68, normalized_mean_error
@@ -15,7 +15,7 @@ from facemodel.rotation import angle_between, matrix_from_6d, matrix_to_euler
 from training import losses
 from training.augmentation import Augmenter
 from training.batches import CropSet
-from training.linear_face import LinearFace
+from training.linear_face import LinearFace, irradiance, rotation_matrix
 
 ACTIVE = 0.1
 """An expression weight above this counts as active."""
@@ -93,6 +93,7 @@ def measure(
     expression, expected = parameters[:, spans["expression"]], labels[:, spans["expression"]]
     active = expected > ACTIVE
     key, key_truth = face.group(own, "key_position"), face.group(true, "key_position")
+    normals = face.skin_normals @ rotation_matrix(face.group(true, "rotation")).transpose(1, 2)  # (N, K, 3)
     own_albedo, true_albedo = face.skin_albedo(own)[0], face.skin_albedo(true)[0]
 
     def nme(columns: slice, found: NDArray, right: NDArray) -> float:
@@ -111,11 +112,17 @@ def measure(
         "irradiance": float(
             losses.irradiance_error(face.group(own, "sh"), face.group(true, "sh"), losses.sphere_normals()).mean()
         ),
+        "shading": float(losses.color_error(_lit(face, own, normals), _lit(face, true, normals)).mean()),
         "key_angle": float(
             torch.rad2deg(torch.acos(1 - losses.key_direction_error(key, key_truth).clamp(0, 2))).median()
         ),
         "shininess": float(losses.shininess_ratio(face.group(own, "shininess"), face.group(true, "shininess")).mean()),
     }
+
+
+def _lit(face: LinearFace, parameters: Tensor, normals: Tensor) -> Tensor:
+    """Diffuse colour of the skin sample (N, K, 3), linear, on given normals."""
+    return face.skin_albedo(parameters)[0] * irradiance(normals, face.group(parameters, "sh"))
 
 
 def _median(values: list[float] | NDArray) -> float:

@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from importlib.resources import files
@@ -175,16 +176,23 @@ def _cameras() -> Iterator[Finding]:
 
 
 def _opengl() -> Iterator[Finding]:
-    from realtime.render.headless import headless_context
-
     try:
-        context = headless_context()
+        with ThreadPoolExecutor(1) as thread:  # a thread that had an EGL context cannot draw windows any more
+            detail = thread.submit(_describe_opengl).result()
     except LimelightError as error:
         yield Finding("OpenGL", False, str(error), needed=True)
         return
-    detail = f"{context.version_code / 100:.1f}, {context.info['GL_RENDERER']}"
-    context.release()
     yield Finding("OpenGL", True, detail, needed=True)
+
+
+def _describe_opengl() -> str:
+    from realtime.render.headless import headless_context
+
+    context = headless_context()
+    try:
+        return f"{context.version_code / 100:.1f}, {context.info['GL_RENDERER']}"
+    finally:
+        context.release()
 
 
 def _display() -> Iterator[Finding]:

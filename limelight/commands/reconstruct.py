@@ -55,12 +55,14 @@ def run(args: argparse.Namespace) -> int:
                     write_picture(args.out / f"{path.stem}.png", model, image, faces[0])
             except LimelightError as error:
                 failures += 1
-                print(f"limelight: error: {error}", file=sys.stderr)
+                tqdm.write(f"limelight: error: {error}", file=sys.stderr)
     return 1 if failures else 0
 
 
 def _warn(path: Path, faces: int) -> None:
+    from tqdm import tqdm
+
     if faces == 0:
-        print(f"limelight: warning: {path}: no face found", file=sys.stderr)
+        tqdm.write(f"limelight: warning: {path}: no face found", file=sys.stderr)
     elif faces > 1:
-        print(f"limelight: {path}: {faces} faces; meshes and picture show the largest", file=sys.stderr)
+        tqdm.write(f"limelight: {path}: {faces} faces; meshes and picture show the largest", file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from facemodel import FaceModel, LimelightError
 
@@ -19,9 +18,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
-    # Read when PyTorch loads. OpenMP's threads otherwise spin at every barrier, and on a machine with anything
-    # else to do a step takes seven times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from training.batches import load_crops
         from training.config import load_config

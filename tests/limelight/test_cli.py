@@ -29,7 +29,7 @@ def test_every_command_explains_itself(name, capsys):
     [
         (["run", "--headless", "--source", "no/such/clip.mp4"], "no such file"),
         (["run", "--headless", "--source", "synthetic", "--network", "no-such-network"], "no-such-network"),
-        (["replay", "no-such-take.mcap", "--headless"], "no-such-take.mcap"),
+        (["replay", "no-such-take.mcap"], "no-such-take.mcap"),
         (["export-take", "no-such-take.mcap", "--to", "csv", "--out", "x.csv"], "no-such-take.mcap"),
     ],
 )

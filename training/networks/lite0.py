@@ -36,6 +36,8 @@ _STAGES = (  # expansion, channels, repeats, stride, kernel
     (6, 192, 4, 2, 5),
     (6, 320, 1, 1, 3),
 )
+_FINE_BLOCKS = 11
+"""Blocks before the last halving of the resolution."""
 
 
 class SameConv2d(nn.Conv2d):
@@ -79,6 +81,7 @@ class Lite0(nn.Module):
     """Features of an image: (B, 3, R, R) normalised RGB to (B, 320, ceil(R/32), ceil(R/32))."""
 
     channels = 320
+    fine_channels = 112
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +97,12 @@ class Lite0(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.blocks(self.stem(x))
+        return self.features(x)[1]
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Fine features (B, 112, ceil(R/16), ceil(R/16)) on the way, and the last ones (B, 320, ceil(R/32), ...)."""
+        fine = self.blocks[:_FINE_BLOCKS](self.stem(x))
+        return fine, self.blocks[_FINE_BLOCKS:](fine)
 
     def load_imagenet(self, path: Path) -> None:
         """Take the weights of the published `.pth` file; its classifier is dropped.

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from facemodel import ParameterLayout
 from training.networks.decoder import ParameterDecoder
+from training.networks.light_head import LightHead
 from training.networks.lite0 import IMAGE_MEAN, IMAGE_STD, Lite0
 
 
@@ -22,17 +23,25 @@ class StudentConfig:
     Attributes:
         resolution: side of the input crop, px.
         head_channels: channels that each cell of the last feature map keeps.
+        detail_channels: channels that each cell of the feature map of twice the resolution keeps beside: where the
+            iris, the lids and the corners of the mouth are. 0 for none.
         hidden: width of the fully connected layer.
         dropout: share of the hidden layer that is dropped in training.
         frozen_blocks: how many of the backbone's first blocks (and the stem) keep their ImageNet weights; 0
             trains everything. The first three are half of the cost of a training step.
+        light_cells: side of the grid of mean colours that the light head sees; 0 leaves albedo and light to the
+            trunk.
+        light_hidden: width of the light head.
     """
 
     resolution: int = 112
     head_channels: int = 160
+    detail_channels: int = 0
     hidden: int = 512
     dropout: float = 0.1
     frozen_blocks: int = 3
+    light_cells: int = 0
+    light_hidden: int = 256
 
 
 class Prediction(NamedTuple):
@@ -58,16 +67,28 @@ class Trunk(nn.Module):
             nn.BatchNorm2d(config.head_channels),
             nn.ReLU6(),
         )
+        inputs = config.head_channels * cells
+        self.detail: nn.Sequential | None = None
+        if config.detail_channels:
+            self.detail = nn.Sequential(
+                nn.Conv2d(Lite0.fine_channels, config.detail_channels, 1, bias=False),
+                nn.BatchNorm2d(config.detail_channels),
+                nn.ReLU6(),
+            )
+            inputs += config.detail_channels * math.ceil(config.resolution / 16) ** 2
         self.hidden = nn.Sequential(
-            nn.Flatten(), nn.Linear(config.head_channels * cells, config.hidden), nn.ReLU(), nn.Dropout(config.dropout)
+            nn.Flatten(), nn.Linear(inputs, config.hidden), nn.ReLU(), nn.Dropout(config.dropout)
         )
         for module in self._frozen():
             module.requires_grad_(False)
 
     def forward(self, crop: Tensor) -> Tensor:
         image = (crop.permute(0, 3, 1, 2).float() - IMAGE_MEAN) / IMAGE_STD  # (B, 3, R, R)
-        features = self.squeeze(self.backbone(image))  # (B, head_channels, R/32, R/32)
-        return self.hidden(features)
+        fine, coarse = self.backbone.features(image)  # (B, 112, R/16, R/16), (B, 320, R/32, R/32)
+        features = self.squeeze(coarse).flatten(1)
+        if self.detail is not None:
+            features = torch.cat([features, self.detail(fine).flatten(1)], dim=1)
+        return self.hidden(features)  # (B, hidden)
 
     def train(self, mode: bool = True) -> Trunk:
         """As usual, but the frozen part never leaves evaluation mode: its batch statistics stay ImageNet's."""
@@ -98,12 +119,20 @@ class Student(nn.Module):
         self.regressor = nn.Linear(config.hidden, layout.size + 1)
         nn.init.normal_(self.regressor.weight, std=0.01)  # training starts from the mean of the labels
         nn.init.zeros_(self.regressor.bias)
+        self.light_head = (
+            LightHead(config.resolution, config.light_cells, config.light_hidden, layout)
+            if config.light_cells
+            else None
+        )
         self.decoder = ParameterDecoder(layout, labels)
 
     def predict(self, crop: Tensor) -> Prediction:
         """Parameters and confidence logit of crops (B, R, R, 3) uint8 RGB."""
         outputs = self.regressor(self.trunk(crop))  # (B, P + 1)
-        return Prediction(self.decoder(outputs[:, :-1]), outputs[:, -1:])
+        standardised, logit = outputs[:, :-1], outputs[:, -1:]
+        if self.light_head is not None:
+            standardised = self.light_head.replace(standardised, crop)
+        return Prediction(self.decoder(standardised), logit)
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:
         """What the exported graph computes: parameters (B, P) and confidence (B, 1) in 0..1."""
