@@ -64,7 +64,12 @@ class Trainer:
         self.batcher = Batcher(crops, self.augmenter, config)
         network = Student(config.network, model.layout, crops.training_labels(model.layout))
         if config.initial:
-            network.trunk.load_state_dict(load_trunk(config.initial))
+            try:
+                network.trunk.load_state_dict(load_trunk(config.initial))
+            except RuntimeError as error:
+                raise LimelightError(
+                    f"trunk weights {config.initial}: of another network; run 'python -m training.distill' again"
+                ) from error
         elif config.pretrained:
             network.trunk.backbone.load_imagenet(fetch_imagenet_weights(Path(config.cache)))
         self.network: Student = network.to(memory_format=torch.channels_last)

@@ -70,10 +70,9 @@ def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what is wrong is said once, by the error below
-    # Threads spin between the operators of one inference, and sleep between inferences: without the first, two
-    # threads are no faster than one; without the second, an idle program keeps a core busy.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Without spinning, two threads take a millisecond longer on an idle machine when called back to back, and as
+    # long at a camera's rate; with it, a third busy thread makes an inference three times as long.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions have no common base of their own

@@ -18,7 +18,7 @@ from tests.toy_model import toy_model
 from training.augmentation import Augmenter, Mirror, Sample
 from training.batches import Batcher, CropSet
 from training.config import AugmentConfig, LossWeights, TrainConfig, load_config
-from training.networks import StudentConfig, load_network
+from training.networks import StudentConfig, Trunk, load_network
 from training.optimization import rate_factor
 from training.train import Trainer
 from training.validation import measure
@@ -134,6 +134,13 @@ def test_resuming_with_the_wrong_model_or_network_is_refused(toy: FaceModel, cro
         Trainer(wider, toy, crops).resume(path)
     with pytest.raises(LimelightError, match="trained for face model"):
         Trainer(tiny_config(tmp_path), toy_model(3, 52, 2, seed=1), crops).resume(path)
+
+
+def test_a_trunk_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    trunk = Trunk(StudentConfig(resolution=32, head_channels=8, hidden=24))
+    torch.save({"trunk": trunk.state_dict()}, tmp_path / "trunk.pt")
+    with pytest.raises(LimelightError, match="of another network"):
+        Trainer(tiny_config(tmp_path, initial=str(tmp_path / "trunk.pt")), toy, crops)
 
 
 def test_labels_of_another_face_model_are_refused(crops: CropSet, tmp_path: Path) -> None:

@@ -78,13 +78,15 @@ def performer_report(model: FaceModel, pairs: Iterable[tuple[NDArray | None, NDA
 
     Returns:
         {"tracked": ..., "mean": ...}: the mean of every measure of `errors_against_truth` over the tracked frames,
-        for the tracker and for the mean of the truths; expression_rmse is pooled over all active weights.
+        for the tracker and for the mean of the truths on the mean person; expression_rmse is pooled over all active weights.
     """
     pairs = list(pairs)
     truths = np.array([truth for _, truth in pairs])
     constant = truths.mean(axis=0)
     rotation = constant[model.layout.slices["rotation"]]
     rotation[:] = matrix_to_6d(matrix_from_6d(rotation))
+    for group in ("identity", "albedo"):  # one performer: the mean of the truths would be the truth
+        constant[model.layout.slices[group]] = 0.0
     tracked = [(vector, truth) for vector, truth in pairs if vector is not None]
     return {
         "tracked": _mean_errors(model, tracked) | {"frames": float(len(pairs)), "tracked": len(tracked) / len(pairs)},
