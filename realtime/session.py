@@ -198,8 +198,10 @@ class Session:
         with self._lock:
             if self._pipeline is None:
                 raise LimelightError("nothing to record: open a source first")
-            if self._recorder is not None and not self._recorder.failed:
-                raise LimelightError(f"already recording to {self._recorder.path}")
+            if self._recorder is not None:
+                if not self._recorder.failed:
+                    raise LimelightError(f"already recording to {self._recorder.path}")
+                self.remove_sink(self._recorder)
             target = path or dated_path(self.config.takes, ".mcap")
             source = self._pipeline.source
             header = TakeHeader.describe(source, self.model, self.network_name)

@@ -11,8 +11,6 @@ from torch.nn import functional
 from facemodel import FaceModel
 from facemodel.lighting import SH_CONSTANTS
 
-N_LANDMARKS = 478 + 68
-
 
 class LinearFace(nn.Module):
     """Eq. 1-5 at fixed points, batched and differentiable; matches the NumPy reference to float32.

@@ -104,7 +104,6 @@ def _run_headless(session: Session, args: argparse.Namespace) -> int:
     from realtime.sources import SourceSettings, open_source
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: files are finished
-    errors: list[str] = []
     interrupted, said = False, ""
     try:
         pipeline = session.use_source(open_source(args.source, SourceSettings(synthetic_live=False)))
@@ -122,7 +121,7 @@ def _run_headless(session: Session, args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
     pipeline.stop()
-    errors += pipeline.errors
+    errors = list(pipeline.errors)
     try:
         session.stop()
     except LimelightError as error:

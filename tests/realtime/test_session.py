@@ -91,6 +91,16 @@ def test_a_recording_is_finished_when_the_source_changes(session, tmp_path):
     assert (np.diff(take.timestamp) > 0).all()
 
 
+def test_after_a_recording_that_failed_a_new_one_starts(session, tmp_path):
+    session.use_source(Blank(100_000))
+    session.start_recording(tmp_path / "first.mcap")
+    session._recorder._failure.set(LimelightError("take first.mcap: the disk is full"))
+    assert session.recording() is None
+    session.start_recording(tmp_path / "second.mcap")
+    assert session.recording().path == tmp_path / "second.mcap"
+    assert len(session._sinks) == 1
+
+
 def test_a_recording_is_finished_by_stop(session):
     session.use_source(Blank(20)).wait(20)
     session.use_source(Blank(1000))

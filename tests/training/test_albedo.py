@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facemodel.errors import LimelightError
+from facemodel.model import REGIONS
 from training.face_model.albedo import AlbedoConfig, _joint_basis, build_albedo
 from training.face_model.albedo_inside import InnerParts, find_eyeballs
 from training.face_model.makehuman import BaseMesh
@@ -19,8 +20,6 @@ from training.face_model.skin_tone import (
     spectrum_to_linear_rgb,
 )
 from training.face_model.template import Template
-
-REGIONS = ("face", "scalp", "ears", "neck", "eyes", "teeth", "tongue", "mouth_lining")
 
 
 def grid_template(u: tuple[float, float], v: tuple[float, float], steps: int = 24) -> Template:

@@ -11,8 +11,6 @@ from facemodel.errors import LimelightError
 from training.face_model.raster import Visibility, rasterize
 from training.face_model.surface import vertex_normals
 
-N_LANDMARKS = 478
-
 
 @dataclass(frozen=True)
 class ViewConfig:

@@ -41,12 +41,7 @@ class NetworkCheckpoint:
         """Plain values and tensors, which `torch.load(weights_only=True)` reads."""
         return {
             "config": asdict(self.config),
-            "layout": {
-                "n_identity": self.layout.n_identity,
-                "n_albedo": self.layout.n_albedo,
-                "expression_names": list(self.layout.expression_names),
-                "expression_range": list(self.layout.expression_range),
-            },
+            "layout": self.layout.to_dict(),
             "model_name": self.model_name,
             "model_digest": self.model_digest,
             "weights": dict(self.weights),
@@ -54,15 +49,9 @@ class NetworkCheckpoint:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkCheckpoint:
-        layout = values["layout"]
         return cls(
             StudentConfig(**values["config"]),
-            ParameterLayout(
-                layout["n_identity"],
-                layout["n_albedo"],
-                tuple(layout["expression_names"]),
-                tuple(layout["expression_range"]),
-            ),
+            ParameterLayout.from_dict(values["layout"]),
             values["model_name"],
             values["model_digest"],
             values["weights"],
