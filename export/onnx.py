@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,9 @@ MAX_BYTES = 25_000_000
 
 TOLERANCE = 1e-3
 """Largest difference between PyTorch and ONNX Runtime, relative to 1 + the value."""
+
+_WORTH_HALVING = 256
+"""Numbers in a matrix, from which on it is stored in 16 bits."""
 
 CROP_CONVENTION = (
     f"uint8 RGB, upright with the head, facemodel.Crop.around_head; pose in pixels of a {CROP_SIZE} px crop, "
@@ -64,13 +67,14 @@ def export_onnx(
         LimelightError: the file cannot be written, is too large, or differs from PyTorch.
     """
     path = Path(path)
-    network = checkpoint.build()
+    network = rounded(checkpoint).build()
     resolution = checkpoint.config.resolution
     partial = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _trace(network, resolution, partial)
         graph = onnx.load(partial)
+        _halve_matrices(graph)
         onnx.helper.set_model_props(graph, _metadata(checkpoint))
         onnx.checker.check_model(onnx.shape_inference.infer_shapes(graph, strict_mode=True), full_check=True)
         onnx.save(graph, partial)
@@ -88,11 +92,18 @@ def export_onnx(
     return ExportReport(path, size, difference, count)
 
 
+def rounded(checkpoint: NetworkCheckpoint) -> NetworkCheckpoint:
+    """What is exported: the matrices of the linear layers, most of the file, rounded to what 16 bits hold."""
+    weights = {name: w.half().float() if w.ndim == 2 else w for name, w in checkpoint.weights.items()}
+    return replace(checkpoint, weights=weights)
+
+
 def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
     return {
         "model_digest": checkpoint.model_digest,
         "model_name": checkpoint.model_name,
         "resolution": str(checkpoint.config.resolution),
+        "network": json.dumps(asdict(checkpoint.config)),
         "layout": json.dumps(checkpoint.layout.to_dict(), allow_nan=False),
         "crop_convention": CROP_CONVENTION,
     }
@@ -112,6 +123,27 @@ def _trace(network: nn.Module, resolution: int, path: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
+
+
+def _halve_matrices(graph: onnx.ModelProto) -> None:
+    """Store every matrix that 16 bits hold exactly in 16 bits, with a cast that runtimes fold when they load it."""
+    casts = []
+    for tensor in graph.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 2 or np.prod(tensor.dims) < _WORTH_HALVING:
+            continue
+        values = onnx.numpy_helper.to_array(tensor)
+        half = values.astype(np.float16)
+        if np.array_equal(half.astype(np.float32), values):
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(half, name))
+            casts.append((name, onnx.helper.make_node("Cast", [name], [f"{name}.float"], to=onnx.TensorProto.FLOAT)))
+    renamed = {name: node.output[0] for name, node in casts}
+    for node in graph.graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = renamed.get(name, name)
+    nodes = [node for _, node in casts] + list(graph.graph.node)
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
 
 
 def _compare(network: nn.Module, path: Path, resolution: int, crops: NDArray[np.uint8] | None) -> tuple[float, int]:

@@ -57,3 +57,11 @@ ARKIT_NAMES: tuple[str, ...] = (
     "tongueOut",
 )
 """The order of every expression basis of ours and of every exported stream."""
+
+
+def mirrored_name(name: str) -> str:
+    """The expression on the other side of the face: Left for Right, _L for _R, or the name itself."""
+    for side, other in (("Left", "Right"), ("Right", "Left"), ("_L", "_R"), ("_R", "_L")):
+        if name.endswith(side):
+            return name[: -len(side)] + other
+    return name

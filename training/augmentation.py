@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from facemodel import CROP_SIZE, Crop, ParameterLayout
+from facemodel.arkit import mirrored_name
 from facemodel.color import decode_srgb, encode_srgb
 from training.config import AugmentConfig
 
@@ -63,7 +64,7 @@ class Mirror:
         flip[0] = -1.0
         distance = np.linalg.norm(points[:, None] - points[None] * flip, axis=-1)  # (478, 478)
         names = list(names)
-        expressions = [names.index(other) if (other := _other_side(n)) in names else i for i, n in enumerate(names)]
+        expressions = [names.index(other) if (other := mirrored_name(n)) in names else i for i, n in enumerate(names)]
         return cls(linear_sum_assignment(distance)[1], np.array(expressions))
 
     def apply(self, layout: ParameterLayout, sample: Sample) -> Sample:
@@ -176,10 +177,3 @@ def crop_out(
         landmarks.astype(np.float32),
         sample.mirrored,
     )
-
-
-def _other_side(name: str) -> str:
-    for side, other in (("Left", "Right"), ("Right", "Left"), ("_L", "_R"), ("_R", "_L")):
-        if name.endswith(side):
-            return name[: -len(side)] + other
-    return name

@@ -68,6 +68,7 @@ class LossWeights:
         albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
         key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
         confidence: per nat.
+        region_points: per px, the points that the region heads place by themselves.
         photo_identity, photo_light: how much a photo's fitted identity, and its albedo and light, count
             against a render's, which are known.
     """
@@ -92,6 +93,7 @@ class LossWeights:
     key_distance: float = 0.05
     shininess: float = 0.05
     confidence: float = 0.3
+    region_points: float = 0.3
     photo_identity: float = 0.3
     photo_light: float = 1.0
 
@@ -106,8 +108,10 @@ class TrainConfig:
         data: folder of prepared crops, see `training.data`.
         checkpoints: folder.
         cache: folder for the fetched backbone weights.
-        initial: file of trunk weights to start from, see `training.distill`; empty for none.
+        initial: checkpoint of a student, or file of trunk weights (see `training.distill`), to start from; empty
+            for none.
         pretrained: without one, start from ImageNet weights.
+        guided_share: of the schedule, during which labels stand in for the trunk and only region heads learn.
         seed: of everything random.
         steps: length of the schedule in batches, where no time is given.
         batch_size: crops a step.
@@ -129,6 +133,7 @@ class TrainConfig:
     cache: str = ".cache/backbones"
     initial: str = ""
     pretrained: bool = True
+    guided_share: float = 0.0
     seed: int = 0
     steps: int = 20000
     batch_size: int = 32

@@ -27,6 +27,7 @@ from training.data import EXTENT, STORED_SIZE
 from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
 from training.data.storage import cut
 from training.networks import Trunk, fetch_imagenet_weights
+from training.networks.lite0 import normalised
 from training.objective import Batch
 from training.optimization import WeightAverage, parameter_groups, timed_batches
 
@@ -57,7 +58,7 @@ class LandmarkStudent(nn.Module):
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:
         """Crops (B, R, R, 3) uint8 RGB to points (B, 478, 2) in crop px and scores (B, 52)."""
-        outputs = self.regressor(self.trunk(crop))
+        outputs = self.regressor(self.trunk(normalised(crop)))
         count = self.mean_points.numel()
         points = self.mean_points + self.spread * outputs[:, :count].unflatten(1, self.mean_points.shape)
         return points, outputs[:, count:]

@@ -69,7 +69,7 @@ def train_light_head(
             optimizer.zero_grad(set_to_none=True)
             # The labels' own geometry: its terms are then zero, and only light and albedo are learned.
             labels = (decoder.raw(batch.parameters) - decoder.mean) / decoder.std
-            parameters = decoder(head.replace(labels, batch.crop))
+            parameters = decoder(head.replace(labels, network.trunk_image(batch.crop)))
             loss, terms = objective(Prediction(parameters, torch.zeros(len(labels), 1)), batch)
             loss.backward()
             nn.utils.clip_grad_norm_(head.parameters(), config.gradient_norm)

@@ -11,6 +11,7 @@ from training import losses
 from training.config import LossWeights
 from training.linear_face import LinearFace, irradiance, rotation_matrix
 from training.networks import Prediction
+from training.networks.regions import REGION_POINTS
 
 N_DENSE = 478
 
@@ -83,6 +84,7 @@ class StudentObjective(nn.Module):
             "key_distance": light,
             "shininess": light,
             "confidence": torch.ones_like(batch.face),
+            "region_points": batch.face,
         }
         values = self._terms(prediction, batch)
         means = {name: losses.weighted_mean(values[name], coverage[name]) for name in values}
@@ -113,7 +115,15 @@ class StudentObjective(nn.Module):
             "identity_prior": own["identity"].square().mean(dim=1),
             **self._light_terms(parameters, labels, own, true),
             "confidence": losses.confidence_error(prediction.logit, batch.face),
+            **self._region_terms(prediction, batch),
         }
+
+    @staticmethod
+    def _region_terms(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
+        if prediction.region_points is None:
+            return {}
+        reference = batch.landmarks[:, list(REGION_POINTS)]
+        return {"region_points": losses.landmark_distance(prediction.region_points, reference)}
 
     def _light_terms(
         self, parameters: Tensor, labels: Tensor, own: dict[str, Tensor], true: dict[str, Tensor]

@@ -22,8 +22,9 @@ from training.augmentation import Augmenter, Mirror
 from training.batches import Batcher, CropSet
 from training.config import TrainConfig
 from training.linear_face import LinearFace
-from training.networks import NetworkCheckpoint, Student, fetch_imagenet_weights
-from training.networks.checkpoint import load_trunk, read_checkpoint
+from training.networks import NetworkCheckpoint, Prediction, Student, fetch_imagenet_weights
+from training.networks.checkpoint import read_checkpoint
+from training.networks.regions import jittered_pose, pose_span
 from training.objective import Batch, StudentObjective
 from training.optimization import WeightAverage, parameter_groups, set_rates
 from training.validation import validate
@@ -64,12 +65,7 @@ class Trainer:
         self.batcher = Batcher(crops, self.augmenter, config)
         network = Student(config.network, model.layout, crops.training_labels(model.layout))
         if config.initial:
-            try:
-                network.trunk.load_state_dict(load_trunk(config.initial))
-            except RuntimeError as error:
-                raise LimelightError(
-                    f"trunk weights {config.initial}: of another network; run 'python -m training.distill' again"
-                ) from error
+            self._start_from(network, config.initial)
         elif config.pretrained:
             network.trunk.backbone.load_imagenet(fetch_imagenet_weights(Path(config.cache)))
         self.network: Student = network.to(memory_format=torch.channels_last)
@@ -134,7 +130,9 @@ class Trainer:
         set_rates(self.optimizer, self.progress, self.config.warmup)
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss, terms = self.objective(self.network.predict(batch.crop), batch)
+        guided = self.progress < self.config.guided_share
+        prediction = self._guided(batch) if guided else self.network.predict(batch.crop)
+        loss, terms = self.objective(prediction, batch)
         self.step += 1
         if torch.isfinite(loss):
             loss.backward()
@@ -151,6 +149,23 @@ class Trainer:
         self.optimizer.step()
         self.average.update(self.network, self.step)
         return loss.item(), {name: value.item() for name, value in terms.items()}
+
+    def _guided(self, batch: Batch) -> Prediction:
+        """The region heads' prediction, placed by the labels as inaccurately as a trunk would."""
+        pose = jittered_pose(batch.parameters[:, pose_span(self.model.layout)])
+        return self.network.predict_on(batch.crop, batch.parameters, pose)
+
+    @staticmethod
+    def _start_from(network: Student, path: str) -> None:
+        """Take the weights of a whole student, light and region heads where it has them, or of a trunk alone."""
+        contents = read_checkpoint(Path(path))
+        try:
+            if "trunk" in contents:
+                network.trunk.load_state_dict(contents["trunk"])
+            else:
+                network.load_state_dict(network.state_dict() | NetworkCheckpoint.from_dict(contents["network"]).weights)
+        except RuntimeError as error:
+            raise LimelightError(f"initial weights {path}: of another network; see training/configs") from error
 
     def validate(self) -> str:
         """Measure the averaged weights on held-out crops, keep and log the figures; returns them as a line."""

@@ -14,12 +14,13 @@ import pytest
 import torch
 
 from export import onnx as exporter
-from export.onnx import export_onnx
+from export.onnx import export_onnx, rounded
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
 from realtime.engines import open_engine
 from tests.toy_model import toy_model
 from training.networks import NetworkCheckpoint, Student, StudentConfig
+from training.shipped import checkpoint_of
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def exported(checkpoint: NetworkCheckpoint, tmp_path_factory: pytest.TempPathFac
 
 def test_runtime_agrees_with_pytorch_for_any_batch(checkpoint: NetworkCheckpoint, exported: Path) -> None:
     session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
-    network = checkpoint.build()
+    network = rounded(checkpoint).build()
     for count in (1, 5):
         crops = np.random.default_rng(count).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
         parameters, confidence = session.run(["parameters", "confidence"], {"crop": crops})
@@ -79,11 +80,61 @@ def test_metadata_is_enough_to_read_the_outputs(toy: FaceModel, exported: Path) 
     assert "224" in props["crop_convention"]
 
 
+def test_large_matrices_take_two_bytes_a_number_and_are_exact(checkpoint: NetworkCheckpoint, exported: Path) -> None:
+    stored = {t.name: t for t in onnx.load(exported).graph.initializer}
+    hidden = stored["trunk.hidden.1.weight"]
+    assert hidden.data_type == onnx.TensorProto.FLOAT16
+    rounded = checkpoint.weights["trunk.hidden.1.weight"].half().numpy()
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(hidden), rounded)
+    assert stored["regressor.bias"].data_type == onnx.TensorProto.FLOAT
+
+
+def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    config = StudentConfig(
+        resolution=64,
+        trunk_resolution=32,
+        head_channels=8,
+        detail_channels=4,
+        hidden=16,
+        light_cells=8,
+        region_hidden=8,
+    )
+    network = Student(config, toy.layout)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+    export_onnx(NetworkCheckpoint.of(network.eval(), toy), tmp_path / "a.onnx")
+    again = checkpoint_of(tmp_path / "a.onnx")
+    assert (again.config, again.layout, again.model_digest) == (config, toy.layout, toy.digest)
+    crops = np.random.default_rng(3).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"), providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        parameters, confidence = again.build()(torch.from_numpy(crops))
+    expected = session.run(["parameters", "confidence"], {"crop": crops})
+    np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(confidence, expected[1], atol=1e-4)
+
+
+def test_what_is_no_student_becomes_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(LimelightError, match="missing, or not an ONNX file"):
+        checkpoint_of(tmp_path / "absent.onnx")
+    (tmp_path / "bad.onnx").write_bytes(b"no graph at all")
+    with pytest.raises(LimelightError, match="not"):
+        checkpoint_of(tmp_path / "bad.onnx")
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    info = [onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, [1]) for n in "xy"]
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", info[:1], info[1:])), tmp_path / "other.onnx")
+    with pytest.raises(LimelightError, match="not a student"):
+        checkpoint_of(tmp_path / "other.onnx")
+
+
 def test_the_engine_opens_what_was_exported(toy: FaceModel, checkpoint: NetworkCheckpoint, exported: Path) -> None:
     crop = np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     parameters, confidence = open_engine(str(exported), toy).infer(crop)
     with torch.inference_mode():
-        expected, belief = checkpoint.build()(torch.from_numpy(crop[None]))
+        expected, belief = rounded(checkpoint).build()(torch.from_numpy(crop[None]))
     np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
     assert confidence == pytest.approx(belief.item(), abs=1e-4)
 

@@ -17,7 +17,7 @@ from training.config import TrainConfig
 from training.data.photo_labels import PhotoLabels
 from training.distill import LAYOUT, crop_photos, distill
 from training.networks import StudentConfig, Trunk
-from training.networks.checkpoint import load_trunk
+from training.networks.checkpoint import read_checkpoint
 
 SMALL = StudentConfig(resolution=32, head_channels=8, hidden=16, frozen_blocks=0)
 
@@ -65,7 +65,7 @@ def test_the_trunk_is_written_and_read(tmp_path: Path) -> None:
     assert set(figures) == {"point_px", "score"}
     trunk = Trunk(SMALL)
     before = trunk.squeeze[0].weight.clone()
-    trunk.load_state_dict(load_trunk(tmp_path / "trunk.pt"))
+    trunk.load_state_dict(read_checkpoint(tmp_path / "trunk.pt")["trunk"])
     assert not torch.equal(before, trunk.squeeze[0].weight)
 
 

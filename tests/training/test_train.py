@@ -143,6 +143,44 @@ def test_a_trunk_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_
         Trainer(tiny_config(tmp_path, initial=str(tmp_path / "trunk.pt")), toy, crops)
 
 
+REGIONS = StudentConfig(
+    resolution=64, trunk_resolution=32, head_channels=8, hidden=16, frozen_trunk=True, light_cells=8, region_hidden=8
+)
+
+
+def test_region_heads_are_trained_beside_a_finished_student(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    """They start from its checkpoint, learn placed by labels and then by the trunk, and leave its weights alone."""
+    student = Trainer(tiny_config(tmp_path), toy, crops)
+    config = tiny_config(tmp_path, name="regions", network=REGIONS, initial=str(student.save()), guided_share=0.5)
+    trainer = Trainer(config, toy, crops)
+    finished = load_network(config.initial).weights
+    for name, value in finished.items():
+        assert torch.equal(trainer.network.state_dict()[name], value), name
+    calls = []
+    trainer.network.predict_on = lambda *args, own=trainer.network.predict_on: calls.append(trainer.step) or own(*args)
+    trainer.run()
+    assert calls == [0, 1, 2] and trainer.step == config.steps == 6
+    written = load_network(tmp_path / "regions" / "last.pt").weights
+    for name, value in written.items():
+        if not name.startswith(("region_heads.", "light_head.")):
+            assert torch.equal(value, finished[name]), name
+    continued = Trainer(config, toy, crops)
+    for step in range(2):
+        continued.train_step(continued.batcher(step))
+    again = Trainer(config, toy, crops)
+    again.resume(continued.save())
+    again.run()
+    for name, value in written.items():
+        assert torch.equal(again.average.weights[name], value), name
+
+
+def test_a_student_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    path = Trainer(tiny_config(tmp_path), toy, crops).save()
+    wider = replace(REGIONS, hidden=24)
+    with pytest.raises(LimelightError, match="of another network"):
+        Trainer(tiny_config(tmp_path, name="regions", network=wider, initial=str(path)), toy, crops)
+
+
 def test_labels_of_another_face_model_are_refused(crops: CropSet, tmp_path: Path) -> None:
     with pytest.raises(LimelightError, match="prepare the data for this face model"):
         Trainer(tiny_config(tmp_path), toy_model(4, 52, 2), crops)

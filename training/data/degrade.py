@@ -24,15 +24,15 @@ class CameraFaults:
         jpeg_quality: the worst.
     """
 
-    motion_share: float = 0.15
-    defocus_share: float = 0.35
-    coarse_share: float = 0.25
+    motion_share: float = 0.1
+    defocus_share: float = 0.25
+    coarse_share: float = 0.15
     noise_share: float = 0.7
     tone_share: float = 0.3
     jpeg_share: float = 0.5
     motion: int = 9
     defocus: float = 1.6
-    coarse: float = 2.5
+    coarse: float = 2.0
     noise: float = 9.0
     tone: float = 0.1
     jpeg_quality: int = 35

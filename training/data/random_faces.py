@@ -9,6 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, Crop, FaceModel, ParameterLayout
+from facemodel.arkit import mirrored_name
 from facemodel.lighting import COSINE_LOBE, sh_basis
 from facemodel.rotation import matrix_from_euler
 
@@ -30,7 +31,34 @@ _VISEMES: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.1, "mouthRollLower": 0.7, "mouthUpperUp": 0.3},
     {"jawOpen": 0.6, "mouthLowerDown": 0.5, "mouthUpperUp": 0.5},
     {"jawOpen": 0.3, "mouthClose": 0.25},
+    {"jawOpen": 0.28, "mouthFunnel": 0.5, "mouthPucker": 0.3},
+    {"jawOpen": 0.12, "mouthPucker": 0.6, "mouthFunnel": 0.25},
+    {"jawOpen": 0.5, "mouthLowerDown": 0.3, "mouthUpperUp": 0.15},
 )
+_GRIMACES: tuple[dict[str, float], ...] = (
+    {"mouthSmile": 0.8, "cheekSquint": 0.5, "eyeSquint": 0.35, "mouthDimple": 0.25},
+    {"mouthSmile": 0.9, "cheekSquint": 0.6, "jawOpen": 0.4, "mouthUpperUp": 0.35, "eyeSquint": 0.4},
+    {"mouthSmileLeft": 0.7, "mouthDimpleLeft": 0.5, "cheekSquintLeft": 0.5},
+    {"mouthSmileLeft": 0.7, "mouthDimpleLeft": 0.5, "eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.7, "eyeSquintLeft": 0.4},
+    {"eyeBlink": 1.0, "eyeSquint": 0.6, "cheekSquint": 0.4},
+    {"browInnerUp": 0.8, "browOuterUp": 0.8, "eyeWide": 0.7, "jawOpen": 0.4},
+    {"browInnerUp": 0.8, "mouthFrown": 0.55, "mouthShrugUpper": 0.2, "mouthShrugLower": 0.2},
+    {"browDown": 0.85, "mouthFrown": 0.5, "mouthShrugLower": 0.35, "eyeSquint": 0.25, "mouthPress": 0.3},
+    {"noseSneer": 0.8, "browDown": 0.4, "mouthUpperUp": 0.5, "cheekSquint": 0.4},
+    {"noseSneerLeft": 0.8, "mouthUpperUpLeft": 0.6, "cheekSquintLeft": 0.5},
+    {"browOuterUpLeft": 0.9, "browDownRight": 0.7, "eyeSquintRight": 0.4},
+    {"browOuterUpLeft": 0.9, "browDownRight": 0.7, "eyeSquintRight": 0.4, "mouthLeft": 0.5},
+    {"mouthPucker": 0.9, "mouthFunnel": 0.2, "browInnerUp": 0.2},
+    {"cheekPuff": 0.9, "mouthPress": 0.35},
+    {"jawLeft": 0.7, "jawOpen": 0.2},
+    {"jawLeft": 0.7, "jawOpen": 0.15, "mouthRight": 0.3},
+    {"mouthLeft": 0.7, "mouthPucker": 0.2},
+    {"jawForward": 0.7, "mouthShrugLower": 0.4, "browDown": 0.3},
+    {"mouthRollLower": 0.7, "mouthRollUpper": 0.6, "mouthPress": 0.4},
+    {"mouthStretch": 0.8, "browInnerUp": 0.6, "eyeWide": 0.5, "jawOpen": 0.2},
+    {"tongueOut": 0.9, "jawOpen": 0.5, "eyeSquint": 0.3},
+)
+"""What people do with their whole face; one-sided ones are as often on the right."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +67,12 @@ class FaceDistribution:
 
     Attributes:
         seen_share: of expressions taken from fitted photos, where there are some.
-        neutral_share, viseme_share, extreme_share: of near-neutral, speaking and very strong expressions; the
-            rest are mixtures of a few units.
-        blink_share, wink_share, gaze_share, tongue_share: of faces that do that on top.
+        neutral_share, viseme_share, grimace_share, extreme_share: of near-neutral, speaking, posed and very
+            strong expressions; the rest are mixtures of a few units.
+        lopsided_share: of units of which one side is weaker.
+        blink_share, wink_share, lids_share, gaze_share, tongue_share: of faces that do that on top; lids_share
+            are those whose lids are each somewhere on the way.
+        gaze: standard deviation of the eyes' turn to the side and up.
         frontal_share: of poses concentrated about the camera; the rest is uniform to the limits.
         yaw, pitch: limits of the pose, degrees.
         roll: standard deviation of the head's roll before the crop takes it out, degrees.
@@ -51,13 +82,17 @@ class FaceDistribution:
         key_distance: range, mm. shininess: range.
     """
 
-    seen_share: float = 0.4
-    neutral_share: float = 0.08
-    viseme_share: float = 0.15
-    extreme_share: float = 0.07
-    blink_share: float = 0.18
-    wink_share: float = 0.04
-    gaze_share: float = 0.65
+    seen_share: float = 0.25
+    neutral_share: float = 0.07
+    viseme_share: float = 0.17
+    grimace_share: float = 0.26
+    extreme_share: float = 0.05
+    lopsided_share: float = 0.3
+    blink_share: float = 0.14
+    wink_share: float = 0.06
+    lids_share: float = 0.08
+    gaze_share: float = 0.7
+    gaze: tuple[float, float] = (0.45, 0.35)
     tongue_share: float = 0.03
     frontal_share: float = 0.55
     yaw: float = 75.0
@@ -116,19 +151,23 @@ class RandomFaces:
 
     def _expression(self, rng: Generator) -> NDArray[np.float64]:
         d = self.distribution
-        draw = rng.random()
         weights = np.zeros(len(self._index))
-        if self.seen is not None and draw < d.seen_share:
-            weights[:] = self.seen[rng.integers(len(self.seen))] * rng.uniform(0.8, 1.3)
-        elif draw > 1.0 - d.neutral_share:
-            self._mix(weights, rng, int(rng.integers(0, 3)), 0.15)
-        elif draw > 1.0 - d.neutral_share - d.viseme_share:
-            self._set(weights, _VISEMES[rng.integers(len(_VISEMES))], rng.uniform(0.5, 1.5), rng)
-            self._mix(weights, rng, int(rng.integers(0, 4)), 0.4)
-        elif draw > 1.0 - d.neutral_share - d.viseme_share - d.extreme_share:
-            self._mix(weights, rng, int(rng.integers(3, 9)), 1.0, strong=True)
-        else:
-            self._mix(weights, rng, int(rng.poisson(5.0)) + 1, 0.9)
+        kinds = np.cumsum([d.seen_share, d.neutral_share, d.viseme_share, d.grimace_share, d.extreme_share])
+        match int(np.searchsorted(kinds, rng.random(), side="right")):
+            case 0 if self.seen is not None:
+                weights[:] = self.seen[rng.integers(len(self.seen))] * rng.uniform(0.8, 1.3)
+            case 1:
+                self._mix(weights, rng, int(rng.integers(0, 3)), 0.15)
+            case 2:
+                self._set(weights, _VISEMES[rng.integers(len(_VISEMES))], rng.uniform(0.5, 1.5), rng)
+                self._mix(weights, rng, int(rng.integers(0, 4)), 0.4)
+            case 3:
+                self._grimace(weights, rng)
+                self._mix(weights, rng, int(rng.integers(0, 3)), 0.3)
+            case 4:
+                self._mix(weights, rng, int(rng.integers(3, 9)), 1.0, strong=True)
+            case _:
+                self._mix(weights, rng, int(rng.poisson(5.0)) + 1, 0.9)
         self._eyes(weights, rng)
         for one, other in _EXCLUSIVE:
             if one in self._index and other in self._index:
@@ -150,14 +189,22 @@ class RandomFaces:
 
     def _set(self, weights: NDArray, units: dict[str, float], strength: float, rng: Generator) -> None:
         for unit, value in units.items():
-            lopsided = rng.random() < 0.25
+            lopsided = rng.random() < self.distribution.lopsided_share
             for name in (unit, f"{unit}Left", f"{unit}Right"):
                 if name in self._index:
                     share = rng.random() if lopsided and name != unit else rng.uniform(0.85, 1.15)
                     weights[self._index[name]] = max(weights[self._index[name]], value * strength * share)
 
+    def _grimace(self, weights: NDArray, rng: Generator) -> None:
+        """One of the posed expressions, as it is or as a mirror shows it, each unit more or less of it."""
+        units = dict(_GRIMACES[rng.integers(len(_GRIMACES))])
+        if rng.random() < 0.5:
+            units = {mirrored_name(unit): value for unit, value in units.items()}
+        units = {unit: value * rng.uniform(0.6, 1.1) for unit, value in units.items()}
+        self._set(weights, units, float(np.sqrt(rng.uniform(0.1, 1.3))), rng)
+
     def _eyes(self, weights: NDArray, rng: Generator) -> None:
-        """Blinks and a gaze that both eyes share."""
+        """Blinks, winks, lids half-way down, and a gaze that both eyes share."""
         d = self.distribution
 
         def put(name: str, value: float) -> None:
@@ -174,8 +221,11 @@ class RandomFaces:
             side = rng.choice(["Left", "Right"])
             put(f"eyeBlink{side}", rng.uniform(0.7, 1.0))
             put(f"eyeSquint{side}", rng.uniform(0.2, 1.0))
+        elif draw < d.blink_share + d.wink_share + d.lids_share:
+            put("eyeBlinkLeft", rng.random())
+            put("eyeBlinkRight", rng.random())
         if rng.random() < d.gaze_share:
-            across, up = np.clip(rng.normal(0.0, (0.4, 0.3)), -1.0, 1.0)  # across > 0: the subject's left
+            across, up = np.clip(rng.normal(0.0, d.gaze), -1.0, 1.0)  # across > 0: the subject's left
             vergence = rng.uniform(0.9, 1.1)
             put("eyeLookOutLeft", max(across, 0.0) * vergence)
             put("eyeLookInRight", max(across, 0.0))

@@ -48,7 +48,7 @@ class SceneConfig:
     hair_share: float = 0.85
     fringe_share: float = 0.25
     glasses_share: float = 0.15
-    occluder_share: float = 0.15
+    occluder_share: float = 0.1
     faces_per_empty: int = 25
     held_out_share: float = 0.02
     shard: int = 500

@@ -70,31 +70,22 @@ def load_network(path: str | Path) -> NetworkCheckpoint:
     Raises:
         LimelightError: the file is missing, truncated, or no checkpoint of ours.
     """
-    return NetworkCheckpoint.from_dict(read_checkpoint(Path(path))["network"])
+    values = read_checkpoint(Path(path))
+    if "network" not in values:
+        raise LimelightError(f"checkpoint {path}: holds a trunk alone; 'limelight train' makes a network of it")
+    return NetworkCheckpoint.from_dict(values["network"])
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Everything in a training checkpoint, as plain values and tensors.
+    """Everything in a file of ours, as plain values and tensors: of a network, or of a trunk alone.
 
     Raises:
         LimelightError: the file is missing, truncated, or no checkpoint of ours.
     """
     values = _read(path)
-    if "network" not in values:
+    if not values.keys() & {"network", "trunk"}:
         raise LimelightError(f"checkpoint {path}: not a Limelight checkpoint")
     return values
-
-
-def load_trunk(path: str | Path) -> dict[str, Tensor]:
-    """Trunk weights that `training.distill` wrote.
-
-    Raises:
-        LimelightError: the file is missing, unreadable, or something else.
-    """
-    values = _read(Path(path))
-    if "trunk" not in values:
-        raise LimelightError(f"trunk weights {path}: the file holds none; 'python -m training.distill' writes them")
-    return values["trunk"]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class ParameterDecoder(nn.Module):
         raw = outputs * self.std + self.mean  # (B, P)
         parts = {name: raw[:, span] for name, span in self.layout.slices.items()}
         parts["expression"] = self._expression(parts["expression"])
-        parts["rotation"] = _orthonormal(parts["rotation"])
+        parts["rotation"] = orthonormal(parts["rotation"])
         parts["scale"] = parts["scale"].exp()
         parts["key_color"] = bounded(parts["key_color"], 0.0, math.inf)
         parts["shininess"] = bounded(parts["shininess"], math.log(MIN_SHININESS), math.log(MAX_SHININESS)).exp()
@@ -83,7 +83,7 @@ class ParameterDecoder(nn.Module):
         return torch.cat([weights[:, :close], limited, weights[:, close + 1 :]], dim=1)
 
 
-def _orthonormal(six: Tensor) -> Tensor:
+def orthonormal(six: Tensor) -> Tensor:
     """6-D rotations (B, 6) with unit, perpendicular columns, by Gram-Schmidt."""
     x = torch.nn.functional.normalize(six[:, :3], dim=1)
     y = six[:, 3:] - (x * six[:, 3:]).sum(dim=1, keepdim=True) * x

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ParameterLayout
-from training.networks.lite0 import IMAGE_MEAN, IMAGE_STD
 
 LIGHT_GROUPS = ("albedo", "sh", "key_position", "key_color", "shininess")
 """Groups of the parameter vector that the light head regresses, in the layout's order."""
@@ -37,14 +36,13 @@ class LightHead(nn.Module):
         nn.init.normal_(self.layers[-1].weight, std=0.01)
         nn.init.zeros_(self.layers[-1].bias)
 
-    def forward(self, crop: Tensor) -> Tensor:
-        """Crops (B, R, R, 3) uint8 RGB to standardised outputs (B, Na + 34)."""
-        image = (crop.permute(0, 3, 1, 2).float() - IMAGE_MEAN) / IMAGE_STD  # (B, 3, R, R)
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalised crops (B, 3, R, R) to standardised outputs (B, Na + 34)."""
         return self.layers(functional.avg_pool2d(image, self.cell).flatten(1))
 
-    def replace(self, outputs: Tensor, crop: Tensor) -> Tensor:
+    def replace(self, outputs: Tensor, image: Tensor) -> Tensor:
         """Standardised outputs or parameters (B, P) whose light groups are this head's."""
-        light = self(crop)
+        light = self(image)
         count = self.albedo_span.stop - self.albedo_span.start
         return torch.cat(
             [

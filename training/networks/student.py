@@ -9,11 +9,13 @@ from typing import NamedTuple
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facemodel import ParameterLayout
 from training.networks.decoder import ParameterDecoder
 from training.networks.light_head import LightHead
-from training.networks.lite0 import IMAGE_MEAN, IMAGE_STD, Lite0
+from training.networks.lite0 import Lite0, normalised
+from training.networks.regions import RegionHeads
 
 
 @dataclass(frozen=True)
@@ -22,46 +24,64 @@ class StudentConfig:
 
     Attributes:
         resolution: side of the input crop, px.
+        trunk_resolution: side of what the trunk and the light head see of it, px; 0 for all of it.
         head_channels: channels that each cell of the last feature map keeps.
         detail_channels: channels that each cell of the feature map of twice the resolution keeps beside: where the
             iris, the lids and the corners of the mouth are. 0 for none.
         hidden: width of the fully connected layer.
         dropout: share of the hidden layer that is dropped in training.
-        frozen_blocks: how many of the backbone's first blocks (and the stem) keep their ImageNet weights; 0
-            trains everything. The first three are half of the cost of a training step.
+        frozen_blocks: how many of the backbone's first blocks (and the stem) keep their weights; 0 trains
+            everything. The first three are half of the cost of a training step.
+        frozen_trunk: the trunk and its regressor keep their weights; what is trained are the region heads.
         light_cells: side of the grid of mean colours that the light head sees; 0 leaves albedo and light to the
             trunk.
         light_hidden: width of the light head.
+        region_hidden: width of the layer that joins the region heads; 0 leaves the expression to the trunk.
     """
 
     resolution: int = 112
+    trunk_resolution: int = 0
     head_channels: int = 160
     detail_channels: int = 0
     hidden: int = 512
     dropout: float = 0.1
     frozen_blocks: int = 3
+    frozen_trunk: bool = False
     light_cells: int = 0
     light_hidden: int = 256
+    region_hidden: int = 0
+
+    @property
+    def trunk_side(self) -> int:
+        """Side of what the trunk sees, px."""
+        return self.trunk_resolution or self.resolution
 
 
 class Prediction(NamedTuple):
-    """Parameters (B, P), constrained, in crop pixels, and the confidence's logit (B, 1)."""
+    """What a network says about B crops.
+
+    Attributes:
+        parameters: (B, P), constrained, in crop pixels.
+        logit: (B, 1) of the confidence.
+        region_points: (B, N, 2) crop px, `regions.REGION_POINTS`; None without region heads.
+    """
 
     parameters: Tensor
     logit: Tensor
+    region_points: Tensor | None = None
 
 
 class Trunk(nn.Module):
     """EfficientNet-Lite0 and a head that keeps where things are: a pooled one cannot place landmarks.
 
-    Maps crops (B, R, R, 3) uint8 RGB to (B, hidden) features. Shared with the distillation that prepares it.
+    Maps normalised crops (B, 3, R, R) to (B, hidden) features. Shared with the distillation that prepares it.
     """
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
         self.backbone = Lite0()
-        cells = math.ceil(config.resolution / 32) ** 2
+        cells = math.ceil(config.trunk_side / 32) ** 2
         self.squeeze = nn.Sequential(
             nn.Conv2d(Lite0.channels, config.head_channels, 1, bias=False),
             nn.BatchNorm2d(config.head_channels),
@@ -75,15 +95,14 @@ class Trunk(nn.Module):
                 nn.BatchNorm2d(config.detail_channels),
                 nn.ReLU6(),
             )
-            inputs += config.detail_channels * math.ceil(config.resolution / 16) ** 2
+            inputs += config.detail_channels * math.ceil(config.trunk_side / 16) ** 2
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Linear(inputs, config.hidden), nn.ReLU(), nn.Dropout(config.dropout)
         )
         for module in self._frozen():
             module.requires_grad_(False)
 
-    def forward(self, crop: Tensor) -> Tensor:
-        image = (crop.permute(0, 3, 1, 2).float() - IMAGE_MEAN) / IMAGE_STD  # (B, 3, R, R)
+    def forward(self, image: Tensor) -> Tensor:
         fine, coarse = self.backbone.features(image)  # (B, 112, R/16, R/16), (B, 320, R/32, R/32)
         features = self.squeeze(coarse).flatten(1)
         if self.detail is not None:
@@ -98,12 +117,14 @@ class Trunk(nn.Module):
         return self
 
     def _frozen(self) -> list[nn.Module]:
+        if self.config.frozen_trunk:
+            return list(self.children())
         count = self.config.frozen_blocks
         return [self.backbone.stem, *self.backbone.blocks[:count]] if count else []
 
 
 class Student(nn.Module):
-    """The trunk, one linear layer, and the decoder that makes its outputs a parameter vector.
+    """The trunk and one linear layer, the heads, and the decoder that makes their outputs a parameter vector.
 
     Args:
         config: sizes.
@@ -120,21 +141,57 @@ class Student(nn.Module):
         nn.init.normal_(self.regressor.weight, std=0.01)  # training starts from the mean of the labels
         nn.init.zeros_(self.regressor.bias)
         self.light_head = (
-            LightHead(config.resolution, config.light_cells, config.light_hidden, layout)
+            LightHead(config.trunk_side, config.light_cells, config.light_hidden, layout)
             if config.light_cells
             else None
         )
+        self.region_heads = RegionHeads(config.region_hidden, config.hidden, layout) if config.region_hidden else None
         self.decoder = ParameterDecoder(layout, labels)
+        if config.frozen_trunk:
+            self.regressor.requires_grad_(False)
 
     def predict(self, crop: Tensor) -> Prediction:
-        """Parameters and confidence logit of crops (B, R, R, 3) uint8 RGB."""
-        outputs = self.regressor(self.trunk(crop))  # (B, P + 1)
+        """What crops (B, R, R, 3) uint8 RGB show."""
+        image = normalised(crop)
+        small = self._shrunk(image)
+        features = self.trunk(small)
+        outputs = self.regressor(features)  # (B, P + 1)
         standardised, logit = outputs[:, :-1], outputs[:, -1:]
         if self.light_head is not None:
-            standardised = self.light_head.replace(standardised, crop)
-        return Prediction(self.decoder(standardised), logit)
+            standardised = self.light_head.replace(standardised, small)
+        parameters = self.decoder(standardised)
+        if self.region_heads is None:
+            return Prediction(parameters, logit)
+        pose = parameters[:, self.region_heads.pose_span].detach()
+        regions = self.region_heads(image, pose, features)
+        parameters = self.decoder(self.region_heads.replace(standardised, regions.expression))
+        return Prediction(parameters, logit, regions.points)
+
+    def predict_on(self, crop: Tensor, known: Tensor, pose: Tensor) -> Prediction:
+        """What the region heads say by themselves, everything else being known: how their training begins.
+
+        Args:
+            crop: (B, R, R, 3) uint8 RGB.
+            known: (B, P) parameters that the prediction is made of, but for the expression.
+            pose: (B, 9) rotation, translation, scale that place the regions.
+        """
+        assert self.region_heads is not None, "the network's configuration has no region heads"
+        regions = self.region_heads(normalised(crop), pose)
+        standardised = (self.decoder.raw(known) - self.decoder.mean) / self.decoder.std
+        parameters = self.decoder(self.region_heads.replace(standardised, regions.expression))
+        return Prediction(parameters, known.new_zeros(len(known), 1), regions.points)
+
+    def trunk_image(self, crop: Tensor) -> Tensor:
+        """What trunk and light head see of crops (B, R, R, 3) uint8 RGB: (B, 3, R', R'), normalised."""
+        return self._shrunk(normalised(crop))
+
+    def _shrunk(self, image: Tensor) -> Tensor:
+        side = self.config.trunk_side
+        if side == self.config.resolution:
+            return image
+        return functional.interpolate(image, (side, side), mode="bilinear", align_corners=False)
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:
         """What the exported graph computes: parameters (B, P) and confidence (B, 1) in 0..1."""
-        parameters, logit = self.predict(crop)
-        return parameters, torch.sigmoid(logit)
+        found = self.predict(crop)
+        return found.parameters, torch.sigmoid(found.logit)

@@ -1,0 +1,91 @@
+"""From a shipped network back to a checkpoint, to train it further where its run's own checkpoints are gone.
+
+Every weight of the graph comes back; the batch norms are folded into their convolutions and come back as shifts
+alone, without statistics, so the trunk is best kept frozen. What the graph leaves out starts anew: the points that
+the region heads place for the loss alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from onnx import ModelProto, numpy_helper
+from torch import Tensor, nn
+
+from facemodel import LimelightError, ParameterLayout
+from training.networks import NetworkCheckpoint, Student, StudentConfig
+
+
+def checkpoint_of(path: Path) -> NetworkCheckpoint:
+    """The network in the ONNX file `path`, as `limelight export` wrote it.
+
+    Raises:
+        LimelightError: the file is missing, unreadable, or of another kind of network.
+    """
+    try:
+        graph = onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise LimelightError(f"network {path}: missing, or not an ONNX file") from error
+    properties = {p.key: p.value for p in graph.metadata_props}
+    try:
+        config = StudentConfig(**json.loads(properties["network"]))
+        layout = ParameterLayout.from_dict(json.loads(properties["layout"]))
+        network = Student(config, layout).eval()
+        weights = network.state_dict() | _weights(network, graph)
+        network.load_state_dict(weights)
+        return NetworkCheckpoint(config, layout, properties["model_name"], properties["model_digest"], weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise LimelightError(f"network {path}: not a student that this version exported") from error
+
+
+def _weights(network: Student, graph: ModelProto) -> dict[str, Tensor]:
+    """State dict entries that the graph holds."""
+    constants = {
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.graph.initializer
+    }
+    stored = {name: value.float() for name, value in constants.items() if name in network.state_dict()}
+    convolutions = [node.input for node in graph.graph.node if node.op_type == "Conv"]
+    for (conv, norm), (_, weight, bias) in zip(_in_order(network), convolutions, strict=True):
+        eps = network.get_submodule(norm).eps
+        stored[f"{conv}.weight"] = constants[weight]
+        stored[f"{norm}.bias"] = constants[bias]
+        stored[f"{norm}.weight"] = torch.ones_like(constants[bias])
+        stored[f"{norm}.running_mean"] = torch.zeros_like(constants[bias])
+        stored[f"{norm}.running_var"] = torch.full_like(constants[bias], 1.0 - float(eps))
+    return stored
+
+
+def _in_order(network: Student) -> list[tuple[str, str]]:
+    """Names of the convolutions, each with the batch norm that follows it, in the order in which they run."""
+    run: list[str] = []
+    hooks = [
+        module.register_forward_hook(lambda *_, name=name: run.append(name))
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d)
+    ]
+    side = network.config.resolution
+    with torch.inference_mode():
+        network(torch.zeros(1, side, side, 3, dtype=torch.uint8))
+    for hook in hooks:
+        hook.remove()
+    return list(zip(run[::2], run[1::2], strict=True))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Make a checkpoint of a shipped network, to train it further.")
+    parser.add_argument("network", type=Path, help="ONNX file")
+    parser.add_argument("--out", type=Path, default=Path(".cache/checkpoints/student/last.pt"))
+    options = parser.parse_args(arguments)
+    checkpoint = checkpoint_of(options.network)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"network": checkpoint.to_dict()}, options.out)
+
+
+if __name__ == "__main__":
+    main()
