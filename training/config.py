@@ -68,7 +68,7 @@ class LossWeights:
         albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
         key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
         confidence: per nat.
-        region_points: per px, the points that the region heads place by themselves.
+        region_points: per px, the points that the expression head places by itself.
         photo_identity, photo_light: how much a photo's fitted identity, and its albedo and light, count
             against a render's, which are known.
     """
@@ -111,7 +111,8 @@ class TrainConfig:
         initial: checkpoint of a student, or file of trunk weights (see `training.distill`), to start from; empty
             for none.
         pretrained: without one, start from ImageNet weights.
-        guided_share: of the schedule, during which labels stand in for the trunk and only region heads learn.
+        parts: of the network that are trained (`trunk`, `regressor`, `expression_head`, `face_head`); empty for all.
+        guided_share: of the schedule, during which the heads among `parts` learn with labels in the trunk's place.
         seed: of everything random.
         steps: length of the schedule in batches, where no time is given.
         batch_size: crops a step.
@@ -133,6 +134,7 @@ class TrainConfig:
     cache: str = ".cache/backbones"
     initial: str = ""
     pretrained: bool = True
+    parts: tuple[str, ...] = ()
     guided_share: float = 0.0
     seed: int = 0
     steps: int = 20000
@@ -192,6 +194,10 @@ def _build(cls: type[T], values: dict[str, Any], prefix: str) -> T:
             if not isinstance(value, dict):
                 raise LimelightError(f"'{prefix}{key}' must be a table")
             arguments[key] = _build(typing.cast(type, kind), value, f"{prefix}{key}.")
+        elif typing.get_origin(kind) is tuple:
+            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+                raise LimelightError(f"'{prefix}{key}' must be a list of names, not {value!r}")
+            arguments[key] = tuple(value)
         else:
             accepted = (int, float) if kind is float else kind
             if not isinstance(value, typing.cast("type | types.UnionType", accepted)) or (

@@ -11,7 +11,7 @@ from training import losses
 from training.config import LossWeights
 from training.linear_face import LinearFace, irradiance, rotation_matrix
 from training.networks import Prediction
-from training.networks.regions import REGION_POINTS
+from training.networks.expression_head import REGION_POINTS
 
 N_DENSE = 478
 

@@ -2,7 +2,7 @@
 
 Every weight of the graph comes back; the batch norms are folded into their convolutions and come back as shifts
 alone, without statistics, so the trunk is best kept frozen. What the graph leaves out starts anew: the points that
-the region heads place for the loss alone.
+the expression head places for the loss alone.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from training.config import TrainConfig
 from training.linear_face import LinearFace
 from training.networks import NetworkCheckpoint, Prediction, Student, fetch_imagenet_weights
 from training.networks.checkpoint import read_checkpoint
-from training.networks.regions import jittered_pose, pose_span
+from training.networks.close_up import jittered_pose, pose_span
 from training.objective import Batch, StudentObjective
 from training.optimization import WeightAverage, parameter_groups, set_rates
 from training.validation import validate
@@ -68,6 +68,11 @@ class Trainer:
             self._start_from(network, config.initial)
         elif config.pretrained:
             network.trunk.backbone.load_imagenet(fetch_imagenet_weights(Path(config.cache)))
+        if unknown := set(config.parts) - {name for name, _ in network.named_children()}:
+            raise LimelightError(f"configuration: the network has no part {sorted(unknown)[0]!r}")
+        for name, child in network.named_children():
+            if config.parts and name not in config.parts:
+                child.requires_grad_(False)
         self.network: Student = network.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(parameter_groups(network, config), weight_decay=config.weight_decay)
         self.average = WeightAverage(network, config.average)
@@ -128,7 +133,7 @@ class Trainer:
         """
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)  # dropout's, so that a resumed run draws the same
         set_rates(self.optimizer, self.progress, self.config.warmup)
-        self.network.train()
+        self._training_mode()
         self.optimizer.zero_grad(set_to_none=True)
         guided = self.progress < self.config.guided_share
         prediction = self._guided(batch) if guided else self.network.predict(batch.crop)
@@ -150,14 +155,19 @@ class Trainer:
         self.average.update(self.network, self.step)
         return loss.item(), {name: value.item() for name, value in terms.items()}
 
+    def _training_mode(self) -> None:
+        """Statistics and dropout of what is trained; the rest of the network stays as it is."""
+        for name, child in self.network.named_children():
+            child.train(not self.config.parts or name in self.config.parts)
+
     def _guided(self, batch: Batch) -> Prediction:
-        """The region heads' prediction, placed by the labels as inaccurately as a trunk would."""
+        """What the heads say when the labels place their close-ups, as inaccurately as a trunk would."""
         pose = jittered_pose(batch.parameters[:, pose_span(self.model.layout)])
-        return self.network.predict_on(batch.crop, batch.parameters, pose)
+        return self.network.predict_guided(batch.crop, batch.parameters, pose, self.config.parts)
 
     @staticmethod
     def _start_from(network: Student, path: str) -> None:
-        """Take the weights of a whole student, light and region heads where it has them, or of a trunk alone."""
+        """Take the weights of a whole student, those heads included that both have, or of a trunk alone."""
         contents = read_checkpoint(Path(path))
         try:
             if "trunk" in contents:

@@ -97,8 +97,8 @@ def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: 
         head_channels=8,
         detail_channels=4,
         hidden=16,
-        light_cells=8,
-        region_hidden=8,
+        expression_hidden=8,
+        face_hidden=8,
     )
     network = Student(config, toy.layout)
     for module in network.modules():

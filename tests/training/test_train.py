@@ -143,26 +143,28 @@ def test_a_trunk_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_
         Trainer(tiny_config(tmp_path, initial=str(tmp_path / "trunk.pt")), toy, crops)
 
 
-REGIONS = StudentConfig(
-    resolution=64, trunk_resolution=32, head_channels=8, hidden=16, frozen_trunk=True, light_cells=8, region_hidden=8
+HEADS = StudentConfig(
+    resolution=64, trunk_resolution=32, head_channels=8, hidden=16, expression_hidden=8, face_hidden=8
 )
 
 
-def test_region_heads_are_trained_beside_a_finished_student(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_heads_are_trained_beside_a_finished_trunk(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
     """They start from its checkpoint, learn placed by labels and then by the trunk, and leave its weights alone."""
     student = Trainer(tiny_config(tmp_path), toy, crops)
-    config = tiny_config(tmp_path, name="regions", network=REGIONS, initial=str(student.save()), guided_share=0.5)
+    start, parts = str(student.save()), ("expression_head", "face_head")
+    config = tiny_config(tmp_path, name="heads", network=HEADS, initial=start, guided_share=0.5, parts=parts)
     trainer = Trainer(config, toy, crops)
     finished = load_network(config.initial).weights
     for name, value in finished.items():
         assert torch.equal(trainer.network.state_dict()[name], value), name
     calls = []
-    trainer.network.predict_on = lambda *args, own=trainer.network.predict_on: calls.append(trainer.step) or own(*args)
+    own = trainer.network.predict_guided
+    trainer.network.predict_guided = lambda *args: calls.append(trainer.step) or own(*args)
     trainer.run()
     assert calls == [0, 1, 2] and trainer.step == config.steps == 6
-    written = load_network(tmp_path / "regions" / "last.pt").weights
+    written = load_network(tmp_path / "heads" / "last.pt").weights
     for name, value in written.items():
-        if not name.startswith(("region_heads.", "light_head.")):
+        if not name.startswith(parts):
             assert torch.equal(value, finished[name]), name
     continued = Trainer(config, toy, crops)
     for step in range(2):
@@ -176,9 +178,14 @@ def test_region_heads_are_trained_beside_a_finished_student(toy: FaceModel, crop
 
 def test_a_student_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
     path = Trainer(tiny_config(tmp_path), toy, crops).save()
-    wider = replace(REGIONS, hidden=24)
+    wider = replace(HEADS, hidden=24)
     with pytest.raises(LimelightError, match="of another network"):
-        Trainer(tiny_config(tmp_path, name="regions", network=wider, initial=str(path)), toy, crops)
+        Trainer(tiny_config(tmp_path, name="heads", network=wider, initial=str(path)), toy, crops)
+
+
+def test_a_part_that_the_network_lacks_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    with pytest.raises(LimelightError, match="no part 'face_head'"):
+        Trainer(tiny_config(tmp_path, parts=("face_head", "trunk")), toy, crops)
 
 
 def test_labels_of_another_face_model_are_refused(crops: CropSet, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ParameterLayout
+from training.networks.close_up import pose_span
 from training.networks.decoder import ParameterDecoder
-from training.networks.light_head import LightHead
+from training.networks.expression_head import ExpressionHead
+from training.networks.face_head import FaceHead
 from training.networks.lite0 import Lite0, normalised
-from training.networks.regions import RegionHeads
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class StudentConfig:
 
     Attributes:
         resolution: side of the input crop, px.
-        trunk_resolution: side of what the trunk and the light head see of it, px; 0 for all of it.
+        trunk_resolution: side of what the trunk sees of it, px; 0 for all of it.
         head_channels: channels that each cell of the last feature map keeps.
         detail_channels: channels that each cell of the feature map of twice the resolution keeps beside: where the
             iris, the lids and the corners of the mouth are. 0 for none.
@@ -32,11 +34,8 @@ class StudentConfig:
         dropout: share of the hidden layer that is dropped in training.
         frozen_blocks: how many of the backbone's first blocks (and the stem) keep their weights; 0 trains
             everything. The first three are half of the cost of a training step.
-        frozen_trunk: the trunk and its regressor keep their weights; what is trained are the region heads.
-        light_cells: side of the grid of mean colours that the light head sees; 0 leaves albedo and light to the
-            trunk.
-        light_hidden: width of the light head.
-        region_hidden: width of the layer that joins the region heads; 0 leaves the expression to the trunk.
+        expression_hidden: width of the expression head; 0 leaves the expression to the trunk.
+        face_hidden: width of the face head; 0 leaves identity, albedo and light to the trunk.
     """
 
     resolution: int = 112
@@ -46,10 +45,8 @@ class StudentConfig:
     hidden: int = 512
     dropout: float = 0.1
     frozen_blocks: int = 3
-    frozen_trunk: bool = False
-    light_cells: int = 0
-    light_hidden: int = 256
-    region_hidden: int = 0
+    expression_hidden: int = 0
+    face_hidden: int = 0
 
     @property
     def trunk_side(self) -> int:
@@ -63,7 +60,7 @@ class Prediction(NamedTuple):
     Attributes:
         parameters: (B, P), constrained, in crop pixels.
         logit: (B, 1) of the confidence.
-        region_points: (B, N, 2) crop px, `regions.REGION_POINTS`; None without region heads.
+        region_points: (B, N, 2) crop px, `expression_head.REGION_POINTS`; None without an expression head.
     """
 
     parameters: Tensor
@@ -117,8 +114,6 @@ class Trunk(nn.Module):
         return self
 
     def _frozen(self) -> list[nn.Module]:
-        if self.config.frozen_trunk:
-            return list(self.children())
         count = self.config.frozen_blocks
         return [self.backbone.stem, *self.backbone.blocks[:count]] if count else []
 
@@ -140,52 +135,56 @@ class Student(nn.Module):
         self.regressor = nn.Linear(config.hidden, layout.size + 1)
         nn.init.normal_(self.regressor.weight, std=0.01)  # training starts from the mean of the labels
         nn.init.zeros_(self.regressor.bias)
-        self.light_head = (
-            LightHead(config.trunk_side, config.light_cells, config.light_hidden, layout)
-            if config.light_cells
-            else None
-        )
-        self.region_heads = RegionHeads(config.region_hidden, config.hidden, layout) if config.region_hidden else None
+        width = config.expression_hidden
+        self.expression_head = ExpressionHead(width, config.hidden, layout) if width else None
+        self.face_head = FaceHead(config.face_hidden, layout) if config.face_hidden else None
         self.decoder = ParameterDecoder(layout, labels)
-        if config.frozen_trunk:
-            self.regressor.requires_grad_(False)
 
     def predict(self, crop: Tensor) -> Prediction:
         """What crops (B, R, R, 3) uint8 RGB show."""
         image = normalised(crop)
-        small = self._shrunk(image)
-        features = self.trunk(small)
-        outputs = self.regressor(features)  # (B, P + 1)
-        standardised, logit = outputs[:, :-1], outputs[:, -1:]
-        if self.light_head is not None:
-            standardised = self.light_head.replace(standardised, small)
-        parameters = self.decoder(standardised)
-        if self.region_heads is None:
-            return Prediction(parameters, logit)
-        pose = parameters[:, self.region_heads.pose_span].detach()
-        regions = self.region_heads(image, pose, features)
-        parameters = self.decoder(self.region_heads.replace(standardised, regions.expression))
-        return Prediction(parameters, logit, regions.points)
+        features = self.trunk(self._shrunk(image))
+        outputs, logit = self.regressor(features).split([self.layout.size, 1], dim=1)  # (B, P), (B, 1)
+        pose = self.decoder(outputs)[:, pose_span(self.layout)].detach()
+        return self._with_heads(outputs, logit, image, pose, features, (self.expression_head, self.face_head))
 
-    def predict_on(self, crop: Tensor, known: Tensor, pose: Tensor) -> Prediction:
-        """What the region heads say by themselves, everything else being known: how their training begins.
+    def predict_guided(self, crop: Tensor, known: Tensor, pose: Tensor, parts: Collection[str]) -> Prediction:
+        """What some heads say by themselves, everything else being known: how their training begins.
 
         Args:
             crop: (B, R, R, 3) uint8 RGB.
-            known: (B, P) parameters that the prediction is made of, but for the expression.
-            pose: (B, 9) rotation, translation, scale that place the regions.
+            known: (B, P) parameters that the prediction is made of, but for what the heads regress.
+            pose: (B, 9) rotation, translation, scale that place the close-ups.
+            parts: `expression_head`, `face_head` or both.
         """
-        assert self.region_heads is not None, "the network's configuration has no region heads"
-        regions = self.region_heads(normalised(crop), pose)
-        standardised = (self.decoder.raw(known) - self.decoder.mean) / self.decoder.std
-        parameters = self.decoder(self.region_heads.replace(standardised, regions.expression))
-        return Prediction(parameters, known.new_zeros(len(known), 1), regions.points)
+        outputs = (self.decoder.raw(known) - self.decoder.mean) / self.decoder.std
+        heads = (
+            self.expression_head if "expression_head" in parts else None,
+            self.face_head if "face_head" in parts else None,
+        )
+        return self._with_heads(outputs, known.new_zeros(len(known), 1), normalised(crop), pose, None, heads)
 
-    def trunk_image(self, crop: Tensor) -> Tensor:
-        """What trunk and light head see of crops (B, R, R, 3) uint8 RGB: (B, 3, R', R'), normalised."""
-        return self._shrunk(normalised(crop))
+    def _with_heads(
+        self,
+        outputs: Tensor,
+        logit: Tensor,
+        image: Tensor,
+        pose: Tensor,
+        features: Tensor | None,
+        heads: tuple[ExpressionHead | None, FaceHead | None],
+    ) -> Prediction:
+        """Standardised outputs (B, P), in part replaced by what the heads see in images (B, 3, R, R), decoded."""
+        expression_head, face_head = heads
+        points = None
+        if expression_head is not None:
+            expression, points = expression_head(image, pose, features)
+            outputs = expression_head.replace(outputs, expression)
+        if face_head is not None:
+            outputs = face_head.replace(outputs, face_head(image, pose))
+        return Prediction(self.decoder(outputs), logit, points)
 
     def _shrunk(self, image: Tensor) -> Tensor:
+        """What the trunk sees of normalised crops: (B, 3, R', R')."""
         side = self.config.trunk_side
         if side == self.config.resolution:
             return image

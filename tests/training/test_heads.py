@@ -1,32 +1,23 @@
-"""Region heads: the close-ups show what they say they show, and decide the expression and nothing else."""
+"""The heads: their close-ups show what they say they show, and each decides its own groups and nothing else."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from facemodel import CROP_SIZE, FaceModel, ParameterLayout, project
+from facemodel import CROP_SIZE, FaceModel, project
 from facemodel.rotation import matrix_from_euler, matrix_to_6d
 from tests.toy_model import toy_model
 from training.networks import Student, StudentConfig
-from training.networks.regions import (
-    LEFT_EYE,
-    LOWER_FACE,
-    REGION_POINTS,
-    RIGHT_EYE,
-    Region,
-    close_up,
-    jittered_pose,
-    pose_span,
-    region_matrix,
-)
+from training.networks.close_up import Region, close_up, jittered_pose, pose_span, region_matrix
+from training.networks.expression_head import LEFT_EYE, LOWER_FACE, REGION_POINTS, RIGHT_EYE
+from training.networks.face_head import FACE, GROUPS
 
 SMALL = StudentConfig(
-    resolution=64, trunk_resolution=32, head_channels=8, hidden=16, region_hidden=24, frozen_trunk=True, light_cells=8
+    resolution=64, trunk_resolution=32, head_channels=8, hidden=16, expression_hidden=24, face_hidden=24
 )
+OWN_GROUPS = {"expression_head": ("expression",), "face_head": GROUPS}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +30,7 @@ def pose_of(yaw: float, pitch: float, roll: float, x: float, y: float, scale: fl
     return torch.tensor([[*rotation, x, y, scale]], dtype=torch.float32)
 
 
-@pytest.mark.parametrize("region", [LEFT_EYE, RIGHT_EYE, LOWER_FACE])
+@pytest.mark.parametrize("region", [LEFT_EYE, RIGHT_EYE, LOWER_FACE, FACE])
 def test_a_region_is_centred_on_its_point_upright_and_of_its_size(region: Region) -> None:
     pose = pose_of(20.0, -10.0, 15.0, 100.0, 120.0, 0.9)
     matrix = region_matrix(region, pose)[0].double().numpy()  # (2, 3)
@@ -58,7 +49,7 @@ def test_a_close_up_shows_the_pixels_of_its_region() -> None:
     side = 64
     ramp = (torch.arange(side) + 0.5) * (CROP_SIZE / side)  # crop px of every pixel centre
     image = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)])[None]  # (1, 2, R, R)
-    for region in (LEFT_EYE, RIGHT_EYE, LOWER_FACE):
+    for region in (LEFT_EYE, RIGHT_EYE, LOWER_FACE, FACE):
         matrix = region_matrix(region, pose_of(5.0, 0.0, 8.0, 112.0, 100.0, 0.8))
         seen = close_up(image, region, matrix)[0]  # (2, N, N)
         for row, column in ((0, 0), (10, 40), (region.cells - 1, 3)):
@@ -84,48 +75,53 @@ def test_jitter_keeps_poses_valid_and_near() -> None:
     assert moved[:, 8].log().std() == pytest.approx(0.05, rel=0.15)
 
 
-def test_region_heads_decide_the_expression_and_nothing_else(toy: FaceModel) -> None:
+def last_layer(network: Student, head: str) -> torch.nn.Linear:
+    return network.expression_head.regressor if head == "expression_head" else network.face_head.layers[-1]
+
+
+@pytest.mark.parametrize("head", OWN_GROUPS)
+def test_a_head_decides_its_groups_and_nothing_else(toy: FaceModel, head: str) -> None:
     torch.manual_seed(0)
     network = Student(SMALL, toy.layout).eval()
     crop = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
     with torch.inference_mode():
         before, confidence = network(crop)
-        network.region_heads.regressor.bias += 0.3
+        last_layer(network, head).bias += 0.3
         after, same_confidence = network(crop)
     changed = (before != after).any(dim=0)
     for name, span in toy.layout.slices.items():
-        assert changed[span].any() == (name == "expression"), name
+        assert changed[span].any() == (name in OWN_GROUPS[head]), name
     assert torch.equal(confidence, same_confidence)
 
 
-def test_a_frozen_trunk_stays_and_region_heads_learn_from_pixels(toy: FaceModel) -> None:
+@pytest.mark.parametrize("head", OWN_GROUPS)
+def test_another_picture_changes_what_a_head_says(toy: FaceModel, head: str) -> None:
     torch.manual_seed(0)
-    network = Student(replace(SMALL, light_cells=0), toy.layout).train()
+    network = Student(SMALL, toy.layout).eval()
+    known = torch.from_numpy(np.tile(toy.layout.neutral(), (2, 1)))
+    known[:, toy.layout.slices["translation"]] = 112.0
+    torch.nn.init.normal_(last_layer(network, head).weight, std=1.0)
+    crop = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        found = network.predict_guided(crop, known, known[:, pose_span(toy.layout)], (head,)).parameters
+    for name, span in toy.layout.slices.items():
+        if name in OWN_GROUPS[head]:
+            assert (found[0, span] != found[1, span]).any(), name
+        else:
+            torch.testing.assert_close(found[:, span], known[:, span])
+
+
+def test_every_part_of_the_heads_learns(toy: FaceModel) -> None:
+    torch.manual_seed(0)
+    network = Student(SMALL, toy.layout).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
-    crop = torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8)
-    found = network.predict(crop)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    found = network.predict(torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8))
     assert found.region_points.shape == (4, len(REGION_POINTS), 2)
     (found.parameters.square().sum() + found.region_points.square().mean()).backward()
     optimizer.step()
-    for name, value in network.state_dict().items():
-        if not name.startswith("region_heads."):
-            assert torch.equal(value, before[name]), name
-    for part in ("eye.layers.0.conv", "mouth.layers.0.conv", "context", "eye_points", "mouth_points"):
-        name = f"region_heads.{part}.weight"
+    eye, mouth = "expression_head.eye.layers.0.conv", "expression_head.mouth.layers.0.conv"
+    points = ("expression_head.eye_points", "expression_head.mouth_points")
+    for part in (eye, mouth, *points, "expression_head.context", "face_head.face.layers.0.conv", "face_head.layers.0"):
+        name = f"{part}.weight"
         assert not torch.equal(network.state_dict()[name], before[name]), name
-
-
-def test_guided_predictions_are_the_known_parameters_but_for_the_expression(toy: FaceModel) -> None:
-    torch.manual_seed(0)
-    layout: ParameterLayout = toy.layout
-    network = Student(SMALL, layout).eval()
-    known = torch.from_numpy(np.tile(layout.neutral(), (2, 1)))
-    known[:, layout.slices["translation"]] = 100.0
-    crop = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
-    with torch.inference_mode():
-        found = network.predict_on(crop, known, known[:, pose_span(layout)])
-    kept = np.ones(layout.size, bool)
-    kept[layout.slices["expression"]] = False
-    torch.testing.assert_close(found.parameters[:, kept], known[:, kept])
-    assert found.parameters[:, ~kept].abs().max() > 0

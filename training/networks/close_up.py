@@ -1,0 +1,142 @@
+"""Close-ups: upright squares of the face, cut out of the crop inside the graph, and small networks that look at them.
+
+A trunk that sees the whole crop at once learns slowly what a few pixels say. As in Grishchenko et al., "Attention
+Mesh: High-fidelity Face Mesh Prediction in Real-time" (2020), a first estimate of the pose places squares over
+regions of the head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facemodel import CROP_SIZE, ParameterLayout
+from training.networks.decoder import orthonormal
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square on the head, upright with it, facing the camera.
+
+    Attributes:
+        centre: point of the mean face that it is centred on, mm.
+        side: mm.
+        cells: side of the close-up, px.
+        mirrored: the close-up shows it in a mirror.
+    """
+
+    centre: tuple[float, float, float]
+    side: float
+    cells: int
+    mirrored: bool = False
+
+
+def pose_span(layout: ParameterLayout) -> slice:
+    """Where rotation, translation and scale, which place the regions, stand in the parameter vector."""
+    return slice(layout.slices["rotation"].start, layout.slices["scale"].stop)
+
+
+def jittered_pose(pose: Tensor, turn: float = 0.05, shift: float = 3.0, zoom: float = 0.05) -> Tensor:
+    """Poses (B, 9) with errors such as a trunk makes.
+
+    Args:
+        pose: rotation (6-D), translation, scale.
+        turn: standard deviation of each number of the rotation, about radians.
+        shift: of the translation, px.
+        zoom: of the scale, natural logarithm.
+    """
+    noise = torch.randn_like(pose)
+    rotation = orthonormal(pose[:, :6] + turn * noise[:, :6])
+    return torch.cat([rotation, pose[:, 6:8] + shift * noise[:, 6:8], pose[:, 8:] * (zoom * noise[:, 8:]).exp()], dim=1)
+
+
+def region_matrix(region: Region, pose: Tensor) -> Tensor:
+    """Similarity (B, 2, 3) from the close-up's coordinates (-1..1, right and down) to crop pixels.
+
+    Args:
+        region: where on the head.
+        pose: (B, 9) rotation (6-D, orthonormal), translation (px) and scale (px/mm) of the head.
+    """
+    first, second, scale = pose[:, :3], pose[:, 3:6], pose[:, 8:9]
+    x, y, z = region.centre
+    third = torch.linalg.cross(first, second)
+    rotated = x * first + y * second + z * third  # (B, 3)
+    middle = pose[:, 6:8] + scale * rotated[:, :2] * rotated.new_tensor([1.0, -1.0])  # (B, 2)
+    up = functional.normalize(second[:, :2], dim=1)  # (B, 2) the head's up axis in the picture, y up
+    half = 0.5 * region.side * scale[:, 0]
+    across = -half if region.mirrored else half
+    columns = [
+        torch.stack([up[:, 1], up[:, 0]], dim=1) * across[:, None],
+        torch.stack([-up[:, 0], up[:, 1]], dim=1) * half[:, None],
+        middle,
+    ]
+    return torch.stack(columns, dim=2)  # (B, 2, 3)
+
+
+def close_up(image: Tensor, region: Region, matrix: Tensor) -> Tensor:
+    """The region (B, C, N, N) of crops (B, C, R, R), N = region.cells; outside the crop its border goes on."""
+    to_unit = matrix * (2.0 / CROP_SIZE)  # crop px to -1..1
+    theta = torch.cat([to_unit[:, :, :2], to_unit[:, :, 2:] - 1.0], dim=2)
+    steps = (torch.arange(region.cells, dtype=image.dtype, device=image.device) + 0.5) * (2.0 / region.cells) - 1.0
+    grid_y, grid_x = torch.meshgrid(steps, steps, indexing="ij")
+    grid = torch.stack([grid_x, grid_y, torch.ones_like(grid_x)], dim=2).flatten(0, 1)  # (N * N, 3)
+    points = (grid @ theta.transpose(1, 2)).unflatten(1, (region.cells, region.cells))  # (B, N, N, 2)
+    return functional.grid_sample(image, points, padding_mode="border", align_corners=False)
+
+
+def to_crop(points: Tensor, matrix: Tensor) -> Tensor:
+    """Points (B, N, 2) of a close-up (-1..1) in crop pixels."""
+    return points @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
+
+
+def standardised(pose: Tensor) -> Tensor:
+    """Pose (B, 9) as numbers of about 1."""
+    translation = (pose[:, 6:8] - CROP_SIZE / 2) * (10.0 / CROP_SIZE)
+    return torch.cat([2.0 * pose[:, :6], translation, 5.0 * (pose[:, 8:] - 1.0)], dim=1)
+
+
+class _Step(nn.Module):
+    """3x3 convolution, norm, ReLU; with a shortcut where shapes allow."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.shortcut = stride == 1 and inputs == outputs
+        nn.init.kaiming_normal_(self.conv.weight, mode="fan_in", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x))
+        return functional.relu(x + y if self.shortcut else y)
+
+
+class CloseUpEncoder(nn.Module):
+    """A small dense network: close-ups (B, 3, N, N) to (B, features).
+
+    Args:
+        cells: N, a multiple of 16.
+        widths: channels at 1/2, 1/4, 1/8 and 1/16 of the resolution.
+        features: that come out.
+    """
+
+    def __init__(self, cells: int, widths: tuple[int, int, int, int], features: int) -> None:
+        super().__init__()
+        half, quarter, eighth, last = widths
+        self.layers = nn.Sequential(
+            _Step(3, half, 2, kernel=5),
+            _Step(half, half, 1),
+            _Step(half, quarter, 2),
+            _Step(quarter, quarter, 1),
+            _Step(quarter, eighth, 2),
+            _Step(eighth, eighth, 1),
+            _Step(eighth, last, 2),
+            nn.Flatten(),
+            nn.Linear(last * (cells // 16) ** 2, features),
+            nn.ReLU(),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.layers(image)
