@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from facemodel import ARKIT_NAMES, ParameterLayout
+from facemodel.arkit import mirrored_name
 
 ORDER = (
     "identity",
@@ -123,6 +124,16 @@ def test_arkit_names_are_apples_fifty_two():
     right = {name.removesuffix("Right") for name in ARKIT_NAMES if name.endswith("Right")}
     assert left == right
     assert ARKIT_NAMES.index("jawLeft") < ARKIT_NAMES.index("jawRight"), "Unreal's order"
+
+
+def test_a_mirror_swaps_left_and_right_names_alone():
+    assert [mirrored_name(n) for n in ("eyeBlinkLeft", "jawRight", "browInnerUp", "cheekPuff_L")] == [
+        "eyeBlinkRight",
+        "jawLeft",
+        "browInnerUp",
+        "cheekPuff_R",
+    ]
+    assert {mirrored_name(name) for name in ARKIT_NAMES} == set(ARKIT_NAMES)
 
 
 @pytest.mark.parametrize("expression_range", [(0.0, 1.0), (-np.inf, np.inf)])

@@ -64,6 +64,28 @@ def test_expressions_are_possible_and_varied(toy):
         assert (both.min(axis=1) == 0).all()  # eyes look the same way
 
 
+def test_both_sides_of_the_face_move_by_themselves(model):
+    """Winks, one raised brow and sideways jaws are as often on the left as on the right, and not rare."""
+    draw = RandomFaces(model, FaceDistribution())
+    span, names = model.layout.slices["expression"], list(model.expression_names)
+    expression = np.stack([draw(np.random.default_rng(seed))[span] for seed in range(800)])
+    for unit, rarest in (("eyeBlink", 0.03), ("browOuterUp", 0.005), ("mouthSmile", 0.005), ("jaw", 0.03)):
+        left, right = (expression[:, names.index(unit + side)] for side in ("Left", "Right"))
+        assert min(np.mean(left > right + 0.3), np.mean(right > left + 0.3)) > rarest, unit
+
+
+def test_grimaces_are_drawn_as_they_are_and_mirrored(model):
+    draw = RandomFaces(model, FaceDistribution(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
+    span, names = model.layout.slices["expression"], list(model.expression_names)
+    expression = np.stack([draw(np.random.default_rng(seed))[span] for seed in range(900)])
+    winks = expression[:, [names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")]]
+    smiles = expression[:, [names.index("mouthSmileLeft"), names.index("mouthSmileRight")]]
+    for side in (0, 1):
+        winking = (winks[:, side] > 0.4) & (winks[:, 1 - side] < 0.1)
+        assert 8 <= winking.sum() <= 60
+        assert smiles[winking, side].mean() > smiles[winking, 1 - side].mean() + 0.2
+
+
 def test_seen_expressions_are_drawn_from(toy):
     seen = np.zeros((1, toy.layout.n_expression), np.float32)
     mark = toy.expression_names.index("browInnerUp")
