@@ -15,6 +15,9 @@ from training.networks.expression_head import REGION_POINTS
 
 N_DENSE = 478
 
+_CLEAR_KEY = 0.2
+"""Mean colour of a key light from which on its place and shininess count in full; without a key they are anybody's."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -64,6 +67,8 @@ class StudentObjective(nn.Module):
         identity = person * (1.0 + photo * (w.photo_identity - 1.0))
         light = batch.face * batch.light * (1.0 + photo * (w.photo_light - 1.0))
         lit_person = light * (1.0 - batch.mirrored)
+        key_color = self.face.group(batch.parameters, "key_color").mean(dim=1)
+        lit_by_key = light * (key_color / _CLEAR_KEY).clamp(0.0, 1.0)
         coverage = {
             "landmarks": batch.face,
             "lid_gap": batch.face,
@@ -80,9 +85,9 @@ class StudentObjective(nn.Module):
             "shading": lit_person,
             "highlight": lit_person,
             "irradiance": light,
-            "key_direction": light,
-            "key_distance": light,
-            "shininess": light,
+            "key_direction": lit_by_key,
+            "key_distance": lit_by_key,
+            "shininess": lit_by_key,
             "confidence": torch.ones_like(batch.face),
             "region_points": batch.face,
         }

@@ -192,3 +192,14 @@ def test_mirror_images_say_nothing_of_the_person(toy: FaceModel) -> None:
         Prediction(torch.from_numpy(changed), torch.zeros(2, 1)), batch
     )
     assert terms["albedo"] == 0 and terms["identity"] == 0 and terms["shading"] == 0
+
+
+def test_without_a_key_light_its_place_is_anybodys(toy: FaceModel) -> None:
+    vectors = random_vectors(toy, 2)
+    vectors[0, toy.layout.slices["key_color"]] = 0.0
+    changed = vectors.copy()
+    changed[:, toy.layout.slices["key_position"]] *= -1.0
+    for dark, expected in ((vectors, 2.0), (vectors[:1], 0.0)):
+        prediction = Prediction(torch.from_numpy(changed[: len(dark)]), torch.zeros(len(dark), 1))
+        _, terms = StudentObjective(LinearFace(toy), LossWeights())(prediction, batch_of(toy, dark))
+        assert terms["key_direction"] == pytest.approx(expected, abs=1e-3)
