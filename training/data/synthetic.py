@@ -25,6 +25,7 @@ from training.rasterizer import Light, Surface, rasterize, shade, vertex_normals
 _HEAD_TOP, _HEAD_HALF_HEIGHT = np.array([0.0, -10.0, 0.0]), 115.0
 _EMPTY_SHARDS = 50000  # numbers from here on are no photos' negatives
 _PUPILS = (473, 468)  # the subject's left, then the right
+_CHEEK = 205
 _GLASSES = 12.0  # mm in front of the pupils
 
 
@@ -95,7 +96,7 @@ class SceneRenderer:
         colors = (p.albedo @ self._albedo_basis).reshape(-1, 6)
         diffuse = np.maximum(model.diffuse_mean + colors[:, :3], 0.0)
         specular = np.maximum(model.specular_mean + colors[:, 3:], 0.0)
-        skin = diffuse[model.landmarks478_triangles[0]].copy()
+        skin = diffuse[model.triangles[model.landmarks478_triangles[_CHEEK], 0]].copy()
         hairy = rng.random() < config.hair_share
         hair = scenery.hair_color(rng)
         if hairy:

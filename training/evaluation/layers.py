@@ -1,0 +1,51 @@
+"""A face's diffuse and specular light apart, at the pixels of a crop: what colours are measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import CROP_SIZE, FaceModel
+from facemodel.color import encode_srgb
+from training.rasterizer import Light, Surface, rasterize, shade, vertex_normals
+
+
+@dataclass(frozen=True)
+class FaceLayers:
+    """A rendered face.
+
+    Attributes:
+        diffuse, specular: (S, S, 3) linear c_d and c_s, 0 where there is no head.
+        mask: (S, S) True where the face region is seen: neither ears, neck and scalp nor eyes and inner mouth.
+    """
+
+    diffuse: NDArray[np.float32]
+    specular: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+
+    @property
+    def color(self) -> NDArray[np.floating]:
+        """(S, S, 3) sRGB 0..1 of c_d + c_s."""
+        return encode_srgb(self.diffuse + self.specular)
+
+
+def face_layers(model: FaceModel, vector: NDArray[np.floating], size: int = CROP_SIZE) -> FaceLayers:
+    """The layers of parameters (P,) in crop px, on the crop drawn at `size` x `size`."""
+    p = model.layout.view(vector)
+    zoom = size / CROP_SIZE
+    vertices = model.shape(p.identity, p.expression)  # (V, 3)
+    rotation = p.rotation
+    posed, normals = vertices @ rotation.T, vertex_normals(vertices, model.triangles) @ rotation.T
+    pixels = posed[:, :2] * np.array((p.scale, -p.scale)) * zoom + p.translation * zoom
+    owner, weights = rasterize(pixels, posed[:, 2], model.triangles, size, size)
+    diffuse, specular = model.albedo(p.albedo)
+    light = Light(p.sh, p.key_position, p.key_color, p.shininess)
+    nothing = np.zeros_like(diffuse)
+    c_d, c_s = (
+        shade(Surface(model.triangles, posed, normals, d, s), light, owner, weights)
+        for d, s in ((diffuse, nothing), (nothing, specular))
+    )
+    mask = (owner >= 0) & (model.triangle_region[owner] == model.region_names.index("face"))
+    return FaceLayers(c_d, c_s, mask)
