@@ -40,15 +40,15 @@ def pose_span(layout: ParameterLayout) -> slice:
 
 
 def jittered_pose(pose: Tensor, turn: float = 0.05, shift: float = 3.0, zoom: float = 0.05) -> Tensor:
-    """Poses (B, 9) with errors such as a trunk makes.
+    """Poses (B, 9) with errors such as a trunk makes: some small, a few large.
 
     Args:
         pose: rotation (6-D), translation, scale.
-        turn: standard deviation of each number of the rotation, about radians.
+        turn: typical error of each number of the rotation, about radians.
         shift: of the translation, px.
         zoom: of the scale, natural logarithm.
     """
-    noise = torch.randn_like(pose)
+    noise = torch.randn_like(pose) * (0.3 + 2.1 * torch.rand_like(pose[:, :1]).square())  # (B, 9)
     rotation = orthonormal(pose[:, :6] + turn * noise[:, :6])
     return torch.cat([rotation, pose[:, 6:8] + shift * noise[:, 6:8], pose[:, 8:] * (zoom * noise[:, 8:]).exp()], dim=1)
 

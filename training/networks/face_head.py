@@ -1,9 +1,13 @@
-"""Identity, albedo and light from a close-up of the whole face: its proportions, which colour is where, highlights.
+"""A second look at the pose, and identity, albedo and light, from a close-up of the whole face.
 
 The trunk is made to see the same face under any exposure and colour, so little of the light reaches its features.
+Its pose places the close-up; what is then seen to be off centre, turned or too large corrects it, as in cascaded
+pose regression (Dollar et al., CVPR 2010).
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +15,7 @@ from torch.nn import functional
 
 from facemodel import ParameterLayout
 from training.networks.close_up import CloseUpEncoder, Region, close_up, region_matrix, standardised
+from training.networks.decoder import orthonormal
 
 FACE = Region((0.0, -32.0, 70.0), 190.0, 80)
 
@@ -18,8 +23,15 @@ GROUPS = ("identity", "albedo", "sh", "key_position", "key_color", "shininess")
 """Groups of the parameter vector that the face head regresses, in the layout's order."""
 
 
+class FacePrediction(NamedTuple):
+    """Standardised outputs of `GROUPS` side by side (B, N), and the corrected pose (B, 9)."""
+
+    values: Tensor
+    pose: Tensor
+
+
 class FaceHead(nn.Module):
-    """Standardised outputs of `GROUPS` from an upright close-up, its mean colours and the pose.
+    """Standardised outputs of `GROUPS` and a better pose from an upright close-up, its mean colours and the pose.
 
     Args:
         hidden: width of the two fully connected layers.
@@ -41,13 +53,15 @@ class FaceHead(nn.Module):
             nn.ReLU(),
             nn.Linear(hidden, hidden),
             nn.ReLU(),
-            nn.Linear(hidden, outputs),
         )
-        nn.init.normal_(self.layers[-1].weight, std=0.01)
-        nn.init.zeros_(self.layers[-1].bias)
+        self.regressor = nn.Linear(hidden, outputs)
+        self.correction = nn.Linear(hidden, 9)
+        for last, spread in ((self.regressor, 0.01), (self.correction, 0.0)):
+            nn.init.normal_(last.weight, std=spread)
+            nn.init.zeros_(last.bias)
 
-    def forward(self, image: Tensor, pose: Tensor) -> Tensor:
-        """Standardised outputs of the groups, side by side.
+    def forward(self, image: Tensor, pose: Tensor) -> FacePrediction:
+        """What the close-up shows.
 
         Args:
             image: (B, 3, R, R) normalised crops.
@@ -55,10 +69,11 @@ class FaceHead(nn.Module):
         """
         face = close_up(image, FACE, region_matrix(FACE, pose))
         colors = functional.avg_pool2d(face, self.cell).flatten(1)  # (B, 3 * 10 * 10)
-        return self.layers(torch.cat([self.face(face), colors, standardised(pose)], dim=1))
+        seen = self.layers(torch.cat([self.face(face), colors, standardised(pose)], dim=1))  # (B, hidden)
+        return FacePrediction(self.regressor(seen), _corrected(pose, self.correction(seen)))
 
     def replace(self, outputs: Tensor, values: Tensor) -> Tensor:
-        """Standardised outputs (B, P) with other values of the groups, as `forward` gives them."""
+        """Standardised outputs (B, P) with other `FacePrediction.values`."""
         albedo = self.identity_span.stop - self.identity_span.start
         light = albedo + self.albedo_span.stop - self.albedo_span.start
         parts = [
@@ -70,3 +85,11 @@ class FaceHead(nn.Module):
             values[:, light:],
         ]
         return torch.cat(parts, dim=1)  # (B, P)
+
+
+def _corrected(pose: Tensor, correction: Tensor) -> Tensor:
+    """Pose (B, 9) moved by a correction (B, 9) in units of about a trunk's error."""
+    rotation = orthonormal(pose[:, :6] + 0.1 * correction[:, :6])
+    return torch.cat(
+        [rotation, pose[:, 6:8] + 5.0 * correction[:, 6:8], pose[:, 8:] * (0.1 * correction[:, 8:]).exp()], dim=1
+    )

@@ -35,7 +35,7 @@ class StudentConfig:
         frozen_blocks: how many of the backbone's first blocks (and the stem) keep their weights; 0 trains
             everything. The first three are half of the cost of a training step.
         expression_hidden: width of the expression head; 0 leaves the expression to the trunk.
-        face_hidden: width of the face head; 0 leaves identity, albedo and light to the trunk.
+        face_hidden: width of the face head; 0 leaves the last word on pose, identity, albedo and light to the trunk.
     """
 
     resolution: int = 112
@@ -145,7 +145,7 @@ class Student(nn.Module):
         image = normalised(crop)
         features = self.trunk(self._shrunk(image))
         outputs, logit = self.regressor(features).split([self.layout.size, 1], dim=1)  # (B, P), (B, 1)
-        pose = self.decoder(outputs)[:, pose_span(self.layout)].detach()
+        pose = self.decoder(outputs)[:, pose_span(self.layout)].detach()  # (B, 9) the heads' first estimate
         return self._with_heads(outputs, logit, image, pose, features, (self.expression_head, self.face_head))
 
     def predict_guided(self, crop: Tensor, known: Tensor, pose: Tensor, parts: Collection[str]) -> Prediction:
@@ -176,12 +176,20 @@ class Student(nn.Module):
         """Standardised outputs (B, P), in part replaced by what the heads see in images (B, 3, R, R), decoded."""
         expression_head, face_head = heads
         points = None
-        if expression_head is not None:
-            expression, points = expression_head(image, pose, features)
-            outputs = expression_head.replace(outputs, expression)
         if face_head is not None:
-            outputs = face_head.replace(outputs, face_head(image, pose))
+            values, pose = face_head(image, pose)
+            outputs = self._with_pose(face_head.replace(outputs, values), pose)
+        if expression_head is not None:
+            expression, points = expression_head(image, pose.detach(), features)
+            outputs = expression_head.replace(outputs, expression)
         return Prediction(self.decoder(outputs), logit, points)
+
+    def _with_pose(self, outputs: Tensor, pose: Tensor) -> Tensor:
+        """Standardised outputs (B, P) with another pose (B, 9)."""
+        span = pose_span(self.layout)
+        raw = torch.cat([pose[:, :8], pose[:, 8:].log()], dim=1)
+        standardised = (raw - self.decoder.mean[span]) / self.decoder.std[span]
+        return torch.cat([outputs[:, : span.start], standardised, outputs[:, span.stop :]], dim=1)
 
     def _shrunk(self, image: Tensor) -> Tensor:
         """What the trunk sees of normalised crops: (B, 3, R', R')."""
