@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QTimer
 
-from facemodel import FaceModel
+from facemodel import Crop, FaceModel
 from facemodel.rotation import matrix_from_euler
 from realtime.engines import open_engine
 from realtime.face_finder import MediaPipeFaceFinder
@@ -20,11 +22,14 @@ from realtime.reconstruction_picture import draw_strip
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
 from realtime.session import Session
 from realtime.sources import SourceSettings, open_source
+from realtime.sources.synthetic import SyntheticPerformer
 from realtime.ui.app import make_application
 from realtime.ui.settings import SettingsFile
 from realtime.ui.window import MainWindow
 
 _PERFORMER_FRAME = 95
+_GRIMACES = (3.3, 10.2, 12.5, 35.5, 42.4, 65.4, 67.7, 83.8)
+"""Seconds into the performance: smile, doubt, surprise, kiss, anger, wink, puff, laugh."""
 
 
 def picture_window(path: Path, seconds: float) -> None:
@@ -43,6 +48,7 @@ def picture_window(path: Path, seconds: float) -> None:
             window.close()
             application.quit()
 
+        window.options.update(mode=ViewMode.SIDE_BY_SIDE)
         QTimer.singleShot(int(1000 * seconds), grab)
         application.exec()
         session.stop()
@@ -63,6 +69,35 @@ def picture_reconstruction(path: Path) -> None:
         face = Reconstructor(model, open_engine("student", model), finder)(frame.image)[0]
         strip = draw_strip(model, frame.image, face.parameters)
     cv2.imwrite(str(path), cv2.resize(strip, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def picture_expressions(path: Path, side: int = 200) -> None:
+    """The performer's grimaces above, and below what one look at each of them gave, in clay."""
+    model = FaceModel.load()
+    columns = []
+    with (
+        MediaPipeFaceFinder() as finder,
+        closing(SyntheticPerformer(width=480, height=480, fps=10.0, live=False)) as source,
+        HeadlessRenderer(model, 480, 480) as renderer,
+    ):
+        reconstructor = Reconstructor(model, open_engine("student", model), finder)
+        for number in range(round(10 * _GRIMACES[-1]) + 1):
+            frame = source.read()
+            if frame is None:
+                raise SystemExit("the synthetic performer ended early")
+            if number not in {round(10 * t) for t in _GRIMACES}:
+                continue
+            face = reconstructor(frame.image)[0].parameters
+            clay = renderer.render(None, face, RenderOptions(mode=ViewMode.GEOMETRY))
+            crop = Crop.around_head(*_pose(model, face))
+            matrix = replace(crop, side=1.15 * crop.side).from_frame(side)
+            columns.append(np.vstack([cv2.warpAffine(image, matrix, (side, side)) for image in (frame.image, clay)]))
+    cv2.imwrite(str(path), np.hstack(columns))
+
+
+def _pose(model: FaceModel, vector: NDArray) -> tuple[NDArray, NDArray, float]:
+    p = model.layout.view(vector)
+    return p.rotation, p.translation, p.scale
 
 
 def picture_heads(path: Path, count: int = 21, side: int = 260) -> None:
@@ -89,11 +124,12 @@ def picture_heads(path: Path, count: int = 21, side: int = 260) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs"))
-    parser.add_argument("--seconds", type=float, default=6.0, help="into the performance, for the window")
+    parser.add_argument("--seconds", type=float, default=3.8, help="into the performance, for the window")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     picture_heads(options.out / "heads.png")
     picture_reconstruction(options.out / "reconstruction.png")
+    picture_expressions(options.out / "expressions.png")
     picture_window(options.out / "window.png", options.seconds)
 
 

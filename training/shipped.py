@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 import torch
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, numpy_helper
+from onnx import ModelProto, TensorProto, numpy_helper
 from torch import Tensor, nn
 
 from facemodel import LimelightError, ParameterLayout
@@ -47,9 +47,14 @@ def checkpoint_of(path: Path) -> NetworkCheckpoint:
 def _weights(network: Student, graph: ModelProto) -> dict[str, Tensor]:
     """State dict entries that the graph holds."""
     constants = {
-        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.graph.initializer
+        tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()).float()
+        for tensor in graph.graph.initializer
+        if tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
     }
-    stored = {name: value.float() for name, value in constants.items() if name in network.state_dict()}
+    stored = {name: value for name, value in constants.items() if name in network.state_dict()}
+    for node in graph.graph.node:
+        if node.op_type == "Cast" and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]]
     convolutions = [node.input for node in graph.graph.node if node.op_type == "Conv"]
     for (conv, norm), (_, weight, bias) in zip(_in_order(network), convolutions, strict=True):
         eps = network.get_submodule(norm).eps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 from export import onnx as exporter
-from export.onnx import export_onnx, rounded
+from export.onnx import export_onnx, prepared
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
 from realtime.engines import open_engine
@@ -49,7 +50,7 @@ def exported(checkpoint: NetworkCheckpoint, tmp_path_factory: pytest.TempPathFac
 
 def test_runtime_agrees_with_pytorch_for_any_batch(checkpoint: NetworkCheckpoint, exported: Path) -> None:
     session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
-    network = rounded(checkpoint).build()
+    network = prepared(checkpoint)
     for count in (1, 5):
         crops = np.random.default_rng(count).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
         parameters, confidence = session.run(["parameters", "confidence"], {"crop": crops})
@@ -80,13 +81,28 @@ def test_metadata_is_enough_to_read_the_outputs(toy: FaceModel, exported: Path) 
     assert "224" in props["crop_convention"]
 
 
-def test_large_matrices_take_two_bytes_a_number_and_are_exact(checkpoint: NetworkCheckpoint, exported: Path) -> None:
+def test_large_weights_take_two_bytes_a_number_and_are_exact(checkpoint: NetworkCheckpoint, exported: Path) -> None:
     stored = {t.name: t for t in onnx.load(exported).graph.initializer}
     hidden = stored["trunk.hidden.1.weight"]
     assert hidden.data_type == onnx.TensorProto.FLOAT16
     rounded = checkpoint.weights["trunk.hidden.1.weight"].half().numpy()
     np.testing.assert_array_equal(onnx.numpy_helper.to_array(hidden), rounded)
     assert stored["regressor.bias"].data_type == onnx.TensorProto.FLOAT
+    assert not any(t.data_type == onnx.TensorProto.FLOAT and np.prod(t.dims) > 4096 for t in stored.values())
+
+
+def test_what_is_exported_is_the_checkpoint_but_for_rounding(checkpoint: NetworkCheckpoint) -> None:
+    network = checkpoint.build()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+    ours = replace(checkpoint, weights=network.state_dict())
+    crops = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8))
+    with torch.inference_mode():
+        expected, found = ours.build().predict(crops).parameters, prepared(ours).predict(crops).parameters
+    spread = expected.std(dim=0).mean()
+    assert 0 < (found - expected).abs().mean() < 0.02 * spread
 
 
 def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: Path) -> None:
@@ -134,7 +150,7 @@ def test_the_engine_opens_what_was_exported(toy: FaceModel, checkpoint: NetworkC
     crop = np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     parameters, confidence = open_engine(str(exported), toy).infer(crop)
     with torch.inference_mode():
-        expected, belief = rounded(checkpoint).build()(torch.from_numpy(crop[None]))
+        expected, belief = prepared(checkpoint)(torch.from_numpy(crop[None]))
     np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
     assert confidence == pytest.approx(belief.item(), abs=1e-4)
 
