@@ -123,6 +123,7 @@ class TrainConfig:
         gradient_norm: clip.
         average: decay of the weights' moving average, which is what is validated and exported.
         threads: PyTorch's.
+        precision: `float32`, or `bfloat16` for the network's arithmetic (losses and weights stay float32).
         checkpoint_minutes, validation_minutes: intervals.
         validation_samples: of photos and of renders each, at most.
     """
@@ -148,6 +149,7 @@ class TrainConfig:
     gradient_norm: float = 5.0
     average: float = 0.998
     threads: int = 2
+    precision: str = "float32"
     checkpoint_minutes: float = 3.0
     validation_minutes: float = 5.0
     validation_samples: int = 512

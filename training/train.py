@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
@@ -22,14 +24,16 @@ from training.augmentation import Augmenter, Mirror
 from training.batches import Batcher, CropSet
 from training.config import TrainConfig
 from training.linear_face import LinearFace
+from training.monitor import Monitor
 from training.networks import NetworkCheckpoint, Prediction, Student, fetch_imagenet_weights
 from training.networks.checkpoint import read_checkpoint
 from training.networks.close_up import jittered_pose, pose_span
 from training.objective import Batch, StudentObjective
 from training.optimization import WeightAverage, parameter_groups, set_rates
-from training.validation import validate
+from training.validation import predict, validate
 
 _MAX_BAD_STEPS = 20
+_PANELS = 8
 
 
 class Trainer:
@@ -54,8 +58,11 @@ class Trainer:
         self.crops = crops
         self.minutes = minutes
         self.folder = Path(config.checkpoints) / config.name
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.face = LinearFace(model)
-        self.objective = StudentObjective(self.face, config.loss)
+        self.objective = StudentObjective(LinearFace(model), config.loss).to(self.device)
+        if config.precision not in ("float32", "bfloat16"):
+            raise LimelightError(f"configuration: precision {config.precision!r}; float32 or bfloat16")
         self.augmenter = Augmenter(
             config.augment,
             model.layout,
@@ -73,13 +80,14 @@ class Trainer:
         for name, child in network.named_children():
             if config.parts and name not in config.parts:
                 child.requires_grad_(False)
-        self.network: Student = network.to(memory_format=torch.channels_last)
+        self.network: Student = network.to(self.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(parameter_groups(network, config), weight_decay=config.weight_decay)
         self.average = WeightAverage(network, config.average)
         self.step = 0
         self.elapsed = 0.0
         self.bad_steps = 0
         self.history: list[dict[str, float]] = []
+        self.monitor: Monitor | None = None
 
     @property
     def progress(self) -> float:
@@ -98,6 +106,7 @@ class Trainer:
         """
         checkpoint_due = self.elapsed + 60.0 * self.config.checkpoint_minutes
         validation_due = self.elapsed + 60.0 * self.config.validation_minutes
+        self.monitor = Monitor(self.folder / "events", self.model, self.step)
         with _stop_request() as stop, ThreadPoolExecutor(1) as loader, tqdm(total=100, unit="%") as bar:
             following: Future[Batch] = loader.submit(self.batcher, self.step)
             while self.progress < 1.0 and not stop:
@@ -108,6 +117,7 @@ class Trainer:
                 if self.step % 20 == 0:
                     bar.n = round(100 * self.progress, 1)
                     bar.set_postfix_str(_summary(self.step, total, terms))
+                    self.monitor.losses(self.step, total, terms)
                 if self.elapsed >= validation_due:
                     validation_due = self.elapsed + 60.0 * self.config.validation_minutes
                     start = time.perf_counter()
@@ -119,6 +129,7 @@ class Trainer:
             following.cancel()
         if not stop:
             print(self.validate())
+        self.monitor.close()
         self.save()
         return self.history[-1] if self.history else {}
 
@@ -136,7 +147,9 @@ class Trainer:
         self._training_mode()
         self.optimizer.zero_grad(set_to_none=True)
         guided = self.progress < self.config.guided_share
-        prediction = self._guided(batch) if guided else self.network.predict(batch.crop)
+        batch = batch.to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
+            prediction = self._guided(batch) if guided else self.network.predict(batch.crop)
         loss, terms = self.objective(prediction, batch)
         self.step += 1
         if torch.isfinite(loss):
@@ -145,9 +158,10 @@ class Trainer:
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             self.bad_steps += 1
             if self.bad_steps >= _MAX_BAD_STEPS:
+                self._write("bad_batch.pt", asdict(batch))
                 raise LimelightError(
-                    f"training diverged at step {self.step}: {_MAX_BAD_STEPS} steps in a row were not finite; "
-                    "resume from the last checkpoint with a lower learning_rate"
+                    f"training diverged at step {self.step}: {_MAX_BAD_STEPS} steps in a row were not finite (the last "
+                    f"batch: {self.folder / 'bad_batch.pt'}); resume from last.pt with a lower learning_rate"
                 )
             return math.nan, {}
         self.bad_steps = 0
@@ -179,14 +193,22 @@ class Trainer:
 
     def validate(self) -> str:
         """Measure the averaged weights on held-out crops, keep and log the figures; returns them as a line."""
-        figures = validate(
-            self.averaged_network(), self.crops, self.face, self.augmenter, self.config.validation_samples
-        )
+        network = self.averaged_network()
+        figures = validate(network, self.crops, self.face, self.augmenter, self.config.validation_samples)
+        if self.monitor is not None:
+            self.monitor.figures(self.step, figures)
+            shown = np.flatnonzero(self.crops.face & self.crops.held_out)
+            shown = shown[np.linspace(0, len(shown) - 1, min(_PANELS, len(shown))).astype(int)]
+            parameters, _, inputs = predict(network, self.crops, shown, self.augmenter)
+            self.monitor.panels(self.step, inputs, parameters)
         figures = {"step": self.step, "minutes": round(self.elapsed / 60.0, 2), **figures}
         self.history.append(figures)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "history.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(figures) + "\n")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / "history.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(figures) + "\n")
+        except OSError as error:
+            raise LimelightError(f"{self.folder / 'history.jsonl'}: cannot be written ({error.strerror})") from error
         return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
     def averaged_network(self) -> Student:
@@ -199,8 +221,6 @@ class Trainer:
         Raises:
             LimelightError: the file cannot be written.
         """
-        path = self.folder / "last.pt"
-        partial = path.with_suffix(".part")
         contents = {
             "network": NetworkCheckpoint.of(self.network, self.model, self.average.weights).to_dict(),
             "config": asdict(self.config),
@@ -210,6 +230,12 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
+        return self._write("last.pt", contents)
+
+    def _write(self, name: str, contents: dict[str, Any]) -> Path:
+        """Write a file of the run, whole or not at all."""
+        path = self.folder / name
+        partial = path.with_suffix(".part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             torch.save(contents, partial)

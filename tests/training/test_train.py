@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError, project
 from facemodel.lighting import sh_basis
@@ -18,6 +19,7 @@ from tests.toy_model import toy_model
 from training.augmentation import Augmenter, Mirror, Sample
 from training.batches import Batcher, CropSet
 from training.config import AugmentConfig, LossWeights, TrainConfig, load_config
+from training.monitor import PANEL_SIZE
 from training.networks import StudentConfig, Trunk, load_network
 from training.optimization import rate_factor
 from training.train import Trainer
@@ -125,6 +127,48 @@ def test_numbers_that_are_not_finite_change_nothing_and_end_the_run(
     with pytest.raises(LimelightError, match="diverged"):  # noqa: PT012
         for _ in range(30):
             trainer.train_step(bad)
+    saved = torch.load(trainer.folder / "bad_batch.pt", weights_only=True)
+    assert saved["landmarks"].isnan().all() and torch.equal(saved["crop"], bad.crop)
+
+
+def test_a_run_shows_losses_figures_and_faces(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    trainer = Trainer(tiny_config(tmp_path, steps=21, augment=STILL), toy, crops)
+    trainer.run()
+    events = EventAccumulator(str(trainer.folder / "events"))
+    events.Reload()
+    assert {"loss/total", "loss/landmarks", "photo/nme68", "render/angle"} <= set(events.Tags()["scalars"])
+    assert [e.step for e in events.Scalars("loss/total")] == [20]
+    first = cv2.imdecode(np.frombuffer(events.Images("faces/0")[0].encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
+    assert first.shape == (PANEL_SIZE, 4 * PANEL_SIZE, 3)
+    picture, overlay = first[:, :PANEL_SIZE].astype(int), first[:, PANEL_SIZE : 2 * PANEL_SIZE].astype(int)
+    assert np.abs(picture - overlay).max() > 20  # a face is drawn on it
+
+
+def test_bfloat16_arithmetic_learns_and_keeps_float32_weights(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    trainer = Trainer(
+        tiny_config(tmp_path, steps=80, precision="bfloat16", augment=STILL, learning_rate=3e-3), toy, crops
+    )
+    batch = trainer.batcher(0)
+    found = [trainer.train_step(batch)[0] for _ in range(30)]
+    assert min(found[-3:]) < 0.8 * found[0]
+    assert {p.dtype for p in trainer.network.parameters()} == {torch.float32}
+    with pytest.raises(LimelightError, match="precision 'half'"):
+        Trainer(tiny_config(tmp_path, precision="half"), toy, crops)
+
+
+def test_a_full_disk_is_one_line(
+    toy: FaceModel, crops: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(tiny_config(tmp_path), toy, crops)
+    before = trainer.save().read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(LimelightError, match=r"cannot be written .*No space left"):
+        trainer.save()
+    assert (trainer.folder / "last.pt").read_bytes() == before
 
 
 def test_resuming_with_the_wrong_model_or_network_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
