@@ -167,6 +167,15 @@ def test_data_of_another_face_model_are_refused(toy, tmp_path, renderer):
         load_samples(tmp_path, other)
 
 
+@pytest.mark.parametrize("name", ["images", "landmarks"])
+def test_a_damaged_shard_is_one_clear_line(toy, tmp_path, renderer, name):
+    ShardWriter(tmp_path, "synthetic", toy).write(0, render_shard(renderer, 2, np.random.default_rng(0)))
+    path = tmp_path / "synthetic" / "shard_00000" / f"{name}.npy"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(LimelightError, match=f"{name}.npy: damaged; remove"):
+        load_samples(tmp_path, toy)
+
+
 def test_empty_folder_is_one_clear_line(tmp_path):
     with pytest.raises(LimelightError, match="nothing prepared"):
         load_samples(tmp_path)

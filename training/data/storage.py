@@ -128,7 +128,7 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
         model: the face model to train with; checked if given.
 
     Raises:
-        LimelightError: nothing is there, or the labels belong to another face model.
+        LimelightError: nothing is there, a file is damaged, or the labels belong to another face model.
     """
     header_path = root / "dataset.json"
     shards = sorted(root.glob("*/shard_*"))
@@ -141,10 +141,17 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
         raise LimelightError(f"training data {root}: made for face model {digest}, not {model.digest}; prepare it anew")
 
     def column(name: str) -> NDArray:
-        return np.concatenate([np.load(shard / f"{name}.npy") for shard in shards])
+        return np.concatenate([_load(shard / f"{name}.npy") for shard in shards])
 
-    images = MappedImages([np.load(shard / "images.npy", mmap_mode="r") for shard in shards])
+    images = MappedImages([_load(shard / "images.npy", mapped=True) for shard in shards])
     return Samples(images, **{f.name: column(f.name) for f in fields(Samples) if f.name != "images"})
+
+
+def _load(path: Path, mapped: bool = False) -> NDArray:
+    try:
+        return np.load(path, mmap_mode="r" if mapped else None)
+    except (OSError, ValueError, EOFError) as error:
+        raise LimelightError(f"training data {path}: damaged; remove {path.parent} and prepare it anew") from error
 
 
 def faceless(
