@@ -26,7 +26,7 @@ from training.config import LossWeights, TrainConfig, load_config
 from training.data import EXTENT, STORED_SIZE
 from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
 from training.data.storage import cut
-from training.networks import Trunk, fetch_imagenet_weights
+from training.networks import Trunk
 from training.networks.lite0 import normalised
 from training.objective import Batch
 from training.optimization import WeightAverage, parameter_groups, timed_batches
@@ -108,7 +108,7 @@ def distill(config: TrainConfig, crops: CropSet, minutes: float, out: Path) -> d
     batcher = Batcher(crops, augmenter, config)
     trunk = Trunk(config.network)
     if config.pretrained:
-        trunk.backbone.load_imagenet(fetch_imagenet_weights(Path(config.cache)))
+        trunk.backbone.load_pretrained(Path(config.cache))
     network = LandmarkStudent(trunk, mean_points).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(parameter_groups(network, config))
     average = WeightAverage(network, config.average)

@@ -49,6 +49,7 @@ class LinearFace(nn.Module):
         self._keep("albedo_mean", at_skin(albedo_mean))
         self._keep("albedo_basis", at_skin(albedo).reshape(len(albedo), -1))
         self._keep("skin_normals", at_skin(model.normals(model.mean)))
+        self._keep("form_basis", _without_similarity(at_skin(model.identity), at_skin(model.mean)))
 
     def _keep(self, name: str, array: NDArray) -> None:
         self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array, np.float32)), persistent=False)
@@ -69,10 +70,10 @@ class LinearFace(nn.Module):
         """Skin sample in the model's frame with identity and expression, (B, P) to (B, K, 3) mm."""
         return self._shape(parameters, self.skin_mean, self.skin_basis)
 
-    def skin_identity(self, parameters: Tensor) -> Tensor:
-        """Skin sample's offset by identity alone, (B, P) to (B, K, 3) mm."""
-        identity = self.group(parameters, "identity")
-        return (identity @ self.skin_basis[: identity.shape[1]]).unflatten(1, (-1, 3))
+    def skin_form(self, parameters: Tensor) -> Tensor:
+        """Skin sample's offset by identity alone, (B, P) to (B, K, 3) mm, less what moving, turning and scaling the
+        mean face explains: a picture does not tell a large head from a near one."""
+        return (self.group(parameters, "identity") @ self.form_basis).unflatten(1, (-1, 3))
 
     def skin_albedo(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
         """Diffuse and specular albedo of the skin sample (Eq. 2), each (B, K, 3) linear RGB."""
@@ -83,6 +84,16 @@ class LinearFace(nn.Module):
     def _shape(self, parameters: Tensor, mean: Tensor, basis: Tensor) -> Tensor:
         count = basis.shape[0]  # identity and expression are the vector's first two groups
         return mean + (parameters[:, :count] @ basis).unflatten(1, (-1, 3))
+
+
+def _without_similarity(basis: NDArray, mean: NDArray) -> NDArray[np.float64]:
+    """A basis (N, K, 3), as (N, 3 K), without its part along small similarity motions of points (K, 3)."""
+    centred = mean - mean.mean(axis=0)
+    axes = np.eye(3)
+    motions = [*(np.broadcast_to(axis, centred.shape) for axis in axes), *(np.cross(axis, centred) for axis in axes)]
+    span = np.linalg.qr(np.stack([m.ravel() for m in (*motions, centred)], axis=1))[0]  # (3 K, 7)
+    flat = basis.reshape(len(basis), -1)
+    return flat - (flat @ span) @ span.T
 
 
 def rotation_matrix(six: Tensor) -> Tensor:

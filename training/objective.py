@@ -94,6 +94,7 @@ class StudentObjective(nn.Module):
             "shininess": lit_by_key,
             "confidence": torch.ones_like(batch.face),
             "region_points": batch.face,
+            "face_points": batch.face,
         }
         values = self._terms(prediction, batch)
         means = {name: losses.weighted_mean(values[name], coverage[name]) for name in values}
@@ -120,19 +121,24 @@ class StudentObjective(nn.Module):
             "expression": losses.expression_error(
                 own["expression"], true["expression"], self.weights.expression_activity
             ),
-            "identity": losses.vertex_distance(face.skin_identity(parameters), face.skin_identity(labels)),
+            "identity": losses.vertex_distance(face.skin_form(parameters), face.skin_form(labels)),
             "identity_prior": own["identity"].square().mean(dim=1),
             **self._light_terms(parameters, labels, own, true),
             "confidence": losses.confidence_error(prediction.logit, batch.face),
-            **self._region_terms(prediction, batch),
+            **self._point_terms(prediction, batch),
         }
 
-    @staticmethod
-    def _region_terms(prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
-        if prediction.region_points is None:
-            return {}
-        reference = batch.landmarks[:, list(REGION_POINTS)]
-        return {"region_points": losses.landmark_distance(prediction.region_points, reference)}
+    def _point_terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
+        """The points that the heads place by themselves."""
+        terms = {}
+        if prediction.region_points is not None:
+            reference = batch.landmarks[:, list(REGION_POINTS)]
+            terms["region_points"] = losses.landmark_distance(prediction.region_points, reference)
+        if prediction.face_points is not None:
+            terms["face_points"] = losses.landmark_distance(
+                prediction.face_points, batch.landmarks, self.landmark_weights
+            )
+        return terms
 
     def _light_terms(
         self, parameters: Tensor, labels: Tensor, own: dict[str, Tensor], true: dict[str, Tensor]

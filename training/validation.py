@@ -81,8 +81,9 @@ def measure(
 
     Returns:
         nme68, nme68_without_jaw, nme478 (medians, fractions); angle, yaw, pitch, roll (medians, degrees);
-        expression_rmse over active weights, and expression_floor, that of the mean label; identity_mm;
-        albedo, irradiance, shading (square root of linear colour); key_angle (degrees); shininess (log ratio).
+        expression_rmse over active weights, and expression_floor, that of the mean label; identity_mm
+        and identity_floor, that of the mean face; albedo, irradiance, shading (square root of linear colour);
+        key_angle (degrees); shininess (log ratio).
     """
     own, true = torch.from_numpy(parameters), torch.from_numpy(labels)
     points = face.landmarks(own).numpy()
@@ -107,7 +108,8 @@ def measure(
         **{name: math.degrees(_median(a)) for name, a in zip(("yaw", "pitch", "roll"), angles, strict=True)},
         "expression_rmse": _rms((expression - expected)[active]),
         "expression_floor": _rms((expected.mean(axis=0) - expected)[active]),
-        "identity_mm": float(losses.vertex_distance(face.skin_identity(own), face.skin_identity(true)).mean()),
+        "identity_mm": float(losses.vertex_distance(face.skin_form(own), face.skin_form(true)).mean()),
+        "identity_floor": float(face.skin_form(true).norm(dim=2).mean()),
         "albedo": float(losses.color_error(own_albedo, true_albedo).mean()),
         "irradiance": float(
             losses.irradiance_error(face.group(own, "sh"), face.group(true, "sh"), losses.sphere_normals()).mean()

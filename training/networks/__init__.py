@@ -3,7 +3,8 @@
 from training.networks.checkpoint import NetworkCheckpoint, load_network
 from training.networks.decoder import ParameterDecoder
 from training.networks.lite0 import Lite0, fetch_imagenet_weights
-from training.networks.student import Prediction, Student, StudentConfig, Trunk
+from training.networks.prediction import Prediction
+from training.networks.student import Student, StudentConfig, Trunk
 
 __all__ = [
     "Lite0",

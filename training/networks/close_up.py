@@ -98,8 +98,8 @@ def standardised(pose: Tensor) -> Tensor:
     return torch.cat([2.0 * pose[:, :6], translation, 5.0 * (pose[:, 8:] - 1.0)], dim=1)
 
 
-class _Step(nn.Module):
-    """3x3 convolution, norm, ReLU; with a shortcut where shapes allow."""
+class ConvolutionStep(nn.Module):
+    """Convolution, norm, ReLU: (B, inputs, N, N) to (B, outputs, N / stride, ...); with a shortcut where it fits."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, kernel: int = 3) -> None:
         super().__init__()
@@ -126,13 +126,13 @@ class CloseUpEncoder(nn.Module):
         super().__init__()
         half, quarter, eighth, last = widths
         self.layers = nn.Sequential(
-            _Step(3, half, 2, kernel=5),
-            _Step(half, half, 1),
-            _Step(half, quarter, 2),
-            _Step(quarter, quarter, 1),
-            _Step(quarter, eighth, 2),
-            _Step(eighth, eighth, 1),
-            _Step(eighth, last, 2),
+            ConvolutionStep(3, half, 2, kernel=5),
+            ConvolutionStep(half, half, 1),
+            ConvolutionStep(half, quarter, 2),
+            ConvolutionStep(quarter, quarter, 1),
+            ConvolutionStep(quarter, eighth, 2),
+            ConvolutionStep(eighth, eighth, 1),
+            ConvolutionStep(eighth, last, 2),
             nn.Flatten(),
             nn.Linear(last * (cells // 16) ** 2, features),
             nn.ReLU(),

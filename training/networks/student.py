@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -13,11 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ParameterLayout
+from training.networks.backbones import backbone
 from training.networks.close_up import pose_span
 from training.networks.decoder import ParameterDecoder
 from training.networks.expression_head import ExpressionHead
 from training.networks.face_head import FaceHead
-from training.networks.lite0 import Lite0, normalised
+from training.networks.lite0 import normalised
+from training.networks.prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class StudentConfig:
         hidden: width of the fully connected layer.
         dropout: share of the hidden layer that is dropped in training.
         frozen_blocks: how many of the backbone's first blocks (and the stem) keep their weights; 0 trains
-            everything. The first three are half of the cost of a training step.
+            everything. The first three of Lite0 are half of the cost of a training step.
+        backbone: of the trunk: `lite0`, `resnet50`, or `plain`, which learns from nothing.
         expression_hidden: width of the expression head; 0 leaves the expression to the trunk.
         face_hidden: width of the face head; 0 leaves the last word on pose, identity, albedo and light to the trunk.
     """
@@ -45,6 +47,7 @@ class StudentConfig:
     hidden: int = 512
     dropout: float = 0.1
     frozen_blocks: int = 3
+    backbone: str = "lite0"
     expression_hidden: int = 0
     face_hidden: int = 0
 
@@ -54,22 +57,8 @@ class StudentConfig:
         return self.trunk_resolution or self.resolution
 
 
-class Prediction(NamedTuple):
-    """What a network says about B crops.
-
-    Attributes:
-        parameters: (B, P), constrained, in crop pixels.
-        logit: (B, 1) of the confidence.
-        region_points: (B, N, 2) crop px, `expression_head.REGION_POINTS`; None without an expression head.
-    """
-
-    parameters: Tensor
-    logit: Tensor
-    region_points: Tensor | None = None
-
-
 class Trunk(nn.Module):
-    """EfficientNet-Lite0 and a head that keeps where things are: a pooled one cannot place landmarks.
+    """A backbone and a head that keeps where things are: a pooled one cannot place landmarks.
 
     Maps normalised crops (B, 3, R, R) to (B, hidden) features. Shared with the distillation that prepares it.
     """
@@ -77,10 +66,10 @@ class Trunk(nn.Module):
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = Lite0()
+        self.backbone = backbone(config.backbone)
         cells = math.ceil(config.trunk_side / 32) ** 2
         self.squeeze = nn.Sequential(
-            nn.Conv2d(Lite0.channels, config.head_channels, 1, bias=False),
+            nn.Conv2d(self.backbone.channels, config.head_channels, 1, bias=False),
             nn.BatchNorm2d(config.head_channels),
             nn.ReLU6(),
         )
@@ -88,7 +77,7 @@ class Trunk(nn.Module):
         self.detail: nn.Sequential | None = None
         if config.detail_channels:
             self.detail = nn.Sequential(
-                nn.Conv2d(Lite0.fine_channels, config.detail_channels, 1, bias=False),
+                nn.Conv2d(self.backbone.fine_channels, config.detail_channels, 1, bias=False),
                 nn.BatchNorm2d(config.detail_channels),
                 nn.ReLU6(),
             )
@@ -100,7 +89,7 @@ class Trunk(nn.Module):
             module.requires_grad_(False)
 
     def forward(self, image: Tensor) -> Tensor:
-        fine, coarse = self.backbone.features(image)  # (B, 112, R/16, R/16), (B, 320, R/32, R/32)
+        fine, coarse = self.backbone.features(image)  # (B, ..., R/16, R/16), (B, ..., R/32, R/32)
         features = self.squeeze(coarse).flatten(1)
         if self.detail is not None:
             features = torch.cat([features, self.detail(fine).flatten(1)], dim=1)
@@ -114,8 +103,7 @@ class Trunk(nn.Module):
         return self
 
     def _frozen(self) -> list[nn.Module]:
-        count = self.config.frozen_blocks
-        return [self.backbone.stem, *self.backbone.blocks[:count]] if count else []
+        return self.backbone.first_blocks(self.config.frozen_blocks)
 
 
 class Student(nn.Module):
@@ -175,14 +163,14 @@ class Student(nn.Module):
     ) -> Prediction:
         """Standardised outputs (B, P), in part replaced by what the heads see in images (B, 3, R, R), decoded."""
         expression_head, face_head = heads
-        points = None
+        points = face_points = None
         if face_head is not None:
-            values, pose = face_head(image, pose)
+            values, pose, face_points = face_head(image, pose)
             outputs = self._with_pose(face_head.replace(outputs, values), pose)
         if expression_head is not None:
             expression, points = expression_head(image, pose.detach(), features)
             outputs = expression_head.replace(outputs, expression)
-        return Prediction(self.decoder(outputs), logit, points)
+        return Prediction(self.decoder(outputs), logit, points, face_points)
 
     def _with_pose(self, outputs: Tensor, pose: Tensor) -> Tensor:
         """Standardised outputs (B, P) with another pose (B, 9)."""

@@ -1,0 +1,122 @@
+"""Backbones of the trunk: what turns the crop into a coarse and a finer map of features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from facemodel import LimelightError
+from training.networks import lite0, resnet50
+from training.networks.close_up import ConvolutionStep
+from training.networks.lite0 import Lite0
+
+
+class PlainBackbone(nn.Module):
+    """Dense 3x3 convolutions, for training from nothing: no photograph has ever touched it.
+
+    Maps normalised crops (B, 3, R, R) to (B, 96, R/16, R/16) and (B, 160, R/32, R/32).
+    """
+
+    channels, fine_channels = 160, 96
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine = nn.Sequential(
+            ConvolutionStep(3, 24, 2, kernel=5),
+            ConvolutionStep(24, 40, 2),
+            ConvolutionStep(40, 40, 1),
+            ConvolutionStep(40, 72, 2),
+            ConvolutionStep(72, 72, 1),
+            ConvolutionStep(72, self.fine_channels, 2),
+            ConvolutionStep(self.fine_channels, self.fine_channels, 1),
+        )
+        self.coarse = nn.Sequential(
+            ConvolutionStep(self.fine_channels, self.channels, 2), ConvolutionStep(self.channels, self.channels, 1)
+        )
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Fine and coarse features."""
+        fine = self.fine(x)
+        return fine, self.coarse(fine)
+
+    def first_blocks(self, count: int) -> list[nn.Module]:
+        """The first `count` layers."""
+        return list(self.fine[:count])
+
+    def load_pretrained(self, _cache: Path) -> None:
+        """There is nothing to start from.
+
+        Raises:
+            LimelightError: always.
+        """
+        raise LimelightError("configuration: the plain backbone has no ImageNet weights; set pretrained = false")
+
+
+class Lite0Backbone(Lite0):
+    """EfficientNet-Lite0: (B, 112, R/16, R/16) and (B, 320, R/32, R/32)."""
+
+    def first_blocks(self, count: int) -> list[nn.Module]:
+        """The stem and the first `count` blocks, none if `count` is 0."""
+        return [self.stem, *self.blocks[:count]] if count else []
+
+    def load_pretrained(self, cache: Path) -> None:
+        """Take ImageNet weights, fetched into `cache` the first time.
+
+        Raises:
+            LimelightError: they cannot be had.
+        """
+        self.load_imagenet(lite0.fetch_imagenet_weights(cache))
+
+
+class ResNet50Backbone(resnet50.ResNet50):
+    """ResNet-50: (B, 1024, R/16, R/16) and (B, 2048, R/32, R/32)."""
+
+    channels, fine_channels = 2048, 1024
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        offset = torch.tensor(resnet50.IMAGE_MEAN) - lite0.IMAGE_MEAN
+        self.register_buffer("mean", offset[:, None, None], persistent=False)
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Fine and coarse features of crops normalised as Lite0 wants them."""
+        x = x * lite0.IMAGE_STD - self.mean  # what these weights want: RGB less its mean
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        fine = self.layer3(self.layer2(self.layer1(x)))
+        return fine, self.layer4(fine)
+
+    def first_blocks(self, count: int) -> list[nn.Module]:
+        """The stem and the first `count` of the four stages, none if `count` is 0."""
+        stages = [self.layer1, self.layer2, self.layer3, self.layer4]
+        return [self.conv1, self.bn1, *stages[:count]] if count else []
+
+    def load_pretrained(self, cache: Path) -> None:
+        """Take ImageNet weights, fetched into `cache` the first time.
+
+        Raises:
+            LimelightError: they cannot be had.
+        """
+        self.load_imagenet(resnet50.fetch_imagenet_weights(cache))
+
+
+BACKBONES: dict[str, Callable[[], Lite0Backbone | PlainBackbone | ResNet50Backbone]] = {
+    "lite0": Lite0Backbone,
+    "plain": PlainBackbone,
+    "resnet50": ResNet50Backbone,
+}
+
+
+def backbone(name: str) -> Lite0Backbone | PlainBackbone | ResNet50Backbone:
+    """A new backbone.
+
+    Raises:
+        LimelightError: there is none of that name.
+    """
+    if name not in BACKBONES:
+        raise LimelightError(f"configuration: no backbone '{name}'; there are {', '.join(BACKBONES)}")
+    return BACKBONES[name]()
