@@ -81,23 +81,27 @@ class Hair:
 
     def __call__(
         self, rng: Generator, vertices: NDArray, normals: NDArray, diffuse: NDArray, specular: NDArray
-    ) -> NDArray[np.float32]:
-        """Put hair on a head in place; returns its linear colour (3,).
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Put hair on a head in place.
 
         Args:
             rng: random numbers.
             vertices, normals: (V, 3) of the head in model space; vertices are moved.
             diffuse, specular: (V, 3) albedo, changed.
+
+        Returns:
+            Its linear colour (3,), and (V,) how much of the skin it hides, 0..1; 0 everywhere on a shaved head.
         """
         color = hair_color(rng)
         wave = np.sin(self._directions @ rng.normal(0.0, 6.0, 3) + rng.uniform(0, 6))
         thickness = rng.uniform(0.0, 38.0) * (1.0 + 0.35 * wave) * np.sqrt(self._cover)
         vertices += (normals * thickness[:, None]).astype(np.float32)
         tone = 1.0 + 0.3 * np.sin(self._directions @ rng.normal(0.0, 25.0, 3))
-        amount = np.clip(self._cover * 2.5, 0.0, 1.0)[:, None] * (rng.random() < 0.93)
+        hidden = np.clip(self._cover * 2.5, 0.0, 1.0) * (rng.random() < 0.93)
+        amount = hidden[:, None]
         diffuse[:] = diffuse * (1.0 - amount) + amount * color * tone[:, None]
         specular[:] = specular * (1.0 - 0.6 * amount)
-        return color
+        return color, hidden
 
 
 def darken_mouth(model: FaceModel, rng: Generator, diffuse: NDArray, specular: NDArray) -> None:
@@ -110,8 +114,8 @@ def darken_mouth(model: FaceModel, rng: Generator, diffuse: NDArray, specular: N
         specular[inside] *= factor
 
 
-def draw_behind(image: NDArray[np.float32], rng: Generator, hair: NDArray, head: NDArray, up: float) -> None:
-    """Long hair and shoulders behind the head, in place.
+def draw_long_hair(image: NDArray[np.float32], rng: Generator, hair: NDArray, head: NDArray, up: float) -> None:
+    """Hair that falls behind the head, in fewer than half of the pictures, in place.
 
     Args:
         image: (S, S, 3) linear background.
@@ -120,24 +124,31 @@ def draw_behind(image: NDArray[np.float32], rng: Generator, hair: NDArray, head:
         head: (x, y) of the head centre, px.
         up: size of a head's half height, px.
     """
+    if rng.random() >= 0.45:
+        return
     size = len(image)
-    if rng.random() < 0.45:
-        axes = (int(up * rng.uniform(0.7, 1.05)), int(up * rng.uniform(1.0, 1.8)))
-        centre = (int(head[0] + rng.normal(0, 3)), int(head[1] + 0.35 * up))
-        color = hair * rng.uniform(0.4, 1.0)
-        mask = np.zeros((size, size), np.float32)
-        cv2.ellipse(mask, centre, axes, float(rng.normal(0, 6)), 0, 360, 1.0, -1)
-        strands = 1.0 + 0.5 * (stretched_noise(rng, size) - 0.5)[..., None]
-        _blend(image, mask, color * strands)
-    if rng.random() < 0.8:
-        color = random_color(rng)
-        top, half = head[1] + up * rng.uniform(0.9, 1.25), up * rng.uniform(1.1, 2.0)
-        points = [(head[0] - 0.35 * up, top - 0.15 * up), (head[0] + 0.35 * up, top - 0.15 * up)]
-        points += [(head[0] + half, top + 0.3 * up), (head[0] + half * 1.2, size * 2.0)]
-        points += [(head[0] - half * 1.2, size * 2.0), (head[0] - half, top + 0.3 * up)]
-        mask = np.zeros((size, size), np.float32)
-        cv2.fillPoly(mask, [np.array(points, np.int32)], 1.0)
-        _blend(image, mask, color * (0.7 + 0.6 * smooth_noise(rng, size, 6, 1)))
+    axes = (int(up * rng.uniform(0.7, 1.05)), int(up * rng.uniform(1.0, 1.8)))
+    centre = (int(head[0] + rng.normal(0, 3)), int(head[1] + 0.35 * up))
+    color = hair * rng.uniform(0.4, 1.0)
+    mask = np.zeros((size, size), np.float32)
+    cv2.ellipse(mask, centre, axes, float(rng.normal(0, 6)), 0, 360, 1.0, -1)
+    strands = 1.0 + 0.5 * (stretched_noise(rng, size) - 0.5)[..., None]
+    _blend(image, mask, color * strands)
+
+
+def draw_shoulders(image: NDArray[np.float32], rng: Generator, head: NDArray, up: float) -> None:
+    """Clothed shoulders behind the head, in most pictures, in place; arguments as `draw_long_hair`."""
+    if rng.random() >= 0.8:
+        return
+    size = len(image)
+    color = random_color(rng)
+    top, half = head[1] + up * rng.uniform(0.9, 1.25), up * rng.uniform(1.1, 2.0)
+    points = [(head[0] - 0.35 * up, top - 0.15 * up), (head[0] + 0.35 * up, top - 0.15 * up)]
+    points += [(head[0] + half, top + 0.3 * up), (head[0] + half * 1.2, size * 2.0)]
+    points += [(head[0] - half * 1.2, size * 2.0), (head[0] - half, top + 0.3 * up)]
+    mask = np.zeros((size, size), np.float32)
+    cv2.fillPoly(mask, [np.array(points, np.int32)], 1.0)
+    _blend(image, mask, color * (0.7 + 0.6 * smooth_noise(rng, size, 6, 1)))
 
 
 def draw_strands(image: NDArray[np.float32], mask: NDArray[np.bool_], rng: Generator) -> None:
@@ -147,7 +158,7 @@ def draw_strands(image: NDArray[np.float32], mask: NDArray[np.bool_], rng: Gener
 
 
 def draw_fringe(image: NDArray[np.float32], rng: Generator, hair: NDArray, head: NDArray, up: float) -> None:
-    """Hair over forehead or temples, in place; arguments as `draw_behind`."""
+    """Hair over forehead or temples, in place; arguments as `draw_long_hair`."""
     size = len(image)
     mask = np.zeros((size, size), np.float32)
     for _ in range(rng.integers(1, 5)):
@@ -197,6 +208,30 @@ def draw_glasses(image: NDArray[np.float32], rng: Generator, eyes: NDArray, radi
             random_color(rng) + 0.3,
         )
     _blend(image, mask, random_color(rng) * rng.choice([0.1, 0.4, 1.0]))
+
+
+def draw_hat(image: NDArray[np.float32], rng: Generator, brim: NDArray, up: float, axis: NDArray) -> None:
+    """A cap, a hat or a wide brim, in place.
+
+    Args:
+        image: (S, S, 3) linear.
+        rng: random numbers.
+        brim: (x, y) of the middle of the brim, px.
+        up: half a head's height, px.
+        axis: (2,) the head's up axis in the picture.
+    """
+    size = len(image)
+    turn = float(np.rad2deg(np.arctan2(axis[0], -axis[1])))
+    crown, edge = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
+    width, height = up * rng.uniform(0.74, 0.95), up * rng.uniform(0.55, 0.85)
+    middle = brim.astype(int).tolist()
+    cv2.ellipse(crown, middle, (int(width), int(height)), turn, 180, 360, 1.0, -1)
+    axes = (int(width * rng.uniform(1.0, 1.6)), max(1, int(up * rng.uniform(0.05, 0.2))))
+    cv2.ellipse(edge, middle, axes, turn, 0, 360, 1.0, -1)
+    color = random_color(rng)
+    texture = 0.6 + 0.8 * smooth_noise(rng, size, int(rng.integers(4, 40)), 1)
+    for mask, tone in ((crown, 1.0), (edge, rng.uniform(0.5, 1.3))):
+        _blend(image, cv2.GaussianBlur(mask, (0, 0), 0.6), (tone * color * texture).astype(np.float32))
 
 
 def draw_occluder(image: NDArray[np.float32], rng: Generator, skin: NDArray, head: NDArray, up: float) -> None:

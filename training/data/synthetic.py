@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,6 +28,7 @@ _EMPTY_SHARDS = 50000  # numbers from here on are no photos' negatives
 _PUPILS = (473, 468)  # the subject's left, then the right
 _CHEEK = 205
 _GLASSES = 12.0  # mm in front of the pupils
+_HAT_BRIM = np.array([0.0, 48.0, 5.0])  # mm, above the brows
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class SceneConfig:
         faces: people, expressions, poses, light.
         faults: of the camera.
         render_size: side of the picture that is drawn, then brought to STORED_SIZE.
-        hair_share, fringe_share, glasses_share, occluder_share: of pictures with these.
+        hair_share, fringe_share, glasses_share, hat_share, occluder_share: of pictures with these.
         faces_per_empty: renders with a face to one without.
         held_out_share: of renders for validation.
         shard: samples a shard.
@@ -49,10 +51,47 @@ class SceneConfig:
     hair_share: float = 0.85
     fringe_share: float = 0.25
     glasses_share: float = 0.15
+    hat_share: float = 0.0
     occluder_share: float = 0.1
     faces_per_empty: int = 25
     held_out_share: float = 0.02
     shard: int = 500
+
+
+class Canvas:
+    """What a scene is drawn on, from back to front.
+
+    Attributes:
+        image: (S, S, 3) linear RGB.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.image = np.zeros((size, size, 3), np.float32)
+
+    def background(self, image: NDArray[np.float32]) -> None:
+        """Begin with what is behind everything, (S, S, 3), which is drawn on."""
+        self.image = image
+
+    def add(self, draw: Callable[..., None], rng: Generator, *arguments: Any) -> None:
+        """Draw something with one of `scenery`'s functions: `draw(image, rng, *arguments)`."""
+        draw(self.image, rng, *arguments)
+
+    def face(
+        self,
+        color: NDArray[np.float32],
+        owner: NDArray[np.int32],
+        hairy: NDArray[np.bool_],  # noqa: ARG002 (for canvases that label what they show)
+    ) -> None:
+        """Put the shaded face model in front.
+
+        Args:
+            color: (S, S, 3).
+            owner: (S, S) visible triangle, -1 where there is none.
+            hairy: (T,) triangles whose skin hair hides.
+        """
+        covered = owner >= 0
+        edge = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), 0.5)[..., None]
+        self.image = np.where(covered[..., None], color * edge + self.image * (1 - edge), self.image)
 
 
 class SceneRenderer:
@@ -86,6 +125,12 @@ class SceneRenderer:
 
     def draw(self, vector: NDArray[np.float32], rng: Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Linear picture (S, S, 3) of a face (P,) in crop px with surroundings, and its landmarks (478, 2)."""
+        canvas = Canvas(self.config.render_size)
+        landmarks = self.compose(vector, rng, canvas)
+        return canvas.image.astype(np.float32), landmarks
+
+    def compose(self, vector: NDArray[np.float32], rng: Generator, canvas: Canvas) -> NDArray[np.float32]:
+        """Draw a face (P,) in crop px with surroundings on a canvas; returns its landmarks (478, 2)."""
         model, config = self.model, self.config
         p = model.layout.view(vector)
         coefficients = np.concatenate([p.identity, p.expression])
@@ -99,8 +144,9 @@ class SceneRenderer:
         skin = diffuse[model.triangles[model.landmarks478_triangles[_CHEEK], 0]].copy()
         hairy = rng.random() < config.hair_share
         hair = scenery.hair_color(rng)
+        hidden = np.zeros(len(vertices), np.float32)  # (V,) share of the skin that hair hides
         if hairy:
-            hair = self.hair(rng, vertices, normals, diffuse, specular)
+            hair, hidden = self.hair(rng, vertices, normals, diffuse, specular)
             normals = vertex_normals(vertices, model.triangles)
         scenery.darken_mouth(model, rng, diffuse, specular)
 
@@ -119,21 +165,24 @@ class SceneRenderer:
         lit = shade_diffuse(np.ones(3), np.array([0.0, 0.0, 1.0]), p.sh)  # (3,) what a frontal surface gets
         head = project(_HEAD_TOP[None], rotation, offset, scale)[0]
         up = _HEAD_HALF_HEIGHT * scale
-        image = self.backgrounds(rng)
+        canvas.background(self.backgrounds(rng))
         if hairy:
-            scenery.draw_behind(image, rng, hair * lit, head, up)
-        covered = owner >= 0
-        edge = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), 0.5)[..., None]
-        image = np.where(covered[..., None], face * edge + image * (1 - edge), image)
+            canvas.add(scenery.draw_long_hair, rng, hair * lit, head, up)
+            canvas.add(scenery.draw_shoulders, rng, head, up)
+        canvas.face(face, owner, hidden[model.triangles].mean(axis=1) > 0.5)
         if rng.random() < config.glasses_share and rotation[2, 2] > 0.5:
             lenses = points[[*_PUPILS]] + (0.0, -2.0, _GLASSES)
             across = (rotation[:2, :2].T * (1.0, -1.0)).astype(np.float32)  # rows: head x and y in the picture
-            scenery.draw_glasses(image, rng, project(lenses, rotation, offset, scale), 25.0 * scale, across)
+            places = project(lenses, rotation, offset, scale)
+            canvas.add(scenery.draw_glasses, rng, places, 25.0 * scale, across)
         if hairy and rng.random() < config.fringe_share:
-            scenery.draw_fringe(image, rng, hair * lit, head, up)
+            canvas.add(scenery.draw_fringe, rng, hair * lit, head, up)
+        if config.hat_share and rng.random() < config.hat_share:
+            brim = project(_HAT_BRIM[None], rotation, offset, scale)[0]
+            canvas.add(scenery.draw_hat, rng, brim, up, rotation[:2, 1] * (1.0, -1.0))
         if rng.random() < config.occluder_share:
-            scenery.draw_occluder(image, rng, skin * lit, head, up)
-        return image.astype(np.float32), landmarks.astype(np.float32)
+            canvas.add(scenery.draw_occluder, rng, skin * lit, head, up)
+        return landmarks.astype(np.float32)
 
     def empty(self, rng: Generator) -> NDArray[np.uint8]:
         """A place that the performer has left: picture (STORED_SIZE, STORED_SIZE, 3) with hair, shirts and things."""
@@ -141,7 +190,8 @@ class SceneRenderer:
         size = self.config.render_size
         middle, up = rng.uniform(0.3, 0.7, 2) * size, size * rng.uniform(0.2, 0.5)
         if rng.random() < 0.5:
-            scenery.draw_behind(image, rng, scenery.hair_color(rng), middle, up)
+            scenery.draw_long_hair(image, rng, scenery.hair_color(rng), middle, up)
+            scenery.draw_shoulders(image, rng, middle, up)
         for _ in range(rng.integers(0, 4)):
             skin = np.array([0.5, 0.32, 0.24]) * rng.uniform(0.1, 1.3)
             scenery.draw_occluder(image, rng, skin, middle, up)

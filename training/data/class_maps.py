@@ -1,0 +1,176 @@
+"""Renders with a class for every pixel, and the class that a fitted face model gives to every pixel of a photo."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from facemodel import CROP_SIZE, FaceModel
+from training.data import scenery
+from training.data.degrade import photograph
+from training.data.face_classes import label_of
+from training.data.random_faces import RandomFaces
+from training.data.storage import EXTENT, STORED_SIZE
+from training.data.synthetic import Canvas, SceneConfig, SceneRenderer
+from training.rasterizer import rasterize
+
+_OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
+_INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+_NOSE = (168, 193, 245, 114, 126, 209, 129, 98, 97, 2, 326, 327, 358, 429, 355, 343, 465, 417)
+_BROWS = {
+    "l_brow": (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
+    "r_brow": (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
+}
+"""MediaPipe's indices of closed outlines."""
+
+_REGIONS = {"neck": "neck", "teeth": "mouth", "tongue": "mouth", "mouth_lining": "mouth"}
+_SIDED = {"ears": "ear", "eyes": "eye"}
+
+_DRAWN: dict[Callable[..., None], str] = {
+    scenery.draw_long_hair: "hair",
+    scenery.draw_shoulders: "cloth",
+    scenery.draw_glasses: "eye_g",
+    scenery.draw_fringe: "hair",
+    scenery.draw_hat: "hat",
+    scenery.draw_occluder: "background",  # hands too: CelebAMask-HQ has no class for what covers a face
+}
+_COVERED = 0.5  # share of a pixel
+_RIM = 0.2  # of a spectacle rim, which may be thinner than a pixel
+
+
+def triangle_classes(model: FaceModel) -> NDArray[np.uint8]:
+    """(T,) class of every triangle, the scalp's as if it were bald.
+
+    Regions tell ears, eyes, neck and the inside of the mouth; outlines of landmarks on the mean face, seen from the
+    front, tell nose, brows and lips. Regions of other names are skin.
+    """
+    centre = model.mean[model.triangles].mean(axis=1)  # (T, 3)
+    names = np.array(model.region_names)[model.triangle_region]  # (T,)
+    classes = np.full(len(centre), label_of("skin"), np.uint8)
+    for region, name in _REGIONS.items():
+        classes[names == region] = label_of(name)
+    for region, name in _SIDED.items():
+        classes[(names == region) & (centre[:, 0] > 0)] = label_of(f"l_{name}")
+        classes[(names == region) & (centre[:, 0] <= 0)] = label_of(f"r_{name}")
+    landmarks = model.landmarks478(model.mean)
+    front = (names == "face") & (centre[:, 2] > 0)
+    for name, outline in {"nose": _NOSE, **_BROWS}.items():
+        classes[front & _inside(landmarks[list(outline), :2], centre[:, :2])] = label_of(name)
+    lips = front & _inside(landmarks[list(_OUTER_LIPS), :2], centre[:, :2])
+    half = len(_INNER_LIPS) // 2
+    lower, upper = landmarks[list(_INNER_LIPS[: half + 1])], landmarks[[_INNER_LIPS[0], *_INNER_LIPS[: half - 1 : -1]]]
+    between = 0.5 * (
+        np.interp(centre[:, 0], lower[:, 0], lower[:, 1]) + np.interp(centre[:, 0], upper[:, 0], upper[:, 1])
+    )
+    classes[lips & (centre[:, 1] >= between)] = label_of("u_lip")
+    classes[lips & (centre[:, 1] < between)] = label_of("l_lip")
+    return classes
+
+
+def fitted_classes(
+    model: FaceModel, classes: NDArray[np.uint8], vector: NDArray, size: int = STORED_SIZE
+) -> NDArray[np.uint8]:
+    """(size, size) class of the model at every pixel of a stored picture, 0 (background) where it is not.
+
+    Args:
+        model: the face model.
+        classes: `triangle_classes` of it.
+        vector: (P,) parameters in crop px.
+        size: side of the picture, which shows EXTENT crop px.
+    """
+    p = model.layout.view(vector)
+    posed = model.shape(p.identity, p.expression) @ p.rotation.T
+    zoom, margin = size / EXTENT, (EXTENT - CROP_SIZE) / 2
+    pixels = (posed[:, :2] * (p.scale, -p.scale) + p.translation + margin) * zoom
+    owner, _ = rasterize(pixels, posed[:, 2], model.triangles, size, size)
+    return np.where(owner >= 0, classes[owner], label_of("background")).astype(np.uint8)
+
+
+class LabelledCanvas(Canvas):
+    """A canvas that knows the class of every pixel.
+
+    Args:
+        size: side, px.
+        triangles: (T,) `triangle_classes` of the face model that is drawn.
+
+    Attributes:
+        classes: (S, S) class of what is drawn in front; a hand or a thing is background.
+    """
+
+    def __init__(self, size: int, triangles: NDArray[np.uint8]) -> None:
+        super().__init__(size)
+        self.classes = np.full((size, size), label_of("background"), np.uint8)
+        self._triangles = triangles
+
+    def add(self, draw: Callable[..., None], rng: Generator, *arguments: Any) -> None:
+        """As `Canvas.add`; a pixel gets the thing's class where the thing hides half of what was there.
+
+        Whatever `scenery` draws is a blend w a + (1 - w) image, so a black and a white picture tell w. Glasses are
+        glasses inside their rims too, though the eyes be seen through them.
+        """
+        black, white = np.zeros_like(self.image), np.ones_like(self.image)
+        for probe in (black, white):
+            draw(probe, copy.deepcopy(rng), *arguments)
+        super().add(draw, rng, *arguments)
+        cover = 1.0 - (white - black).mean(axis=2)  # (S, S)
+        drawn = _filled(cover > _RIM) if draw is scenery.draw_glasses else cover > _COVERED
+        self.classes[drawn] = label_of(_DRAWN[draw])
+
+    def face(self, color: NDArray[np.float32], owner: NDArray[np.int32], hairy: NDArray[np.bool_]) -> None:
+        super().face(color, owner, hairy)
+        covered = owner >= 0
+        self.classes[covered] = np.where(hairy, label_of("hair"), self._triangles)[owner[covered]]
+
+
+class ClassMapRenderer:
+    """Draws what a SceneRenderer draws, from the same random numbers, and the class of every pixel.
+
+    Args:
+        model: the face model.
+        config: what is drawn.
+        backgrounds: what is behind it; pictures without people, or what they show is labelled background.
+        faces: where the parameters come from.
+    """
+
+    def __init__(
+        self, model: FaceModel, config: SceneConfig, backgrounds: scenery.Backgrounds, faces: RandomFaces
+    ) -> None:
+        self.scenes = SceneRenderer(model, config, backgrounds, faces)
+        self._triangles = triangle_classes(model)
+
+    def __call__(self, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A photographed scene (STORED_SIZE, STORED_SIZE, 3) and the classes of its pixels."""
+        canvas = self.draw(self.scenes.faces(rng), rng)
+        size = (STORED_SIZE, STORED_SIZE)
+        classes = cv2.resize(canvas.classes, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        picture = photograph(canvas.image.astype(np.float32), STORED_SIZE, self.scenes.config.faults, rng)
+        return picture, np.asarray(classes, np.uint8)
+
+    def draw(self, vector: NDArray[np.float32], rng: Generator) -> LabelledCanvas:
+        """A face (P,) in crop px with surroundings."""
+        canvas = LabelledCanvas(self.scenes.config.render_size, self._triangles)
+        self.scenes.compose(vector, rng, canvas)
+        return canvas
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask (S, S) with its holes closed."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(mask.astype(np.uint8), outlines, -1, 1, cv2.FILLED) > 0
+
+
+def _inside(outline: NDArray, points: NDArray) -> NDArray[np.bool_]:
+    """(N,) whether points (N, 2) lie in a polygon (K, 2)."""
+    x, y = points[:, 0], points[:, 1]
+    inside = np.zeros(len(points), bool)
+    for (ax, ay), (bx, by) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        crosses = (ay > y) != (by > y)
+        if crosses.any():
+            inside ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay + 1e-12) + ax)
+    return inside
