@@ -1,0 +1,164 @@
+"""What every data set yields, and how it treats files that are missing or damaged."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facemodel import LimelightError
+from facemodel.rotation import matrix_from_euler
+from training.data.photo_labels import read_rgb
+
+Split = Literal["train", "validation", "test"]
+
+_MOST_LINES = 20
+
+
+class HeadPose(NamedTuple):
+    """A labelled head pose, of the data set's own face model, whose straight head may differ from ours.
+
+    Attributes:
+        yaw, pitch, roll: radians, with our signs (see `facemodel.rotation`).
+        scale: px/mm; None where the data set has none.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+    scale: float | None = None
+
+    @property
+    def rotation(self) -> NDArray[np.floating]:
+        """(3, 3)."""
+        return matrix_from_euler(self.yaw, self.pitch, self.roll)
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSample:
+    """One picture of a person and what its data set says about it.
+
+    Attributes:
+        name: unique within the data set.
+        image: picture file, or (H, W, 3) uint8 RGB where the picture is a frame of a video.
+        person: equal for pictures of one person, also across data sets that share people.
+        split: of the data set's own partition where it has one, else by a hash of the person.
+        landmarks68: (68, 2) iBUG's points, px, (0, 0) the outer corner of the top-left pixel.
+        landmarks5: (5, 2) px: the subject's right eye, left eye, nose tip, right and left corner of the mouth.
+        pose: of the head.
+        expression: (29,) coefficients of 3DDFA's expression basis, which is not ours.
+        mask: one file a class; `celebamask_hq.label_map` merges them.
+    """
+
+    name: str
+    image: Path | NDArray[np.uint8]
+    person: str
+    split: Split
+    landmarks68: NDArray[np.float32] | None = None
+    landmarks5: NDArray[np.float32] | None = None
+    pose: HeadPose | None = None
+    expression: NDArray[np.float32] | None = None
+    mask: tuple[Path, ...] | None = None
+
+    def picture(self) -> NDArray[np.uint8]:
+        """(H, W, 3) RGB.
+
+        Raises:
+            LimelightError: the file is missing or no picture.
+        """
+        if not isinstance(self.image, Path):
+            return self.image
+        picture = read_rgb(self.image)
+        if picture is None:
+            raise LimelightError(f"photo {self.image}: missing or unreadable")
+        return picture
+
+
+def to_stderr(line: str) -> None:
+    """Print a line without tearing a progress bar."""
+    tqdm.write(line, file=sys.stderr)
+
+
+class FaceDataset(ABC):
+    """A data set on disk. Iterating reads the annotations, `pictures` the pictures too.
+
+    A missing or damaged file is reported in one line, skipped and counted; after 20 lines they are counted only.
+
+    Args:
+        root: its folder.
+        report: takes such a line.
+
+    Attributes:
+        skipped: files left out by the latest iteration so far.
+    """
+
+    layout: ClassVar[str]
+    expected: ClassVar[str]
+
+    def __init__(self, root: Path, report: Callable[[str], None] = to_stderr) -> None:
+        self.root = root
+        self.skipped = 0
+        self._report = report
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, root: Path) -> bool:
+        """Whether `root` has this layout."""
+
+    @abstractmethod
+    def _entries(self) -> Iterator[FaceSample | LimelightError]:
+        """Samples, and an error in place of every one that cannot be had."""
+
+    def __iter__(self) -> Iterator[FaceSample]:
+        """Samples in an order that does not change.
+
+        Raises:
+            LimelightError: nothing is left, or an annotation file that all depend on is missing.
+        """
+        self.skipped = count = 0
+        for entry in self._entries():
+            if isinstance(entry, LimelightError):
+                self._skip(entry)
+            else:
+                count += 1
+                yield entry
+        self._finish(count)
+
+    def pictures(self) -> Iterator[tuple[FaceSample, NDArray[np.uint8]]]:
+        """Samples with their pictures (H, W, 3) RGB; those whose picture is unreadable are skipped as well.
+
+        Raises:
+            LimelightError: nothing is left, or an annotation file that all depend on is missing.
+        """
+        self.skipped = count = 0
+        for entry in self._entries():
+            try:
+                if isinstance(entry, LimelightError):
+                    raise entry
+                picture = entry.picture()
+            except LimelightError as error:
+                self._skip(error)
+                continue
+            count += 1
+            yield entry, picture
+        self._finish(count)
+
+    def _skip(self, error: LimelightError) -> None:
+        self.skipped += 1
+        if self.skipped <= _MOST_LINES:
+            self._report(f"skipped: {error}")
+
+    def _finish(self, count: int) -> None:
+        if self.skipped > _MOST_LINES:
+            self._report(f"{self.layout} {self.root}: {self.skipped} files skipped in all")
+        if not count:
+            raise LimelightError(
+                f"{self.layout} {self.root}: nothing usable there, {self.skipped} skipped; expected {self.expected}"
+            )

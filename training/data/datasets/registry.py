@@ -1,0 +1,44 @@
+"""Opens a data set by its name or its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from facemodel import LimelightError
+from training.data.datasets.aflw2000 import AFLW2000
+from training.data.datasets.base import FaceDataset, to_stderr
+from training.data.datasets.celeba import CelebA
+from training.data.datasets.celebamask_hq import CelebAMaskHQ
+from training.data.datasets.folder import FRAME_STRIDE, PhotoFolder
+from training.data.datasets.w300lp import W300LP
+from training.data.photo_labels import default_photos
+
+LAYOUTS: tuple[type[FaceDataset], ...] = (CelebAMaskHQ, CelebA, W300LP, AFLW2000, PhotoFolder)
+"""Tried in this order."""
+
+
+def open_dataset(
+    name_or_path: str | Path, stride: int = FRAME_STRIDE, report: Callable[[str], None] = to_stderr
+) -> FaceDataset:
+    """The data set in a folder, whose layout is recognised.
+
+    Args:
+        name_or_path: a folder, a photo or a video; or the name of one in the data folder (`LIMELIGHT_DATA`, or
+            `../shared/sources`), such as `aflw2000`, `lfw`, `CelebA`.
+        stride: frames from one sample of a video to the next.
+        report: takes one line for every file that is skipped.
+
+    Raises:
+        LimelightError: there is no such folder, or nothing in it that is known.
+    """
+    data = default_photos().parent
+    places = [Path(name_or_path), *(data / part / name_or_path for part in (".", "eval", "photos"))]
+    root = next((place for place in places if place.exists()), None)
+    if root is None:
+        raise LimelightError(f"data set {name_or_path}: no such folder, and none of that name in {data}")
+    for layout in LAYOUTS:
+        if layout.recognises(root):
+            return PhotoFolder(root, stride, report) if layout is PhotoFolder else layout(root, report)
+    known = "; ".join(f"{layout.layout}: {layout.expected}" for layout in LAYOUTS)
+    raise LimelightError(f"data set {root}: nothing known in it ({known})")

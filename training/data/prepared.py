@@ -1,0 +1,318 @@
+"""Photos prepared for the paper's self-supervised training (section 4): the format on disk, its writer and its reader.
+
+`python -m training.data.prepare DATASET --out FOLDER` writes:
+
+    prepared.json              format version; digest, name and size of the parameters of the face model; segmenter
+    calibration.npz            what the fits were calibrated with, see `training.data.prepare`
+    NAME/shard_00000/          of at most 500 photos of data set NAME those that show a face, one .npy per array:
+        images.npy        (N, 224, 224, 3) uint8 sRGB   the tracker's crop (`facemodel.Crop`)
+        classes.npy       (N, 224, 224) uint8   face segmentation, an index into `face_classes.CLASSES`; background
+                          where the crop reaches beyond the photo
+        skin.npy          (N, 224, 224) uint8   probability p of Eq. 9 times 255; 0 outside the face
+        landmarks68.npy   (N, 68, 2) float32    iBUG's points, crop px: the data set's own, else from the 478
+        landmarks478.npy  (N, 478, 2) float32   crop px: MediaPipe's points less their average offset from the model's
+        scores.npy        (N, 52) float32       MediaPipe's scores (ARKIT_NAMES order)
+        parameters.npy    (N, P) float32        of the per-photo fit, layout order, constrained, pose in crop px
+        quality.npy       (N, 2) float32        NME of the fit (478 points) and photometric residual (rms, square root
+                          of linear light)
+        names.npy         (N,) str    `NAME/name in the data set`
+        persons.npy       (N,) str    equal for photos of one person, also across data sets that share people
+        splits.npy        (N,) str    train, validation or test
+        entries.npy       (M,) str    the M <= 500 photos that were looked at; a resumed run compares them
+        features_NET.npy  (N, D) float32   identity features by network NET; absent until they are asked for
+
+A photo takes 260 kB, CelebA 52 GB. The inner mouth (Eq. 11) is drawn from the 478 points when a batch is read.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facemodel import CROP_SIZE, FaceModel, LimelightError
+from training.data.datasets.base import Split
+from training.data.face_classes import CLASSES, face_mask
+from training.data.inner_mouth import inner_mouth_area
+
+_FORMAT_VERSION = 1
+_PIXELS = ("images", "classes", "skin")
+_MOST_OPEN = 60  # mapped files a kind
+
+
+@dataclass(frozen=True)
+class PreparedShard:
+    """N prepared photos; every array is described in the module."""
+
+    images: NDArray[np.uint8]
+    classes: NDArray[np.uint8]
+    skin: NDArray[np.uint8]
+    landmarks68: NDArray[np.float32]
+    landmarks478: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    parameters: NDArray[np.float32]
+    quality: NDArray[np.float32]
+    names: NDArray[np.str_]
+    persons: NDArray[np.str_]
+    splits: NDArray[np.str_]
+    entries: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class PhotoBatch:
+    """B prepared photos as tensors, in the form that `training.paper_losses` takes.
+
+    Attributes:
+        image: (B, 224, 224, 3) sRGB 0..1.
+        face: (B, 224, 224) I_face of Eq. 8, 0..1: where the photo shows the face and nothing in front of it.
+        skin: (B, 224, 224) probability p of Eq. 9, 0..1; 0 outside the face.
+        inner_mouth: (B, 224, 224) share of each pixel between the lips, A of Eq. 11; 0 everywhere if they are closed.
+        landmarks68: (B, 68, 2) iBUG's points, crop px.
+        landmarks478: (B, 478, 2) MediaPipe's points, crop px, where the face model has them.
+        scores: (B, 52) MediaPipe's scores, ARKIT_NAMES order.
+        parameters: (B, P) of the per-photo fit, pose in crop px: a start and a pseudo-label, not the truth.
+        person: (B,) int64, equal for photos of one person.
+        features: (B, D) identity features F(I_in) of Eq. 7; None if the reader was not asked for any.
+    """
+
+    image: Tensor
+    face: Tensor
+    skin: Tensor
+    inner_mouth: Tensor
+    landmarks68: Tensor
+    landmarks478: Tensor
+    scores: Tensor
+    parameters: Tensor
+    person: Tensor
+    features: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def to(self, device: torch.device | str) -> PhotoBatch:
+        """The batch on another device."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return PhotoBatch(**{name: value if value is None else value.to(device) for name, value in values.items()})
+
+
+class PreparedPhotos:
+    """Everything prepared below a folder so far: labels in memory, pixels mapped from disk.
+
+    May be read by several threads.
+
+    Args:
+        root: the prepared folder.
+        model: the face model to train with; checked if given.
+        splits: which parts of the data.
+        features: name of the identity network whose features a batch holds; None for none.
+
+    Attributes:
+        names: (N,) `data set/photo`.
+        person: (N,) int64, equal for photos of one person; the same in every split of a folder.
+        landmarks68, landmarks478, scores, parameters, quality: (N, ...), see the module.
+        features: (N, D) or None.
+
+    Raises:
+        LimelightError: nothing is there, a file is damaged, features are missing, or the labels belong to another face
+            model.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        model: FaceModel | None = None,
+        splits: Sequence[Split] = ("train",),
+        features: str | None = None,
+    ) -> None:
+        header = read_header(root)
+        if model is not None and header["model_digest"] != model.digest:
+            raise LimelightError(
+                f"prepared photos {root}: made for face model {header['model_digest']}, not {model.digest}; "
+                "prepare them anew"
+            )
+        self._shards = shards_below(root)
+        if not self._shards:
+            raise LimelightError(f"prepared photos {root}: nothing there yet; see 'python -m training.data.prepare -h'")
+        parts = self._column("splits")
+        chosen = np.isin(parts, splits)
+        if not chosen.any():
+            raise LimelightError(f"prepared photos {root}: none of {len(parts)} belongs to {' or '.join(splits)}")
+        lengths = [len(load_array(shard / "splits.npy")) for shard in self._shards]
+        places = [(shard, row) for shard, length in enumerate(lengths) for row in range(length)]
+        self._places = np.array(places, np.int64).reshape(-1, 2)[chosen]  # (N, 2)
+        _, person = np.unique(self._column("persons"), return_inverse=True)
+        self.person = person.astype(np.int64)[chosen]
+        self.names = self._column("names")[chosen]
+        self.landmarks68 = self._column("landmarks68")[chosen]
+        self.landmarks478 = self._column("landmarks478")[chosen]
+        self.scores = self._column("scores")[chosen]
+        self.parameters = self._column("parameters")[chosen]
+        self.quality = self._column("quality")[chosen]
+        self.features = None if features is None else self._column(f"features_{features}")[chosen]
+        # One map stays open for each of the latest files: CelebA has more shards than a process may open files.
+        self._mapped = lru_cache(_MOST_OPEN * len(_PIXELS))(lambda path: load_array(path, mapped=True))
+        self._is_face = face_mask(np.arange(len(CLASSES)))
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """(224, 224, 3) crop number `index`, sRGB."""
+        return self._pixels("images", index)
+
+    def classes(self, index: int) -> NDArray[np.uint8]:
+        """(224, 224) face segmentation of crop number `index`."""
+        return self._pixels("classes", index)
+
+    def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> PhotoBatch:
+        """The photos at `indices` (B,).
+
+        Raises:
+            LimelightError: a file is damaged.
+        """
+        index = np.asarray(indices, np.int64)
+        images, classes, skin = (np.stack([self._pixels(name, i) for i in index]) for name in _PIXELS)
+        landmarks = self.landmarks478[index]
+        mouth = np.stack([inner_mouth_area(points, CROP_SIZE) for points in landmarks])  # (B, 224, 224)
+        face = self._is_face[classes] * (1.0 - mouth)  # no segmenter need know what is seen between the lips
+        return PhotoBatch(
+            image=torch.from_numpy(images).float() / 255.0,
+            face=torch.from_numpy(face.astype(np.float32)),
+            skin=torch.from_numpy(skin).float() / 255.0,
+            inner_mouth=torch.from_numpy(mouth),
+            landmarks68=torch.from_numpy(self.landmarks68[index]),
+            landmarks478=torch.from_numpy(landmarks),
+            scores=torch.from_numpy(self.scores[index]),
+            parameters=torch.from_numpy(self.parameters[index]),
+            person=torch.from_numpy(self.person[index]),
+            features=None if self.features is None else torch.from_numpy(self.features[index]),
+        )
+
+    def _pixels(self, name: str, index: int) -> NDArray[np.uint8]:
+        shard, row = self._places[index]
+        return np.array(self._mapped(self._shards[shard] / f"{name}.npy")[row])
+
+    def _column(self, name: str) -> NDArray:
+        missing = next((shard for shard in self._shards if not (shard / f"{name}.npy").is_file()), None)
+        if missing is not None and name.startswith("features_"):
+            network = name.removeprefix("features_")
+            raise LimelightError(
+                f"prepared photos {missing}: no identity features of {network}; prepare them with --identity {network}"
+            )
+        return np.concatenate([load_array(shard / f"{name}.npy") for shard in self._shards])
+
+
+class PreparedWriter:
+    """Writes the shards of one data set below a prepared folder, each of them whole or not at all.
+
+    Args:
+        root: the prepared folder; made if absent.
+        name: of the data set.
+        model: the face model that the labels belong to.
+        segmenter: name of what made the class maps.
+
+    Raises:
+        LimelightError: the folder holds the data of another face model or segmenter, or cannot be written to.
+    """
+
+    def __init__(self, root: Path, name: str, model: FaceModel, segmenter: str) -> None:
+        self.root = root
+        self.folder = root / name
+        header = {
+            "format_version": _FORMAT_VERSION,
+            "model_digest": model.digest,
+            "model_name": model.name,
+            "parameters": model.layout.size,
+            "segmenter": segmenter,
+        }
+        path = root / "prepared.json"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                partial = root / "prepared.json.part"
+                partial.write_text(json.dumps(header, indent=1))
+                partial.replace(path)
+        except OSError as error:
+            raise LimelightError(f"prepared photos {root}: cannot be written ({error.strerror})") from error
+        there = read_header(root)
+        for key, value in header.items():
+            if there.get(key) != value:
+                raise LimelightError(
+                    f"prepared photos {root}: made with {key} '{there.get(key)}', not '{value}'; use another --out"
+                )
+
+    def entries(self, number: int) -> list[str] | None:
+        """Names of the photos that shard `number` was made of; None while it does not exist.
+
+        Raises:
+            LimelightError: the shard is damaged.
+        """
+        shard = self._path(number)
+        return load_array(shard / "entries.npy").tolist() if shard.is_dir() else None
+
+    def write(self, number: int, shard: PreparedShard) -> None:
+        """Write shard `number`.
+
+        Raises:
+            OSError: it cannot be written; nothing of it is left then.
+        """
+        partial = self.folder / f".partial_{number:05d}"
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            partial.mkdir()
+            for field in fields(shard):
+                np.save(partial / f"{field.name}.npy", getattr(shard, field.name))
+            partial.rename(self._path(number))
+        except OSError:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"shard_{number:05d}"
+
+
+def shards_below(root: Path) -> list[Path]:
+    """Folders of all whole shards below a prepared folder, in the order that they are read in."""
+    return sorted(root.glob("*/shard_*"))
+
+
+def read_header(root: Path) -> dict:
+    """What `prepared.json` says.
+
+    Raises:
+        LimelightError: it is missing or damaged, or of another version of the format.
+    """
+    path = root / "prepared.json"
+    if not path.is_file():
+        raise LimelightError(f"prepared photos {root}: nothing there; see 'python -m training.data.prepare -h'")
+    try:
+        header = json.loads(path.read_text())
+        version = header["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LimelightError(f"prepared photos {path}: damaged; prepare them anew") from error
+    if version != _FORMAT_VERSION:
+        raise LimelightError(f"prepared photos {path}: format {version}, not {_FORMAT_VERSION}; prepare them anew")
+    return header
+
+
+def load_array(path: Path, mapped: bool = False) -> NDArray:
+    """An array of a shard, read or mapped.
+
+    Raises:
+        LimelightError: the file is missing or damaged.
+    """
+    try:
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise LimelightError(f"prepared photos {path}: damaged; remove {path.parent} and prepare it anew") from error
