@@ -76,8 +76,13 @@ class CropSet:
         return np.asarray(self.parameters[known], np.float32)
 
 
-def load_crops(folder: str | Path, model: FaceModel) -> CropSet:
+def load_crops(folder: str | Path, model: FaceModel, photos: bool = True) -> CropSet:
     """Everything that `training.data` has prepared in `folder` for `model`.
+
+    Args:
+        folder: the prepared folder.
+        model: the face model to train with.
+        photos: train on photographs too; else all of them are held out, and nothing is learned from them.
 
     Raises:
         LimelightError: nothing is there, or it was prepared for another face model.
@@ -92,7 +97,7 @@ def load_crops(folder: str | Path, model: FaceModel) -> CropSet:
         photo=samples.photo,
         geometry=samples.geometry,
         light=samples.light,
-        held_out=samples.held_out,
+        held_out=samples.held_out if photos else samples.held_out | samples.photo,
     )
 
 

@@ -68,7 +68,7 @@ class LossWeights:
         albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
         key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
         confidence: per nat.
-        region_points: per px, the points that the expression head places by itself.
+        region_points, face_points: per px, the points that the expression and the face head place by themselves.
         photo_identity, photo_light: how much a photo's fitted identity, and its albedo and light, count
             against a render's, which are known.
     """
@@ -94,6 +94,7 @@ class LossWeights:
     shininess: float = 0.05
     confidence: float = 0.3
     region_points: float = 0.3
+    face_points: float = 0.3
     photo_identity: float = 0.3
     photo_light: float = 1.0
 
@@ -110,7 +111,8 @@ class TrainConfig:
         cache: folder for the fetched backbone weights.
         initial: checkpoint of a student, or file of trunk weights (see `training.distill`), to start from; empty
             for none.
-        pretrained: without one, start from ImageNet weights.
+        initial_heads: checkpoint of a student whose heads to start from beside it; empty for none.
+        pretrained: without `initial`, start from ImageNet weights.
         parts: of the network that are trained (`trunk`, `regressor`, `expression_head`, `face_head`); empty for all.
         guided_share: of the schedule, during which the heads among `parts` learn with labels in the trunk's place.
         seed: of everything random.
@@ -134,6 +136,7 @@ class TrainConfig:
     checkpoints: str = ".cache/checkpoints"
     cache: str = ".cache/backbones"
     initial: str = ""
+    initial_heads: str = ""
     pretrained: bool = True
     parts: tuple[str, ...] = ()
     guided_share: float = 0.0

@@ -25,7 +25,7 @@ from training.batches import Batcher, CropSet
 from training.config import TrainConfig
 from training.linear_face import LinearFace
 from training.monitor import Monitor
-from training.networks import NetworkCheckpoint, Prediction, Student, fetch_imagenet_weights
+from training.networks import NetworkCheckpoint, Prediction, Student, load_network
 from training.networks.checkpoint import read_checkpoint
 from training.networks.close_up import jittered_pose, pose_span
 from training.objective import Batch, StudentObjective
@@ -74,7 +74,9 @@ class Trainer:
         if config.initial:
             self._start_from(network, config.initial)
         elif config.pretrained:
-            network.trunk.backbone.load_imagenet(fetch_imagenet_weights(Path(config.cache)))
+            network.trunk.backbone.load_pretrained(Path(config.cache))
+        if config.initial_heads:
+            network.take_heads(load_network(config.initial_heads).weights)
         if unknown := set(config.parts) - {name for name, _ in network.named_children()}:
             raise LimelightError(f"configuration: the network has no part {sorted(unknown)[0]!r}")
         for name, child in network.named_children():

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         raise LimelightError(f"--minutes {args.minutes}: must be above 0")
     config = load_config(args.config)
     model = FaceModel.load(config.face_model or None)
-    trainer = Trainer(config, model, load_crops(config.data, model), args.minutes)
+    trainer = Trainer(config, model, load_crops(config.data, model, photos=config.photo_share > 0), args.minutes)
     if args.resume:
         trainer.resume(args.resume)
     trainer.run()

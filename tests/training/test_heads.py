@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from facemodel import CROP_SIZE, FaceModel, project
+from facemodel import CROP_SIZE, FaceModel, LimelightError, project
 from facemodel.rotation import matrix_from_euler, matrix_to_6d
 from tests.toy_model import toy_model
 from training.networks import Student, StudentConfig
@@ -143,3 +145,48 @@ def test_every_part_of_the_heads_learns(toy: FaceModel) -> None:
     for part in (eye, mouth, *points, "expression_head.context", "face_head.face.layers.0.conv", "face_head.layers.0"):
         name = f"{part}.weight"
         assert not torch.equal(network.state_dict()[name], before[name]), name
+
+
+def test_heads_of_another_student_come_with_their_standardisation(toy: FaceModel) -> None:
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    labels = [np.tile(toy.layout.neutral(), (50, 1)) + rng.normal(0, s, (50, toy.layout.size)) for s in (0.1, 0.2)]
+    ours, theirs = (Student(SMALL, toy.layout, label.astype(np.float32)).eval() for label in labels)
+    for network in (ours, theirs):
+        for module in (network.regressor, network.expression_head.regressor, network.face_head.regressor):
+            torch.nn.init.normal_(module.weight, std=0.1)
+    torch.nn.init.normal_(theirs.expression_head.context.weight)
+    crop = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
+    known = torch.from_numpy(np.tile(toy.layout.neutral(), (3, 1)))
+    pose = known[:, pose_span(toy.layout)]
+    heads = ("expression_head", "face_head")
+    with torch.inference_mode():
+        spoken = ours.decoder(ours.regressor(torch.ones(1, SMALL.hidden))[:, :-1])
+        guided = theirs.predict_guided(crop, known, pose, heads).parameters
+        ours.take_heads(theirs.state_dict())
+        torch.testing.assert_close(ours.decoder(ours.regressor(torch.ones(1, SMALL.hidden))[:, :-1]), spoken)
+        torch.testing.assert_close(ours.predict_guided(crop, known, pose, heads).parameters, guided)
+    assert ours.expression_head.context.weight.abs().max() == 0.0
+
+
+def test_heads_of_another_size_are_refused(toy: FaceModel) -> None:
+    other = Student(replace(SMALL, face_hidden=16), toy.layout)
+    with pytest.raises(LimelightError, match="another size"):
+        Student(SMALL, toy.layout).take_heads(other.state_dict())
+
+
+def test_a_second_look_starts_where_the_first_one_ended(toy: FaceModel) -> None:
+    torch.manual_seed(0)
+    once = Student(SMALL, toy.layout).eval()
+    torch.nn.init.normal_(once.face_head.correction.weight, std=0.1)
+    twice = Student(replace(SMALL, looks=2), toy.layout).eval()
+    twice.load_state_dict(once.state_dict())
+    crop = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    known = torch.from_numpy(np.tile(toy.layout.neutral(), (2, 1)))
+    known[:, toy.layout.slices["translation"]] = 112.0
+    span = pose_span(toy.layout)
+    with torch.inference_mode():
+        first = once.predict_guided(crop, known, known[:, span], ("face_head",)).parameters
+        second = once.predict_guided(crop, known, first[:, span], ("face_head",)).parameters
+        torch.testing.assert_close(twice.predict_guided(crop, known, known[:, span], ("face_head",)).parameters, second)
+    assert (first - second).abs().max() > 1e-4

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemodel import ParameterLayout
+from facemodel import LimelightError, ParameterLayout
 from training.networks.backbones import backbone
 from training.networks.close_up import pose_span
 from training.networks.decoder import ParameterDecoder
@@ -38,6 +38,8 @@ class StudentConfig:
         backbone: of the trunk: `lite0`, `resnet50`, or `plain`, which learns from nothing.
         expression_hidden: width of the expression head; 0 leaves the expression to the trunk.
         face_hidden: width of the face head; 0 leaves the last word on pose, identity, albedo and light to the trunk.
+        looks: how often the face head looks, from the second time on where its last pose placed the close-up; in
+            training once.
     """
 
     resolution: int = 112
@@ -50,6 +52,7 @@ class StudentConfig:
     backbone: str = "lite0"
     expression_hidden: int = 0
     face_hidden: int = 0
+    looks: int = 1
 
     @property
     def trunk_side(self) -> int:
@@ -128,6 +131,30 @@ class Student(nn.Module):
         self.face_head = FaceHead(config.face_hidden, layout) if config.face_hidden else None
         self.decoder = ParameterDecoder(layout, labels)
 
+    def take_heads(self, weights: dict[str, Tensor]) -> None:
+        """Take the heads of another student's state dict, and what standardises their outputs.
+
+        The trunk's regressor goes on saying what it said. The other trunk's features mean nothing here: what the
+        expression head makes of them stays as it is.
+
+        Raises:
+            LimelightError: the other student's heads have other sizes.
+        """
+        heads = {
+            name: value
+            for name, value in weights.items()
+            if name.startswith(("expression_head.", "face_head.")) and not name.startswith("expression_head.context.")
+        }
+        mean, std = weights["decoder.mean"], weights["decoder.std"]
+        old, outputs = self.decoder, self.layout.size
+        with torch.no_grad():
+            self.regressor.weight[:outputs] *= (old.std / std)[:, None]
+            self.regressor.bias[:outputs] = (self.regressor.bias[:outputs] * old.std + old.mean - mean) / std
+        try:
+            self.load_state_dict(self.state_dict() | heads | {"decoder.mean": mean, "decoder.std": std})
+        except RuntimeError as error:
+            raise LimelightError("heads: of another size than the configuration's network") from error
+
     def predict(self, crop: Tensor) -> Prediction:
         """What crops (B, R, R, 3) uint8 RGB show."""
         image = normalised(crop)
@@ -165,7 +192,8 @@ class Student(nn.Module):
         expression_head, face_head = heads
         points = face_points = None
         if face_head is not None:
-            values, pose, face_points = face_head(image, pose)
+            for _ in range(1 if self.training else self.config.looks):
+                values, pose, face_points = face_head(image, pose)
             outputs = self._with_pose(face_head.replace(outputs, values), pose)
         if expression_head is not None:
             expression, points = expression_head(image, pose.detach(), features)
