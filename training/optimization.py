@@ -1,11 +1,14 @@
-"""What every training loop here shares: learning rates, parameter groups, the average of the weights."""
+"""What every training loop here shares: learning rates, parameter groups, averaged weights, a clean stop."""
 
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import torch
@@ -89,3 +92,22 @@ def timed_batches(
             yield step, batch, bar
             step += 1
         following.cancel()
+
+
+@contextmanager
+def stop_request() -> Iterator[list[int]]:
+    """A list that the first Ctrl-C or SIGTERM fills, so that the loop ends between two steps."""
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    try:
+        previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: whoever runs us there stops us otherwise
+        previous = {}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import zipfile
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,21 +78,43 @@ def load_network(path: str | Path) -> NetworkCheckpoint:
     return NetworkCheckpoint.from_dict(values["network"])
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Everything in a file of ours, as plain values and tensors: of a network, or of a trunk alone.
+def read_checkpoint(path: Path, parts: Collection[str] = ("network", "trunk")) -> dict[str, Any]:
+    """Everything in a file of ours, as plain values and tensors.
+
+    Args:
+        path: the file.
+        parts: of which it must hold one; by default a network, or a trunk alone.
 
     Raises:
         LimelightError: the file is missing, truncated, or no checkpoint of ours.
     """
     values = _read(path)
-    if not values.keys() & {"network", "trunk"}:
+    if not values.keys() & set(parts):
         raise LimelightError(f"checkpoint {path}: not a Limelight checkpoint")
     return values
 
 
+def write_checkpoint(path: Path, contents: dict[str, Any]) -> Path:
+    """Write plain values and tensors, whole or not at all; an older file survives a failed write. Returns the path.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(contents, partial)
+        partial.replace(path)
+    except (OSError, RuntimeError) as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise LimelightError(f"checkpoint {path}: cannot be written ({str(error).splitlines()[0]})") from error
+    return path
+
+
 def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise LimelightError(f"checkpoint {path}: no such file; 'limelight train' writes them")
+        raise LimelightError(f"checkpoint {path}: no such file; training writes them")
     try:
         if not zipfile.is_zipfile(path):
             raise EOFError("no zip archive")
