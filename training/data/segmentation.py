@@ -1,0 +1,314 @@
+"""Pictures with label maps for the U-Net: labelled renders, photos with the teacher's masks, CelebAMask-HQ.
+
+`python -m training.data.segmentation` writes them, and goes on where it was after a stop; shards that exist stay.
+Format of the prepared folder (default `.cache/training/segmentation/`), at most 250 pictures a shard:
+
+    renders/shard_00000/      images.npy    (N, S, S, 3) uint8 RGB
+                              labels.npy    (N, S, S) uint8, `training.data.face_classes.LABELS` or IGNORED
+                              held_out.npy  (N,) bool  validation part
+    photos/shard_.../, celebamask_hq/shard_.../
+
+S is STORED_SIZE, and a picture shows about EXTENT crop px, unless CelebAMask-HQ alone is prepared larger.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facemodel import FaceModel, LimelightError
+from training.data.class_maps import ClassMapRenderer, fitted_classes, triangle_classes
+from training.data.datasets import FaceDataset, label_map, open_dataset
+from training.data.datasets.base import to_stderr
+from training.data.face_classes import CLASSES, IGNORED, label_of, with_subjects_sides
+from training.data.photo_labels import default_photos
+from training.data.random_faces import RandomFaces
+from training.data.scenery import Backgrounds
+from training.data.skin_pixels import SegmentationTeacher, Teacher
+from training.data.storage import STORED_SIZE, MappedImages, Samples, load_samples
+from training.data.synthetic import SceneConfig
+
+KINDS = ("renders", "photos", "celebamask_hq")
+_SHARD = 250
+_HELD_OUT_SHARE = 0.04  # of renders
+_SURE = 0.9  # teacher's probability
+_LEAST_SKIN = 0.5  # of a fitted face's lower half, for the teacher to be believed
+_GLASSES_REACH = 0.16  # of the picture's side: half a pair of glasses' height, in which they may be
+_FITTED = ("skin", "nose", "l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")
+_NEAR_GLASSES = ("skin", "nose", "l_eye", "r_eye", "l_brow", "r_brow")
+
+Labelled = tuple[NDArray[np.uint8], NDArray[np.uint8], bool]
+"""Picture (S, S, 3), labels (S, S), held out."""
+
+
+@dataclass(frozen=True)
+class SegmentationSamples:
+    """N labelled pictures of one size, mapped from disk.
+
+    Attributes:
+        images: (N, S, S, 3) uint8 RGB.
+        labels: (N, S, S) uint8.
+        held_out: (N,) validation part.
+        kind: (N,) index into KINDS.
+    """
+
+    images: MappedImages
+    labels: MappedImages
+    held_out: NDArray[np.bool_]
+    kind: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures, px."""
+        return self.images.shape[1]
+
+
+def load_segmentation(root: Path) -> SegmentationSamples:
+    """Everything prepared below `root` so far.
+
+    Raises:
+        LimelightError: nothing is there, a shard is damaged, or pictures differ in size.
+    """
+    images, labels, held_out, kinds = [], [], [], []
+    for kind, name in enumerate(KINDS):
+        for shard in sorted((root / name).glob("shard_*")):
+            try:
+                images.append(np.load(shard / "images.npy", mmap_mode="r"))
+                labels.append(np.load(shard / "labels.npy", mmap_mode="r"))
+                held_out.append(np.load(shard / "held_out.npy"))
+            except (OSError, ValueError, EOFError) as error:
+                raise LimelightError(
+                    f"segmentation data {shard}: damaged ({error}); remove it and prepare anew"
+                ) from error
+            if not len(images[-1]) == len(labels[-1]) == len(held_out[-1]):
+                raise LimelightError(f"segmentation data {shard}: damaged; remove it and prepare anew")
+            kinds.append(np.full(len(held_out[-1]), kind))
+    if not images:
+        raise LimelightError(
+            f"segmentation data {root}: nothing prepared there; see 'python -m training.data.segmentation -h'"
+        )
+    if len({part.shape[1:3] for part in (*images, *labels)}) != 1:
+        raise LimelightError(f"segmentation data {root}: pictures of different sizes; prepare them all with one --size")
+    return SegmentationSamples(
+        MappedImages(images), MappedImages(labels), np.concatenate(held_out), np.concatenate(kinds)
+    )
+
+
+def prepare_renders(root: Path, model: FaceModel, count: int, seed: int = 0, config: SceneConfig | None = None) -> None:
+    """Write `count` labelled renders; each depends on the seed, its number and the face model alone.
+
+    No photo is in a background: its faces would have no labels.
+    """
+    config = config or SceneConfig(glasses_share=0.25, occluder_share=0.25, hat_share=0.08)
+    backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(seed))
+    renderer = ClassMapRenderer(model, config, backgrounds, RandomFaces(model, config.faces))
+
+    def render(number: int) -> Labelled:
+        rng = np.random.default_rng((seed, number))
+        return *renderer(rng), bool(rng.random() < _HELD_OUT_SHARE)
+
+    _write_shards(root / "renders", count, render)
+
+
+def prepare_photos(root: Path, model: FaceModel, samples: Samples, teacher: Teacher, count: int, seed: int = 0) -> None:
+    """Write `count` fitted photos, or all there are, with `teacher_labels`, less those that have none.
+
+    Args:
+        root: the prepared folder.
+        model: the face model of the samples.
+        samples: of `training.data.load_samples`.
+        teacher: tells skin, clothes and hair.
+        count: of photos.
+        seed: of their choice.
+
+    Raises:
+        LimelightError: the samples hold no photo whose geometry holds.
+    """
+    chosen = np.flatnonzero(samples.photo & samples.geometry & samples.face)
+    if not len(chosen):
+        raise LimelightError("segmentation data: no fitted photos; run 'python -m training.data.photos' first")
+    chosen = np.random.default_rng(seed).permutation(chosen)[:count]
+    classes = triangle_classes(model)
+
+    def photo(number: int) -> Labelled | None:
+        index = int(chosen[number])
+        picture = samples.images[index]
+        labels = teacher_labels(teacher(picture), fitted_classes(model, classes, samples.parameters[index]))
+        return None if labels is None else (picture, labels, bool(samples.held_out[index]))
+
+    _write_shards(root / "photos", len(chosen), photo)
+
+
+def teacher_labels(teacher: NDArray[np.floating], fitted: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """(S, S) labels of an upright photo: the teacher says where skin, hair and clothes are, the fit which part of the
+    face a pixel is that shows skin.
+
+    The teacher is not believed everywhere. Skin outside the fitted face may be neck or ear, hair may be a brow, and
+    around the eyes glasses pass for skin: such pixels get sets of classes. Clothes and nothing inside the face, and
+    hair in its lower half, where it may be a beard, are IGNORED, and so is what the teacher is not sure of.
+
+    Args:
+        teacher: (S, S, 3) probability of skin, clothes and hair.
+        fitted: (S, S) classes of the fitted model, background where it is not.
+
+    Returns:
+        None where the teacher sees skin on less than half of the fitted face's lower half: it missed the person.
+    """
+    sure = teacher > _SURE
+    alone = sure & (teacher.sum(axis=2, keepdims=True) - teacher < 1.0 - _SURE)
+    skin, cloth, hair = (alone[..., i] for i in range(3))
+    face = _is(fitted, _FITTED)
+    if not face.any():
+        return None
+    upper = np.arange(len(fitted))[:, None] < np.nonzero(face)[0].mean()
+    if skin[face & ~upper].mean() < _LEAST_SKIN:  # hair may hide the upper half
+        return None
+    labels = np.full(fitted.shape, IGNORED, np.uint8)
+    labels[~face & (teacher.max(axis=2) < 1.0 - _SURE)] = label_of("no_person")
+    labels[~face & cloth] = label_of("some_cloth")
+    labels[~face & skin] = label_of("skin_around")
+    labels[hair & (upper | ~face)] = label_of("some_hair")
+    labels[face & skin] = fitted[face & skin]
+    reach = 2 * round(0.5 * _GLASSES_REACH * len(fitted)) + 1
+    eyes = _is(fitted, ("l_eye", "r_eye", "l_brow", "r_brow")).astype(np.uint8)
+    around = cv2.dilate(eyes, np.ones((reach, reach), np.uint8)) > 0
+    for name in _NEAR_GLASSES:
+        labels[around & (labels == label_of(name))] = label_of(f"{name}_or_glasses")
+    return labels
+
+
+def prepare_celebamask_hq(root: Path, dataset: FaceDataset, count: int, size: int = STORED_SIZE) -> None:
+    """Write the first `count` photos of CelebAMask-HQ, or all there are, resized; l_ and r_ become the subject's.
+
+    A photo that is unreadable, or whose mask is, is one line.
+
+    Raises:
+        LimelightError: the data set has no masks, or nothing usable.
+    """
+    samples = list(islice(dataset, count))
+    if any(sample.mask is None for sample in samples):
+        raise LimelightError(f"{dataset.layout} {dataset.root}: no masks; CelebAMask-HQ has them")
+
+    def photo(number: int) -> Labelled | None:
+        sample = samples[number]
+        try:
+            picture, labels = sample.picture(), with_subjects_sides(label_map(sample.mask or ()))
+        except LimelightError as error:
+            to_stderr(f"skipped: {error}")
+            return None
+        small = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+        return (
+            np.asarray(small, np.uint8),
+            np.asarray(cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST_EXACT), np.uint8),
+            sample.split != "train",
+        )
+
+    _write_shards(root / "celebamask_hq", len(samples), photo)
+    if not any((root / "celebamask_hq").glob("shard_*")):
+        raise LimelightError(f"{dataset.layout} {dataset.root}: no readable photo with a mask")
+
+
+def count_labels(samples: SegmentationSamples, most: int = 500) -> NDArray[np.int64]:
+    """(19,) pixels of each class in the training part, over at most `most` pictures spread evenly over it."""
+    training = np.flatnonzero(~samples.held_out)
+    chosen = training[np.linspace(0, len(training) - 1, min(most, len(training))).astype(int)]
+    counts = np.zeros(256, np.int64)
+    for index in chosen:
+        counts += np.bincount(samples.labels[int(index)].ravel(), minlength=256)
+    return counts[: len(CLASSES)]
+
+
+def _is(classes: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.bool_]:
+    return np.isin(classes, [label_of(name) for name in names])
+
+
+def _write_shards(folder: Path, count: int, make: Callable[[int], Labelled | None]) -> None:
+    """Write `make(0)` to `make(count - 1)` without the Nones, with progress; shards that exist stay as they are."""
+    with tqdm(total=count, unit="picture", desc=folder.name) as bar:
+        for number, first in enumerate(range(0, count, _SHARD)):
+            part = range(first, min(first + _SHARD, count))
+            if _shard(folder, number).is_dir():
+                bar.update(len(part))
+                continue
+            pictures = []
+            for index in part:
+                if (picture := make(index)) is not None:
+                    pictures.append(picture)
+                bar.update()
+            if pictures:
+                _write(folder, number, pictures)
+
+
+def _write(folder: Path, number: int, pictures: Sequence[Labelled]) -> None:
+    """Write a shard, whole or not at all.
+
+    Raises:
+        LimelightError: the disk is full or cannot be written to.
+    """
+    images, labels, held_out = zip(*pictures, strict=True)
+    partial = folder / f".partial_{number:05d}"
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, column in (("images", images), ("labels", labels), ("held_out", held_out)):
+            np.save(partial / f"{name}.npy", np.stack(column))
+        partial.rename(_shard(folder, number))
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise LimelightError(f"segmentation data {folder}: cannot be written ({error.strerror})") from error
+
+
+def _shard(folder: Path, number: int) -> Path:
+    return folder / f"shard_{number:05d}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Make labelled pictures for the segmentation U-Net.")
+    parser.add_argument("--out", type=Path, default=Path(".cache/training/segmentation"))
+    parser.add_argument("--renders", type=int, default=4000, help="labelled renders; 0 for none")
+    parser.add_argument("--photos", type=int, default=2000, help="photos for the teacher's masks; 0 for none")
+    parser.add_argument("--data", type=Path, default=Path(".cache/training"), help="prepared photos, see training.data")
+    parser.add_argument("--celebamask-hq", help="its folder, or its name in the data folder")
+    parser.add_argument("--celebamask-hq-count", type=int, default=30000)
+    parser.add_argument("--size", type=int, default=STORED_SIZE, help="of CelebAMask-HQ's pictures, px")
+    parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    if options.size != STORED_SIZE and (options.renders or options.photos):
+        parser.error(f"--size {options.size}: renders and photos are {STORED_SIZE} px; pass --renders 0 --photos 0")
+    try:
+        samples = _prepare(options)
+    except LimelightError as error:
+        parser.exit(1, f"{error}\n")
+    print(f"{len(samples)} labelled pictures, {int(samples.held_out.sum())} of them held out for validation")
+
+
+def _prepare(options: argparse.Namespace) -> SegmentationSamples:
+    if options.renders or options.photos:
+        model = FaceModel.load(options.model)
+    if options.renders:
+        prepare_renders(options.out, model, options.renders, options.seed)
+    if options.photos:
+        teacher = SegmentationTeacher(default_photos().parent / "teachers" / "pan_mnv3s_skin_clothes_hair.onnx")
+        prepare_photos(options.out, model, load_samples(options.data, model), teacher, options.photos, options.seed)
+    if options.celebamask_hq:
+        dataset = open_dataset(options.celebamask_hq)
+        prepare_celebamask_hq(options.out, dataset, options.celebamask_hq_count, options.size)
+    return load_segmentation(options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,326 @@
+"""Trains the segmentation U-Net on the folder that `python -m training.data.segmentation` prepared.
+
+    python -m training.segment --steps 1500
+
+The paper's run, with CelebAMask-HQ at hand:
+
+    python -m training.data.segmentation --renders 0 --photos 0 --celebamask-hq FOLDER --size 256
+    python -m training.segment --resolution 256 --width 64 --steps 60000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from facemodel import LimelightError
+from training.data.face_classes import ALLOWED, CLASSES, FACE_CLASSES, IGNORED
+from training.data.segmentation import KINDS, SegmentationSamples, count_labels, load_segmentation
+from training.networks.checkpoint import read_checkpoint, write_checkpoint
+from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, weighted_cross_entropy
+from training.optimization import WeightAverage, rate_factor, stop_request
+from training.segmentation_batches import SegmentationAugment, SegmentationBatcher, stacked
+from training.segmenter import SegmentationCheckpoint
+
+_MAX_BAD_STEPS = 20
+_SEEN = 1e-3  # share of a class's pixels among all, below which its IoU says little
+
+
+@dataclass(frozen=True)
+class SegmentConfig:
+    """One training run.
+
+    Attributes:
+        network: sizes of the U-Net.
+        augment: changes of the pictures.
+        resolution: side of the network's input, px.
+        steps: batches. batch_size: pictures a batch.
+        learning_rate: AdamW's peak. warmup: share of the steps. weight_decay: AdamW's. gradient_norm: clip.
+        average: decay of the weights' moving average, which is what is validated and shipped.
+        precision: `float32`, or `bfloat16` for the network's arithmetic.
+        threads: PyTorch's.
+        seed: of everything random.
+        checkpoint_steps, validation_steps: intervals.
+        validation_samples: of each kind, at most.
+    """
+
+    network: UNetConfig = field(default_factory=lambda: UNetConfig(width=16))
+    augment: SegmentationAugment = field(default_factory=SegmentationAugment)
+    resolution: int = 160
+    steps: int = 1500
+    batch_size: int = 16
+    learning_rate: float = 2e-3
+    warmup: float = 0.03
+    weight_decay: float = 0.01
+    gradient_norm: float = 5.0
+    average: float = 0.99
+    precision: str = "float32"
+    threads: int = 1
+    seed: int = 0
+    checkpoint_steps: int = 100
+    validation_steps: int = 300
+    validation_samples: int = 200
+
+
+class SegmentationTrainer:
+    """Trains one U-Net.
+
+    Args:
+        config: of the run.
+        samples: the data.
+        folder: for `last.pt` and `history.jsonl`.
+
+    Attributes:
+        step: batches trained on.
+    """
+
+    def __init__(self, config: SegmentConfig, samples: SegmentationSamples, folder: Path) -> None:
+        if samples.held_out.all():
+            raise LimelightError("segmentation data: every picture is held out; prepare more")
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.samples = samples
+        self.folder = folder
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.batcher = SegmentationBatcher(samples, config.resolution, config.batch_size, config.augment, config.seed)
+        self.network = UNet(config.network).to(self.device, memory_format=torch.channels_last)
+        self.average = WeightAverage(self.network, config.average)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in self.network.parameters() if p.ndim > 1]},
+                {"params": [p for p in self.network.parameters() if p.ndim == 1], "weight_decay": 0.0},
+            ],
+            weight_decay=config.weight_decay,
+        )
+        self.allowed = torch.from_numpy(ALLOWED).to(self.device)  # (L, 19)
+        self.weights = label_weights(class_weights(count_labels(samples)).to(self.device), self.allowed)  # (L,)
+        self.step = 0
+        self._bad_steps = 0
+
+    def run(self) -> None:
+        """Train to the last step, or until Ctrl-C; either way a checkpoint is left.
+
+        Raises:
+            LimelightError: the loss stays not finite, or a file cannot be written.
+        """
+        config = self.config
+        with stop_request() as stop, ThreadPoolExecutor(1) as loader, tqdm(total=config.steps, unit="step") as bar:
+            following: Future[tuple[Tensor, Tensor]] = loader.submit(self.batcher, self.step)
+            bar.update(self.step)
+            while self.step < config.steps and not stop:
+                batch, following = following.result(), loader.submit(self.batcher, self.step + 1)
+                loss = self.train_step(*batch)
+                bar.update()
+                bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+                if self.step % config.validation_steps == 0 and self.step < config.steps:
+                    tqdm.write(self._validate())
+                if self.step % config.checkpoint_steps == 0:
+                    self.save()
+            following.cancel()
+        if not stop:
+            print(self._validate())
+        self.save()
+
+    def train_step(self, images: Tensor, labels: Tensor) -> float:
+        """One update; a step whose loss or gradient is not finite changes no weight.
+
+        Args:
+            images: (B, 3, R, R) sRGB 0..1.
+            labels: (B, R, R), of `face_classes.LABELS` or IGNORED.
+
+        Returns:
+            The loss.
+
+        Raises:
+            LimelightError: too many such steps in a row.
+        """
+        config = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.learning_rate * rate_factor(self.step / config.steps, config.warmup)
+        self.network.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        images = images.to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            logits = self.network(images)
+        loss = weighted_cross_entropy(logits.float(), labels.to(self.device), self.weights, self.allowed)
+        self.step += 1
+        if torch.isfinite(loss):
+            loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_norm)
+        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+            self._bad_steps += 1
+            if self._bad_steps >= _MAX_BAD_STEPS:
+                kept = write_checkpoint(self.folder / "bad_batch.pt", {"images": images, "labels": labels})
+                raise LimelightError(
+                    f"training diverged at step {self.step}: {_MAX_BAD_STEPS} steps in a row were not finite (the last "
+                    f"batch: {kept}); resume from last.pt with a lower --learning-rate"
+                )
+            return math.nan
+        self._bad_steps = 0
+        self.optimizer.step()
+        self.average.update(self.network, self.step)
+        return loss.item()
+
+    def checkpoint(self) -> SegmentationCheckpoint:
+        """The averaged weights."""
+        return SegmentationCheckpoint(self.config.network, self.config.resolution, self.average.weights)
+
+    def validate(self) -> dict[str, dict[str, float]]:
+        """IoU of every class, their mean and the face mask's, of each kind of held-out pictures."""
+        network = self.checkpoint().build().to(self.device)
+        figures = {}
+        for kind, name in enumerate(KINDS):
+            held_out = np.flatnonzero(self.samples.held_out & (self.samples.kind == kind))
+            held_out = held_out[
+                np.linspace(0, len(held_out) - 1, min(self.config.validation_samples, len(held_out))).astype(int)
+            ]
+            if len(held_out):
+                figures[name] = class_iou(self._tally(network, held_out))
+        return figures
+
+    def _tally(self, network: UNet, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(L, 19) pixels of samples by label and by predicted class."""
+        tally = np.zeros((len(ALLOWED), len(CLASSES)), np.int64)
+        for index in chosen:
+            images, labels = stacked([self.batcher.plain(int(index))])
+            with torch.inference_mode():
+                found = network(images.to(self.device)).argmax(dim=1).cpu().numpy()  # (1, R, R)
+            known = labels.numpy() != IGNORED
+            np.add.at(tally, (labels.numpy()[known], found[known]), 1)
+        return tally
+
+    def _validate(self) -> str:
+        figures = self.validate()
+        path = self.folder / "history.jsonl"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as log:
+                log.write(json.dumps({"step": self.step, **figures}) + "\n")
+        except OSError as error:
+            raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+        lines = [f"step {self.step}"]
+        lines += [f"  {kind}: {' '.join(f'{n} {v:.3f}' for n, v in iou.items())}" for kind, iou in figures.items()]
+        return "\n".join(lines)
+
+    def save(self) -> Path:
+        """Write `last.pt`, which `Segmenter.load` and `--resume` read.
+
+        Raises:
+            LimelightError: the file cannot be written.
+        """
+        contents = {
+            "unet": self.checkpoint().to_dict(),
+            "config": asdict(self.config),
+            "step": self.step,
+            "weights": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        return write_checkpoint(self.folder / "last.pt", contents)
+
+    def resume(self, path: Path) -> None:
+        """Continue as if the run that wrote `path` had not stopped.
+
+        Raises:
+            LimelightError: the file is unreadable, or of a network of another size.
+        """
+        contents = read_checkpoint(path, ("unet",))
+        try:
+            saved = SegmentationCheckpoint.from_dict(contents["unet"])
+            if (saved.config, saved.resolution) != (self.config.network, self.config.resolution):
+                raise LimelightError(
+                    f"checkpoint {path}: its network is {saved.config} at {saved.resolution} px, the "
+                    f"configuration's {self.config.network} at {self.config.resolution} px"
+                )
+            self.network.load_state_dict(contents["weights"])
+            self.optimizer.load_state_dict(contents["optimizer"])
+            self.average.weights = {name: w.to(self.device).clone() for name, w in saved.weights.items()}
+            self.step = contents["step"]
+        except (KeyError, TypeError) as error:
+            raise LimelightError(f"checkpoint {path}: shipped weights, or of another version; cannot go on") from error
+
+
+def class_iou(tally: NDArray[np.int64]) -> dict[str, float]:
+    """Intersection over union by class, as far as labels tell.
+
+    A pixel whose label is a set counts against a class outside the set, and for none inside it.
+
+    Args:
+        tally: (L, 19) pixels by label and by predicted class.
+
+    Returns:
+        `face` for the face mask, where a prediction of glasses in front of what may be glasses counts neither way;
+        `mean` over the classes that fill at least a thousandth of the labelled pixels; and every class that occurs.
+    """
+    single = tally[: len(CLASSES)]
+    wrong = np.where(ALLOWED, 0, tally).sum(axis=0)  # (19,) predicted where it is excluded
+    right, present = np.diagonal(single), single.sum(axis=1)
+    union = present + wrong
+    iou = {name: float(right[i] / union[i]) for i, name in enumerate(CLASSES) if present[i]}
+    seen = [iou[name] for i, name in enumerate(CLASSES) if present[i] >= _SEEN * single.sum()]
+    face = np.isin(CLASSES, FACE_CLASSES)
+    covered = np.array([name == "eye_g" for name in CLASSES])
+    surely = (ALLOWED[:, face].any(axis=1)) & ~(ALLOWED & ~(face | covered)).any(axis=1)  # (L,) face, or glasses
+    surely_not = ~ALLOWED[:, face].any(axis=1)
+    hit = tally[surely][:, face].sum()
+    missed = np.where(ALLOWED, 0, tally)[surely][:, ~face].sum()
+    false = tally[surely_not][:, face].sum()
+    whole = max(hit + missed + false, 1)
+    return {"face": float(hit / whole), "mean": float(np.mean(seen)) if seen else math.nan, **iou}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    default = SegmentConfig()
+    parser = argparse.ArgumentParser(
+        description="Train the segmentation U-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, default=Path(".cache/training/segmentation"), help="prepared folder")
+    parser.add_argument("--out", type=Path, default=Path(".cache/checkpoints/segmentation"), help="of checkpoints")
+    parser.add_argument("--resume", type=Path, help="checkpoint to go on from")
+    parser.add_argument("--ship", type=Path, help="write the averaged weights there at the end, in 16 bits")
+    parser.add_argument("--width", type=int, default=default.network.width, help="channels at full resolution")
+    parser.add_argument("--depth", type=int, default=default.network.depth, help="how often resolution is halved")
+    parser.add_argument("--resolution", type=int, default=default.resolution, help="side of the input, px")
+    parser.add_argument("--steps", type=int, default=default.steps, help="batches")
+    parser.add_argument("--batch-size", type=int, default=default.batch_size)
+    parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default=default.precision)
+    parser.add_argument("--threads", type=int, default=default.threads)
+    parser.add_argument("--seed", type=int, default=default.seed)
+    options = parser.parse_args(arguments)
+    cv2.setNumThreads(1)
+    config = SegmentConfig(
+        network=UNetConfig(options.width, options.depth),
+        resolution=options.resolution,
+        steps=options.steps,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        precision=options.precision,
+        threads=options.threads,
+        seed=options.seed,
+    )
+    try:
+        trainer = SegmentationTrainer(config, load_segmentation(options.data), options.out)
+        if options.resume:
+            trainer.resume(options.resume)
+        trainer.run()
+        if options.ship:
+            write_checkpoint(options.ship, {"unet": trainer.checkpoint().to_dict(torch.float16)})
+    except LimelightError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()
