@@ -4,8 +4,7 @@
 
 The paper's run, with CelebAMask-HQ at hand:
 
-    python -m training.data.segmentation --renders 0 --photos 0 --celebamask-hq FOLDER --size 256
-    python -m training.segment --resolution 256 --width 64 --steps 60000
+    python -m training.segment --celebamask-hq FOLDER --resolution 256 --width 64 --steps 60000 --precision bfloat16
 """
 
 from __future__ import annotations
@@ -26,8 +25,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from facemodel import LimelightError
+from training.data.datasets import open_dataset
 from training.data.face_classes import ALLOWED, CLASSES, FACE_CLASSES, IGNORED
-from training.data.segmentation import KINDS, SegmentationSamples, count_labels, load_segmentation
+from training.data.segmentation import (
+    KINDS,
+    SegmentationSamples,
+    count_labels,
+    load_segmentation,
+    prepare_celebamask_hq,
+)
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, weighted_cross_entropy
 from training.optimization import WeightAverage, rate_factor, stop_request
@@ -270,15 +276,13 @@ def class_iou(tally: NDArray[np.int64]) -> dict[str, float]:
     union = present + wrong
     iou = {name: float(right[i] / union[i]) for i, name in enumerate(CLASSES) if present[i]}
     seen = [iou[name] for i, name in enumerate(CLASSES) if present[i] >= _SEEN * single.sum()]
-    face = np.isin(CLASSES, FACE_CLASSES)
-    covered = np.array([name == "eye_g" for name in CLASSES])
-    surely = (ALLOWED[:, face].any(axis=1)) & ~(ALLOWED & ~(face | covered)).any(axis=1)  # (L,) face, or glasses
-    surely_not = ~ALLOWED[:, face].any(axis=1)
-    hit = tally[surely][:, face].sum()
+    face, glasses = np.isin(CLASSES, FACE_CLASSES), np.isin(CLASSES, "eye_g")  # (19,)
+    may_be = ALLOWED[:, face].any(axis=1)  # (L,)
+    surely = may_be & ~ALLOWED[:, ~face & ~glasses].any(axis=1)
+    hit, false = tally[surely][:, face].sum(), tally[~may_be][:, face].sum()
     missed = np.where(ALLOWED, 0, tally)[surely][:, ~face].sum()
-    false = tally[surely_not][:, face].sum()
-    whole = max(hit + missed + false, 1)
-    return {"face": float(hit / whole), "mean": float(np.mean(seen)) if seen else math.nan, **iou}
+    whole = {"face": float(hit / max(hit + missed + false, 1)), "mean": float(np.mean(seen)) if seen else math.nan}
+    return whole | iou
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -287,6 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Train the segmentation U-Net.", formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path(".cache/training/segmentation"), help="prepared folder")
+    parser.add_argument("--celebamask-hq", help="train on this folder of it instead, prepared below --data first")
     parser.add_argument("--out", type=Path, default=Path(".cache/checkpoints/segmentation"), help="of checkpoints")
     parser.add_argument("--resume", type=Path, help="checkpoint to go on from")
     parser.add_argument("--ship", type=Path, help="write the averaged weights there at the end, in 16 bits")
@@ -312,11 +317,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seed=options.seed,
     )
     try:
-        trainer = SegmentationTrainer(config, load_segmentation(options.data), options.out)
+        data = options.data
+        if options.celebamask_hq:
+            data = data / f"celebamask_hq_{config.resolution}"
+            prepare_celebamask_hq(data, open_dataset(options.celebamask_hq), size=config.resolution)
+        trainer = SegmentationTrainer(config, load_segmentation(data), options.out)
         if options.resume:
             trainer.resume(options.resume)
         trainer.run()
-        if options.ship:
+        if options.ship and trainer.step == config.steps:
             write_checkpoint(options.ship, {"unet": trainer.checkpoint().to_dict(torch.float16)})
     except LimelightError as error:
         parser.exit(1, f"{error}\n")

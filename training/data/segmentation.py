@@ -189,7 +189,7 @@ def teacher_labels(teacher: NDArray[np.floating], fitted: NDArray[np.uint8]) -> 
     return labels
 
 
-def prepare_celebamask_hq(root: Path, dataset: FaceDataset, count: int, size: int = STORED_SIZE) -> None:
+def prepare_celebamask_hq(root: Path, dataset: FaceDataset, count: int | None = None, size: int = STORED_SIZE) -> None:
     """Write the first `count` photos of CelebAMask-HQ, or all there are, resized; l_ and r_ become the subject's.
 
     A photo that is unreadable, or whose mask is, is one line.
@@ -281,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--photos", type=int, default=2000, help="photos for the teacher's masks; 0 for none")
     parser.add_argument("--data", type=Path, default=Path(".cache/training"), help="prepared photos, see training.data")
     parser.add_argument("--celebamask-hq", help="its folder, or its name in the data folder")
-    parser.add_argument("--celebamask-hq-count", type=int, default=30000)
+    parser.add_argument("--celebamask-hq-count", type=int, help="of its photos; all if left out")
     parser.add_argument("--size", type=int, default=STORED_SIZE, help="of CelebAMask-HQ's pictures, px")
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
     parser.add_argument("--seed", type=int, default=0)
