@@ -1,4 +1,4 @@
-"""AFLW2000-3D: 2000 photos with fitted pose, expression and 68 points; evaluation only."""
+"""AFLW2000-3D: 2000 photos with fitted pose and 68 points; evaluation only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facemodel import LimelightError
 from training.data.datasets.base import FaceDataset, FaceSample
-from training.data.datasets.matlab import expression_of, points_of, pose_of, read_mat
+from training.data.datasets.matlab import points_of, pose_of, read_mat
 
 
 class AFLW2000(FaceDataset):
@@ -22,6 +22,9 @@ class AFLW2000(FaceDataset):
     @classmethod
     def recognises(cls, root: Path) -> bool:
         return any(path.with_suffix(".mat").is_file() for path in root.glob("*.jpg"))
+
+    def estimate(self) -> int:
+        return sum(1 for _ in self.root.glob("*.jpg"))
 
     def _entries(self) -> Iterator[FaceSample | LimelightError]:
         for stem in sorted({path.stem for pattern in ("*.jpg", "*.mat") for path in self.root.glob(pattern)}):
@@ -42,5 +45,4 @@ class AFLW2000(FaceDataset):
             split="test",
             landmarks68=points_of(annotation, values, "pt3d_68"),
             pose=pose_of(annotation, values),
-            expression=expression_of(annotation, values),
         )

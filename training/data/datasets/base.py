@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from facemodel.rotation import matrix_from_euler
 from training.data.photo_labels import read_rgb
 
 Split = Literal["train", "validation", "test"]
+
+T = TypeVar("T")
 
 _MOST_LINES = 20
 
@@ -53,7 +55,6 @@ class FaceSample:
         landmarks68: (68, 2) iBUG's points, px, (0, 0) the outer corner of the top-left pixel.
         landmarks5: (5, 2) px: the subject's right eye, left eye, nose tip, right and left corner of the mouth.
         pose: of the head.
-        expression: (29,) coefficients of 3DDFA's expression basis, which is not ours.
         mask: one file a class; `celebamask_hq.label_map` merges them.
     """
 
@@ -64,7 +65,6 @@ class FaceSample:
     landmarks68: NDArray[np.float32] | None = None
     landmarks5: NDArray[np.float32] | None = None
     pose: HeadPose | None = None
-    expression: NDArray[np.float32] | None = None
     mask: tuple[Path, ...] | None = None
 
     def picture(self) -> NDArray[np.uint8]:
@@ -113,6 +113,10 @@ class FaceDataset(ABC):
         """Whether `root` has this layout."""
 
     @abstractmethod
+    def estimate(self) -> int:
+        """About how many samples there are, known without reading them: for progress."""
+
+    @abstractmethod
     def _entries(self) -> Iterator[FaceSample | LimelightError]:
         """Samples, and an error in place of every one that cannot be had."""
 
@@ -122,14 +126,7 @@ class FaceDataset(ABC):
         Raises:
             LimelightError: nothing is left, or an annotation file that all depend on is missing.
         """
-        self.skipped = count = 0
-        for entry in self._entries():
-            if isinstance(entry, LimelightError):
-                self._skip(entry)
-            else:
-                count += 1
-                yield entry
-        self._finish(count)
+        return self._some(self._samples())
 
     def pictures(self) -> Iterator[tuple[FaceSample, NDArray[np.uint8]]]:
         """Samples with their pictures (H, W, 3) RGB; those whose picture is unreadable are skipped as well.
@@ -137,27 +134,38 @@ class FaceDataset(ABC):
         Raises:
             LimelightError: nothing is left, or an annotation file that all depend on is missing.
         """
-        self.skipped = count = 0
-        for entry in self._entries():
-            try:
-                if isinstance(entry, LimelightError):
-                    raise entry
-                picture = entry.picture()
-            except LimelightError as error:
-                self._skip(error)
-                continue
-            count += 1
-            yield entry, picture
-        self._finish(count)
+        return self._some(self._pictures())
 
-    def _skip(self, error: LimelightError) -> None:
+    def skip(self, error: LimelightError) -> None:
+        """Report and count a sample that is not used."""
         self.skipped += 1
         if self.skipped <= _MOST_LINES:
             self._report(f"skipped: {error}")
 
-    def _finish(self, count: int) -> None:
+    def _samples(self) -> Iterator[FaceSample]:
+        for entry in self._entries():
+            if isinstance(entry, LimelightError):
+                self.skip(entry)
+            else:
+                yield entry
+
+    def _pictures(self) -> Iterator[tuple[FaceSample, NDArray[np.uint8]]]:
+        for sample in self._samples():
+            try:
+                picture = sample.picture()
+            except LimelightError as error:
+                self.skip(error)
+                continue
+            yield sample, picture
+
+    def _some(self, stream: Iterator[T]) -> Iterator[T]:
+        """The stream, which must not be empty."""
+        self.skipped = count = 0
+        for item in stream:
+            count += 1
+            yield item
         if self.skipped > _MOST_LINES:
-            self._report(f"{self.layout} {self.root}: {self.skipped} files skipped in all")
+            self._report(f"{self.layout} {self.root}: {self.skipped} skipped in all")
         if not count:
             raise LimelightError(
                 f"{self.layout} {self.root}: nothing usable there, {self.skipped} skipped; expected {self.expected}"

@@ -13,6 +13,7 @@ from training.data.datasets.base import FaceDataset, FaceSample, Split
 
 _FOLDERS = (".", "Img", "Anno", "Eval")
 _IMAGES = ("img_align_celeba", "img_celeba", "img_align_celeba_png")
+_SUFFIXES = (".jpg", ".png")
 _SPLITS: Mapping[str, Split] = {"0": "train", "1": "validation", "2": "test"}
 _LAST_TRAIN, _LAST_VALIDATION = 162770, 182637
 
@@ -20,7 +21,8 @@ _LAST_TRAIN, _LAST_VALIDATION = 162770, 182637
 class CelebA(FaceDataset):
     """`img_align_celeba` (or `img_celeba`, the photos as found) with the published text files.
 
-    All may lie in one folder or in the download's own `Img`, `Anno` and `Eval`. `list_landmarks_align_celeba.txt`
+    All may lie in one folder or in the download's own `Img`, `Anno` and `Eval`, the photos in a folder of the same name
+    inside theirs and the text files as .csv, as another distribution has them. `list_landmarks_align_celeba.txt`
     (`list_landmarks_celeba.txt` for the photos as found) and `identity_CelebA.txt` may be absent: there are no
     points then, and everybody is somebody else. Without `list_eval_partition.txt` the partition follows from the
     file numbers, as published. A photo that a file does not list or lists wrongly is skipped. Points are kept as
@@ -36,25 +38,26 @@ class CelebA(FaceDataset):
     def recognises(cls, root: Path) -> bool:
         return find_images(root) is not None
 
+    def estimate(self) -> int:
+        folder = find_images(self.root)
+        return 0 if folder is None else sum(1 for path in folder.iterdir() if path.suffix in _SUFFIXES)
+
     def _entries(self) -> Iterator[FaceSample | LimelightError]:
         folder = find_images(self.root)
         if folder is None:
             return
+        photos = {path.stem: path for path in folder.iterdir() if path.suffix in _SUFFIXES}
         aligned = "align" in folder.name
         landmarks = find_table(self.root, f"list_landmarks_{'align_' if aligned else ''}celeba.txt")
         identities = find_table(self.root, "identity_CelebA.txt")
         partition = find_table(self.root, "list_eval_partition.txt")
-        names = {path.stem for path in folder.iterdir() if path.suffix in (".jpg", ".png")}
-        for table in (landmarks, identities, partition):
-            names |= set(table or {})
-        for stem in sorted(names):
-            image = folder / f"{stem}{'.png' if folder.name.endswith('_png') else '.jpg'}"
+        for stem in sorted(set(photos).union(landmarks or (), identities or (), partition or ())):
             try:
-                if not image.is_file():
-                    raise LimelightError(f"photo {image}: no such file")
+                if stem not in photos:
+                    raise LimelightError(f"photo {folder / stem}: no such file")
                 yield FaceSample(
                     name=stem,
-                    image=image,
+                    image=photos[stem],
                     person=person_of(stem, identities),
                     split=split_of(stem, partition),
                     landmarks5=None if landmarks is None else _points(stem, landmarks),
@@ -65,7 +68,7 @@ class CelebA(FaceDataset):
 
 def find_images(root: Path) -> Path | None:
     """The folder of the photos, the aligned ones where both are there."""
-    folders = (root / part / name for name in _IMAGES for part in _FOLDERS)
+    folders = (root / part / name / inside for name in _IMAGES for part in _FOLDERS for inside in (name, "."))
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
@@ -75,14 +78,15 @@ def find_table(root: Path, name: str) -> dict[str, list[str]] | None:
     Raises:
         LimelightError: the file is no text.
     """
-    path = next((root / part / name for part in _FOLDERS if (root / part / name).is_file()), None)
+    files = ((root / part / name).with_suffix(suffix) for part in _FOLDERS for suffix in (".txt", ".csv"))
+    path = next((file for file in files if file.is_file()), None)
     if path is None:
         return None
     try:
-        rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [line.replace(",", " ").split() for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise LimelightError(f"annotation {path}: unreadable ({error})") from error
-    return {row[0].rpartition(".")[0]: row[1:] for row in rows if row and row[0].endswith((".jpg", ".png"))}
+    return {row[0].rpartition(".")[0]: row[1:] for row in rows if row and row[0].endswith(_SUFFIXES)}
 
 
 def person_of(stem: str, identities: dict[str, list[str]] | None) -> str:

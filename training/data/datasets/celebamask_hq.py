@@ -34,6 +34,9 @@ class CelebAMaskHQ(FaceDataset):
     def recognises(cls, root: Path) -> bool:
         return (root / _IMAGES).is_dir() and (root / _MASKS).is_dir()
 
+    def estimate(self) -> int:
+        return sum(1 for _ in (self.root / _IMAGES).glob("*.jpg"))
+
     def _entries(self) -> Iterator[FaceSample | LimelightError]:
         originals = self._originals()
         identities, partition = (

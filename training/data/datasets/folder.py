@@ -37,26 +37,35 @@ class PhotoFolder(FaceDataset):
         if stride < 1:
             raise LimelightError(f"folder {root}: a stride of {stride} frames; it must be at least 1")
         self.stride = stride
+        self._base = root.resolve() if root.is_dir() else root.resolve().parent
 
     @classmethod
     def recognises(cls, root: Path) -> bool:
         paths = root.rglob("*") if root.is_dir() else iter([root])
         return any(path.suffix.lower() in PHOTOS + VIDEOS for path in paths)
 
-    def _entries(self) -> Iterator[FaceSample | LimelightError]:
-        paths = sorted(self.root.rglob("*")) if self.root.is_dir() else [self.root]
-        for path in paths:
-            name = path.relative_to(self.root).as_posix() if path != self.root else path.name
-            suffix = path.suffix.lower()
-            if suffix in PHOTOS and path.is_file():
-                person = person_of(f"{self.root.name}/{name}")
-                yield FaceSample(name, path, person, _split(person))
-            elif suffix in VIDEOS and path.is_file():
-                yield from self._frames(name, path)
+    def estimate(self) -> int:
+        return sum(-(-_frame_count(path) // self.stride) if video else 1 for path, video in self._files())
 
-    def _frames(self, name: str, path: Path) -> Iterator[FaceSample | LimelightError]:
+    def _entries(self) -> Iterator[FaceSample | LimelightError]:
+        for path, video in self._files():
+            name = path.relative_to(self._base).as_posix()
+            label = f"{self._base.name}/{name}"
+            if video:
+                yield from self._frames(name, label, path)
+            else:
+                person = person_of(label)
+                yield FaceSample(name, path, person, _split(person))
+
+    def _files(self) -> Iterator[tuple[Path, bool]]:
+        """Photos and videos, and whether they are videos."""
+        for path in sorted(self._base.rglob("*")) if self.root.is_dir() else [self.root.resolve()]:
+            suffix = path.suffix.lower()
+            if suffix in PHOTOS + VIDEOS and path.is_file():
+                yield path, suffix in VIDEOS
+
+    def _frames(self, name: str, person: str, path: Path) -> Iterator[FaceSample | LimelightError]:
         capture = cv2.VideoCapture(str(path))
-        person = f"{self.root.name}/{name}"
         number = 0
         try:
             while capture.grab():
@@ -71,6 +80,14 @@ class PhotoFolder(FaceDataset):
             capture.release()
         if not number:
             yield LimelightError(f"video {path}: unreadable")
+
+
+def _frame_count(video: Path) -> int:
+    """What the file says, which some do not."""
+    capture = cv2.VideoCapture(str(video))
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    return max(0, count)
 
 
 def _split(person: str) -> Split:

@@ -63,20 +63,6 @@ def pose_of(path: Path, values: dict[str, Any]) -> HeadPose:
     return HeadPose(-negative_yaw, pitch, roll, scale * _UM_PER_MM)
 
 
-def expression_of(path: Path, values: dict[str, Any]) -> NDArray[np.float32] | None:
-    """(29,) Exp_Para, None without one.
-
-    Raises:
-        LimelightError: it is not 29 finite numbers.
-    """
-    if "Exp_Para" not in values:
-        return None
-    numbers = _numbers(path, values, "Exp_Para").ravel().astype(np.float32)
-    if numbers.shape != (29,) or not np.isfinite(numbers).all():
-        raise LimelightError(f"annotation {path}: 'Exp_Para' is not 29 finite numbers")
-    return numbers
-
-
 def _numbers(path: Path, values: dict[str, Any], name: str) -> NDArray[np.float64]:
     if name not in values:
         raise LimelightError(f"annotation {path}: '{name}' is missing")

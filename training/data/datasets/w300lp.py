@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facemodel import LimelightError
 from training.data.datasets.base import FaceDataset, FaceSample
-from training.data.datasets.matlab import expression_of, points_of, pose_of, read_mat
+from training.data.datasets.matlab import points_of, pose_of, read_mat
 from training.data.photo_labels import is_held_out
 
 _PARTS = ("AFW", "HELEN", "IBUG", "LFPW")
@@ -31,6 +31,9 @@ class W300LP(FaceDataset):
     @classmethod
     def recognises(cls, root: Path) -> bool:
         return any(next((root / part).glob("*.mat"), None) is not None for part in _PARTS)
+
+    def estimate(self) -> int:
+        return sum(1 for part in _PARTS for _ in (self.root / part).glob("*.jpg"))
 
     def _entries(self) -> Iterator[FaceSample | LimelightError]:
         for part in _PARTS:
@@ -59,5 +62,4 @@ class W300LP(FaceDataset):
             split="validation" if is_held_out(person) else "train",
             landmarks68=landmarks,
             pose=pose_of(annotation, values),
-            expression=expression_of(annotation, values),
         )

@@ -1,0 +1,379 @@
+"""Loaders: small folders in the published layouts, files that are damaged or missing, and the real AFLW2000-3D."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from facemodel import LimelightError
+from facemodel.landmarks import normalized_mean_error
+from facemodel.rotation import matrix_from_euler
+from training.data.datasets import label_map, open_dataset
+from training.data.datasets.celeba import CelebA
+from training.data.datasets.folder import PhotoFolder
+from training.data.face_classes import label_of
+from training.data.photo_labels import is_held_out
+from training.evaluation.labelled_photos import read_aflw2000
+
+
+def write_photo(path: Path, color: int = 90, size: tuple[int, int] = (20, 16)) -> Path:
+    """A picture (H, W) of one colour, as JPEG or PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), np.full((*size, 3), color, np.uint8))
+    return path
+
+
+def write_video(path: Path, count: int) -> Path:
+    """A video whose frame number i has brightness 10 i."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for number in range(count):
+        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def opened(root: Path, **options):
+    """The data set in a folder, and the lines that it reports."""
+    lines: list[str] = []
+    return open_dataset(root, report=lines.append, **options), lines
+
+
+class TestCelebA:
+    FIVE = "69 109 106 113 77 142 73 152 108 154"
+
+    def make(self, root: Path, parts: tuple[str, str, str] = ("Img", "Anno", "Eval")) -> Path:
+        image, annotation, evaluation = (root / part for part in parts)
+        for number in (1, 2, 3, 162771, 182638):
+            write_photo(image / "img_align_celeba" / f"{number:06d}.jpg")
+        (image / "img_align_celeba" / "000002.jpg").write_bytes(b"no JPEG")
+        names = [f"{number:06d}.jpg" for number in (1, 2, 3, 4, 162771, 182638)]
+        header = "6\nlefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y right...\n"
+        landmarks = [f"{name}  {self.FIVE}" for name in names if name != "000003.jpg"]
+        for folder in (annotation, evaluation):
+            folder.mkdir(exist_ok=True)
+        (annotation / "list_landmarks_align_celeba.txt").write_text(header + "\n".join(landmarks) + "\n")
+        people = ["2880", "2880", "7", "7", "8", "9"]
+        (annotation / "identity_CelebA.txt").write_text(
+            "".join(f"{n} {p}\n" for n, p in zip(names, people, strict=True))
+        )
+        parts_of = ["0", "0", "0", "0", "1", "2"]
+        (evaluation / "list_eval_partition.txt").write_text(
+            "".join(f"{n} {p}\n" for n, p in zip(names, parts_of, strict=True))
+        )
+        return root
+
+    @pytest.mark.parametrize("parts", [("Img", "Anno", "Eval"), (".", ".", ".")])
+    def test_published_layout(self, tmp_path, parts):
+        dataset, lines = opened(self.make(tmp_path, parts))
+        assert dataset.layout == "CelebA" and dataset.estimate() == 5
+        samples = {sample.name: sample for sample, picture in dataset.pictures() if picture.shape == (20, 16, 3)}
+        assert list(samples) == ["000001", "162771", "182638"]
+        assert [sample.split for sample in samples.values()] == ["train", "validation", "test"]
+        assert samples["000001"].person == "celeba person 2880"
+        np.testing.assert_array_equal(samples["000001"].landmarks5[[0, 4]], [[69, 109], [108, 154]])
+        assert dataset.skipped == 3
+        for text in ("000002.jpg: missing or unreadable", "000003: no five points", "000004: no such file"):
+            assert any(text in line for line in lines), text
+
+    def test_photos_of_one_person_share_a_name(self, tmp_path):
+        samples = list(open_dataset(self.make(tmp_path), report=lambda line: None))
+        assert [sample.person for sample in samples][:2] == ["celeba person 2880"] * 2
+
+    def test_without_text_files_the_numbers_decide(self, tmp_path):
+        for number in (162770, 162771, 182637, 182638):
+            write_photo(tmp_path / "img_celeba" / f"{number}.jpg")
+        write_photo(tmp_path / "img_celeba" / "me.jpg")
+        dataset, lines = opened(tmp_path)
+        samples = list(dataset)
+        assert [sample.split for sample in samples] == ["train", "validation", "validation", "test"]
+        assert len({sample.person for sample in samples}) == 4
+        assert samples[0].landmarks5 is None
+        assert lines == ["skipped: photo me: no number, so no part without list_eval_partition.txt"]
+
+    def test_tables_with_commas_and_photos_in_a_folder_of_the_same_name(self, tmp_path):
+        write_photo(tmp_path / "img_align_celeba" / "img_align_celeba" / "000001.jpg")
+        (tmp_path / "list_eval_partition.csv").write_text("image_id,partition\n000001.jpg,2\n")
+        (tmp_path / "list_landmarks_align_celeba.csv").write_text(
+            "image_id,lefteye_x\n000001.jpg," + self.FIVE.replace(" ", ",") + "\n"
+        )
+        (sample,) = open_dataset(tmp_path)
+        assert sample.split == "test" and sample.landmarks5[2].tolist() == [77, 142]
+
+    def test_binary_annotation_is_one_line(self, tmp_path):
+        root = self.make(tmp_path)
+        (root / "Anno" / "identity_CelebA.txt").write_bytes(b"\xff\xfe\x00\x80")
+        with pytest.raises(LimelightError, match=r"identity_CelebA\.txt: unreadable"):
+            list(open_dataset(root))
+
+
+class TestCelebAMaskHQ:
+    def make(self, root: Path) -> Path:
+        for number in (0, 1, 2000, 2001):
+            write_photo(root / "CelebA-HQ-img" / f"{number}.jpg", size=(32, 32))
+        masks = root / "CelebAMask-HQ-mask-anno"
+        for number in (0, 2000):
+            for name, columns in (("skin", slice(0, 20)), ("hair", slice(15, 32))):
+                mask = np.zeros((8, 32, 3), np.uint8)
+                mask[:, columns] = 255
+                path = masks / str(number // 2000) / f"{number:05d}_{name}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), mask)
+        rows = ["idx  orig_idx  orig_file", "0  119613  119614.jpg", "1  99094  099095.jpg", "2000  9 182638.jpg"]
+        (root / "CelebA-HQ-to-CelebA-mapping.txt").write_text("\n".join(rows))
+        return root
+
+    def test_published_layout(self, tmp_path):
+        dataset, lines = opened(self.make(tmp_path))
+        assert dataset.layout == "CelebAMask-HQ" and dataset.estimate() == 4
+        first, second = dataset
+        assert (first.name, first.person, first.split) == ("0", "celeba/119614", "train")
+        assert (second.name, second.split) == ("2000", "test")
+        assert [path.name for path in second.mask] == ["02000_skin.png", "02000_hair.png"]
+        assert dataset.skipped == 2
+        assert "00001_*.png: no such file" in lines[0] and "2001.jpg: not in CelebA-HQ-to-CelebA" in lines[1]
+
+    def test_people_come_from_celeba_where_its_lists_are_there(self, tmp_path):
+        root = self.make(tmp_path)
+        (root / "identity_CelebA.txt").write_text("119614.jpg 12\n182638.jpg 13\n")
+        (root / "list_eval_partition.txt").write_text("119614.jpg 2\n182638.jpg 0\n")
+        assert [(s.person, s.split) for s in open_dataset(root, report=lambda line: None)] == [
+            ("celeba person 12", "test"),
+            ("celeba person 13", "train"),
+        ]
+
+    def test_later_classes_of_the_published_order_lie_on_top(self, tmp_path):
+        first = next(iter(open_dataset(self.make(tmp_path))))
+        labels = label_map(first.mask)
+        assert labels.shape == (8, 32) and labels.dtype == np.uint8
+        assert (labels[:, :15] == label_of("skin")).all() and (labels[:, 15:] == label_of("hair")).all()
+        np.testing.assert_array_equal(label_map(first.mask[::-1]), labels)
+
+    def test_bad_masks_are_one_line(self, tmp_path):
+        first = next(iter(open_dataset(self.make(tmp_path))))
+        wrong = write_photo(tmp_path / "00000_beard.png")
+        for mask, message in (
+            ((*first.mask, wrong), "'beard' is none of the 18"),
+            ((*first.mask, write_photo(tmp_path / "00000_nose.png", size=(4, 4))), "different sizes"),
+            ((tmp_path / "00000_neck.png",), "missing or unreadable"),
+            ((), "different sizes, or none"),
+        ):
+            with pytest.raises(LimelightError, match=message):
+                label_map(mask)
+
+    def test_without_its_mapping_nothing_can_be_split(self, tmp_path):
+        root = self.make(tmp_path)
+        (root / "CelebA-HQ-to-CelebA-mapping.txt").unlink()
+        with pytest.raises(LimelightError, match=r"mapping\.txt is missing"):
+            list(open_dataset(root))
+
+
+POSE = np.array([[0.1, -0.4, 0.2, 30.0, 40.0, -60.0, 0.0009]])  # pitch, -yaw, roll, translation, px/um
+
+
+def points68(offset: float = 0.0) -> np.ndarray:
+    """(68, 2)."""
+    return np.random.default_rng(0).uniform(10.0, 90.0, (68, 2)) + offset
+
+
+class TestAFLW2000:
+    def make(self, root: Path) -> Path:
+        for name in ("image00002", "image00004"):
+            write_photo(root / f"{name}.jpg", size=(100, 100))
+            depth = np.zeros((1, 68))
+            values = {"pt3d_68": np.vstack([points68().T, depth]), "Pose_Para": POSE, "Exp_Para": np.zeros((29, 1))}
+            savemat(root / f"{name}.mat", values)
+        return root
+
+    def test_published_layout(self, tmp_path):
+        dataset, lines = opened(self.make(tmp_path))
+        assert dataset.layout == "AFLW2000-3D" and dataset.estimate() == 2 and not lines
+        samples = list(dataset)
+        assert [sample.name for sample in samples] == ["image00002", "image00004"]
+        assert {sample.split for sample in samples} == {"test"} and len({s.person for s in samples}) == 2
+        # MATLAB's first pixel has its centre at 1, ours at 0.5.
+        np.testing.assert_allclose(samples[0].landmarks68, points68(-0.5), atol=1e-4)
+        pose = samples[0].pose
+        assert (pose.yaw, pose.pitch, pose.roll) == pytest.approx((0.4, 0.1, 0.2))
+        assert pose.scale == pytest.approx(0.9)  # px/mm
+        np.testing.assert_allclose(pose.rotation, matrix_from_euler(0.4, 0.1, 0.2))
+
+    @pytest.mark.parametrize(
+        ("damage", "message"),
+        [
+            (lambda path: path.unlink(), "no such file"),
+            (lambda path: path.write_bytes(path.read_bytes()[:300]), "unreadable or truncated"),
+            (lambda path: path.write_bytes(b"no MATLAB file at all" * 20), "unreadable or truncated"),
+            (lambda path: path.write_bytes(b""), "unreadable or truncated"),
+            (lambda path: savemat(path, {"pt3d_68": np.zeros((3, 68))}), "'Pose_Para' is missing"),
+            (lambda path: savemat(path, {"Pose_Para": POSE}), "'pt3d_68' is missing"),
+            (lambda path: savemat(path, {"pt3d_68": "text", "Pose_Para": POSE}), "'pt3d_68'"),
+            (lambda path: savemat(path, {"pt3d_68": np.zeros((3, 21)), "Pose_Para": POSE}), "not 68 finite points"),
+            (lambda path: savemat(path, {"pt3d_68": np.full((3, 68), np.nan), "Pose_Para": POSE}), "not 68 finite"),
+            (lambda path: savemat(path, {"pt3d_68": np.zeros((3, 68)), "Pose_Para": POSE[:, :6]}), "not 7 finite"),
+        ],
+    )
+    def test_a_bad_annotation_costs_one_line(self, tmp_path, damage, message):
+        root = self.make(tmp_path)
+        damage(root / "image00004.mat")
+        dataset, lines = opened(root)
+        assert [sample.name for sample in dataset] == ["image00002"]
+        assert dataset.skipped == len(lines) == 1
+        assert message in lines[0] and "image00004.mat" in lines[0] and "\n" not in lines[0]
+
+    def test_a_missing_photo_costs_one_line(self, tmp_path):
+        root = self.make(tmp_path)
+        (root / "image00002.jpg").unlink()
+        dataset, lines = opened(root)
+        assert len(list(dataset)) == 1 and "image00002.jpg: no such file" in lines[0]
+
+    def test_the_real_one(self, sources):
+        dataset, lines = opened(sources / "eval" / "aflw2000")
+        samples = [sample for sample, picture in dataset.pictures() if picture.shape == (450, 450, 3)]
+        assert len(samples) == 16 == dataset.estimate() and not lines
+        for sample in samples:
+            assert np.all((sample.landmarks68 > 0) & (sample.landmarks68 < 450))
+            head = sample.landmarks68
+            nose, ears = head[30, 0], (head[0, 0], head[16, 0])
+            if abs(sample.pose.yaw) > 0.3:  # yaw > 0: the nose points to image right
+                assert np.sign(nose - np.mean(ears)) == np.sign(sample.pose.yaw)
+            size = np.sqrt(np.prod(np.ptp(head, axis=0)))
+            assert 100 < size / sample.pose.scale < 250  # mm
+
+
+class Test300WLP:
+    def make(self, root: Path) -> Path:
+        for part, name in (("AFW", "AFW_134212_1"), ("HELEN", "HELEN_232194_1"), ("AFW_Flip", "AFW_134212_1")):
+            for view in (0, 1):
+                write_photo(root / part / f"{name}_{view}.jpg")
+                values = {"pt2d": points68().T, "Pose_Para": POSE, "roi": np.array([[1, 1, 9, 9]])}
+                savemat(root / part / f"{name}_{view}.mat", values)
+        folder = root / "landmarks" / "AFW"
+        folder.mkdir(parents=True)
+        savemat(folder / "AFW_134212_1_0_pts.mat", {"pts_2d": points68(), "pts_3d": points68(3.0)})
+        return root
+
+    def test_published_layout(self, tmp_path):
+        dataset, lines = opened(self.make(tmp_path))
+        assert dataset.layout == "300W-LP" and dataset.estimate() == 4 and not lines
+        samples = {sample.name: sample for sample in dataset}
+        assert list(samples) == [f"{part}_1_{v}" for part in ("AFW/AFW_134212", "HELEN/HELEN_232194") for v in (0, 1)]
+        np.testing.assert_allclose(samples["AFW/AFW_134212_1_0"].landmarks68, points68(2.5), atol=1e-4)  # pts_3d
+        np.testing.assert_allclose(samples["AFW/AFW_134212_1_1"].landmarks68, points68(-0.5), atol=1e-4)  # pt2d
+        assert samples["AFW/AFW_134212_1_0"].pose.yaw == pytest.approx(0.4)
+
+    def test_views_of_one_photo_are_one_person_on_one_side(self, tmp_path):
+        samples = list(open_dataset(self.make(tmp_path)))
+        assert len({sample.person for sample in samples}) == 2
+        for sample in samples:
+            assert sample.split == ("validation" if is_held_out(sample.person) else "train")
+
+    def test_damaged_points_cost_one_line(self, tmp_path):
+        root = self.make(tmp_path)
+        (root / "landmarks" / "AFW" / "AFW_134212_1_0_pts.mat").write_bytes(b"junk")
+        dataset, lines = opened(root)
+        assert len(list(dataset)) == 3 and len(lines) == 1 and "_pts.mat" in lines[0]
+
+
+class TestFolder:
+    def test_photos_and_every_nth_frame_of_videos(self, tmp_path):
+        root = tmp_path / "mine"
+        write_photo(root / "b.png")
+        write_photo(root / "deep" / "A.JPG")
+        (root / "notes.txt").write_text("no photo")
+        write_video(root / "clip.avi", 9)
+        dataset, lines = opened(root, stride=4)
+        assert dataset.layout == "folder" and dataset.estimate() == 5 and not lines
+        seen = [(sample.name, int(picture.mean())) for sample, picture in dataset.pictures()]
+        assert [name for name, _ in seen] == ["b.png", "clip.avi#0", "clip.avi#4", "clip.avi#8", "deep/A.JPG"]
+        assert [color for _, color in seen[1:4]] == pytest.approx([0, 40, 80], abs=4)
+        people = [sample.person for sample in dataset]
+        assert len(set(people)) == 3 and people[1] == people[3] == "mine/clip.avi"
+
+    def test_pictures_are_rgb(self, tmp_path):
+        picture = np.zeros((8, 8, 3), np.uint8)
+        picture[..., 2] = 200  # OpenCV writes BGR
+        cv2.imwrite(str(tmp_path / "red.png"), picture)
+        (_, read), *_ = open_dataset(tmp_path).pictures()
+        assert read[0, 0].tolist() == [200, 0, 0]
+
+    def test_lfw_and_ytf_share_people(self, tmp_path):
+        for path in ("lfw/Ana_Paula_0001.jpg", "ytf/Ana_Paula_30.jpg", "omi/1.jpg", "utkface/1.jpg"):
+            write_photo(tmp_path / path)
+        people = {path: [s.person for s in open_dataset(tmp_path / path)] for path in ("lfw", "ytf", "omi", "utkface")}
+        assert people["lfw"] == people["ytf"] == ["Ana_Paula"]
+        assert people["omi"] != people["utkface"]
+
+    def test_one_file_is_a_data_set_too(self, tmp_path):
+        write_photo(tmp_path / "other.jpg")
+        video = write_video(tmp_path / "clip.avi", 3)
+        assert [sample.name for sample in open_dataset(video, stride=1)] == ["clip.avi#0", "clip.avi#1", "clip.avi#2"]
+        (sample,) = open_dataset(tmp_path / "other.jpg")
+        assert sample.name == "other.jpg" and sample.person == f"{tmp_path.name}/other.jpg"
+
+    def test_corrupt_photo_and_video_cost_one_line_each(self, tmp_path):
+        write_photo(tmp_path / "good.jpg")
+        (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+        (tmp_path / "bad.mp4").write_bytes(b"no video")
+        dataset, lines = opened(tmp_path)
+        assert [sample.name for sample, _ in dataset.pictures()] == ["good.jpg"]
+        assert dataset.skipped == len(lines) == 2
+        assert "bad.jpg: missing or unreadable" in lines[0] and "bad.mp4: unreadable" in lines[1]
+
+    def test_many_bad_photos_do_not_flood_the_screen(self, tmp_path):
+        for number in range(30):
+            (tmp_path / f"{number:02d}.jpg").write_bytes(b"bad")
+        write_photo(tmp_path / "good.jpg")
+        dataset, lines = opened(tmp_path)
+        assert len(list(dataset.pictures())) == 1
+        assert dataset.skipped == 30 and len(lines) == 21 and "30 skipped in all" in lines[-1]
+
+    def test_stride_below_one_is_refused(self, tmp_path):
+        with pytest.raises(LimelightError, match="at least 1"):
+            PhotoFolder(tmp_path, stride=0)
+
+
+class TestNothing:
+    def test_no_such_folder(self, tmp_path):
+        with pytest.raises(LimelightError, match="no such folder"):
+            open_dataset(tmp_path / "absent")
+
+    def test_empty_folder(self, tmp_path):
+        with pytest.raises(LimelightError, match=r"nothing known in it .*CelebA-HQ-img"):
+            open_dataset(tmp_path)
+
+    def test_wrong_file(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("no photo")
+        with pytest.raises(LimelightError, match="nothing known in it"):
+            open_dataset(tmp_path / "notes.txt")
+
+    def test_all_photos_bad(self, tmp_path):
+        (tmp_path / "bad.jpg").write_bytes(b"bad")
+        with pytest.raises(LimelightError, match="nothing usable there, 1 skipped"):
+            list(open_dataset(tmp_path, report=lambda line: None).pictures())
+
+    def test_empty_image_folder_of_celeba(self, tmp_path):
+        (tmp_path / "img_align_celeba").mkdir()
+        with pytest.raises(LimelightError, match=r"CelebA .*nothing usable"):
+            list(CelebA(tmp_path))
+
+
+def test_names_in_the_data_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIMELIGHT_DATA", str(tmp_path))
+    write_photo(tmp_path / "photos" / "lfw" / "Ana_0001.jpg")
+    TestAFLW2000().make(write_photo(tmp_path / "eval" / "aflw2000" / "x.txt.png").parent)
+    assert open_dataset("lfw").layout == "folder"
+    assert open_dataset("aflw2000").layout == "AFLW2000-3D"
+
+
+def test_the_same_points_as_the_evaluation_reads(sources):
+    """AFLW2000 as training and as evaluation read it."""
+    folder = sources / "eval" / "aflw2000"
+    for sample, photo in zip(open_dataset(folder), read_aflw2000(folder), strict=True):
+        assert sample.image.name == photo.path.name
+        assert normalized_mean_error(sample.landmarks68, photo.landmarks) < 1e-6
+        assert (sample.pose.yaw, sample.pose.pitch, sample.pose.roll) == pytest.approx(photo.euler)
