@@ -58,6 +58,23 @@ def rasterize(
     return _fill(points, np.ascontiguousarray(triangles, np.int32), height, width)
 
 
+def visible_triangles(pixels: NDArray, depth: NDArray, triangles: NDArray, size: int) -> NDArray[np.int32]:
+    """Visible triangle at every pixel centre of N pictures of one topology, as `rasterize` finds it.
+
+    Args:
+        pixels: (N, V, 2) projected vertices.
+        depth: (N, V) larger is nearer.
+        triangles: (T, 3) int32, counter-clockwise in a y-up picture.
+        size: side of the pictures, px.
+
+    Returns:
+        (N, size, size), -1 where there is none.
+    """
+    owner = np.empty((len(pixels), size, size), np.int32)
+    _fill_all(pixels, depth, triangles, np.empty((size, size)), owner)
+    return owner
+
+
 def shade(
     surface: Surface, light: Light, owner: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -118,6 +135,42 @@ def _fill(points: NDArray, triangles: NDArray, height: int, width: int) -> tuple
                     weights[row, column, 1] = wb
                     weights[row, column, 2] = wc
     return owner, weights
+
+
+@numba.njit(cache=True)
+def _fill_all(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray, owner: NDArray) -> None:
+    size = owner.shape[1]
+    for n in range(owner.shape[0]):
+        nearest[:] = -np.inf
+        owner[n] = -1
+        for t in range(triangles.shape[0]):
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            ax, ay = float(pixels[n, a, 0]), float(pixels[n, a, 1])
+            bx, by = float(pixels[n, b, 0]), float(pixels[n, b, 1])
+            cx, cy = float(pixels[n, c, 0]), float(pixels[n, c, 1])
+            area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+            if not area < 0.0:
+                continue
+            left = max(int(np.ceil(min(ax, bx, cx) - 0.5)), 0)
+            right = min(int(np.floor(max(ax, bx, cx) - 0.5)), size - 1)
+            top = max(int(np.ceil(min(ay, by, cy) - 0.5)), 0)
+            bottom = min(int(np.floor(max(ay, by, cy) - 0.5)), size - 1)
+            if left > right or top > bottom:
+                continue
+            za, zb, zc = float(depth[n, a]), float(depth[n, b]), float(depth[n, c])
+            for row in range(top, bottom + 1):
+                y = row + 0.5
+                for column in range(left, right + 1):
+                    x = column + 0.5
+                    wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
+                    wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                    wa = 1.0 - wb - wc
+                    if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                        continue
+                    z = wa * za + wb * zb + wc * zc
+                    if z > nearest[row, column]:
+                        nearest[row, column] = z
+                        owner[n, row, column] = t
 
 
 @numba.njit(cache=True, fastmath=True)

@@ -11,9 +11,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-from facemodel import CROP_SIZE, FaceModel
+from facemodel import CROP_SIZE, FaceModel, LimelightError, ParameterLayout
+from training import nvdiffrast_rasterizer
+from training.linear_face import rotation_matrix
+from training.mesh_operations import interpolate, vertex_normals
+from training.mouth_patch import MouthPatch
+from training.networks.decoder import orthonormal
+from training.pixel_shading import blinn_phong, irradiance, unit
+from training.rasterizer import visible_triangles
+from training.shapes import expect_shapes
+
+_N_DENSE = 478
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +58,30 @@ class Rendering:
     lit: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Head:
+    """The posed, coloured mesh of a batch, before it is drawn; light and frame as in DESIGN's camera-aligned frame.
+
+    Attributes:
+        posed: (B, V, 3) mm from the head centre.
+        normals: (B, V, 3) unit.
+        diffuse, specular: (B, V, 3) linear albedo.
+        pixels: (B, V, 2) projected, crop px.
+        rotation: (B, 3, 3).
+    """
+
+    posed: Tensor
+    normals: Tensor
+    diffuse: Tensor
+    specular: Tensor
+    pixels: Tensor
+    rotation: Tensor
+
+
 class Renderer(nn.Module):
     """Draws a face model, batched and differentiable; matches `facemodel.reference`.
+
+    Float32 unless moved with `.double()`.
 
     Args:
         model: the face model.
@@ -53,10 +89,48 @@ class Renderer(nn.Module):
         regions: of the model that are drawn; all of them if left out. Normals are those of the whole mesh.
     """
 
+    mean: Tensor
+    shape_basis: Tensor
+    albedo_mean: Tensor
+    albedo_basis: Tensor
+    mesh: Tensor
+    drawn: Tensor
+    is_face: Tensor
+    face: Tensor
+    landmark_corners: Tensor
+    landmark_weights: Tensor
+
     def __init__(self, model: FaceModel, size: int = CROP_SIZE, regions: Sequence[str] | None = None) -> None:
         super().__init__()
         self.layout = model.layout
         self.size = size
+        wanted = _in_regions(model, model.region_names if regions is None else regions)  # (T,)
+        landmarks = np.concatenate([model.landmarks478_triangles, model.landmarks68_triangles])
+        is_face = _in_regions(model, ("face",))
+        needed = np.unique(
+            np.concatenate([model.triangles[wanted | is_face], model.triangles[landmarks], model.inner_mouth_triangles])
+        )
+        around = np.isin(model.triangles, needed).any(axis=1)  # triangles that shape the needed vertices' normals
+        kept = np.unique(model.triangles[around])
+        number = np.full(model.n_vertices, -1, np.int64)
+        number[kept] = np.arange(len(kept))
+
+        shape = np.concatenate([model.identity[:, kept], model.expression[:, kept]])  # (Ni + Ne, V, 3)
+        albedo = np.concatenate([model.diffuse_basis[:, kept], model.specular_basis[:, kept]], axis=2)  # (Na, V, 6)
+        self._keep("mean", model.mean[kept])
+        self._keep("shape_basis", shape.reshape(len(shape), -1))
+        self._keep("albedo_mean", np.concatenate([model.diffuse_mean[kept], model.specular_mean[kept]], axis=1))
+        self._keep("albedo_basis", albedo.reshape(len(albedo), -1))
+        self._keep("mesh", number[model.triangles[around]].astype(np.int32))
+        self._keep("drawn", number[model.triangles[wanted]].astype(np.int32))
+        self._keep("is_face", is_face[wanted])
+        self._keep("face", number[model.region_vertices("face")])
+        self._keep("landmark_corners", number[model.triangles[landmarks]])  # (478 + 68, 3)
+        self._keep("landmark_weights", np.concatenate([model.landmarks478_barycentric, model.landmarks68_barycentric]))
+        self.mouth = MouthPatch(model, number)
+
+    def _keep(self, name: str, array: NDArray) -> None:
+        self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)), persistent=False)
 
     def forward(self, parameters: Tensor, size: int | None = None) -> Rendering:
         """Render parameter vectors (B, P), pose in px of the 224 crop.
@@ -68,4 +142,97 @@ class Renderer(nn.Module):
         Raises:
             LimelightError: parameters are not finite; the message names the group.
         """
-        raise NotImplementedError
+        expect_shapes(("parameters", parameters, ("B", self.layout.size)))
+        _refuse_what_is_not_finite(self.layout, parameters)
+        size = size or self.size
+        head = self.head(parameters)
+        diffuse, specular, mask, covered = self._draw(head, parameters, size)
+        corners = head.pixels[:, self.landmark_corners]  # (B, 478 + 68, 3, 2)
+        landmarks = (corners * self.landmark_weights[..., None]).sum(dim=2)
+        sh = parameters[:, self.layout.slices["sh"]]
+        return Rendering(
+            diffuse=diffuse,
+            specular=specular,
+            mask=mask,
+            covered=covered,
+            inner_mouth=self.mouth(head.pixels * (size / CROP_SIZE), head.rotation, size),
+            landmarks478=landmarks[:, :_N_DENSE],
+            landmarks68=landmarks[:, _N_DENSE:],
+            lit=head.diffuse[:, self.face] * irradiance(head.normals[:, self.face].mT, sh).mT,
+        )
+
+    def head(self, parameters: Tensor) -> Head:
+        """Eq. 1 to 3: the posed, coloured mesh of parameter vectors (B, P)."""
+        slices = self.layout.slices
+        count = slices["expression"].stop  # identity and expression are the vector's first two groups
+        vertices = self.mean + (parameters[:, :count] @ self.shape_basis).unflatten(1, (-1, 3))  # (B, V, 3)
+        rotation = rotation_matrix(orthonormal(parameters[:, slices["rotation"]]))  # (B, 3, 3)
+        normals = functional.normalize(vertex_normals(vertices, self.mesh), dim=-1)
+        posed = vertices @ rotation.mT
+        offset = (parameters[:, slices["albedo"]] @ self.albedo_basis).unflatten(1, (-1, 6))
+        albedo = functional.relu(self.albedo_mean + offset)  # (B, V, 6)
+        across = posed[..., :2] * posed.new_tensor([1.0, -1.0]) * parameters[:, None, slices["scale"]]
+        return Head(
+            posed=posed,
+            normals=normals @ rotation.mT,
+            diffuse=albedo[..., :3],
+            specular=albedo[..., 3:],
+            pixels=across + parameters[:, None, slices["translation"]],
+            rotation=rotation,
+        )
+
+    def _draw(self, head: Head, parameters: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Diffuse and specular pictures (B, S, S, 3), face mask and cover (B, S, S)."""
+        pixels = head.pixels * (size / CROP_SIZE)
+        owner = self._visible(pixels.detach(), head.posed.detach()[..., 2], size).flatten(1)  # (B, S S)
+        index = _drawn_pixels(owner)  # (B, K)
+        seen = functional.pad(owner, (0, 1), value=-1).gather(1, index)  # (B, K)
+        places = torch.stack([index % size, index // size], dim=-1).to(pixels) + 0.5  # (B, K, 2)
+        attributes = torch.cat([head.posed, head.normals, head.diffuse, head.specular], dim=-1)  # (B, V, 12)
+        points, normals, t_d, t_s = interpolate(attributes, pixels, self.drawn, seen, places).split(3, dim=1)
+        normals = unit(normals)  # (B, 3, K)
+        light = {name: parameters[:, span] for name, span in self.layout.slices.items()}
+        c_d = t_d * irradiance(normals, light["sh"])
+        lobe = blinn_phong(points, normals, light["key_position"], light["shininess"])  # (B, 1, K)
+        c_s = t_s * light["key_color"][..., None] * lobe
+        diffuse, highlight = (_scatter(color, index, size) for color in (c_d, c_s))
+        covered = owner >= 0
+        face = covered & self.is_face[owner.clamp(min=0).long()]
+        planes = (mask.to(c_d.dtype).unflatten(1, (size, size)) for mask in (face, covered))
+        return diffuse, highlight, *planes
+
+    def _visible(self, pixels: Tensor, depth: Tensor, size: int) -> Tensor:
+        """(B, S, S) int32 visible triangle of `drawn` at every pixel centre, -1 where there is none."""
+        if pixels.device.type == "cuda" and nvdiffrast_rasterizer.available():
+            return nvdiffrast_rasterizer.visible_triangles(pixels, depth, self.drawn, size)
+        found = visible_triangles(pixels.cpu().numpy(), depth.cpu().numpy(), self.drawn.cpu().numpy(), size)
+        return torch.from_numpy(found).to(pixels.device)
+
+
+def _in_regions(model: FaceModel, names: Sequence[str]) -> NDArray[np.bool_]:
+    """(T,) triangles of the named regions."""
+    for name in names:
+        model.region_triangles(name)  # raises if the model has none of that name
+    return np.isin(model.triangle_region, [model.region_names.index(name) for name in names])
+
+
+def _refuse_what_is_not_finite(layout: ParameterLayout, parameters: Tensor) -> None:
+    bad = ~torch.isfinite(parameters.detach())
+    if bad.any():
+        row, column = bad.nonzero()[0].tolist()
+        group = next(name for name, span in layout.slices.items() if column < span.stop)
+        raise LimelightError(f"parameters: {group} of picture {row} is not finite; nothing can be drawn from them")
+
+
+def _drawn_pixels(owner: Tensor) -> Tensor:
+    """Flat indices of the pixels with a triangle, (B, N) to (B, K); rows are filled up with N."""
+    rows = [plane.nonzero().squeeze(1) for plane in owner >= 0]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=owner.shape[1])
+
+
+def _scatter(colors: Tensor, index: Tensor, size: int) -> Tensor:
+    """Pictures (B, S, S, 3) of colours (B, 3, K) at flat indices (B, K); index S S is nowhere."""
+    batch, slots = len(colors), size * size + 1
+    flat = (index + slots * torch.arange(batch, device=index.device)[:, None]).flatten()
+    picture = colors.new_zeros(batch * slots, 3).index_copy(0, flat, colors.mT.flatten(0, 1))
+    return picture.view(batch, slots, 3)[:, :-1].unflatten(1, (size, size))
