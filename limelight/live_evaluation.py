@@ -1,23 +1,126 @@
-"""Runs the live loop's own tracker and smoother for `limelight evaluate`: every frame, nothing drawn."""
+"""The live loop for `limelight evaluate`: its own tracker and smoother over every frame, nothing drawn."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel
 from realtime.engines.base import Engine
-from realtime.face_finder import MediaPipeFaceFinder
-from realtime.frame import TrackingState
+from realtime.face_finder import FaceFinder, FoundFace, MediaPipeFaceFinder
+from realtime.frame import Frame, TrackingState
 from realtime.recentering import Recentering
 from realtime.smoothing import Smoother, SmoothingStage
 from realtime.sources import open_source
 from realtime.sources.limited import LimitedSource
 from realtime.sources.synthetic import SyntheticPerformer
 from realtime.tracker import Tracker
-from training.evaluation.live import ClipReport, performer_report
+from training.evaluation.context import Pose, TrackedClip
+from training.evaluation.live import performer_report
+from training.evaluation.sections.clips import clip_figures
+
+
+class EvaluationLoop:
+    """One network in the live loop; a `training.evaluation.context.LiveLoop`. Close it after use.
+
+    Args:
+        model: of the network.
+        engine: runs it.
+    """
+
+    def __init__(self, model: FaceModel, engine: Engine) -> None:
+        self._model = model
+        self._engine = engine
+        self._finder = MediaPipeFaceFinder()
+
+    def __enter__(self) -> EvaluationLoop:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finder.close()
+
+    def find(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Parameters (P,) of the main face of an (H, W, 3) BGR picture; None if the tracker does not take it up."""
+        return self._first_frame(self._finder, image)
+
+    def follow(self, image: NDArray[np.uint8], pose: Pose) -> NDArray[np.float32] | None:
+        """The same with the face at a known pose in place of what the finder finds."""
+        return self._first_frame(_Known(pose), image)
+
+    def clip(self, path: Path, frames: int | None = None) -> TrackedClip:
+        """A video, or its first `frames`.
+
+        Raises:
+            LimelightError: the clip cannot be read.
+        """
+        smooth = SmoothingStage(Smoother(self._model.layout), Recentering(self._model.layout))
+        raw, smoothed, landmarks, matrices, times = [], [], [], [], []
+        with (
+            MediaPipeFaceFinder(max_faces=1) as judge,
+            closing(LimitedSource(open_source(str(path)), frames)) as source,
+            tqdm(desc=path.stem, unit="frame", leave=False) as progress,
+        ):
+            tracker = Tracker(self._model, self._engine, self._finder)
+            while (frame := source.read()) is not None:
+                result = tracker.track(frame)
+                smooth(result)
+                faces = judge.find(frame.image)
+                raw.append(result.raw)
+                smoothed.append(result.smoothed)
+                landmarks.append(faces[0].landmarks if faces else np.full((478, 2), np.nan))
+                matrices.append(faces[0].matrix if faces else np.full((4, 4), np.nan))
+                times.append(frame.timestamp)
+                progress.update()
+        step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        return TrackedClip(
+            path.name,
+            1.0 / step if step > 0.0 else 30.0,
+            raw,
+            smoothed,
+            np.array(landmarks).reshape(-1, 478, 2),
+            np.array(matrices).reshape(-1, 4, 4),
+        )
+
+    def performer(self, frames: int, seed: int = 7) -> list[tuple[NDArray | None, NDArray]]:
+        """(tracked (P,) or None, true (P,)) of so many frames of the synthetic performer."""
+        pairs: list[tuple[NDArray | None, NDArray]] = []
+        with closing(SyntheticPerformer(width=640, height=480, fps=30.0, seed=seed, live=False)) as source:
+            tracker = Tracker(self._model, self._engine, self._finder)
+            for _ in tqdm(range(frames), desc="performer", unit="frame", leave=False):
+                frame = source.read()
+                assert frame is not None and frame.truth is not None
+                result = tracker.track(frame)
+                pairs.append((result.raw if result.state is TrackingState.TRACKING else None, frame.truth))
+        return pairs
+
+    def _first_frame(self, finder: FaceFinder, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        return Tracker(self._model, self._engine, finder).track(Frame(0, 0.0, image)).raw
+
+
+@dataclass(frozen=True)
+class _KnownFace(FoundFace):
+    known: Pose
+
+    def pose(self, model: FaceModel) -> Pose:  # noqa: ARG002 (known without one)
+        return self.known
+
+
+class _Known:
+    """A face finder that finds one face at a known pose."""
+
+    def __init__(self, pose: Pose) -> None:
+        self._face = _KnownFace(np.zeros((478, 2)), {}, np.eye(4), pose)
+
+    def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:  # noqa: ARG002 (known without looking)
+        return [self._face]
 
 
 def evaluate_clip(
@@ -34,37 +137,11 @@ def evaluate_clip(
     Raises:
         LimelightError: the clip cannot be read.
     """
-    raw, smoothed = ClipReport(), ClipReport()
-    smooth = SmoothingStage(Smoother(model.layout), Recentering(model.layout))
-    with (
-        MediaPipeFaceFinder() as finder,
-        MediaPipeFaceFinder(max_faces=1) as judge,
-        closing(LimitedSource(open_source(str(clip)), frames)) as source,
-        tqdm(desc=clip.stem, unit="frame", leave=False) as progress,
-    ):
-        tracker = Tracker(model, engine, finder)
-        while (frame := source.read()) is not None:
-            result = tracker.track(frame)
-            smooth(result)
-            faces = judge.find(frame.image)
-            points, matrix = (faces[0].landmarks, faces[0].matrix) if faces else (None, None)
-            raw.add(model, result.raw, points, matrix)
-            smoothed.add(model, result.smoothed if result.raw is not None else None, points, matrix)
-            progress.update()
-    return {"raw": raw.summary(), "smoothed": smoothed.summary()}
+    with EvaluationLoop(model, engine) as loop:
+        return clip_figures(model, loop.clip(clip, frames))
 
 
 def evaluate_performer(model: FaceModel, engine: Engine, frames: int, seed: int = 7) -> dict[str, dict[str, float]]:
     """`performer_report` over the raw parameters of so many frames of the synthetic performer."""
-    pairs = []
-    with (
-        MediaPipeFaceFinder() as finder,
-        closing(SyntheticPerformer(width=640, height=480, fps=30.0, seed=seed, live=False)) as source,
-    ):
-        tracker = Tracker(model, engine, finder)
-        for _ in tqdm(range(frames), desc="performer", unit="frame", leave=False):
-            frame = source.read()
-            assert frame is not None and frame.truth is not None
-            result = tracker.track(frame)
-            pairs.append((result.raw if result.state is TrackingState.TRACKING else None, frame.truth))
-    return performer_report(model, pairs)
+    with EvaluationLoop(model, engine) as loop:
+        return performer_report(model, loop.performer(frames, seed))

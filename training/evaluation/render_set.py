@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 
 _CLEAN = CameraFaults(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _SUPERSAMPLING = 1.25
+_RANDOM_CHUNK = 50
 _ARRAYS = ("images", "parameters", "landmarks")
 
 
@@ -131,8 +132,7 @@ def render_set(model: FaceModel, folder: Path, config: RenderSetConfig | None = 
         chunks = list(_chunks(model, folder, config))
     except OSError as error:
         raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
-    images = MappedImages([np.load(chunk / "images.npy", mmap_mode="r") for chunk in chunks])
-    parameters, landmarks = (np.concatenate([np.load(c / f"{name}.npy") for c in chunks]) for name in _ARRAYS[1:])
+    images, parameters, landmarks = _read(chunks)
     person, expression, view, light = np.unravel_index(
         np.arange(len(parameters)), (config.people, len(EXPRESSIONS), len(config.views), config.lights)
     )
@@ -143,6 +143,43 @@ def render_set(model: FaceModel, folder: Path, config: RenderSetConfig | None = 
     return RenderSet(
         images, parameters, landmarks, person, names[expression], view, light, angles[person], groups[person]
     )
+
+
+def random_render_set(model: FaceModel, folder: Path, count: int, seed: int = 20221) -> RenderSet:
+    """`count` pictures of as many people, each with an expression, a pose and a light as `training.data` draws them.
+
+    Their `expression` is "random"; view and light are 0. Hair as in training, no glasses and nothing in front.
+
+    Args:
+        model: the face model.
+        folder: of the set; what it lacks is drawn first, chunk by chunk.
+        count: how many.
+        seed: of everything; no other seed is in use by the training data.
+
+    Raises:
+        LimelightError: the folder holds another set, or cannot be written.
+    """
+    config = RenderSetConfig(people=count, seed=seed)
+    chunks, renderer = [], None
+    try:
+        _check_header(folder, model, config, "random")
+        starts = range(0, count, _RANDOM_CHUNK)
+        for number, first in enumerate(tqdm(starts, desc="random renders", unit="chunk", leave=False)):
+            chunk = folder / f"chunk_{number:04d}"
+            if not chunk.is_dir():
+                renderer = renderer or _renderer(model, config)
+                drawn = [_random_picture(renderer, config, i) for i in range(first, min(first + _RANDOM_CHUNK, count))]
+                columns = (np.stack(column) for column in zip(*drawn, strict=True))
+                _write(chunk, dict(zip(_ARRAYS, columns, strict=True)))
+            chunks.append(chunk)
+    except OSError as error:
+        raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
+    images, parameters, landmarks = _read(chunks)
+    angles = np.array([skin_angle(model, vector[model.layout.slices["albedo"]]) for vector in parameters])
+    groups = np.array([tone_group(angle) for angle in angles])
+    zero = np.zeros(count, np.int64)
+    expression = np.full(count, "random")
+    return RenderSet(images, parameters, landmarks, np.arange(count), expression, zero, zero, angles, groups)
 
 
 class _People:
@@ -237,6 +274,22 @@ def _pictures(
                 yield photograph(linear, config.size, _CLEAN, rng), vector, landmarks
 
 
+def _random_picture(
+    renderer: SceneRenderer, config: RenderSetConfig, number: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    rng = np.random.default_rng((config.seed, number))
+    vector = renderer.faces(rng).astype(np.float32)
+    linear, landmarks = renderer.draw(vector, rng)
+    return photograph(linear, config.size, _CLEAN, rng), vector, landmarks
+
+
+def _read(chunks: Sequence[Path]) -> tuple[MappedImages, NDArray[np.float32], NDArray[np.float32]]:
+    """Pictures, parameters and landmarks of chunks."""
+    images = MappedImages([np.load(chunk / "images.npy", mmap_mode="r") for chunk in chunks])
+    parameters, landmarks = (np.concatenate([np.load(c / f"{name}.npy") for c in chunks]) for name in _ARRAYS[1:])
+    return images, parameters, landmarks
+
+
 def _write(chunk: Path, arrays: dict[str, NDArray]) -> None:
     """Write a chunk; it appears whole or not at all."""
     partial = chunk.with_name(f".partial_{chunk.name}")
@@ -247,9 +300,11 @@ def _write(chunk: Path, arrays: dict[str, NDArray]) -> None:
     partial.rename(chunk)
 
 
-def _check_header(folder: Path, model: FaceModel, config: RenderSetConfig) -> None:
+def _check_header(
+    folder: Path, model: FaceModel, config: RenderSetConfig, expressions: dict[str, dict[str, float]] | str = EXPRESSIONS
+) -> None:
     """Write the header of the set, or compare it with the one that is there."""
-    header: dict[str, Any] = {"model_digest": model.digest, "expressions": EXPRESSIONS, **asdict(config)}
+    header: dict[str, Any] = {"model_digest": model.digest, "expressions": expressions, **asdict(config)}
     header = json.loads(json.dumps(header))  # tuples are lists there
     path = folder / "render_set.json"
     if path.exists():

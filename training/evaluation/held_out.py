@@ -1,0 +1,204 @@
+"""The photos that no training saw, with MediaPipe's points and where the face is seen: what photo figures rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, fit_pose
+from training.data.photo_labels import COLLECTIONS, PhotoLandmarker, is_held_out, person_of, read_rgb
+from training.data.skin_pixels import SegmentationTeacher
+from training.evaluation.section import Unmeasured
+
+TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
+_SKIN, _HAIR = 0, 2  # channels of the segmentation teacher
+_FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
+_FACE_OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
+
+
+@dataclass(frozen=True)
+class HeldOutPhotos:
+    """N photos of held-out people in which MediaPipe finds a face.
+
+    Attributes:
+        model: the face model.
+        folder: that the paths are relative to.
+        paths: (N,) `collection/file name`.
+        landmarks: (N, 478, 2) MediaPipe's points, px of the photo.
+        faceless: photos of held-out people in which it finds none.
+        skin: (N, 224, 224) where the photo shows skin and no hair, on the photo's `crop`; None without the teacher.
+    """
+
+    model: FaceModel
+    folder: Path
+    paths: NDArray[np.str_]
+    landmarks: NDArray[np.float32]
+    faceless: int
+    skin: NDArray[np.bool_] | None
+
+    @classmethod
+    def load(cls, model: FaceModel, folder: Path, cache: Path, landmarker: Path, limit: int) -> HeldOutPhotos:
+        """The held-out photos of a photo folder; points and masks are made once for each collection.
+
+        Whether a person is held out depends on the name alone (`training.data.photo_labels.is_held_out`), so that it
+        is the same split that the training data have.
+
+        Args:
+            model: the face model.
+            folder: `photos` of the data folder.
+            cache: folder for points and masks.
+            landmarker: MediaPipe's `face_landmarker.task`.
+            limit: photos of a collection, taken evenly.
+
+        Raises:
+            Unmeasured: there is none.
+            LimelightError: the cache cannot be written.
+        """
+        teacher_file = folder.parent / "teachers" / TEACHER
+        teacher = SegmentationTeacher(teacher_file) if teacher_file.is_file() else None
+        parts, faceless = [], 0
+        for collection in COLLECTIONS:
+            names = _held_out_names(folder, collection)
+            if names:
+                labels = _labels(model, folder, cache / f"{collection}.npz", names, landmarker, teacher)
+                faceless += len(names) - len(labels["paths"])
+                count = len(labels["paths"])
+                chosen = np.linspace(0, count - 1, min(limit, count)).round().astype(int) if count else []
+                parts.append({name: array[chosen] for name, array in labels.items()})
+        paths, landmarks, skin = (
+            np.concatenate([part[name] for part in parts]) if parts else np.zeros(0)
+            for name in ("paths", "landmarks", "skin")
+        )
+        if not len(paths):
+            raise Unmeasured(f"no photo of a held-out person in {folder}")
+        area = None
+        if teacher is not None:
+            area = np.unpackbits(skin, axis=1).reshape(-1, CROP_SIZE, CROP_SIZE).astype(bool)
+        return cls(model, folder, paths, landmarks, faceless, area)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def collections(self) -> NDArray[np.str_]:
+        """(N,) collection of each photo."""
+        return np.array([path.partition("/")[0] for path in self.paths])
+
+    @property
+    def people(self) -> NDArray[np.str_]:
+        """(N,) name of the person; the path where every file is somebody else."""
+        return np.array([person_of(str(path)) for path in self.paths])
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """(H, W, 3) BGR.
+
+        Raises:
+            LimelightError: the file is gone or no picture.
+        """
+        return read_photo(self.folder / str(self.paths[index]))
+
+    def pose(self, index: int) -> tuple[NDArray, NDArray, float]:
+        """Pose of the mean face on MediaPipe's points, as the tracker takes it."""
+        return fit_pose(self.model.landmarks478(self.model.mean), self.landmarks[index])
+
+    def crop(self, index: int) -> Crop:
+        """The crop for that pose: the same one for every network."""
+        return Crop.around_head(*self.pose(index))
+
+    def face(self, index: int) -> NDArray[np.bool_]:
+        """(224, 224) the photo's face on its crop: MediaPipe's oval, where there is skin."""
+        points = _to_crop(self.crop(index), self.landmarks[index])
+        oval = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+        cv2.fillPoly(oval, [np.round(points[list(_FACE_OVAL)]).astype(np.int32)], 1)
+        return oval.astype(bool) if self.skin is None else oval.astype(bool) & self.skin[index]
+
+
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """(H, W, 3) BGR.
+
+    Raises:
+        LimelightError: missing or unreadable.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise LimelightError(f"photo {path}: missing or unreadable")
+    return np.asarray(image, np.uint8)
+
+
+def crop_picture(image: NDArray[np.uint8], crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """A crop (224, 224, 3) of a picture (H, W, 3), low-passed where it shrinks, and where it is inside (224, 224)."""
+    matrix = crop.to_frame()
+    matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5  # OpenCV counts from pixel centres
+    shrink = crop.side / CROP_SIZE
+    if shrink > 1.2:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 * shrink), np.uint8)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (CROP_SIZE, CROP_SIZE)
+    inside = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), matrix, size, flags=flags)
+    picture = cv2.warpAffine(image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(picture, np.uint8), np.asarray(inside) > 127
+
+
+def _to_crop(crop: Crop, points: NDArray) -> NDArray[np.float64]:
+    matrix = crop.from_frame()
+    return np.asarray(points, float) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _held_out_names(folder: Path, collection: str) -> list[str]:
+    if not (folder / collection).is_dir():
+        return []
+    paths = [f"{collection}/{p.name}" for p in (folder / collection).iterdir() if p.suffix.lower() in (".jpg", ".png")]
+    return sorted(path for path in paths if is_held_out(person_of(path)))
+
+
+def _labels(
+    model: FaceModel,
+    folder: Path,
+    cache: Path,
+    names: Sequence[str],
+    bundle: Path,
+    teacher: SegmentationTeacher | None,
+) -> dict[str, NDArray]:
+    """paths, landmarks and packed skin masks of the photos `names` that show a face; from the cache if it is theirs."""
+    try:
+        with np.load(cache) as archive:
+            if archive["names"].tolist() == list(names) and bool(archive["masked"]) == (teacher is not None):
+                return {name: archive[name] for name in ("paths", "landmarks", "skin")}
+    except (OSError, ValueError, KeyError, EOFError):
+        pass  # none yet, or damaged: made anew
+    landmarker = PhotoLandmarker(bundle)
+    paths, landmarks, skin = [], [], []
+    for name in tqdm(names, unit="photo", desc=f"points of {cache.stem}", leave=False):
+        image = read_rgb(folder / name)
+        found = None if image is None else landmarker(image)
+        if image is None or found is None:
+            continue
+        points = found[0][:, :2]
+        crop = Crop.around_head(*fit_pose(model.landmarks478(model.mean), points))
+        area = np.zeros((CROP_SIZE, CROP_SIZE), bool)
+        if teacher is not None:
+            planes = teacher(crop_picture(image, crop)[0])
+            area = (planes[..., _SKIN] > 0.5) & (planes[..., _HAIR] < 0.5)
+        paths.append(name)
+        landmarks.append(points)
+        skin.append(np.packbits(area))
+    arrays = {
+        "paths": np.array(paths, np.str_),
+        "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),
+        "skin": np.array(skin, np.uint8).reshape(len(paths), -1),
+    }
+    partial = cache.with_suffix(".part")
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez_compressed(file, names=np.array(names), masked=np.array(teacher is not None), **arrays)
+        partial.replace(cache)
+    except OSError as error:
+        raise LimelightError(f"{cache}: cannot be written ({error.strerror})") from error
+    return arrays

@@ -1,0 +1,36 @@
+"""The sections of `limelight evaluate`."""
+
+from __future__ import annotations
+
+from training.evaluation.section import Section
+from training.evaluation.sections import (
+    clips,
+    expression,
+    groups,
+    identity,
+    light,
+    mouth,
+    performer,
+    photos,
+    poses,
+    shape,
+    stability,
+)
+
+SECTIONS: dict[str, Section] = {
+    module.SECTION.name: module.SECTION
+    for module in (
+        photos,
+        poses,
+        shape,
+        mouth,
+        expression,
+        light,
+        identity,
+        groups,
+        clips,
+        stability,
+        performer,
+    )
+}
+"""By name, in the order in which they are measured and reported."""
