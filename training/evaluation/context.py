@@ -15,7 +15,7 @@ from tqdm import tqdm
 from facemodel import FaceModel
 from training.evaluation.held_out import HeldOutPhotos
 from training.evaluation.render_set import RenderSet, RenderSetConfig, random_render_set, render_set
-from training.evaluation.section import Unmeasured
+from training.evaluation.section import UnmeasuredError
 
 
 class Network(Protocol):
@@ -150,7 +150,7 @@ class Material:
         """Photos that no training saw, with MediaPipe's points.
 
         Raises:
-            Unmeasured: there are none.
+            UnmeasuredError: there are none.
         """
         folder = self.folder("photos")
         return HeldOutPhotos.load(self.model, folder, self.cache / "photos", self.landmarker, self.extent.photos)
@@ -160,27 +160,27 @@ class Material:
         """Videos.
 
         Raises:
-            Unmeasured: there are none.
+            UnmeasuredError: there are none.
         """
         if self._clips:
             return self._clips
         folder = self.folder("videos")
         found = tuple(folder / name for name in CLIPS if (folder / name).is_file())
         if not found:
-            raise Unmeasured(f"no clips in {folder}")
+            raise UnmeasuredError(f"no clips in {folder}")
         return found[: self.extent.clips]
 
     def folder(self, *parts: str) -> Path:
         """A folder of the data folder.
 
         Raises:
-            Unmeasured: there is no such folder.
+            UnmeasuredError: there is no such folder.
         """
         if self.data is None:
-            raise Unmeasured("no data folder: name one with --data or LIMELIGHT_DATA")
+            raise UnmeasuredError("no data folder: name one with --data or LIMELIGHT_DATA")
         path = self.data.joinpath(*parts)
         if not path.is_dir():
-            raise Unmeasured(f"no folder {path}")
+            raise UnmeasuredError(f"no folder {path}")
         return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, fit_pose
 from training.data.photo_labels import COLLECTIONS, PhotoLandmarker, is_held_out, person_of, read_rgb
 from training.data.skin_pixels import SegmentationTeacher
-from training.evaluation.section import Unmeasured
+from training.evaluation.section import UnmeasuredError
 
 TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
 _SKIN, _HAIR = 0, 2  # channels of the segmentation teacher
@@ -57,26 +58,26 @@ class HeldOutPhotos:
             limit: photos of a collection, taken evenly.
 
         Raises:
-            Unmeasured: there is none.
+            UnmeasuredError: there is none.
             LimelightError: the cache cannot be written.
         """
         teacher_file = folder.parent / "teachers" / TEACHER
         teacher = SegmentationTeacher(teacher_file) if teacher_file.is_file() else None
-        parts, faceless = [], 0
+        parts: list[dict[str, NDArray]] = []
+        faceless = 0
         for collection in COLLECTIONS:
             names = _held_out_names(folder, collection)
             if names:
                 labels = _labels(model, folder, cache / f"{collection}.npz", names, landmarker, teacher)
                 faceless += len(names) - len(labels["paths"])
                 count = len(labels["paths"])
-                chosen = np.linspace(0, count - 1, min(limit, count)).round().astype(int) if count else []
+                chosen = np.linspace(0, max(count - 1, 0), min(limit, count)).round().astype(int)
                 parts.append({name: array[chosen] for name, array in labels.items()})
+        if not any(len(part["paths"]) for part in parts):
+            raise UnmeasuredError(f"no photo of a held-out person in {folder}")
         paths, landmarks, skin = (
-            np.concatenate([part[name] for part in parts]) if parts else np.zeros(0)
-            for name in ("paths", "landmarks", "skin")
+            np.concatenate([part[name] for part in parts]) for name in ("paths", "landmarks", "skin")
         )
-        if not len(paths):
-            raise Unmeasured(f"no photo of a held-out person in {folder}")
         area = None
         if teacher is not None:
             area = np.unpackbits(skin, axis=1).reshape(-1, CROP_SIZE, CROP_SIZE).astype(bool)
@@ -188,7 +189,7 @@ def _labels(
         paths.append(name)
         landmarks.append(points)
         skin.append(np.packbits(area))
-    arrays = {
+    arrays: dict[str, Any] = {
         "paths": np.array(paths, np.str_),
         "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),
         "skin": np.array(skin, np.uint8).reshape(len(paths), -1),

@@ -301,7 +301,10 @@ def _write(chunk: Path, arrays: dict[str, NDArray]) -> None:
 
 
 def _check_header(
-    folder: Path, model: FaceModel, config: RenderSetConfig, expressions: dict[str, dict[str, float]] | str = EXPRESSIONS
+    folder: Path,
+    model: FaceModel,
+    config: RenderSetConfig,
+    expressions: dict[str, dict[str, float]] | str = EXPRESSIONS,
 ) -> None:
     """Write the header of the set, or compare it with the one that is there."""
     header: dict[str, Any] = {"model_digest": model.digest, "expressions": expressions, **asdict(config)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.evaluation.context import Context
 
 
-class Unmeasured(LimelightError):
+class UnmeasuredError(LimelightError):
     """What a section needs is not there: it is left out, and the reason is told in one line."""
 
 
@@ -97,7 +97,7 @@ class Section:
         title: for people.
         about: what it measures on what, one or two sentences.
         measures: its figures in order; those that `measure` does not find are absent from the report.
-        measure: takes what is there; raises `Unmeasured` where it lacks something.
+        measure: takes what is there; raises `UnmeasuredError` where it lacks something.
     """
 
     name: str

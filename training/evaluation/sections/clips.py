@@ -36,8 +36,8 @@ def clip_figures(model: FaceModel, clip: TrackedClip) -> dict[str, dict[str, flo
 SECTION = Section(
     "clips",
     "Clips in the live loop",
-    "Medians over the frames that both saw, means over the clips. A frame further than 10 % NME from MediaPipe's points "
-    "is not tracked, whatever the tracker says.",
+    "Medians over the frames that both saw, means over the clips. A frame further than 10 % NME from MediaPipe's "
+    "points is not tracked, whatever the tracker says.",
     (
         Measure("frames", "frames", digits=0, larger_is_better=None),
         Measure("tracked", "tracked", "%", larger_is_better=True, digits=1),

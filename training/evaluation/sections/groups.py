@@ -9,7 +9,7 @@ from facemodel.landmarks import normalized_mean_error
 from training.evaluation.context import Context
 from training.evaluation.groups import by_group, worst_ratio
 from training.evaluation.measures import errors_against_points, landmarks68_px
-from training.evaluation.section import Findings, Measure, Section, Unmeasured
+from training.evaluation.section import Findings, Measure, Section, UnmeasuredError
 from training.evaluation.skin_tone import TONE_GROUPS
 
 _COLLECTION = "utkface"
@@ -27,7 +27,7 @@ def measure(context: Context) -> Findings:
         more, photo_tables = _photos(context)
         figures |= more
         tables |= photo_tables
-    except Unmeasured as error:
+    except UnmeasuredError as error:
         notes.append(f"{_COLLECTION} is left out: {error}")
     return Findings(figures, tables, {}, notes)
 
@@ -71,7 +71,7 @@ def _photos(context: Context) -> tuple[dict[str, float], dict[str, dict[str, dic
             errors.append(errors_against_points(context.model, vector, photos.landmarks[i].astype(float))[0])
             labels.append(label)
     if not errors:
-        raise Unmeasured(f"no held-out photo of {_COLLECTION}")
+        raise UnmeasuredError(f"no held-out photo of {_COLLECTION}")
     nme = np.array(errors)
     ages, genders, races = zip(*labels, strict=True)
     kinds: dict[str, tuple[str, NDArray]] = {
@@ -98,9 +98,9 @@ def _compared(key: str, table: dict[str, dict[str, float]]) -> dict[str, float]:
 SECTION = Section(
     "groups",
     "Groups of people",
-    "68-landmark NME by group: on held-out photos of utkface against MediaPipe's points, by the age, gender and group that "
-    "its file names tell; on renders against truth, by the typology angle of the skin. The figure is the worst group's "
-    "mean over everybody's.",
+    "68-landmark NME by group: on held-out photos of utkface against MediaPipe's points, by the age, gender and group "
+    "that its file names tell; on renders against truth, by the typology angle of the skin. The figure is the worst "
+    "group's mean over everybody's.",
     (
         Measure("tone_worst", "skin tone (renders): worst over average", limit=1.5),
         Measure("photos", "photos", digits=0, larger_is_better=None),

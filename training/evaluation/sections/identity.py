@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.evaluation.context import Context
-from training.evaluation.section import Findings, Measure, Section, Unmeasured
+from training.evaluation.section import Findings, Measure, Section, UnmeasuredError
 from training.evaluation.verification import verification
 
 _COLLECTION = "lfw"
@@ -21,15 +21,15 @@ def measure(context: Context) -> Findings:
         found = verification(vectors[:, layout.slices["identity"]], names)
         albedo = verification(vectors[:, layout.slices["albedo"]], names)
     except ValueError as error:
-        raise Unmeasured(f"{_COLLECTION}: {error}") from error
+        raise UnmeasuredError(f"{_COLLECTION}: {error}") from error
     return Findings(found | {"albedo_auc_cosine": albedo["auc_cosine"], "nothing": 0.5})
 
 
 SECTION = Section(
     "identity",
     "Identity on photos",
-    "Area under the ROC curve over pairs of lfw's photos of held-out people, by name: the probability that two photos of "
-    "one person are more alike than two of different people. A constant vector has 0.5.",
+    "Area under the ROC curve over pairs of lfw's photos of held-out people, by name: the probability that two photos "
+    "of one person are more alike than two of different people. A constant vector has 0.5.",
     (
         Measure("people", "people", digits=0, larger_is_better=None),
         Measure("same_pairs", "pairs of one person", digits=0, larger_is_better=None),

@@ -44,8 +44,8 @@ SECTION = Section(
     "light",
     "Light on held-out renders",
     "Medians over the pictures, beside the best constant answer. leak: of the true specular light's energy, what the "
-    "reconstructed diffuse image holds beyond the true one; pattern: the specular image's pattern in the diffuse error. "
-    "Colour error against the true face's rendered colours.",
+    "reconstructed diffuse image holds beyond the true one; pattern: the specular image's pattern in the diffuse "
+    "error. Colour error against the true face's rendered colours.",
     (
         Measure("key_angle", "key light: angle", "degrees", limit=15.0, digits=1),
         Measure("constant_key_angle", "the same, constant answer", "degrees", larger_is_better=None, digits=1),

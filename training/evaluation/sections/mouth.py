@@ -57,14 +57,16 @@ def measure(context: Context) -> Findings:
     except LimelightError as error:
         notes.append(f"aflw2000 is left out: {error}")
     pictures = [f"render:{i}" for i in range(len(renders))]
-    return Findings(figures, {"expressions": table}, {"renders_mm": ranked_cases(errors, pictures, list(answers))}, notes)
+    return Findings(
+        figures, {"expressions": table}, {"renders_mm": ranked_cases(errors, pictures, list(answers))}, notes
+    )
 
 
 SECTION = Section(
     "mouth",
     "Inner mouth",
-    "Distance of the eight inner-mouth landmarks in the picture, mm by the truth's scale (Table 5); nothing is aligned. "
-    "gap: error of the opening alone, beside a mouth that is always shut.",
+    "Distance of the eight inner-mouth landmarks in the picture, mm by the truth's scale (Table 5); nothing is "
+    "aligned. gap: error of the opening alone, beside a mouth that is always shut.",
     (
         Measure("aflw2000_photos", "AFLW2000: photos found", digits=0, larger_is_better=None),
         Measure("aflw2000_mm", "AFLW2000: inner-mouth landmarks", "mm"),

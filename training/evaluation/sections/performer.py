@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from training.evaluation.context import Context
 from training.evaluation.live import performer_report
-from training.evaluation.section import Findings, Measure, Section, Unmeasured
+from training.evaluation.section import Findings, Measure, Section, UnmeasuredError
 
 
 def measure(context: Context) -> Findings:
     """Means over the tracked frames, beside the best constant answer on the mean person."""
     frames = context.material.extent.performer_frames
     if frames <= 0:
-        raise Unmeasured("no frames asked for")
+        raise UnmeasuredError("no frames asked for")
     report = performer_report(context.model, context.live.performer(frames))
     figures = report["tracked"] | {f"mean_{key}": value for key, value in report["mean"].items()}
     return Findings(figures, {"performer": {"network": report["tracked"], "constant answer": report["mean"]}})

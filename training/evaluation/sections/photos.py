@@ -32,7 +32,9 @@ def measure(context: Context) -> Findings:
     collections = photos.collections
     for name in dict.fromkeys(collections.tolist()):
         chosen = collections == name
-        tables[name] = _figures(nme[chosen], inner[chosen], [color[i] for i in np.flatnonzero(chosen)], coverage[chosen])
+        tables[name] = _figures(
+            nme[chosen], inner[chosen], [color[i] for i in np.flatnonzero(chosen)], coverage[chosen]
+        )
     figures = _figures(nme, inner, color, coverage)
     return Findings(
         figures,
@@ -79,9 +81,9 @@ def _figures(nme: NDArray, inner: NDArray, color: list[ColorError], coverage: ND
 SECTION = Section(
     "photos",
     "Photos of held-out people",
-    "Photos split by person, MediaPipe's points as reference; the tracker begins at them and looks twice. Colour error: "
-    "mean absolute difference of R, G and B in sRGB 0..1 over all pixels where the face is rendered and the photo shows "
-    "skin (Table 1).",
+    "Photos split by person, MediaPipe's points as reference; the tracker begins at them and looks twice. Colour "
+    "error: mean absolute difference of R, G and B in sRGB 0..1 over all pixels where the face is rendered and the "
+    "photo shows skin (Table 1).",
     (
         Measure("photos", "photos", digits=0, larger_is_better=None),
         Measure("followed", "accepted by the tracker", "%", larger_is_better=True, digits=1),

@@ -12,7 +12,7 @@ from training.data.photo_labels import is_held_out, person_of
 from training.evaluation.aflw import measure_photos, summary
 from training.evaluation.context import Context
 from training.evaluation.labelled_photos import LabelledPhoto, read_aflw2000, read_dlib, read_ytf
-from training.evaluation.section import Case, Findings, Measure, Section, Unmeasured, ranked_cases
+from training.evaluation.section import Case, Findings, Measure, Section, UnmeasuredError, ranked_cases
 
 AFLW2000 = ("eval", "aflw2000")
 
@@ -49,13 +49,11 @@ def measure(context: Context) -> Findings:
             pictures = [f"photo:{folder}/{photo.path.name}" for photo in photos]
             cases[f"{name}_nme68"] = ranked_cases(errors, pictures, found)
     if not tables:
-        raise Unmeasured("; ".join(notes))
+        raise UnmeasuredError("; ".join(notes))
     return Findings(figures, {"sets": tables}, cases, notes)
 
 
-def _some(
-    read: Callable[[Path], list[LabelledPhoto]], folder: Path, limit: int
-) -> Sequence[LabelledPhoto]:
+def _some(read: Callable[[Path], list[LabelledPhoto]], folder: Path, limit: int) -> Sequence[LabelledPhoto]:
     photos = read(folder)
     return [photos[i] for i in np.linspace(0, len(photos) - 1, min(limit, len(photos))).round().astype(int)]
 
@@ -68,9 +66,9 @@ def _held_out_ytf(folder: Path) -> list[LabelledPhoto]:
 SECTION = Section(
     "poses",
     "Labelled photos",
-    "AFLW2000: pose is the mean of the absolute errors of yaw, pitch and roll after ours was turned by the -5 degrees of "
-    "pitch between the labels' straight head and ours. dlib's and YouTube Faces' points are other programs' output. "
-    "Photos whose face the finder or the tracker does not accept do not count.",
+    "AFLW2000: pose is the mean of the absolute errors of yaw, pitch and roll after ours was turned by the -5 degrees "
+    "of pitch between the labels' straight head and ours. dlib's and YouTube Faces' points are other programs' "
+    "output. Photos whose face the finder or the tracker does not accept do not count.",
     (
         Measure("aflw2000_photos", "AFLW2000: photos", digits=0, larger_is_better=None),
         Measure("aflw2000_found", "AFLW2000: found", digits=0, larger_is_better=True),

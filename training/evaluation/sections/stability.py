@@ -38,8 +38,8 @@ _TITLES = {"landmarks": ("landmarks", "mm"), "angle": ("head angle", "degrees"),
 SECTION = Section(
     "stability",
     "Stability on clips",
-    "Root mean square of second differences from frame to frame; white noise of deviation s has 2.4 s. A head moves where "
-    "MediaPipe's points go faster than about 15 mm/s.",
+    "Root mean square of second differences from frame to frame; white noise of deviation s has 2.4 s. A head moves "
+    "where MediaPipe's points go faster than about 15 mm/s.",
     tuple(
         Measure(f"{part}_{stage}_{kind}", f"{part}, {stage}: {_TITLES[kind][0]}", _TITLES[kind][1], digits=3)
         for part in ("still", "moving")
