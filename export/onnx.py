@@ -17,11 +17,11 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facemodel import CROP_SIZE, LimelightError
-from training.networks import NetworkCheckpoint, Student
+from training.networks import Network, NetworkCheckpoint
 
 OPSET = 17
-MAX_BYTES = 25_000_000
-"""Largest network that the program ships."""
+MAX_BYTES = {"student": 25_000_000, "resnet50": 60_000_000}
+"""Largest network of each kind that the program ships."""
 
 TOLERANCE = 1e-3
 """Largest difference between PyTorch and ONNX Runtime, relative to 1 + the largest value of its group."""
@@ -59,7 +59,8 @@ def export_onnx(
     """Write a network to `path`, check the file and compare it with PyTorch.
 
     Inputs and outputs of the graph: `crop` (B, R, R, 3) uint8 RGB; `parameters` (B, P) float32, `confidence`
-    (B, 1) float32 in 0..1; B is free. Metadata: model_digest, model_name, resolution, layout, crop_convention.
+    (B, 1) float32 in 0..1; B is free. Metadata: model_digest, model_name, resolution, kind, network, layout,
+    crop_convention.
 
     Args:
         checkpoint: what to export.
@@ -87,8 +88,11 @@ def export_onnx(
             raise LimelightError(
                 f"export to {path}: {group} differs from PyTorch by {difference:.2g} (at most {TOLERANCE})"
             )
-        if size > MAX_BYTES:
-            raise LimelightError(f"export to {path}: {size / 1e6:.1f} MB, at most {MAX_BYTES / 1e6:.0f} MB")
+        most = MAX_BYTES[checkpoint.kind]
+        if size > most:
+            raise LimelightError(
+                f"export to {path}: {size / 1e6:.1f} MB, a {checkpoint.kind} has at most {most / 1e6:.0f} MB"
+            )
         partial.replace(path)
     except OSError as error:
         raise LimelightError(f"export to {path}: cannot be written ({error.strerror})") from error
@@ -97,7 +101,7 @@ def export_onnx(
     return ExportReport(path, size, difference, count)
 
 
-def prepared(checkpoint: NetworkCheckpoint) -> Student:
+def prepared(checkpoint: NetworkCheckpoint) -> Network:
     """What is exported: batch norms folded into their convolutions, and every weight, which are most of the file,
     rounded to what 16 bits hold; biases and arithmetic keep 32."""
     network = checkpoint.build()
@@ -118,6 +122,7 @@ def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
         "model_digest": checkpoint.model_digest,
         "model_name": checkpoint.model_name,
         "resolution": str(checkpoint.config.resolution),
+        "kind": checkpoint.kind,
         "network": json.dumps(asdict(checkpoint.config)),
         "layout": json.dumps(checkpoint.layout.to_dict(), allow_nan=False),
         "crop_convention": CROP_CONVENTION,
@@ -161,7 +166,7 @@ def _halve_weights(graph: onnx.ModelProto) -> None:
     graph.graph.node.extend(nodes)
 
 
-def _compare(network: Student, path: Path, crops: NDArray[np.uint8] | None) -> tuple[float, str, int]:
+def _compare(network: Network, path: Path, crops: NDArray[np.uint8] | None) -> tuple[float, str, int]:
     """Largest relative difference to PyTorch on random crops and the given ones, its group, how many crops."""
     side = network.config.resolution
     noise = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), dtype=np.uint8)

@@ -9,10 +9,13 @@ import typing
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from facemodel import LimelightError
-from training.networks import StudentConfig
+from training.extra_losses import ExtraWeights
+from training.networks.kinds import NetworkConfig, config_of_kind
+from training.networks.student import StudentConfig
+from training.paper_losses import PaperWeights
 
 T = TypeVar("T")
 
@@ -100,17 +103,56 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
+class PaperConfig:
+    """What the objective `paper` learns from photos, and how; every loss beyond the paper is off at a weight of 0.
+
+    Attributes:
+        photos: folder of prepared photos, see `training.data.prepared`.
+        render_size: side of the rendered faces and of what they are compared with, px.
+        identity_network: F of Eq. 7, `facenet` (the paper's) or `dlib` (a sixth of its cost).
+        weights: of Eq. 6, and the other numbers of the paper.
+        dense_landmarks: per px, MediaPipe's 478 points.
+        extra: weights of the other losses beyond the paper.
+        company: pictures of one person that come together in a batch, where there are so many; 1 leaves it to chance.
+            Shared identity and albedo need 2.
+        clips: of three frames in a row in a batch, where the data have clips. Temporal consistency needs some.
+        labelled: crops of `data` that come beside the photos in a batch and are learned from by their labels, with the
+            weights of `loss`; 0 for none.
+        label_weight: of all their losses against the photos'.
+    """
+
+    photos: str = ".cache/prepared"
+    render_size: int = 224
+    identity_network: Literal["facenet", "dlib"] = "facenet"
+    weights: PaperWeights = field(default_factory=PaperWeights)
+    dense_landmarks: float = 0.0
+    extra: ExtraWeights = field(default_factory=ExtraWeights)
+    company: int = 1
+    clips: int = 0
+    labelled: int = 0
+    label_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        _at_least(1, "paper.render_size", self.render_size)
+        _at_least(1, "paper.company", self.company)
+        _at_least(0, "paper.clips", self.clips)
+        _at_least(0, "paper.labelled", self.labelled)
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """One training run.
 
     Attributes:
         name: of the run; its checkpoints lie in `checkpoints`/`name`.
+        objective: `labels`, from crops with parameters (`training.objective`), or `paper`, from photos through the
+            differentiable renderer (`training.paper_objective`).
         face_model: face model file; empty for the embedded default.
         data: folder of prepared crops, see `training.data`.
         checkpoints: folder.
         cache: folder for the fetched backbone weights.
-        initial: checkpoint of a student, or file of trunk weights (see `training.distill`), to start from; empty
-            for none.
+        initial: checkpoint of a network of the same kind, or file of a student's trunk weights (see
+            `training.distill`), to start from; empty for none.
         initial_heads: checkpoint of a student whose heads to start from beside it; empty for none.
         pretrained: without `initial`, start from ImageNet weights.
         parts: of the network that are trained (`trunk`, `regressor`, `expression_head`, `face_head`); empty for all.
@@ -118,11 +160,13 @@ class TrainConfig:
         seed: of everything random.
         steps: length of the schedule in batches, where no time is given.
         batch_size: crops a step.
-        photo_share, negative_share: of a batch; the rest are renders.
+        photo_share, negative_share: of a batch of labelled crops; the rest are renders.
+        optimizer: `adamw`, or `adam` as the paper.
+        schedule: of the learning rate after the warm-up: `cosine`, or `constant` as the paper's.
         learning_rate, backbone_rate: peak of the head, and the backbone's share of it.
-        weight_decay: AdamW's.
+        weight_decay: the optimizer's.
         warmup: share of the schedule.
-        gradient_norm: clip.
+        gradient_norm: clip; 0 for none.
         average: decay of the weights' moving average, which is what is validated and exported.
         threads: PyTorch's.
         precision: `float32`, or `bfloat16` for the network's arithmetic (losses and weights stay float32).
@@ -131,6 +175,7 @@ class TrainConfig:
     """
 
     name: str = "student"
+    objective: Literal["labels", "paper"] = "labels"
     face_model: str = ""
     data: str = ".cache/training"
     checkpoints: str = ".cache/checkpoints"
@@ -145,6 +190,8 @@ class TrainConfig:
     batch_size: int = 32
     photo_share: float = 0.25
     negative_share: float = 0.05
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    schedule: Literal["cosine", "constant"] = "cosine"
     learning_rate: float = 1e-3
     backbone_rate: float = 0.5
     weight_decay: float = 0.01
@@ -152,13 +199,20 @@ class TrainConfig:
     gradient_norm: float = 5.0
     average: float = 0.998
     threads: int = 2
-    precision: str = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
     checkpoint_minutes: float = 3.0
     validation_minutes: float = 5.0
     validation_samples: int = 512
-    network: StudentConfig = field(default_factory=StudentConfig)
+    network: NetworkConfig = field(default_factory=StudentConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossWeights = field(default_factory=LossWeights)
+    paper: PaperConfig = field(default_factory=PaperConfig)
+
+    def __post_init__(self) -> None:
+        _at_least(1, "steps", self.steps)
+        _at_least(1, "batch_size", self.batch_size)
+        _at_least(1, "threads", self.threads)
+        _at_least(1, "network.resolution", self.network.resolution)
 
 
 def load_config(name_or_file: str) -> TrainConfig:
@@ -183,11 +237,6 @@ def load_config(name_or_file: str) -> TrainConfig:
         raise LimelightError(f"configuration {path}: {error}") from error
 
 
-def from_dict(values: dict[str, Any]) -> TrainConfig:
-    """The configuration that `dataclasses.asdict` turned into `values`."""
-    return _build(TrainConfig, values, "")
-
-
 def _build(cls: type[T], values: dict[str, Any], prefix: str) -> T:
     hints = typing.get_type_hints(cls)
     arguments: dict[str, Any] = {}
@@ -195,10 +244,17 @@ def _build(cls: type[T], values: dict[str, Any], prefix: str) -> T:
         if key not in hints:
             raise LimelightError(f"unknown key '{prefix}{key}'; known: {', '.join(sorted(hints))}")
         kind = hints[key]
-        if dataclasses.is_dataclass(kind):
+        if dataclasses.is_dataclass(kind) or kind == NetworkConfig:
             if not isinstance(value, dict):
                 raise LimelightError(f"'{prefix}{key}' must be a table")
+            if kind == NetworkConfig:
+                value = dict(value)
+                kind = config_of_kind(value.pop("kind", "student"))
             arguments[key] = _build(typing.cast(type, kind), value, f"{prefix}{key}.")
+        elif typing.get_origin(kind) is Literal:
+            if value not in typing.get_args(kind):
+                raise LimelightError(f"'{prefix}{key}' must be {' or '.join(typing.get_args(kind))}, not {value!r}")
+            arguments[key] = value
         elif typing.get_origin(kind) is tuple:
             if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
                 raise LimelightError(f"'{prefix}{key}' must be a list of names, not {value!r}")
@@ -211,3 +267,8 @@ def _build(cls: type[T], values: dict[str, Any], prefix: str) -> T:
                 raise LimelightError(f"'{prefix}{key}' must be {kind.__name__}, not {value!r}")
             arguments[key] = kind(value)
     return cls(**arguments)
+
+
+def _at_least(least: int, name: str, value: int) -> None:
+    if value < least:
+        raise LimelightError(f"'{name}' must be at least {least}, not {value}")

@@ -26,7 +26,7 @@ from training.config import LossWeights, TrainConfig, load_config
 from training.data import EXTENT, STORED_SIZE
 from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
 from training.data.storage import cut
-from training.networks import Trunk
+from training.networks import StudentConfig, Trunk
 from training.networks.lite0 import normalised
 from training.objective import Batch
 from training.optimization import WeightAverage, parameter_groups, timed_batches
@@ -95,8 +95,10 @@ def distill(config: TrainConfig, crops: CropSet, minutes: float, out: Path) -> d
         Held-out median point error (px of the 224 crop) and score error (mean absolute).
 
     Raises:
-        LimelightError: there is nothing to train on.
+        LimelightError: there is nothing to train on, or the network has no trunk.
     """
+    if not isinstance(config.network, StudentConfig):
+        raise LimelightError("distillation: it prepares the trunk of a student; the configuration has another network")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     known = crops.face & ~crops.held_out

@@ -56,22 +56,31 @@ def parameter_groups(network: nn.Module, config: TrainConfig) -> list[dict[str, 
     ]
 
 
-def rate_factor(progress: float, warmup: float) -> float:
-    """Learning rate as a share of its peak: linear warm-up over the first `warmup`, then half a cosine.
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer that `config` asks for, over what is trained of a network."""
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
+    return kind(parameter_groups(network, config), weight_decay=config.weight_decay)
+
+
+def rate_factor(progress: float, warmup: float, schedule: str = "cosine") -> float:
+    """Learning rate as a share of its peak: linear warm-up over the first `warmup`, then half a cosine or a constant.
 
     Args:
         progress: 0..1 of the schedule.
         warmup: share of the schedule.
+        schedule: `cosine` or `constant`.
     """
     warm = max(min(progress / warmup, 1.0), 0.01) if warmup > 0 else 1.0
+    if schedule == "constant":
+        return warm
     cosine = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
     return warm * (FINAL_RATE + (1.0 - FINAL_RATE) * cosine)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, progress: float, warmup: float) -> None:
+def set_rates(optimizer: torch.optim.Optimizer, progress: float, warmup: float, schedule: str = "cosine") -> None:
     """Give every group its `peak` times `rate_factor`."""
     for group in optimizer.param_groups:
-        group["lr"] = group["peak"] * rate_factor(progress, warmup)
+        group["lr"] = group["peak"] * rate_factor(progress, warmup, schedule)
 
 
 def timed_batches(

@@ -4,86 +4,60 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
-from training.augmentation import Augmenter, Mirror
-from training.batches import Batcher, CropSet
 from training.config import TrainConfig
-from training.linear_face import LinearFace
+from training.initial_weights import take_initial_weights
 from training.monitor import Monitor
-from training.networks import NetworkCheckpoint, Prediction, Student, load_network
-from training.networks.checkpoint import read_checkpoint
-from training.networks.close_up import jittered_pose, pose_span
-from training.objective import Batch, StudentObjective
-from training.optimization import WeightAverage, parameter_groups, set_rates
-from training.validation import predict, validate
+from training.networks import Network, NetworkCheckpoint, make_network
+from training.networks.checkpoint import network_in, read_checkpoint, write_checkpoint
+from training.optimization import WeightAverage, make_optimizer, set_rates, stop_request
+from training.task import Task, TaskBatch
 
 _MAX_BAD_STEPS = 20
 _PANELS = 8
+_SHOWN_TERMS = 6
 
 
 class Trainer:
-    """Trains one student.
+    """Trains one network on one task.
 
     Args:
         config: of the run.
         model: the face model that the data were made for.
-        crops: the data.
+        task: what is learned, see `training.task.open_task`.
         minutes: stop after this much training; the schedule then follows the clock instead of `config.steps`.
 
     Attributes:
         step: batches trained on. elapsed: seconds of training so far, over all resumed parts.
         history: one dict of validation figures per validation, with step and minutes.
+
+    Raises:
+        LimelightError: the weights to start from cannot be had, or are of another network.
     """
 
-    def __init__(self, config: TrainConfig, model: FaceModel, crops: CropSet, minutes: float | None = None) -> None:
+    def __init__(self, config: TrainConfig, model: FaceModel, task: Task, minutes: float | None = None) -> None:
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.config = config
         self.model = model
-        self.crops = crops
+        self.task = task
         self.minutes = minutes
         self.folder = Path(config.checkpoints) / config.name
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.face = LinearFace(model)
-        self.objective = StudentObjective(LinearFace(model), config.loss).to(self.device)
-        if config.precision not in ("float32", "bfloat16"):
-            raise LimelightError(f"configuration: precision {config.precision!r}; float32 or bfloat16")
-        self.augmenter = Augmenter(
-            config.augment,
-            model.layout,
-            Mirror.of(model.landmarks478(model.mean), model.expression_names),
-            config.network.resolution,
-        )
-        self.batcher = Batcher(crops, self.augmenter, config)
-        network = Student(config.network, model.layout, crops.training_labels(model.layout))
-        if config.initial:
-            self._start_from(network, config.initial)
-        elif config.pretrained:
-            network.trunk.backbone.load_pretrained(Path(config.cache))
-        if config.initial_heads:
-            network.take_heads(load_network(config.initial_heads).weights)
-        if unknown := set(config.parts) - {name for name, _ in network.named_children()}:
-            raise LimelightError(f"configuration: the network has no part {sorted(unknown)[0]!r}")
-        for name, child in network.named_children():
-            if config.parts and name not in config.parts:
-                child.requires_grad_(False)
-        self.network: Student = network.to(self.device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.AdamW(parameter_groups(network, config), weight_decay=config.weight_decay)
+        task.objective.to(self.device)
+        network = make_network(config.network, model.layout, task.labels)
+        take_initial_weights(network, config)
+        self.network: Network = network.to(self.device, memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(network, config)
         self.average = WeightAverage(network, config.average)
         self.step = 0
         self.elapsed = 0.0
@@ -109,11 +83,11 @@ class Trainer:
         checkpoint_due = self.elapsed + 60.0 * self.config.checkpoint_minutes
         validation_due = self.elapsed + 60.0 * self.config.validation_minutes
         self.monitor = Monitor(self.folder / "events", self.model, self.step)
-        with _stop_request() as stop, ThreadPoolExecutor(1) as loader, tqdm(total=100, unit="%") as bar:
-            following: Future[Batch] = loader.submit(self.batcher, self.step)
+        with stop_request() as stop, ThreadPoolExecutor(1) as loader, tqdm(total=100, unit="%") as bar:
+            following: Future[TaskBatch] = loader.submit(self.task.batch, self.step)
             while self.progress < 1.0 and not stop:
                 start = time.perf_counter()
-                batch, following = following.result(), loader.submit(self.batcher, self.step + 1)
+                batch, following = following.result(), loader.submit(self.task.batch, self.step + 1)
                 total, terms = self.train_step(batch)
                 self.elapsed += time.perf_counter() - start
                 if self.step % 20 == 0:
@@ -135,7 +109,7 @@ class Trainer:
         self.save()
         return self.history[-1] if self.history else {}
 
-    def train_step(self, batch: Batch) -> tuple[float, dict[str, float]]:
+    def train_step(self, batch: TaskBatch) -> tuple[float, dict[str, float]]:
         """One update; a step whose loss or gradient is not finite changes no weight.
 
         Returns:
@@ -145,22 +119,21 @@ class Trainer:
             LimelightError: too many such steps in a row.
         """
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)  # dropout's, so that a resumed run draws the same
-        set_rates(self.optimizer, self.progress, self.config.warmup)
+        set_rates(self.optimizer, self.progress, self.config.warmup, self.config.schedule)
         self._training_mode()
         self.optimizer.zero_grad(set_to_none=True)
-        guided = self.progress < self.config.guided_share
         batch = batch.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16"):
-            prediction = self._guided(batch) if guided else self.network.predict(batch.crop)
-        loss, terms = self.objective(prediction, batch)
+            prediction = self.task.predict(self.network, batch, self.progress)
+        loss, terms = self.task.loss(prediction, batch, self.progress)
         self.step += 1
         if torch.isfinite(loss):
             loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm or math.inf)
         if not (torch.isfinite(loss) and torch.isfinite(norm)):
             self.bad_steps += 1
             if self.bad_steps >= _MAX_BAD_STEPS:
-                self._write("bad_batch.pt", asdict(batch))
+                write_checkpoint(self.folder / "bad_batch.pt", asdict(batch))  # type: ignore[call-overload]
                 raise LimelightError(
                     f"training diverged at step {self.step}: {_MAX_BAD_STEPS} steps in a row were not finite (the last "
                     f"batch: {self.folder / 'bad_batch.pt'}); resume from last.pt with a lower learning_rate"
@@ -173,36 +146,18 @@ class Trainer:
 
     def _training_mode(self) -> None:
         """Statistics and dropout of what is trained; the rest of the network stays as it is."""
+        self.network.train()
         for name, child in self.network.named_children():
-            child.train(not self.config.parts or name in self.config.parts)
-
-    def _guided(self, batch: Batch) -> Prediction:
-        """What the heads say when the labels place their close-ups, as inaccurately as a trunk would."""
-        pose = jittered_pose(batch.parameters[:, pose_span(self.model.layout)])
-        return self.network.predict_guided(batch.crop, batch.parameters, pose, self.config.parts)
-
-    @staticmethod
-    def _start_from(network: Student, path: str) -> None:
-        """Take the weights of a whole student, those heads included that both have, or of a trunk alone."""
-        contents = read_checkpoint(Path(path))
-        try:
-            if "trunk" in contents:
-                network.trunk.load_state_dict(contents["trunk"])
-            else:
-                network.load_state_dict(network.state_dict() | NetworkCheckpoint.from_dict(contents["network"]).weights)
-        except RuntimeError as error:
-            raise LimelightError(f"initial weights {path}: of another network; see training/configs") from error
+            if self.config.parts and name not in self.config.parts:
+                child.eval()
 
     def validate(self) -> str:
-        """Measure the averaged weights on held-out crops, keep and log the figures; returns them as a line."""
-        network = self.averaged_network()
-        figures = validate(network, self.crops, self.face, self.augmenter, self.config.validation_samples)
+        """Measure the averaged weights on what is held out, keep and log the figures; returns them as a line."""
+        network = self.averaged_network().to(self.device)
+        figures = self.task.validate(network)
         if self.monitor is not None:
             self.monitor.figures(self.step, figures)
-            shown = np.flatnonzero(self.crops.face & self.crops.held_out)
-            shown = shown[np.linspace(0, len(shown) - 1, min(_PANELS, len(shown))).astype(int)]
-            parameters, _, inputs = predict(network, self.crops, shown, self.augmenter)
-            self.monitor.panels(self.step, inputs, parameters)
+            self.monitor.panels(self.step, *self.task.examples(network, _PANELS))
         figures = {"step": self.step, "minutes": round(self.elapsed / 60.0, 2), **figures}
         self.history.append(figures)
         try:
@@ -213,7 +168,7 @@ class Trainer:
             raise LimelightError(f"{self.folder / 'history.jsonl'}: cannot be written ({error.strerror})") from error
         return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
-    def averaged_network(self) -> Student:
+    def averaged_network(self) -> Network:
         """A network of the averaged weights, for inference."""
         return NetworkCheckpoint.of(self.network, self.model, self.average.weights).build()
 
@@ -232,29 +187,19 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        return self._write("last.pt", contents)
-
-    def _write(self, name: str, contents: dict[str, Any]) -> Path:
-        """Write a file of the run, whole or not at all."""
-        path = self.folder / name
-        partial = path.with_suffix(".part")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            torch.save(contents, partial)
-            partial.replace(path)
-        except (OSError, RuntimeError) as error:
-            raise LimelightError(f"checkpoint {path}: cannot be written ({error})") from error
-        return path
+        return write_checkpoint(self.folder / "last.pt", contents)
 
     def resume(self, path: str | Path) -> None:
-        """Continue as if the run that wrote `path` had not stopped.
+        """Continue as if the run that wrote `path` had not stopped, with the rates that the configuration now says.
 
         Raises:
             LimelightError: the file is unreadable, or of another network or face model.
         """
         path = Path(path)
         contents = read_checkpoint(path)
-        saved = NetworkCheckpoint.from_dict(contents["network"])
+        if not {"network", "weights", "optimizer"} <= contents.keys():
+            raise LimelightError(f"checkpoint {path}: holds no run to go on with; name it as initial instead")
+        saved = network_in(contents, path)
         if saved.model_digest != self.model.digest:
             raise LimelightError(
                 f"checkpoint {path}: trained for face model '{saved.model_name}', not '{self.model.name}'"
@@ -263,34 +208,19 @@ class Trainer:
             raise LimelightError(
                 f"checkpoint {path}: its network is {saved.config}, the configuration's {self.config.network}"
             )
-        self.network.load_state_dict(contents["weights"])
-        self.optimizer.load_state_dict(contents["optimizer"])
-        self.average.weights = {name: value.clone() for name, value in saved.weights.items()}
+        rates = [{key: group[key] for key in ("peak", "weight_decay")} for group in self.optimizer.param_groups]
+        try:
+            self.network.load_state_dict(contents["weights"])
+            self.optimizer.load_state_dict(contents["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise LimelightError(f"checkpoint {path}: of a run that trained other parts of the network") from error
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group.update(rate)
+        self.average.weights = {name: value.clone().to(self.device) for name, value in saved.weights.items()}
         self.step, self.elapsed = contents["step"], contents["elapsed"]
         self.history = list(contents["history"])
 
 
 def _summary(step: int, total: float, terms: dict[str, float]) -> str:
-    shown = {
-        name: terms[name] for name in ("landmarks", "expression", "rotation", "vertices", "shading") if name in terms
-    }
-    return f"step {step} loss {total:.3f} " + " ".join(f"{name[:5]} {value:.3f}" for name, value in shown.items())
-
-
-@contextmanager
-def _stop_request() -> Iterator[list[int]]:
-    """A list that the first Ctrl-C or SIGTERM fills, so that the loop ends between two steps."""
-    received: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-
-    try:
-        previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: whoever runs us there stops us otherwise
-        previous = {}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    shown = " ".join(f"{name} {value:.3g}" for name, value in list(terms.items())[:_SHOWN_TERMS])
+    return f"step {step} loss {total:.3f} {shown}"

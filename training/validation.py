@@ -26,13 +26,14 @@ def predict(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
     """Parameters (N, P), confidences (N,) and the network's input (N, R, R, 3) for unaugmented crops."""
     parameters, confidences, inputs = [], [], []
+    device = next(network.parameters()).device
     with torch.inference_mode():
         for start in range(0, len(indices), size):
             chunk = indices[start : start + size]
             images = np.stack([augmenter.plain(crops.sample(index)).image for index in chunk])
-            found, confidence = network(torch.from_numpy(images))
-            parameters.append(found.numpy())
-            confidences.append(confidence[:, 0].numpy())
+            found, confidence = network(torch.from_numpy(images).to(device))
+            parameters.append(found.cpu().numpy())
+            confidences.append(confidence[:, 0].cpu().numpy())
             inputs.append(images)
     return np.concatenate(parameters), np.concatenate(confidences), np.concatenate(inputs)
 

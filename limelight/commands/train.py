@@ -1,4 +1,4 @@
-"""`limelight train`: train a network on prepared crops."""
+"""`limelight train`: train a network on prepared photos and crops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from facemodel import FaceModel, LimelightError
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
-    parser = subparsers.add_parser("train", help="train a network on prepared crops")
+    parser = subparsers.add_parser("train", help="train a network on prepared photos and crops")
     parser.add_argument("--config", default="student", help="name of a shipped configuration, or a TOML file")
     parser.add_argument("--resume", metavar="CHECKPOINT", help="continue the run that wrote this file")
     parser.add_argument("--minutes", type=float, help="stop after this much training, schedule included")
@@ -19,8 +19,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     try:
-        from training.batches import load_crops
         from training.config import load_config
+        from training.task import open_task
         from training.train import Trainer
     except ImportError as error:
         raise LimelightError(f"training needs more packages ({error.name}): pip install 'limelight[train]'") from error
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
         raise LimelightError(f"--minutes {args.minutes}: must be above 0")
     config = load_config(args.config)
     model = FaceModel.load(config.face_model or None)
-    trainer = Trainer(config, model, load_crops(config.data, model, photos=config.photo_share > 0), args.minutes)
+    trainer = Trainer(config, model, open_task(config, model), args.minutes)
     if args.resume:
         trainer.resume(args.resume)
     trainer.run()

@@ -20,7 +20,7 @@ from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
 from realtime.engines import open_engine
 from tests.toy_model import toy_model
-from training.networks import NetworkCheckpoint, Student, StudentConfig
+from training.networks import NetworkCheckpoint, ResNet50Config, ResNet50Regressor, Student, StudentConfig
 from training.shipped import checkpoint_of
 
 
@@ -133,6 +133,31 @@ def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: 
     np.testing.assert_allclose(confidence, expected[1], atol=1e-4)
 
 
+def test_a_resnet50_is_exported_within_its_limit(toy: FaceModel, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    network = ResNet50Regressor(ResNet50Config(resolution=64), toy.layout)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+    torch.nn.init.normal_(network.regressor.weight, std=0.02)
+    checkpoint = NetworkCheckpoint.of(network.eval(), toy)
+    report = export_onnx(checkpoint, tmp_path / "resnet50.onnx")
+    assert 40e6 < report.size < exporter.MAX_BYTES["resnet50"] == 60_000_000
+    properties = {p.key: p.value for p in onnx.load(report.path).metadata_props}
+    assert properties["kind"] == "resnet50" and json.loads(properties["network"])["resolution"] == 64
+    crop = np.random.default_rng(4).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    parameters, confidence = open_engine(str(report.path), toy).infer(crop)
+    with torch.inference_mode():
+        expected, belief = prepared(checkpoint)(torch.from_numpy(crop[None]))
+        others, _ = prepared(checkpoint)(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))
+    np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
+    assert confidence == pytest.approx(belief.item(), abs=1e-4)
+    assert (expected - others).abs().max() > 0.05
+    with pytest.raises(LimelightError, match="not a student"):
+        checkpoint_of(report.path)
+
+
 def test_what_is_no_student_becomes_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(LimelightError, match="missing, or not an ONNX file"):
         checkpoint_of(tmp_path / "absent.onnx")
@@ -182,11 +207,11 @@ def test_an_export_that_fails_a_check_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(b"the old one")
-    monkeypatch.setattr(exporter, "MAX_BYTES", 1000)
-    with pytest.raises(LimelightError, match="at most 0 MB"):
+    monkeypatch.setattr(exporter, "MAX_BYTES", {"student": 1000})
+    with pytest.raises(LimelightError, match="a student has at most 0 MB"):
         export_onnx(checkpoint, path)
     assert path.read_bytes() == b"the old one" and list(tmp_path.iterdir()) == [path]
-    monkeypatch.setattr(exporter, "MAX_BYTES", 10**9)
+    monkeypatch.setattr(exporter, "MAX_BYTES", {"student": 10**9})
     monkeypatch.setattr(exporter, "TOLERANCE", -1.0)
     with pytest.raises(LimelightError, match="differs from PyTorch"):
         export_onnx(checkpoint, path)

@@ -8,7 +8,16 @@ import torch
 
 from facemodel import FaceModel, LimelightError
 from tests.toy_model import toy_model
-from training.networks import Lite0, NetworkCheckpoint, ParameterDecoder, Student, StudentConfig, load_network
+from training.networks import (
+    Lite0,
+    NetworkCheckpoint,
+    ParameterDecoder,
+    ResNet50Config,
+    ResNet50Regressor,
+    Student,
+    StudentConfig,
+    load_network,
+)
 from training.networks.lite0 import SameConv2d, fetch_imagenet_weights
 
 SMALL = StudentConfig(resolution=64, head_channels=8, hidden=16)
@@ -142,6 +151,29 @@ def test_checkpoint_rebuilds_the_network(toy: FaceModel, labels: np.ndarray, tmp
     crop = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
     with torch.inference_mode():
         assert torch.equal(loaded.build()(crop)[0], network(crop)[0])
+
+
+def test_a_checkpoint_says_its_kind_and_an_old_one_is_a_students(toy: FaceModel, tmp_path) -> None:
+    torch.manual_seed(0)
+    network = ResNet50Regressor(ResNet50Config(resolution=32), toy.layout).eval()
+    torch.save({"network": NetworkCheckpoint.of(network, toy).to_dict()}, tmp_path / "c.pt")
+    loaded = load_network(tmp_path / "c.pt")
+    assert (loaded.kind, loaded.config, loaded.layout) == ("resnet50", network.config, toy.layout)
+    crop = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.equal(loaded.build()(crop)[0], network(crop)[0])
+    old = NetworkCheckpoint.of(Student(SMALL, toy.layout), toy).to_dict()
+    assert old.pop("kind") == "student"
+    torch.save({"network": old}, tmp_path / "old.pt")
+    assert load_network(tmp_path / "old.pt").config == SMALL
+
+
+def test_a_network_of_another_version_is_one_line(toy: FaceModel, tmp_path) -> None:
+    values = NetworkCheckpoint.of(Student(SMALL, toy.layout), toy).to_dict()
+    for change in ({"kind": "vit"}, {"config": {"resolution": 64, "future": 1}}, {"layout": {}}):
+        torch.save({"network": values | change}, tmp_path / "c.pt")
+        with pytest.raises(LimelightError, match=r"checkpoint .*c\.pt: its network is of another version"):
+            load_network(tmp_path / "c.pt")
 
 
 def test_bad_checkpoints_are_refused(tmp_path) -> None:

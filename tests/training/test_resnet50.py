@@ -14,7 +14,14 @@ from torch.nn import functional
 
 from facemodel import FaceModel, LimelightError
 from tests.toy_model import toy_model
-from training.networks.resnet50 import Bottleneck, ResNet50, ResNet50Regressor, from_keras, read_shards
+from training.networks.resnet50 import (
+    Bottleneck,
+    ResNet50,
+    ResNet50Config,
+    ResNet50Regressor,
+    from_keras,
+    read_shards,
+)
 
 BLOCKS = (3, 4, 6, 3)
 
@@ -135,7 +142,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_the_regressor_gives_possible_parameters_that_depend_on_the_picture(toy: FaceModel) -> None:
     torch.manual_seed(0)
-    network = ResNet50Regressor(toy.layout).eval()
+    network = ResNet50Regressor(ResNet50Config(resolution=64), toy.layout).eval()
     crop = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
     with torch.inference_mode():
         parameters, confidence = network(crop)
@@ -143,3 +150,14 @@ def test_the_regressor_gives_possible_parameters_that_depend_on_the_picture(toy:
     assert (parameters[0] != parameters[1]).any()
     for vector in parameters.numpy():
         np.testing.assert_allclose(toy.layout.constrain(vector.copy()), vector, atol=1e-5)
+
+
+def test_frozen_stages_keep_their_weights_and_statistics(toy: FaceModel) -> None:
+    torch.manual_seed(0)
+    network = ResNet50Regressor(ResNet50Config(resolution=32, frozen_stages=2), toy.layout).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
+    network.predict(torch.randint(0, 256, (4, 32, 32, 3), dtype=torch.uint8)).parameters.sum().backward()
+    optimizer.step()
+    changed = {name.split(".")[1] for name, v in network.state_dict().items() if not torch.equal(v, before[name])}
+    assert {"layer3", "layer4"} <= changed and not {"conv1", "bn1", "layer1", "layer2"} & changed

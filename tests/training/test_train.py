@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import cv2
@@ -19,9 +21,12 @@ from tests.toy_model import toy_model
 from training.augmentation import Augmenter, Mirror, Sample
 from training.batches import Batcher, CropSet
 from training.config import AugmentConfig, LossWeights, TrainConfig, load_config
+from training.extra_losses import ExtraWeights
+from training.label_task import LabelTask
 from training.monitor import PANEL_SIZE
-from training.networks import StudentConfig, Trunk, load_network
+from training.networks import ResNet50Config, StudentConfig, Trunk, load_network
 from training.optimization import rate_factor
+from training.paper_losses import PaperWeights
 from training.train import Trainer
 from training.validation import measure
 
@@ -67,6 +72,10 @@ def crops(toy: FaceModel) -> CropSet:
     )
 
 
+def trainer_of(config: TrainConfig, model: FaceModel, crops: CropSet, minutes: float | None = None) -> Trainer:
+    return Trainer(config, model, LabelTask(config, model, crops), minutes)
+
+
 def tiny_config(folder: Path, **changes: object) -> TrainConfig:
     return replace(
         TrainConfig(
@@ -84,20 +93,20 @@ def tiny_config(folder: Path, **changes: object) -> TrainConfig:
 
 
 def test_training_lowers_the_loss(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
-    trainer = Trainer(tiny_config(tmp_path, steps=80, augment=STILL, learning_rate=3e-3), toy, crops)
-    batch = trainer.batcher(0)
+    trainer = trainer_of(tiny_config(tmp_path, steps=80, augment=STILL, learning_rate=3e-3), toy, crops)
+    batch = trainer.task.batch(0)
     found = [trainer.train_step(batch)[0] for _ in range(50)]
     assert min(found[-3:]) < 0.6 * found[0]
 
 
 def test_a_resumed_run_ends_with_the_same_weights(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
-    whole = Trainer(tiny_config(tmp_path / "a"), toy, crops)
+    whole = trainer_of(tiny_config(tmp_path / "a"), toy, crops)
     figures = whole.run()
-    part = Trainer(tiny_config(tmp_path / "b"), toy, crops)
+    part = trainer_of(tiny_config(tmp_path / "b"), toy, crops)
     for step in range(3):
-        part.train_step(part.batcher(step))
+        part.train_step(part.task.batch(step))
     path = part.save()
-    continued = Trainer(tiny_config(tmp_path / "b"), toy, crops)
+    continued = trainer_of(tiny_config(tmp_path / "b"), toy, crops)
     continued.resume(path)
     assert continued.step == 3
     resumed = continued.run()
@@ -110,7 +119,7 @@ def test_a_resumed_run_ends_with_the_same_weights(toy: FaceModel, crops: CropSet
 
 
 def test_a_run_by_the_clock_ends(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
-    trainer = Trainer(tiny_config(tmp_path, steps=10**9), toy, crops, minutes=0.005)
+    trainer = trainer_of(tiny_config(tmp_path, steps=10**9), toy, crops, minutes=0.005)
     trainer.run()
     assert trainer.progress == 1.0 and (trainer.folder / "last.pt").is_file()
 
@@ -118,8 +127,8 @@ def test_a_run_by_the_clock_ends(toy: FaceModel, crops: CropSet, tmp_path: Path)
 def test_numbers_that_are_not_finite_change_nothing_and_end_the_run(
     toy: FaceModel, crops: CropSet, tmp_path: Path
 ) -> None:
-    trainer = Trainer(tiny_config(tmp_path), toy, crops)
-    batch = trainer.batcher(0)
+    trainer = trainer_of(tiny_config(tmp_path), toy, crops)
+    batch = trainer.task.batch(0)
     bad = replace(batch, landmarks=torch.full_like(batch.landmarks, math.nan))
     before = trainer.network.regressor.weight.clone()
     trainer.train_step(bad)
@@ -132,7 +141,7 @@ def test_numbers_that_are_not_finite_change_nothing_and_end_the_run(
 
 
 def test_a_run_shows_losses_figures_and_faces(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
-    trainer = Trainer(tiny_config(tmp_path, steps=21, augment=STILL), toy, crops)
+    trainer = trainer_of(tiny_config(tmp_path, steps=21, augment=STILL), toy, crops)
     trainer.run()
     events = EventAccumulator(str(trainer.folder / "events"))
     events.Reload()
@@ -145,21 +154,19 @@ def test_a_run_shows_losses_figures_and_faces(toy: FaceModel, crops: CropSet, tm
 
 
 def test_bfloat16_arithmetic_learns_and_keeps_float32_weights(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
-    trainer = Trainer(
+    trainer = trainer_of(
         tiny_config(tmp_path, steps=80, precision="bfloat16", augment=STILL, learning_rate=3e-3), toy, crops
     )
-    batch = trainer.batcher(0)
+    batch = trainer.task.batch(0)
     found = [trainer.train_step(batch)[0] for _ in range(30)]
     assert min(found[-3:]) < 0.8 * found[0]
     assert {p.dtype for p in trainer.network.parameters()} == {torch.float32}
-    with pytest.raises(LimelightError, match="precision 'half'"):
-        Trainer(tiny_config(tmp_path, precision="half"), toy, crops)
 
 
 def test_a_full_disk_is_one_line(
     toy: FaceModel, crops: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = Trainer(tiny_config(tmp_path), toy, crops)
+    trainer = trainer_of(tiny_config(tmp_path), toy, crops)
     before = trainer.save().read_bytes()
 
     def full(*_: object) -> None:
@@ -172,19 +179,19 @@ def test_a_full_disk_is_one_line(
 
 
 def test_resuming_with_the_wrong_model_or_network_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
-    path = Trainer(tiny_config(tmp_path), toy, crops).save()
+    path = trainer_of(tiny_config(tmp_path), toy, crops).save()
     wider = tiny_config(tmp_path, network=StudentConfig(resolution=32, head_channels=8, hidden=24, frozen_blocks=0))
     with pytest.raises(LimelightError, match="its network is"):
-        Trainer(wider, toy, crops).resume(path)
+        trainer_of(wider, toy, crops).resume(path)
     with pytest.raises(LimelightError, match="trained for face model"):
-        Trainer(tiny_config(tmp_path), toy_model(3, 52, 2, seed=1), crops).resume(path)
+        trainer_of(tiny_config(tmp_path), toy_model(3, 52, 2, seed=1), crops).resume(path)
 
 
 def test_a_trunk_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
     trunk = Trunk(StudentConfig(resolution=32, head_channels=8, hidden=24))
     torch.save({"trunk": trunk.state_dict()}, tmp_path / "trunk.pt")
     with pytest.raises(LimelightError, match="of another network"):
-        Trainer(tiny_config(tmp_path, initial=str(tmp_path / "trunk.pt")), toy, crops)
+        trainer_of(tiny_config(tmp_path, initial=str(tmp_path / "trunk.pt")), toy, crops)
 
 
 HEADS = StudentConfig(
@@ -194,10 +201,10 @@ HEADS = StudentConfig(
 
 def test_heads_are_trained_beside_a_finished_trunk(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
     """They start from its checkpoint, learn placed by labels and then by the trunk, and leave its weights alone."""
-    student = Trainer(tiny_config(tmp_path), toy, crops)
+    student = trainer_of(tiny_config(tmp_path), toy, crops)
     start, parts = str(student.save()), ("expression_head", "face_head")
     config = tiny_config(tmp_path, name="heads", network=HEADS, initial=start, guided_share=0.5, parts=parts)
-    trainer = Trainer(config, toy, crops)
+    trainer = trainer_of(config, toy, crops)
     finished = load_network(config.initial).weights
     for name, value in finished.items():
         assert torch.equal(trainer.network.state_dict()[name], value), name
@@ -210,10 +217,10 @@ def test_heads_are_trained_beside_a_finished_trunk(toy: FaceModel, crops: CropSe
     for name, value in written.items():
         if not name.startswith(parts):
             assert torch.equal(value, finished[name]), name
-    continued = Trainer(config, toy, crops)
+    continued = trainer_of(config, toy, crops)
     for step in range(2):
-        continued.train_step(continued.batcher(step))
-    again = Trainer(config, toy, crops)
+        continued.train_step(continued.task.batch(step))
+    again = trainer_of(config, toy, crops)
     again.resume(continued.save())
     again.run()
     for name, value in written.items():
@@ -221,20 +228,20 @@ def test_heads_are_trained_beside_a_finished_trunk(toy: FaceModel, crops: CropSe
 
 
 def test_a_student_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
-    path = Trainer(tiny_config(tmp_path), toy, crops).save()
+    path = trainer_of(tiny_config(tmp_path), toy, crops).save()
     wider = replace(HEADS, hidden=24)
     with pytest.raises(LimelightError, match="of another network"):
-        Trainer(tiny_config(tmp_path, name="heads", network=wider, initial=str(path)), toy, crops)
+        trainer_of(tiny_config(tmp_path, name="heads", network=wider, initial=str(path)), toy, crops)
 
 
 def test_a_part_that_the_network_lacks_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
     with pytest.raises(LimelightError, match="no part 'face_head'"):
-        Trainer(tiny_config(tmp_path, parts=("face_head", "trunk")), toy, crops)
+        trainer_of(tiny_config(tmp_path, parts=("face_head", "trunk")), toy, crops)
 
 
 def test_labels_of_another_face_model_are_refused(crops: CropSet, tmp_path: Path) -> None:
     with pytest.raises(LimelightError, match="prepare the data for this face model"):
-        Trainer(tiny_config(tmp_path), toy_model(4, 52, 2), crops)
+        trainer_of(tiny_config(tmp_path), toy_model(4, 52, 2), crops)
 
 
 def test_batches_repeat_cover_everything_and_leave_the_held_out_alone(toy: FaceModel, crops: CropSet) -> None:
@@ -323,6 +330,7 @@ def test_measure_of_the_truth_is_zero_and_of_an_error_its_size(toy: FaceModel, c
 def test_rates_warm_up_and_come_down() -> None:
     factors = [rate_factor(p, warmup=0.1) for p in (0.0, 0.05, 0.1, 0.5, 1.0)]
     assert factors[0] < factors[1] < factors[2] and factors[2] > factors[3] > factors[4] > 0
+    assert [rate_factor(p, 0.1, "constant") for p in (0.05, 0.1, 0.5, 1.0)] == [0.5, 1.0, 1.0, 1.0]
 
 
 def test_configuration_files(tmp_path: Path) -> None:
@@ -342,12 +350,87 @@ def test_configuration_files(tmp_path: Path) -> None:
         ('seed = "three"', "'seed' must be int"),
         ("network = 3", "must be a table"),
         ("seed = = 3", "not valid TOML"),
+        ('precision = "half"', "'precision' must be float32 or bfloat16, not 'half'"),
+        ('objective = "play"', "'objective' must be labels or paper, not 'play'"),
+        ("schedule = 3", "'schedule' must be cosine or constant, not 3"),
+        ("steps = 0", "'steps' must be at least 1, not 0"),
+        ('[network]\nkind = "vgg"', "no network of kind 'vgg'; there are student, resnet50"),
+        ('[network]\nkind = "resnet50"\nhidden = 3', "unknown key 'network.hidden'; known: frozen_stages, resolution"),
+        ("[paper]\ncompany = 0", "'paper.company' must be at least 1, not 0"),
+        ("[paper.weights]\nidentiy = 1", "unknown key 'paper.weights.identiy'"),
+        ('[paper.extra]\ndoubtful = "cheekPuff"', "'paper.extra.doubtful' must be a list of names"),
     ):
         path.write_text(text)
-        with pytest.raises(LimelightError, match=message):
+        with pytest.raises(LimelightError, match=re.escape(message)) as caught:
             load_config(str(path))
-    with pytest.raises(LimelightError, match="shipped ones: student"):
+        assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    with pytest.raises(LimelightError, match=r"shipped ones: .*paper, resnet50-cpu, student, student-heads"):
         load_config("nonesuch")
+
+
+def test_the_papers_configuration_is_the_papers() -> None:
+    """Section 4.2 and Eq. 6, number by number, and nothing beyond."""
+    config = load_config("paper")
+    assert (config.objective, config.optimizer, config.schedule) == ("paper", "adam", "constant")
+    assert (config.learning_rate, config.backbone_rate, config.weight_decay, config.warmup) == (5e-5, 1.0, 0.0, 0.0)
+    assert (config.batch_size, config.steps, config.gradient_norm, config.pretrained) == (32, 200_000, 0.0, True)
+    assert config.network == ResNet50Config(resolution=224, frozen_stages=0)
+    paper = config.paper
+    assert paper.weights == PaperWeights(0.2, 1.92, 1.8e-3, 1.3e-3, 5.0e-4, 5.0)
+    assert paper.weights.of_terms(49_999 / 200_000)["inner_mouth"] == 0.0
+    assert paper.weights.of_terms(50_000 / 200_000)["inner_mouth"] == 1.3e-3
+    assert (paper.render_size, paper.identity_network, paper.labelled, paper.dense_landmarks) == (224, "facenet", 0, 0)
+    assert paper.extra == ExtraWeights() and (paper.company, paper.clips) == (1, 0)
+
+
+def test_every_shipped_configuration_can_be_read() -> None:
+    names = [path.name.removesuffix(".toml") for path in (files("training") / "configs").iterdir()]
+    for name in names:
+        assert load_config(name).name == name
+    assert {"paper", "resnet50-cpu", "student", "student-heads"} <= set(names)
+
+
+def test_the_optimizer_and_its_rates_are_the_configurations(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    config = tiny_config(
+        tmp_path, optimizer="adam", schedule="constant", warmup=0.0, learning_rate=1e-4, weight_decay=0.0
+    )
+    trainer = trainer_of(config, toy, crops)
+    assert type(trainer.optimizer) is torch.optim.Adam
+    assert type(trainer_of(tiny_config(tmp_path), toy, crops).optimizer) is torch.optim.AdamW
+    for step in range(6):
+        trainer.train_step(trainer.task.batch(step))
+        assert {group["lr"] for group in trainer.optimizer.param_groups} == {1e-4, 5e-5}
+
+
+def test_a_run_goes_on_with_the_rate_that_the_configuration_now_says(
+    toy: FaceModel, crops: CropSet, tmp_path: Path
+) -> None:
+    first = trainer_of(tiny_config(tmp_path), toy, crops)
+    first.train_step(first.task.batch(0))
+    second = trainer_of(tiny_config(tmp_path, learning_rate=1e-5), toy, crops)
+    second.resume(first.save())
+    assert max(group["peak"] for group in second.optimizer.param_groups) == 1e-5
+    assert second.optimizer.state and second.step == 1
+    torch.save({"network": torch.load(first.save(), weights_only=True)["network"]}, tmp_path / "shipped.pt")
+    with pytest.raises(LimelightError, match="holds no run to go on with"):
+        second.resume(tmp_path / "shipped.pt")
+
+
+def test_a_resnet50_learns_from_labels_and_is_saved_as_one(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, name="resnet50", network=ResNet50Config(resolution=32), steps=4)
+    trainer = trainer_of(config, toy, crops)
+    trainer.run()
+    saved = load_network(trainer.folder / "last.pt")
+    assert saved.kind == "resnet50" and saved.config == config.network
+    with pytest.raises(LimelightError, match="its network is ResNet50Config"):
+        trainer_of(tiny_config(tmp_path), toy, crops).resume(trainer.folder / "last.pt")
+    with pytest.raises(LimelightError, match="of another network"):
+        trainer_of(tiny_config(tmp_path, initial=str(trainer.folder / "last.pt")), toy, crops)
+    with pytest.raises(LimelightError, match="has no heads"):
+        trainer_of(replace(config, initial_heads=str(trainer.folder / "last.pt")), toy, crops)
+    guided = trainer_of(replace(config, guided_share=1.0), toy, crops)
+    with pytest.raises(LimelightError, match="guided_share is for a student"):
+        guided.train_step(guided.task.batch(0))
 
 
 def make_augmenter(model: FaceModel, config: AugmentConfig) -> Augmenter:

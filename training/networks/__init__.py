@@ -2,18 +2,25 @@
 
 from training.networks.checkpoint import NetworkCheckpoint, load_network
 from training.networks.decoder import ParameterDecoder
+from training.networks.kinds import Network, NetworkConfig, make_network
 from training.networks.lite0 import Lite0, fetch_imagenet_weights
 from training.networks.prediction import Prediction
+from training.networks.resnet50 import ResNet50Config, ResNet50Regressor
 from training.networks.student import Student, StudentConfig, Trunk
 
 __all__ = [
     "Lite0",
+    "Network",
     "NetworkCheckpoint",
+    "NetworkConfig",
     "ParameterDecoder",
     "Prediction",
+    "ResNet50Config",
+    "ResNet50Regressor",
     "Student",
     "StudentConfig",
     "Trunk",
     "fetch_imagenet_weights",
     "load_network",
+    "make_network",
 ]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from facemodel import FaceModel, LimelightError, ParameterLayout
-from training.networks.student import Student, StudentConfig
+from training.networks.kinds import Network, NetworkConfig, config_of_kind, kind_of, make_network
 
 
 @dataclass(frozen=True)
@@ -22,26 +22,32 @@ class NetworkCheckpoint:
     """A network's architecture, the face model that it was trained for, and its weights.
 
     Attributes:
-        config: sizes of the student.
+        config: of the network; its class says of which kind it is.
         layout: of the parameter vector.
         model_name, model_digest: of the face model.
         weights: state dict, the averaged weights where training averages.
     """
 
-    config: StudentConfig
+    config: NetworkConfig
     layout: ParameterLayout
     model_name: str
     model_digest: str
     weights: dict[str, Tensor]
 
     @classmethod
-    def of(cls, network: Student, model: FaceModel, weights: dict[str, Tensor] | None = None) -> NetworkCheckpoint:
+    def of(cls, network: Network, model: FaceModel, weights: dict[str, Tensor] | None = None) -> NetworkCheckpoint:
         """Of a network as it is, or with other weights of the same shapes."""
         return cls(network.config, network.layout, model.name, model.digest, weights or network.state_dict())
+
+    @property
+    def kind(self) -> str:
+        """Of network: `student` or `resnet50`."""
+        return kind_of(self.config)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values and tensors, which `torch.load(weights_only=True)` reads."""
         return {
+            "kind": self.kind,
             "config": asdict(self.config),
             "layout": self.layout.to_dict(),
             "model_name": self.model_name,
@@ -51,18 +57,33 @@ class NetworkCheckpoint:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkCheckpoint:
-        return cls(
-            StudentConfig(**values["config"]),
-            ParameterLayout.from_dict(values["layout"]),
-            values["model_name"],
-            values["model_digest"],
-            values["weights"],
-        )
+        """What `to_dict` made; a checkpoint that does not say its kind is older than the others: a student.
 
-    def build(self) -> Student:
-        """The network, for inference."""
-        network = Student(self.config, self.layout)
-        network.load_state_dict(self.weights)
+        Raises:
+            LimelightError: another version of the program made it.
+        """
+        try:
+            return cls(
+                config_of_kind(values.get("kind", "student"))(**values["config"]),
+                ParameterLayout.from_dict(values["layout"]),
+                values["model_name"],
+                values["model_digest"],
+                values["weights"],
+            )
+        except (KeyError, TypeError, ValueError, LimelightError) as error:
+            raise LimelightError(f"its network is of another version of the program ({error})") from error
+
+    def build(self) -> Network:
+        """The network, for inference.
+
+        Raises:
+            LimelightError: the weights are not those of such a network.
+        """
+        network = make_network(self.config, self.layout)
+        try:
+            network.load_state_dict(self.weights)
+        except RuntimeError as error:
+            raise LimelightError(f"network: its weights are not those of a {self.kind} of its form") from error
         return network.requires_grad_(False).eval()
 
 
@@ -75,7 +96,23 @@ def load_network(path: str | Path) -> NetworkCheckpoint:
     values = read_checkpoint(Path(path))
     if "network" not in values:
         raise LimelightError(f"checkpoint {path}: holds a trunk alone; 'limelight train' makes a network of it")
-    return NetworkCheckpoint.from_dict(values["network"])
+    return network_in(values, path)
+
+
+def network_in(values: dict[str, Any], path: str | Path) -> NetworkCheckpoint:
+    """The network in the contents of a checkpoint.
+
+    Args:
+        values: of `read_checkpoint`, with a network among them.
+        path: of the file, for the message.
+
+    Raises:
+        LimelightError: another version of the program made it.
+    """
+    try:
+        return NetworkCheckpoint.from_dict(values["network"])
+    except LimelightError as error:
+        raise LimelightError(f"checkpoint {path}: {error}") from error
 
 
 def read_checkpoint(path: Path, parts: Collection[str] = ("network", "trunk")) -> dict[str, Any]:

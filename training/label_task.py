@@ -1,0 +1,67 @@
+"""Learning from crops with labelled parameters: renders, whose labels are true, and photos, whose labels are fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facemodel import FaceModel, LimelightError
+from training.augmentation import Augmenter, Mirror
+from training.batches import Batcher, CropSet
+from training.config import TrainConfig
+from training.linear_face import LinearFace
+from training.networks import Network, Prediction, Student
+from training.networks.close_up import jittered_pose, pose_span
+from training.objective import Batch, StudentObjective
+from training.validation import predict, validate
+
+
+class LabelTask:
+    """Crops and labels, `training.objective`. See `training.task.Task`.
+
+    Args:
+        config: of the run.
+        model: the face model that the labels belong to.
+        crops: the data.
+
+    Raises:
+        LimelightError: there is nothing to train on, or the labels belong to another face model.
+    """
+
+    def __init__(self, config: TrainConfig, model: FaceModel, crops: CropSet) -> None:
+        self.config = config
+        self.crops = crops
+        self.labels = crops.training_labels(model.layout)
+        self.objective = StudentObjective(LinearFace(model), config.loss)
+        self._face = LinearFace(model)  # stays on the CPU, where validation is
+        self._pose = pose_span(model.layout)
+        mirror = Mirror.of(model.landmarks478(model.mean), model.expression_names)
+        self.augmenter = Augmenter(config.augment, model.layout, mirror, config.network.resolution)
+        self._batcher = Batcher(crops, self.augmenter, config)
+
+    def batch(self, step: int) -> Batch:
+        return self._batcher(step)
+
+    def predict(self, network: Network, batch: Batch, progress: float) -> Prediction:
+        if progress >= self.config.guided_share:
+            return network.predict(batch.crop)
+        if not isinstance(network, Student):
+            raise LimelightError("configuration: guided_share is for a student's heads; this network has none")
+        pose = jittered_pose(batch.parameters[:, self._pose])  # as inaccurate as a trunk would be
+        return network.predict_guided(batch.crop, batch.parameters, pose, self.config.parts)
+
+    def loss(self, prediction: Prediction, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
+        return self.objective(prediction, batch)
+
+    def validate(self, network: Network) -> dict[str, float]:
+        return validate(network, self.crops, self._face, self.augmenter, self.config.validation_samples)
+
+    def examples(self, network: Network, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        shown = np.flatnonzero(self.crops.face & self.crops.held_out)
+        if not len(shown):
+            size = self.augmenter.resolution
+            return np.zeros((0, size, size, 3), np.uint8), np.zeros((0, self.labels.shape[1]), np.float32)
+        shown = shown[np.linspace(0, len(shown) - 1, min(count, len(shown))).astype(int)]
+        parameters, _, inputs = predict(network, self.crops, shown, self.augmenter)
+        return inputs, parameters

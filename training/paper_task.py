@@ -1,0 +1,173 @@
+"""Learning from photos as the paper does, and from labelled crops beside them where the configuration says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from facemodel import FaceModel, LimelightError
+from training.batches import load_crops
+from training.config import TrainConfig
+from training.data.prepared import PhotoBatch, PreparedPhotos, shards_below
+from training.label_task import LabelTask
+from training.networks import Network, Prediction
+from training.networks.identity import load_identity_network
+from training.objective import Batch
+from training.paper_objective import PaperObjective
+from training.paper_validation import network_input, spread_evenly, validate_photos
+from training.photo_batches import PhotoDraw, clip_windows
+
+
+@dataclass(frozen=True)
+class PaperBatch:
+    """Photos, and labelled crops beside them.
+
+    Attributes:
+        crop: (B + L, R, R, 3) uint8 RGB: the photos, then the labelled crops, as the network takes them.
+        photos: B of them.
+        clips: (C, 3) rows of the photos that are three frames in a row.
+        labelled: L crops and their labels; None for none.
+    """
+
+    crop: Tensor
+    photos: PhotoBatch
+    clips: Tensor
+    labelled: Batch | None = None
+
+    def to(self, device: torch.device) -> PaperBatch:
+        """The batch on another device."""
+        labelled = None if self.labelled is None else self.labelled.to(device)
+        return PaperBatch(self.crop.to(device), self.photos.to(device), self.clips.to(device), labelled)
+
+
+class PaperTask:
+    """Prepared photos, `training.paper_objective`. See `training.task.Task`.
+
+    Args:
+        config: of the run.
+        model: the face model.
+        photos: the training part.
+        held_out: the validation part; None for none.
+        recognizer: F of Eq. 7; None where its weight is 0.
+        labelled: the task of the labelled crops; None for none.
+
+    Raises:
+        LimelightError: more clips are asked for than a batch holds.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: FaceModel,
+        photos: PreparedPhotos,
+        held_out: PreparedPhotos | None,
+        recognizer: nn.Module | None,
+        labelled: LabelTask | None = None,
+    ) -> None:
+        paper = config.paper
+        self.config = config
+        self.photos = photos
+        self.held_out = held_out
+        self.labelled = labelled
+        self.labels = photos.parameters if labelled is None else labelled.labels
+        self.objective = _Objectives(
+            PaperObjective(model, paper, recognizer, photos.parameters, photos.scores),
+            None if labelled is None else labelled.objective,
+        )
+        try:
+            self._draw = PhotoDraw(
+                photos.person, clip_windows(photos.names), config.batch_size, paper.company, paper.clips, config.seed
+            )
+        except ValueError as error:
+            raise LimelightError(f"configuration: paper.clips: {error}") from error
+
+    def batch(self, step: int) -> PaperBatch:
+        drawn = self._draw(step)
+        photos = self.photos.batch(drawn.index)
+        crop = network_input(photos.image, self.config.network.resolution)
+        labelled = None if self.labelled is None else self.labelled.batch(step)
+        if labelled is not None:
+            crop = torch.cat([crop, labelled.crop])
+        return PaperBatch(crop, photos, torch.from_numpy(drawn.clips), labelled)
+
+    def predict(self, network: Network, batch: PaperBatch, progress: float) -> Prediction:  # noqa: ARG002
+        return network.predict(batch.crop)
+
+    def loss(self, prediction: Prediction, batch: PaperBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        count = len(batch.photos)
+        total, terms = self.objective.paper(prediction.parameters[:count], batch.photos, batch.clips, progress)
+        if batch.labelled is None or self.objective.labels is None:
+            return total, terms
+        seen = Prediction(*(None if part is None else part[count:] for part in prediction))
+        known, others = self.objective.labels(seen, batch.labelled)
+        return total + self.config.paper.label_weight * known, {
+            **terms,
+            **{f"labels.{name}": value for name, value in others.items()},
+        }
+
+    def validate(self, network: Network) -> dict[str, float]:
+        """Figures on held-out photos, see `training.paper_validation`, and on labelled crops, under `labels`."""
+        figures: dict[str, float] = {}
+        if self.held_out is not None:
+            figures |= validate_photos(network, self.objective.paper, self.held_out, self.config.validation_samples)
+        if self.labelled is not None:
+            figures |= {f"labels.{name}": value for name, value in self.labelled.validate(network).items()}
+        return figures
+
+    def examples(self, network: Network, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        photos = self.photos if self.held_out is None else self.held_out
+        batch = photos.batch(spread_evenly(len(photos), count))
+        crop = network_input(batch.image, self.config.network.resolution)
+        with torch.inference_mode():
+            parameters = network.predict(crop.to(next(network.parameters()).device)).parameters
+        return crop.numpy(), parameters.cpu().numpy()
+
+
+class _Objectives(nn.Module):
+    """Both objectives, to be moved together."""
+
+    def __init__(self, paper: PaperObjective, labels: nn.Module | None) -> None:
+        super().__init__()
+        self.paper = paper
+        self.labels = labels
+
+
+def open_paper_task(config: TrainConfig, model: FaceModel) -> PaperTask:
+    """The task with its data and the identity network.
+
+    Raises:
+        LimelightError: photos or crops are missing, damaged or made for another face model, or the identity network
+            cannot be had.
+    """
+    paper = config.paper
+    root = Path(paper.photos)
+    recognizer = None
+    if paper.weights.identity != 0.0:
+        recognizer = load_identity_network(paper.identity_network, Path(config.cache))
+    labelled = None
+    if paper.labelled:
+        crops = load_crops(config.data, model, photos=config.photo_share > 0)
+        labelled = LabelTask(replace(config, batch_size=paper.labelled), model, crops)
+    features = (
+        paper.identity_network if recognizer is not None and _has_features(root, paper.identity_network) else None
+    )
+    photos = PreparedPhotos(root, model, features=features)
+    return PaperTask(config, model, photos, _held_out(root, model), recognizer, labelled)
+
+
+def _has_features(root: Path, network: str) -> bool:
+    """Whether every photo was prepared with the features of an identity network; if not they are computed here."""
+    return all((shard / f"features_{network}.npy").is_file() for shard in shards_below(root))
+
+
+def _held_out(root: Path, model: FaceModel) -> PreparedPhotos | None:
+    """The validation part; None where a data set has none."""
+    try:
+        return PreparedPhotos(root, model, ("validation",))
+    except LimelightError:  # the training part has been read: nothing else is wrong
+        return None
