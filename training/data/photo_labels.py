@@ -113,6 +113,10 @@ class PhotoLandmarker:
                 return landmarks, scores, matrix
         return None
 
+    def close(self) -> None:
+        """Release MediaPipe, which cannot do that by itself any more when the program ends."""
+        self._detector.close()
+
     def _detect(self, image: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray] | None:
         import mediapipe
 

@@ -3,7 +3,7 @@
 `python -m training.data.prepare DATASET --out FOLDER` writes:
 
     prepared.json              format version; digest, name and size of the parameters of the face model; segmenter
-    calibration.npz            what the fits were calibrated with, see `training.data.prepare`
+    calibration.npz            what the fits were calibrated with, see `training.data.calibration`
     NAME/shard_00000/          of at most 500 photos of data set NAME those that show a face, one .npy per array:
         images.npy        (N, 224, 224, 3) uint8 sRGB   the tracker's crop (`facemodel.Crop`)
         classes.npy       (N, 224, 224) uint8   face segmentation, an index into `face_classes.CLASSES`; background
@@ -27,6 +27,7 @@ A photo takes 260 kB, CelebA 52 GB. The inner mouth (Eq. 11) is drawn from the 4
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -141,15 +142,15 @@ class PreparedPhotos:
                 f"prepared photos {root}: made for face model {header['model_digest']}, not {model.digest}; "
                 "prepare them anew"
             )
-        self._shards = shards_below(root)
+        lengths = {shard: len(load_array(shard / "splits.npy")) for shard in shards_below(root)}
+        self._shards = [shard for shard, length in lengths.items() if length]
         if not self._shards:
             raise LimelightError(f"prepared photos {root}: nothing there yet; see 'python -m training.data.prepare -h'")
         parts = self._column("splits")
         chosen = np.isin(parts, splits)
         if not chosen.any():
             raise LimelightError(f"prepared photos {root}: none of {len(parts)} belongs to {' or '.join(splits)}")
-        lengths = [len(load_array(shard / "splits.npy")) for shard in self._shards]
-        places = [(shard, row) for shard, length in enumerate(lengths) for row in range(length)]
+        places = [(number, row) for number, shard in enumerate(self._shards) for row in range(lengths[shard])]
         self._places = np.array(places, np.int64).reshape(-1, 2)[chosen]  # (N, 2)
         _, person = np.unique(self._column("persons"), return_inverse=True)
         self.person = person.astype(np.int64)[chosen]
@@ -220,7 +221,7 @@ class PreparedWriter:
         root: the prepared folder; made if absent.
         name: of the data set.
         model: the face model that the labels belong to.
-        segmenter: name of what made the class maps.
+        segmenter: name of what makes the class maps.
 
     Raises:
         LimelightError: the folder holds the data of another face model or segmenter, or cannot be written to.
@@ -240,7 +241,7 @@ class PreparedWriter:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                partial = root / "prepared.json.part"
+                partial = root / f"prepared.json.{os.getpid()}.part"
                 partial.write_text(json.dumps(header, indent=1))
                 partial.replace(path)
         except OSError as error:
@@ -260,6 +261,14 @@ class PreparedWriter:
         """
         shard = self._path(number)
         return load_array(shard / "entries.npy").tolist() if shard.is_dir() else None
+
+    def length(self, number: int) -> int:
+        """How many photos shard `number` holds.
+
+        Raises:
+            LimelightError: it does not exist or is damaged.
+        """
+        return len(load_array(self._path(number) / "names.npy"))
 
     def write(self, number: int, shard: PreparedShard) -> None:
         """Write shard `number`.

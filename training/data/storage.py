@@ -181,17 +181,23 @@ def faceless(
     )
 
 
-def stored_matrix(crop: Crop, size: int = STORED_SIZE) -> NDArray[np.float64]:
-    """(2, 3) matrix from stored pixels (0..size) of `crop` with its margin to frame pixels."""
-    return replace(crop, side=crop.side * EXTENT / CROP_SIZE).to_frame(size)
+def stored_matrix(crop: Crop, size: int = STORED_SIZE, extent: float = EXTENT) -> NDArray[np.float64]:
+    """(2, 3) matrix from pixels (0..size) of a picture that shows `extent` px of `crop` to frame pixels."""
+    return replace(crop, side=crop.side * extent / CROP_SIZE).to_frame(size)
 
 
-def cut(image: NDArray[np.uint8], crop: Crop, border: int = cv2.BORDER_REPLICATE) -> NDArray[np.uint8]:
-    """The stored picture (STORED_SIZE, STORED_SIZE, 3) of `crop` with its margin, low-passed where it shrinks."""
-    matrix = stored_matrix(crop)
-    shrink = crop.side * EXTENT / CROP_SIZE / STORED_SIZE
+def cut(
+    image: NDArray[np.uint8],
+    crop: Crop,
+    border: int = cv2.BORDER_REPLICATE,
+    size: int = STORED_SIZE,
+    extent: float = EXTENT,
+) -> NDArray[np.uint8]:
+    """The picture (size, size, 3) of `extent` px of `crop`, low-passed where it shrinks; by default as stored."""
+    matrix = stored_matrix(crop, size, extent)
+    shrink = crop.side * extent / CROP_SIZE / size
     if shrink > 1.2:
         image = cv2.GaussianBlur(image, (0, 0), 0.4 * shrink)
     matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5  # OpenCV counts from pixel centres
     flags = (cv2.INTER_CUBIC if shrink < 0.8 else cv2.INTER_LINEAR) | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, matrix, (STORED_SIZE, STORED_SIZE), flags=flags, borderMode=border)
+    return cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=border)

@@ -1,0 +1,178 @@
+"""From a photo to everything that section 4 of the paper prepares of it once, before the training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import ARKIT_NAMES, CROP_SIZE, MEDIAPIPE_TO_IBUG68, Crop, FaceModel, LimelightError
+from training.data.datasets import FaceSample
+from training.data.face_classes import face_mask, label_of
+from training.data.fit import FitConfig, LandmarkFitter, landmark_errors, without_offsets
+from training.data.labelled_face import Landmarker, find_labelled_face
+from training.data.photometry import Photometry
+from training.data.prepared import PreparedShard
+from training.data.storage import cut
+from training.skin_classifier import SkinClassifier
+
+Segmenter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+"""From a crop (224, 224, 3) sRGB to `face_classes.CLASSES` of its pixels (224, 224)."""
+
+WORST_FIT = 0.06
+"""NME of a fit beyond which what MediaPipe found is no face that could be reconstructed."""
+
+_LEAST_SEEN = 0.25  # share of the face that the mask shows, for the mask to be believed and the face to be of use
+
+
+@dataclass(frozen=True)
+class PreparedPhoto:
+    """One photo, all but its albedo and light; arrays as in `PreparedShard`, for one photo.
+
+    Attributes:
+        vector: (P,) of the fit, crop px.
+        observed: colours, normals, points, seen of `Photometry.observe`.
+    """
+
+    sample: FaceSample
+    image: NDArray[np.uint8]
+    classes: NDArray[np.uint8]
+    skin: NDArray[np.uint8]
+    landmarks68: NDArray[np.float32]
+    landmarks478: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    vector: NDArray[np.float32]
+    nme: float
+    observed: tuple[NDArray, NDArray, NDArray, NDArray]
+
+
+class PhotoPreparer:
+    """Prepares photos.
+
+    Args:
+        model: the face model that is fitted.
+        landmarker: MediaPipe's points and scores.
+        segmenter: the paper's U-Net, or what stands in for it.
+        classifier: of skin, Eq. 9.
+        fit: the calibrated fit.
+    """
+
+    def __init__(
+        self,
+        model: FaceModel,
+        landmarker: Landmarker,
+        segmenter: Segmenter,
+        classifier: SkinClassifier,
+        fit: FitConfig,
+    ) -> None:
+        self._model = model
+        self._landmarker = landmarker
+        self._segmenter = segmenter
+        self._classifier = classifier
+        self._fitter = LandmarkFitter(model, fit)
+        self._photometry = Photometry(model)
+
+    def __call__(self, sample: FaceSample) -> PreparedPhoto:
+        """Crop, points, masks and fit of a photo.
+
+        Raises:
+            LimelightError: it is unreadable, or shows no face that can be used.
+        """
+        picture = sample.picture()
+        model = self._model
+        landmarks, scores = find_labelled_face(self._landmarker, sample, picture)
+        vector = self._fitter(landmarks[None], scores[None])[0]
+        offsets = self._fitter.config.offsets
+        points = landmarks[:, :2]
+        if offsets is not None:
+            points = without_offsets(vector[None], model, landmarks[None], offsets)[0]
+        nme = float(landmark_errors(model, vector[None], points[None])[0])
+        if not nme < WORST_FIT:
+            raise LimelightError(f"photo {sample.name}: no face that the model fits (landmarks off by {nme:.0%})")
+        p = model.layout.view(vector)
+        crop = Crop.around_head(p.rotation, p.translation, p.scale)
+        vector = model.layout.constrain(crop.lower(model.layout, vector))
+        points = _moved(crop, points)
+        image = cut(picture, crop, size=CROP_SIZE, extent=CROP_SIZE)
+        classes = self._segmenter(image)
+        classes[~_on_picture(crop, picture)] = label_of("background")
+        face = face_mask(classes)
+        if (seen := float(face[_outline(points)].mean())) < _LEAST_SEEN:
+            raise LimelightError(f"photo {sample.name}: hardly any of the face is seen ({seen:.0%})")
+        skin = np.zeros(face.shape, np.uint8)
+        skin[face] = np.round(255.0 * self._classifier.posterior(image[face]))
+        return PreparedPhoto(
+            sample=sample,
+            image=image,
+            classes=classes,
+            skin=skin,
+            landmarks68=points[MEDIAPIPE_TO_IBUG68] if sample.landmarks68 is None else _moved(crop, sample.landmarks68),
+            landmarks478=points,
+            scores=scores,
+            vector=vector,
+            nme=nme,
+            observed=self._observe(image, vector, face),
+        )
+
+    def shard(self, dataset: str, photos: Sequence[PreparedPhoto], entries: Sequence[str]) -> PreparedShard:
+        """Photos of a data set, now with albedo and light, and the names of all entries that were looked at."""
+        size, layout = CROP_SIZE, self._model.layout
+        vectors = np.array([photo.vector for photo in photos], np.float32).reshape(-1, layout.size)
+        residuals = np.zeros(len(photos), np.float32)
+        if photos:
+            observed = zip(*(photo.observed for photo in photos), strict=True)
+            colors, normals, points, seen = (np.stack(column) for column in observed)
+            vectors, residuals = self._photometry.solve(colors, normals, points, seen, vectors)
+        parameters = [layout.constrain(vector) for vector in vectors]
+
+        def column(name: str, dtype: type, *shape: int) -> NDArray:
+            return np.array([getattr(photo, name) for photo in photos], dtype).reshape(-1, *shape)
+
+        samples = [photo.sample for photo in photos]
+        return PreparedShard(
+            images=column("image", np.uint8, size, size, 3),
+            classes=column("classes", np.uint8, size, size),
+            skin=column("skin", np.uint8, size, size),
+            landmarks68=column("landmarks68", np.float32, 68, 2),
+            landmarks478=column("landmarks478", np.float32, 478, 2),
+            scores=column("scores", np.float32, len(ARKIT_NAMES)),
+            parameters=np.array(parameters, np.float32).reshape(-1, layout.size),
+            quality=np.column_stack([column("nme", np.float32), residuals]),
+            names=np.array([f"{dataset}/{sample.name}" for sample in samples], np.str_),
+            persons=np.array([sample.person for sample in samples], np.str_),
+            splits=np.array([sample.split for sample in samples], np.str_),
+            entries=np.array(entries, np.str_),
+        )
+
+    def _observe(
+        self, image: NDArray[np.uint8], vector: NDArray[np.float32], face: NDArray[np.bool_]
+    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        """`Photometry.observe` of what the mask says is the face."""
+        colors, normals, points, seen = self._photometry.observe(image, vector)
+        p = self._model.layout.view(vector)
+        pixels = (points[:, :2] * (p.scale, -p.scale) + p.translation).astype(int).clip(0, CROP_SIZE - 1)
+        return colors, normals, points, seen & face[pixels[:, 1], pixels[:, 0]]
+
+
+def _moved(crop: Crop, points: NDArray) -> NDArray[np.float32]:
+    """Points (N, 2) of the photo in crop px."""
+    matrix = crop.from_frame()
+    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def _outline(points: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(224, 224) inside of the outline of points (N, 2), crop px."""
+    inside = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
+    cv2.fillConvexPoly(inside, cv2.convexHull(points.round().astype(np.int32)), 1)
+    return inside > 0
+
+
+def _on_picture(crop: Crop, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(224, 224) which pixels of a crop lie on the picture, not beyond its edge."""
+    y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE] + 0.5
+    matrix = crop.to_frame()
+    u, v = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    return (u >= 0) & (v >= 0) & (u <= picture.shape[1]) & (v <= picture.shape[0])
