@@ -1,5 +1,8 @@
 """A second look at the pose, and identity, albedo and light, from a close-up of the whole face.
 
+MediaPipe's 478 points are placed first; identity and pose are then read off the points by one linear map, albedo and
+light off the colours at the points.
+
 The trunk is made to see the same face under any exposure and colour, so little of the light reaches its features.
 Its pose places the close-up; what is then seen to be off centre, turned or too large corrects it, as in cascaded
 pose regression (Dollar et al., CVPR 2010).
@@ -14,7 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ParameterLayout
-from training.networks.close_up import CloseUpEncoder, Region, close_up, region_matrix, standardised, to_crop
+from training.networks.close_up import (
+    CloseUpEncoder,
+    PointRefiner,
+    Region,
+    close_up,
+    region_matrix,
+    standardised,
+    to_crop,
+)
 from training.networks.decoder import orthonormal
 
 FACE = Region((0.0, -32.0, 70.0), 190.0, 112)
@@ -27,7 +38,7 @@ GROUPS = ("identity", "albedo", "sh", "key_position", "key_color", "shininess")
 
 class FacePrediction(NamedTuple):
     """Standardised outputs of `GROUPS` side by side (B, N), the corrected pose (B, 9), and MediaPipe's points
-    (B, 478, 2) in crop px, placed freely: the loss compares them, and the identity is read off them."""
+    (B, 478, 2) in crop px, placed freely: the loss compares them, and the rest is read off them."""
 
     values: Tensor
     pose: Tensor
@@ -50,7 +61,8 @@ class FaceHead(nn.Module):
         self.identity_span, self.albedo_span = spans[:2]
         self.light_span = slice(spans[2].start, spans[-1].stop)
         outputs = sum(span.stop - span.start for span in spans)
-        self.face = CloseUpEncoder(FACE.cells, (24, 56, 96, 112), self.features)
+        widths = (24, 56, 96, 112)
+        self.face = CloseUpEncoder(FACE.cells, widths, self.features)
         colors = 3 * (FACE.cells // self.cell) ** 2
         self.layers = nn.Sequential(
             nn.Linear(self.features + colors + 9, hidden),
@@ -61,13 +73,12 @@ class FaceHead(nn.Module):
         self.regressor = nn.Linear(hidden, outputs)
         self.correction = nn.Linear(hidden, 9)
         self.points = nn.Linear(hidden, 2 * _N_POINTS)
-        self.identity = nn.Sequential(
-            nn.BatchNorm1d(2 * _N_POINTS + 9),
-            nn.Linear(2 * _N_POINTS + 9, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, layout.n_identity),
-        )
-        for last, spread in ((self.regressor, 0.01), (self.correction, 0.0), (self.identity[-1], 0.0)):
+        self.refiner = PointRefiner(widths[0] + widths[1], hidden, _N_POINTS)
+        # Solved for (`training.readout`), not trained: points differ where they tell people apart by tenths of what
+        # they differ by otherwise, which gradient descent on a few hundred thousand pictures does not find.
+        self.geometry = nn.Linear(2 * _N_POINTS + 9 + 81, layout.n_identity + 9).requires_grad_(False)
+        self.appearance = _reader(3 * _N_POINTS + 9, hidden, outputs - layout.n_identity)
+        for last, spread in ((self.regressor, 0.01), (self.correction, 0.0), (self.geometry, 0.0)):
             nn.init.normal_(last.weight, std=spread)
             nn.init.zeros_(last.bias)
 
@@ -81,13 +92,17 @@ class FaceHead(nn.Module):
         matrix = region_matrix(FACE, pose)
         face = close_up(image, FACE, matrix)
         colors = functional.avg_pool2d(face, self.cell).flatten(1)  # (B, 3 * 14 * 14)
-        seen = self.layers(torch.cat([self.face(face), colors, standardised(pose)], dim=1))  # (B, hidden)
-        local = self.points(seen)  # (B, 2 * 478)
-        identity, rest = self.regressor(seen).tensor_split([self.identity_span.stop], dim=1)
-        form = self.identity(torch.cat([local, standardised(pose)], dim=1))
-        values = torch.cat([identity + form, rest], dim=1)
-        points = to_crop(local.unflatten(1, (-1, 2)), matrix)
-        return FacePrediction(values, _corrected(pose, self.correction(seen)), points)
+        half, quarter, features = self.face.maps(face)
+        where = standardised(pose)  # (B, 9)
+        seen = self.layers(torch.cat([features, colors, where], dim=1))  # (B, hidden)
+        local = self.refiner((half, quarter), self.points(seen).unflatten(1, (-1, 2)), seen)  # (B, 478, 2)
+        skin = functional.grid_sample(
+            functional.avg_pool2d(face, 2), local[:, None].detach(), padding_mode="border", align_corners=False
+        )  # (B, 3, 1, 478) the colour of every point
+        identity, move = self.geometry(geometry_evidence(local, where)).tensor_split([-9], dim=1)
+        rest = self.appearance(torch.cat([skin.flatten(1), where], dim=1))
+        values = self.regressor(seen) + torch.cat([identity, rest], dim=1)
+        return FacePrediction(values, _corrected(pose, self.correction(seen) + move), to_crop(local, matrix))
 
     def replace(self, outputs: Tensor, values: Tensor) -> Tensor:
         """Standardised outputs (B, P) with other `FacePrediction.values`."""
@@ -104,9 +119,38 @@ class FaceHead(nn.Module):
         return torch.cat(parts, dim=1)  # (B, P)
 
 
+def geometry_evidence(points: Tensor, where: Tensor) -> Tensor:
+    """What `FaceHead.geometry` reads (B, 2 N + 9 + 81): points (B, N, 2) of the close-up, the standardised pose (B, 9)
+    that placed it, and the pose's products."""
+    products = where[:, :, None] * where[:, None, :]  # (B, 9, 9)
+    return torch.cat([points.flatten(1), where, products.flatten(1)], dim=1)
+
+
+def _reader(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Reads numbers (B, outputs) off what was found at the points (B, inputs); silent before it has learned."""
+    last = nn.Linear(hidden, outputs)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.BatchNorm1d(inputs), nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), last
+    )
+
+
 def _corrected(pose: Tensor, correction: Tensor) -> Tensor:
     """Pose (B, 9) moved by a correction (B, 9) in units of about a trunk's error."""
     rotation = orthonormal(pose[:, :6] + 0.1 * correction[:, :6])
     return torch.cat(
         [rotation, pose[:, 6:8] + 5.0 * correction[:, 6:8], pose[:, 8:] * (0.1 * correction[:, 8:]).exp()], dim=1
+    )
+
+
+def needed_correction(pose: Tensor, truth: Tensor) -> Tensor:
+    """The correction (B, 9) that brings a pose (B, 9) to the true one."""
+    return torch.cat(
+        [
+            (truth[:, :6] - pose[:, :6]) / 0.1,
+            (truth[:, 6:8] - pose[:, 6:8]) / 5.0,
+            (truth[:, 8:] / pose[:, 8:]).log() / 0.1,
+        ],
+        dim=1,
     )

@@ -1,0 +1,146 @@
+"""Solves for what the face head reads off its points: identity and pose, one ridge regression over renders.
+
+`python -m training.readout CHECKPOINT` does it for a checkpoint of a student; training then goes on, or the network is
+exported. Only renders count, since their identity is known, and heads see them as in training: changed as the
+configuration says, and through poses as inaccurate as a trunk's.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from facemodel import FaceModel, LimelightError
+from training.augmentation import Augmenter, Mirror
+from training.batches import Batcher, load_crops
+from training.config import load_config
+from training.networks import NetworkCheckpoint, Student
+from training.networks.checkpoint import read_checkpoint
+from training.networks.close_up import jittered_pose, pose_span, region_matrix, standardised, to_close_up
+from training.networks.face_head import FACE, geometry_evidence, needed_correction
+from training.networks.lite0 import normalised
+from training.objective import Batch
+
+
+class Ridge:
+    """Ridge regression from inputs (n, I) to outputs (n, O) in double precision, gathered batch by batch.
+
+    Args:
+        strength: of the pull to zero, in samples' worth of standardised inputs.
+    """
+
+    def __init__(self, strength: float = 30.0) -> None:
+        self.strength = strength
+        self.count = 0
+        self._inputs: Tensor | float = 0.0
+        self._outputs: Tensor | float = 0.0
+        self._products: Tensor | float = 0.0
+        self._targets: Tensor | float = 0.0
+
+    def add(self, inputs: Tensor, outputs: Tensor) -> None:
+        """Take in samples."""
+        x, y = inputs.double(), outputs.double()
+        self.count += len(x)
+        self._inputs = self._inputs + x.sum(dim=0)
+        self._outputs = self._outputs + y.sum(dim=0)
+        self._products = self._products + x.T @ x
+        self._targets = self._targets + x.T @ y
+
+    def solve(self) -> tuple[Tensor, Tensor]:
+        """Weight (O, I) and bias (O,) of the linear layer.
+
+        Raises:
+            LimelightError: there were no samples.
+        """
+        if not self.count:
+            raise LimelightError("readout: no renders to learn from; run 'python -m training.data.synthetic' first")
+        x, y = torch.as_tensor(self._inputs) / self.count, torch.as_tensor(self._outputs) / self.count
+        covariance = self._products - self.count * torch.outer(x, x)  # (I, I)
+        shared = self._targets - self.count * torch.outer(x, y)  # (I, O)
+        spread = (covariance.diagonal() / self.count).clamp(min=0.0).sqrt() + 1e-6
+        gram = covariance / torch.outer(spread, spread) + self.strength * torch.eye(len(x), dtype=torch.float64)
+        weight = (torch.linalg.solve(gram, shared / spread[:, None]) / spread[:, None]).T  # (O, I)
+        return weight, y - weight @ x
+
+
+def solve_geometry(network: Student, batches: Iterable[Batch], strength: float = 30.0) -> int:
+    """Set `network.face_head.geometry`, in place, from batches of which the renders count.
+
+    What the head says of identity and pose without it stays, and is what the solution adds to.
+
+    Returns:
+        How many renders there were.
+
+    Raises:
+        LimelightError: the network has no face head, or there were no renders.
+    """
+    head = network.face_head
+    if head is None:
+        raise LimelightError("readout: the network has no face head")
+    network.eval()
+    geometry = head.geometry
+    with torch.no_grad():
+        geometry.weight.zero_()
+        geometry.bias.zero_()
+        ridge = Ridge(strength)
+        for batch in batches:
+            known = (batch.photo == 0) & (batch.face > 0) & (batch.mirrored == 0)
+            labels = batch.parameters[known]
+            truth = labels[:, pose_span(network.layout)]  # (B, 9)
+            pose = jittered_pose(truth)
+            values, moved, points = head(normalised(batch.crop[known]), pose)
+            local = to_close_up(points, region_matrix(FACE, pose))
+            outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
+            identity = outputs[:, head.identity_span] - values[:, : head.identity_span.stop - head.identity_span.start]
+            move = needed_correction(pose, truth) - needed_correction(pose, moved)
+            ridge.add(geometry_evidence(local, standardised(pose)), torch.cat([identity, move], dim=1))
+        weight, bias = ridge.solve()
+        geometry.weight.copy_(weight)
+        geometry.bias.copy_(bias)
+    return ridge.count
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description="Solve for identity and pose, given the face head's points.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--config", required=True, help="of the run that wrote it: data and changes of the pictures")
+    parser.add_argument("--out", type=Path, help="where to; the checkpoint itself if left out")
+    parser.add_argument("--batches", type=int, default=250)
+    parser.add_argument("--strength", type=float, default=30.0)
+    options = parser.parse_args(arguments)
+    config = replace(load_config(options.config), photo_share=0.0, negative_share=0.0)
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    contents = read_checkpoint(options.checkpoint)
+    saved = NetworkCheckpoint.from_dict(contents["network"])
+    network = saved.build()
+    if not isinstance(network, Student):
+        raise LimelightError(f"checkpoint {options.checkpoint}: no student")
+    model = FaceModel.load(config.face_model or None)
+    mirror = Mirror.of(model.landmarks478(model.mean), model.expression_names)
+    augmenter = Augmenter(config.augment, model.layout, mirror, saved.config.resolution)
+    batcher = Batcher(load_crops(config.data, model, photos=False), augmenter, config)
+    first = 1_000_003  # other changes of the pictures than the run has seen
+    count = solve_geometry(
+        network, (batcher(first + i) for i in tqdm(range(options.batches), unit="batch")), options.strength
+    )
+    solved = {name: value for name, value in network.state_dict().items() if ".geometry." in name}
+    saved.weights.update(solved)
+    contents["network"] = saved.to_dict()
+    if "weights" in contents:
+        contents["weights"].update(solved)
+    out = options.out or options.checkpoint
+    partial = out.with_suffix(".part")
+    torch.save(contents, partial)
+    partial.replace(out)
+    print(f"readout: {count} renders; {out}")
+
+
+if __name__ == "__main__":
+    main()
