@@ -38,8 +38,6 @@ class StudentConfig:
         backbone: of the trunk: `lite0`, `resnet50`, or `plain`, which learns from nothing.
         expression_hidden: width of the expression head; 0 leaves the expression to the trunk.
         face_hidden: width of the face head; 0 leaves the last word on pose, identity, albedo and light to the trunk.
-        looks: how often the face head looks, from the second time on where its last pose placed the close-up; in
-            training once.
     """
 
     resolution: int = 112
@@ -52,7 +50,6 @@ class StudentConfig:
     backbone: str = "lite0"
     expression_hidden: int = 0
     face_hidden: int = 0
-    looks: int = 1
 
     @property
     def trunk_side(self) -> int:
@@ -192,8 +189,7 @@ class Student(nn.Module):
         expression_head, face_head = heads
         points = face_points = None
         if face_head is not None:
-            for _ in range(1 if self.training else self.config.looks):
-                values, pose, face_points = face_head(image, pose)
+            values, pose, face_points = face_head(image, pose)
             outputs = self._with_pose(face_head.replace(outputs, values), pose)
         if expression_head is not None:
             expression, points = expression_head(image, pose.detach(), features)
