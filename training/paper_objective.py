@@ -183,7 +183,7 @@ class PaperObjective(nn.Module):
         reference = photos.features
         if reference is None:
             with torch.no_grad():
-                reference = self.recognizer(photos.image)
+                reference = self.recognizer(photo)  # as sharp as what it is compared with
         return paper_losses.identity(self.recognizer(drawn), reference)
 
     def _scores(self, expression: Tensor, scores: Tensor) -> Tensor:

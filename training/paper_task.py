@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facemodel import FaceModel, LimelightError
+from facemodel import CROP_SIZE, FaceModel, LimelightError
 from training.batches import load_crops
-from training.config import TrainConfig
+from training.config import PaperConfig, TrainConfig
 from training.data.prepared import PhotoBatch, PreparedPhotos, shards_below
 from training.label_task import LabelTask
 from training.networks import Network, Prediction
@@ -153,16 +153,17 @@ def open_paper_task(config: TrainConfig, model: FaceModel) -> PaperTask:
     if paper.labelled:
         crops = load_crops(config.data, model, photos=config.photo_share > 0)
         labelled = LabelTask(replace(config, batch_size=paper.labelled), model, crops)
-    features = (
-        paper.identity_network if recognizer is not None and _has_features(root, paper.identity_network) else None
-    )
+    features = paper.identity_network if recognizer is not None and _features_serve(paper) else None
     photos = PreparedPhotos(root, model, features=features)
     return PaperTask(config, model, photos, _held_out(root, model), recognizer, labelled)
 
 
-def _has_features(root: Path, network: str) -> bool:
-    """Whether every photo was prepared with the features of an identity network; if not they are computed here."""
-    return all((shard / f"features_{network}.npy").is_file() for shard in shards_below(root))
+def _features_serve(paper: PaperConfig) -> bool:
+    """Whether every photo has features of the identity network, at the size that is rendered; else they are computed
+    in every step."""
+    shards = shards_below(Path(paper.photos))
+    name = f"features_{paper.identity_network}.npy"
+    return paper.render_size == CROP_SIZE and all((shard / name).is_file() for shard in shards)
 
 
 def _held_out(root: Path, model: FaceModel) -> PreparedPhotos | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from limelight.cli import main
+from tests.training.prepared_photos import random_parameters, write_photos
 from training.data import ShardWriter
 from training.data.random_faces import FaceDistribution, RandomFaces
 from training.data.scenery import Backgrounds
@@ -100,3 +101,44 @@ def test_nothing_to_learn_from_or_a_bad_configuration_is_one_line(workplace, cap
     assert main(["train", "--config", "small.toml"]) == 1
     complaint = [line for line in capsys.readouterr().err.splitlines() if line.startswith("limelight: error: ")]
     assert len(complaint) == 1 and words in complaint[0]
+
+
+PAPER = """
+name = "paper-small"
+objective = "paper"
+data = "data"
+checkpoints = "checkpoints"
+pretrained = false
+steps = 2
+batch_size = 3
+photo_share = 0.0
+negative_share = 0.0
+threads = 1
+
+[network]
+resolution = 32
+head_channels = 8
+hidden = 16
+frozen_blocks = 0
+
+[paper]
+photos = "photos"
+render_size = 56
+company = 2
+labelled = 2
+
+[paper.weights]
+identity = 0.0
+"""
+
+
+def test_the_papers_objective_trains_from_photos_and_labelled_crops(workplace, model, capsys):
+    splits = ["train"] * 4 + ["validation"]
+    write_photos(workplace / "photos", model, random_parameters(model, 5), ["a", "a", "b", "b", "c"], splits=splits)
+    (workplace / "paper.toml").write_text(PAPER)
+    assert main(["train", "--config", "paper.toml"]) == 0
+    path = workplace / "checkpoints" / "paper-small" / "last.pt"
+    figures = read_checkpoint(path)["history"][-1]
+    assert {"photo.color_error", "loss.photometric", "labels.render.nme68"} <= set(figures)
+    assert "loss.identity" not in figures and figures["step"] == 2
+    assert "Traceback" not in capsys.readouterr().err and load_network(path).build() is not None
