@@ -2,6 +2,13 @@
 
     python -m training.segment --steps 1500
 
+Photos have labels around the eyes once a network tells who wears glasses, so training takes two passes (with DATA the
+prepared folder):
+
+    python -m training.segment --resolution 112 --steps 1000 --out FIRST
+    rm -r DATA/photos; python -m training.data.segmentation --earlier FIRST/last.pt
+    python -m training.segment --initial FIRST/last.pt
+
 The paper's run, with CelebAMask-HQ at hand:
 
     python -m training.segment --celebamask-hq FOLDER --resolution 256 --width 64 --steps 60000 --precision bfloat16
@@ -18,17 +25,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from facemodel import LimelightError
 from training.data.datasets import open_dataset
-from training.data.face_classes import ALLOWED, CLASSES, FACE_CLASSES, IGNORED
+from training.data.face_classes import ALLOWED
 from training.data.segmentation import (
-    KINDS,
     SegmentationSamples,
     count_labels,
     load_segmentation,
@@ -37,11 +41,11 @@ from training.data.segmentation import (
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, weighted_cross_entropy
 from training.optimization import WeightAverage, rate_factor, stop_request
-from training.segmentation_batches import SegmentationAugment, SegmentationBatcher, stacked
-from training.segmenter import SegmentationCheckpoint
+from training.segmentation_batches import SegmentationAugment, SegmentationBatcher
+from training.segmentation_validation import validate
+from training.segmenter import SegmentationCheckpoint, load_segmentation_network
 
 _MAX_BAD_STEPS = 20
-_SEEN = 1e-3  # share of a class's pixels among all, below which its IoU says little
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,20 @@ class SegmentationTrainer:
         self.step = 0
         self._bad_steps = 0
 
+    def start_from(self, path: Path) -> None:
+        """Begin with the weights of another network of the same size, trained at whatever resolution.
+
+        Raises:
+            LimelightError: the file is unreadable, or of a network of another size.
+        """
+        other = load_segmentation_network(path)
+        if other.config != self.config.network:
+            raise LimelightError(
+                f"checkpoint {path}: its network is {other.config}, the configuration's {self.config.network}"
+            )
+        self.network.load_state_dict(other.weights)
+        self.average = WeightAverage(self.network, self.config.average)
+
     def run(self) -> None:
         """Train to the last step, or until Ctrl-C; either way a checkpoint is left.
 
@@ -185,28 +203,10 @@ class SegmentationTrainer:
         return SegmentationCheckpoint(self.config.network, self.config.resolution, self.average.weights)
 
     def validate(self) -> dict[str, dict[str, float]]:
-        """IoU of every class, their mean and the face mask's, of each kind of held-out pictures."""
+        """Figures of the averaged weights, see `segmentation_validation.validate`."""
+        config = self.config
         network = self.checkpoint().build().to(self.device)
-        figures = {}
-        for kind, name in enumerate(KINDS):
-            held_out = np.flatnonzero(self.samples.held_out & (self.samples.kind == kind))
-            held_out = held_out[
-                np.linspace(0, len(held_out) - 1, min(self.config.validation_samples, len(held_out))).astype(int)
-            ]
-            if len(held_out):
-                figures[name] = class_iou(self._tally(network, held_out))
-        return figures
-
-    def _tally(self, network: UNet, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(L, 19) pixels of samples by label and by predicted class."""
-        tally = np.zeros((len(ALLOWED), len(CLASSES)), np.int64)
-        for index in chosen:
-            images, labels = stacked([self.batcher.plain(int(index))])
-            with torch.inference_mode():
-                found = network(images.to(self.device)).argmax(dim=1).cpu().numpy()  # (1, R, R)
-            known = labels.numpy() != IGNORED
-            np.add.at(tally, (labels.numpy()[known], found[known]), 1)
-        return tally
+        return validate(network, self.samples, config.resolution, config.validation_samples)
 
     def _validate(self) -> str:
         figures = self.validate()
@@ -258,33 +258,6 @@ class SegmentationTrainer:
             raise LimelightError(f"checkpoint {path}: shipped weights, or of another version; cannot go on") from error
 
 
-def class_iou(tally: NDArray[np.int64]) -> dict[str, float]:
-    """Intersection over union by class, as far as labels tell.
-
-    A pixel whose label is a set counts against a class outside the set, and for none inside it.
-
-    Args:
-        tally: (L, 19) pixels by label and by predicted class.
-
-    Returns:
-        `face` for the face mask, where a prediction of glasses in front of what may be glasses counts neither way;
-        `mean` over the classes that fill at least a thousandth of the labelled pixels; and every class that occurs.
-    """
-    single = tally[: len(CLASSES)]
-    wrong = np.where(ALLOWED, 0, tally).sum(axis=0)  # (19,) predicted where it is excluded
-    right, present = np.diagonal(single), single.sum(axis=1)
-    union = present + wrong
-    iou = {name: float(right[i] / union[i]) for i, name in enumerate(CLASSES) if present[i]}
-    seen = [iou[name] for i, name in enumerate(CLASSES) if present[i] >= _SEEN * single.sum()]
-    face, glasses = np.isin(CLASSES, FACE_CLASSES), np.isin(CLASSES, "eye_g")  # (19,)
-    may_be = ALLOWED[:, face].any(axis=1)  # (L,)
-    surely = may_be & ~ALLOWED[:, ~face & ~glasses].any(axis=1)
-    hit, false = tally[surely][:, face].sum(), tally[~may_be][:, face].sum()
-    missed = np.where(ALLOWED, 0, tally)[surely][:, ~face].sum()
-    whole = {"face": float(hit / max(hit + missed + false, 1)), "mean": float(np.mean(seen)) if seen else math.nan}
-    return whole | iou
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     default = SegmentConfig()
     parser = argparse.ArgumentParser(
@@ -293,6 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=Path(".cache/training/segmentation"), help="prepared folder")
     parser.add_argument("--celebamask-hq", help="train on this folder of it instead, prepared below --data first")
     parser.add_argument("--out", type=Path, default=Path(".cache/checkpoints/segmentation"), help="of checkpoints")
+    parser.add_argument("--initial", type=Path, help="checkpoint whose weights to begin with")
     parser.add_argument("--resume", type=Path, help="checkpoint to go on from")
     parser.add_argument("--ship", type=Path, help="write the averaged weights there at the end, in 16 bits")
     parser.add_argument("--width", type=int, default=default.network.width, help="channels at full resolution")
@@ -322,6 +296,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             data = data / f"celebamask_hq_{config.resolution}"
             prepare_celebamask_hq(data, open_dataset(options.celebamask_hq), size=config.resolution)
         trainer = SegmentationTrainer(config, load_segmentation(data), options.out)
+        if options.initial:
+            trainer.start_from(options.initial)
         if options.resume:
             trainer.resume(options.resume)
         trainer.run()

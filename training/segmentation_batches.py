@@ -65,14 +65,16 @@ class SegmentationBatcher:
         """sRGB pictures (B, 3, R, R) 0..1 and their labels (B, R, R)."""
         rng = np.random.default_rng((self.seed, step))
         chosen = rng.choice(self._training, self.batch_size)
-        return stacked([changed(*self.plain(int(index)), self.augment, rng) for index in chosen])
+        pictures = [resized(self.samples, int(index), self.resolution) for index in chosen]
+        return stacked([changed(*picture, self.augment, rng) for picture in pictures])
 
-    def plain(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Sample `index` as it is, (R, R, 3), and its labels (R, R)."""
-        size = (self.resolution, self.resolution)
-        image = cv2.resize(self.samples.images[index], size, interpolation=cv2.INTER_AREA)
-        labels = cv2.resize(self.samples.labels[index], size, interpolation=cv2.INTER_NEAREST_EXACT)
-        return np.asarray(image, np.uint8), np.asarray(labels, np.uint8)
+
+def resized(samples: SegmentationSamples, index: int, resolution: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Picture number `index`, (R, R, 3), and its labels (R, R)."""
+    size = (resolution, resolution)
+    image = cv2.resize(samples.images[index], size, interpolation=cv2.INTER_AREA)
+    labels = cv2.resize(samples.labels[index], size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(image, np.uint8), np.asarray(labels, np.uint8)
 
 
 def changed(

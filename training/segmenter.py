@@ -50,6 +50,22 @@ class SegmentationCheckpoint:
         return network.requires_grad_(False).eval()
 
 
+def load_segmentation_network(path: str | Path | None = None) -> SegmentationCheckpoint:
+    """The U-Net in a file that `python -m training.segment` wrote; by default the shipped one.
+
+    Raises:
+        LimelightError: the file is missing, unreadable, or of another kind.
+    """
+    path = Path(path or str(files("training") / "assets" / "segmentation.pt"))
+    values = read_checkpoint(path, ("unet",))["unet"]
+    try:
+        checkpoint = SegmentationCheckpoint.from_dict(values)
+        checkpoint.build()
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise LimelightError(f"checkpoint {path}: not a segmentation network of this version") from error
+    return checkpoint
+
+
 class Segmenter:
     """Tells which part of a face every pixel of an aligned crop shows.
 
@@ -68,11 +84,7 @@ class Segmenter:
         Raises:
             LimelightError: the file is missing, unreadable, or of another kind.
         """
-        path = Path(path or str(files("training") / "assets" / "segmentation.pt"))
-        try:
-            return cls(SegmentationCheckpoint.from_dict(read_checkpoint(path, ("unet",))["unet"]))
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise LimelightError(f"checkpoint {path}: not a segmentation network of this version") from error
+        return cls(load_segmentation_network(path))
 
     @torch.inference_mode()
     def probabilities(self, image: NDArray[np.uint8], extent: float = CROP_SIZE) -> NDArray[np.float32]:

@@ -18,13 +18,8 @@ FACE_CLASSES = ("skin", "nose", "l_eye", "r_eye", "l_brow", "r_brow", "u_lip", "
 IGNORED = 255
 """Label of a pixel that says nothing."""
 
-_SKIN_AROUND = ("skin", "l_ear", "r_ear", "neck", "neck_l", "ear_r")
 _SETS: dict[str, tuple[str, ...]] = {
-    "skin_around": _SKIN_AROUND,
-    "some_hair": ("hair", "l_brow", "r_brow"),
-    "some_cloth": ("cloth", "neck_l", "hat"),
-    "no_person": ("background", "eye_g", "hat", "ear_r"),
-    **{f"{name}_or_glasses": (name, "eye_g") for name in ("skin", "nose", "l_eye", "r_eye", "l_brow", "r_brow")},
+    "skin_elsewhere": ("background", "l_ear", "r_ear", "ear_r", "neck_l", "neck"),  # a hand is background
 }
 
 LABELS = (*CLASSES, *_SETS)

@@ -17,6 +17,7 @@ import argparse
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -34,17 +35,19 @@ from training.data.photo_labels import default_photos
 from training.data.random_faces import RandomFaces
 from training.data.scenery import Backgrounds
 from training.data.skin_pixels import SegmentationTeacher, Teacher
-from training.data.storage import STORED_SIZE, MappedImages, Samples, load_samples
+from training.data.storage import EXTENT, STORED_SIZE, MappedImages, Samples, load_samples
 from training.data.synthetic import SceneConfig
+from training.segmenter import Segmenter
 
 KINDS = ("renders", "photos", "celebamask_hq")
 _SHARD = 250
 _HELD_OUT_SHARE = 0.04  # of renders
 _SURE = 0.9  # teacher's probability
 _LEAST_SKIN = 0.5  # of a fitted face's lower half, for the teacher to be believed
-_GLASSES_REACH = 0.16  # of the picture's side: half a pair of glasses' height, in which they may be
+_EDGE = 0.025  # of the picture's side, by which a fit may miss the outline
+_GLASSES_HEIGHT = 0.16  # of the picture's side
+_NO_GLASSES, _GLASSES = 0.12, 0.25  # most and least of the area around the eyes, by a sheet of photos in its order
 _FITTED = ("skin", "nose", "l_eye", "r_eye", "l_brow", "r_brow", "mouth", "u_lip", "l_lip")
-_NEAR_GLASSES = ("skin", "nose", "l_eye", "r_eye", "l_brow", "r_brow")
 
 Labelled = tuple[NDArray[np.uint8], NDArray[np.uint8], bool]
 """Picture (S, S, 3), labels (S, S), held out."""
@@ -122,7 +125,15 @@ def prepare_renders(root: Path, model: FaceModel, count: int, seed: int = 0, con
     _write_shards(root / "renders", count, render)
 
 
-def prepare_photos(root: Path, model: FaceModel, samples: Samples, teacher: Teacher, count: int, seed: int = 0) -> None:
+def prepare_photos(
+    root: Path,
+    model: FaceModel,
+    samples: Samples,
+    teacher: Teacher,
+    count: int,
+    seed: int = 0,
+    earlier: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+) -> None:
     """Write `count` fitted photos, or all there are, with `teacher_labels`, less those that have none.
 
     Args:
@@ -132,6 +143,7 @@ def prepare_photos(root: Path, model: FaceModel, samples: Samples, teacher: Teac
         teacher: tells skin, clothes and hair.
         count: of photos.
         seed: of their choice.
+        earlier: from a picture (S, S, 3) to the classes (S, S) that an earlier U-Net sees; tells glasses.
 
     Raises:
         LimelightError: the samples hold no photo whose geometry holds.
@@ -145,23 +157,29 @@ def prepare_photos(root: Path, model: FaceModel, samples: Samples, teacher: Teac
     def photo(number: int) -> Labelled | None:
         index = int(chosen[number])
         picture = samples.images[index]
-        labels = teacher_labels(teacher(picture), fitted_classes(model, classes, samples.parameters[index]))
+        fitted = fitted_classes(model, classes, samples.parameters[index])
+        labels = teacher_labels(teacher(picture), fitted, None if earlier is None else earlier(picture))
         return None if labels is None else (picture, labels, bool(samples.held_out[index]))
 
     _write_shards(root / "photos", len(chosen), photo)
 
 
-def teacher_labels(teacher: NDArray[np.floating], fitted: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def teacher_labels(
+    teacher: NDArray[np.floating], fitted: NDArray[np.uint8], earlier: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8] | None:
     """(S, S) labels of an upright photo: the teacher says where skin, hair and clothes are, the fit which part of the
-    face a pixel is that shows skin.
+    head a pixel is that shows skin.
 
-    The teacher is not believed everywhere. Skin outside the fitted face may be neck or ear, hair may be a brow, and
-    around the eyes glasses pass for skin: such pixels get sets of classes. Clothes and nothing inside the face, and
-    hair in its lower half, where it may be a beard, are IGNORED, and so is what the teacher is not sure of.
+    The teacher is not believed everywhere. Clothes and nothing inside the face, and hair in its lower half, where it
+    may be a beard, are IGNORED, and so are the edge of the fitted head, and what the teacher is not sure of. Around
+    the eyes glasses pass for skin and brows for hair: what is there an earlier U-Net has to say.
 
     Args:
         teacher: (S, S, 3) probability of skin, clothes and hair.
         fitted: (S, S) classes of the fitted model, background where it is not.
+        earlier: (S, S) classes by a U-Net that learned without labels around the eyes of photos. Where it sees hardly
+            any glasses there, the fit is right; where many, its glasses are labels; else all that is IGNORED, as it
+            is without such a network. To allow either taught the network to give glasses to everybody.
 
     Returns:
         None where the teacher sees skin on less than half of the fitted face's lower half: it missed the person.
@@ -175,17 +193,19 @@ def teacher_labels(teacher: NDArray[np.floating], fitted: NDArray[np.uint8]) -> 
     upper = np.arange(len(fitted))[:, None] < np.nonzero(face)[0].mean()
     if skin[face & ~upper].mean() < _LEAST_SKIN:  # hair may hide the upper half
         return None
+    head = fitted != label_of("background")
     labels = np.full(fitted.shape, IGNORED, np.uint8)
-    labels[~face & (teacher.max(axis=2) < 1.0 - _SURE)] = label_of("no_person")
-    labels[~face & cloth] = label_of("some_cloth")
-    labels[~face & skin] = label_of("skin_around")
-    labels[hair & (upper | ~face)] = label_of("some_hair")
-    labels[face & skin] = fitted[face & skin]
-    reach = 2 * round(0.5 * _GLASSES_REACH * len(fitted)) + 1
-    eyes = _is(fitted, ("l_eye", "r_eye", "l_brow", "r_brow")).astype(np.uint8)
-    around = cv2.dilate(eyes, np.ones((reach, reach), np.uint8)) > 0
-    for name in _NEAR_GLASSES:
-        labels[around & (labels == label_of(name))] = label_of(f"{name}_or_glasses")
+    labels[~face & (teacher.max(axis=2) < 1.0 - _SURE)] = label_of("background")
+    labels[~face & cloth] = label_of("cloth")
+    labels[skin & ~_grown(head, _EDGE)] = label_of("skin_elsewhere")
+    labels[skin & head] = fitted[skin & head]
+    labels[hair & (upper | ~face)] = label_of("hair")
+    eyes = face & _grown(_is(fitted, ("l_eye", "r_eye", "l_brow", "r_brow")), 0.5 * _GLASSES_HEIGHT)
+    glasses = np.zeros_like(face) if earlier is None else eyes & (earlier == label_of("eye_g"))
+    if earlier is None or glasses.sum() > _NO_GLASSES * eyes.sum():
+        labels[eyes] = IGNORED
+    if glasses.sum() > _GLASSES * eyes.sum():
+        labels[glasses] = label_of("eye_g")
     return labels
 
 
@@ -234,6 +254,12 @@ def _is(classes: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.bool_]:
     return np.isin(classes, [label_of(name) for name in names])
 
 
+def _grown(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """A mask (S, S) larger by `reach` of its side."""
+    width = 2 * round(reach * len(mask)) + 1
+    return cv2.dilate(mask.astype(np.uint8), np.ones((width, width), np.uint8)) > 0
+
+
 def _write_shards(folder: Path, count: int, make: Callable[[int], Labelled | None]) -> None:
     """Write `make(0)` to `make(count - 1)` without the Nones, with progress; shards that exist stay as they are."""
     with tqdm(total=count, unit="picture", desc=folder.name) as bar:
@@ -258,15 +284,15 @@ def _write(folder: Path, number: int, pictures: Sequence[Labelled]) -> None:
         LimelightError: the disk is full or cannot be written to.
     """
     images, labels, held_out = zip(*pictures, strict=True)
-    partial = folder / f".partial_{number:05d}"
+    unfinished = folder / f".partial_{number:05d}"
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
         for name, column in (("images", images), ("labels", labels), ("held_out", held_out)):
-            np.save(partial / f"{name}.npy", np.stack(column))
-        partial.rename(_shard(folder, number))
+            np.save(unfinished / f"{name}.npy", np.stack(column))
+        unfinished.rename(_shard(folder, number))
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise LimelightError(f"segmentation data {folder}: cannot be written ({error.strerror})") from error
 
 
@@ -280,6 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--renders", type=int, default=4000, help="labelled renders; 0 for none")
     parser.add_argument("--photos", type=int, default=2000, help="photos for the teacher's masks; 0 for none")
     parser.add_argument("--data", type=Path, default=Path(".cache/training"), help="prepared photos, see training.data")
+    parser.add_argument("--earlier", type=Path, help="checkpoint of a U-Net that tells who of the photos wears glasses")
     parser.add_argument("--celebamask-hq", help="its folder, or its name in the data folder")
     parser.add_argument("--celebamask-hq-count", type=int, help="of its photos; all if left out")
     parser.add_argument("--size", type=int, default=STORED_SIZE, help="of CelebAMask-HQ's pictures, px")
@@ -303,7 +330,9 @@ def _prepare(options: argparse.Namespace) -> SegmentationSamples:
         prepare_renders(options.out, model, options.renders, options.seed)
     if options.photos:
         teacher = SegmentationTeacher(default_photos().parent / "teachers" / "pan_mnv3s_skin_clothes_hair.onnx")
-        prepare_photos(options.out, model, load_samples(options.data, model), teacher, options.photos, options.seed)
+        samples = load_samples(options.data, model)
+        earlier = partial(Segmenter.load(options.earlier), extent=EXTENT) if options.earlier else None
+        prepare_photos(options.out, model, samples, teacher, options.photos, options.seed, earlier)
     if options.celebamask_hq:
         dataset = open_dataset(options.celebamask_hq)
         prepare_celebamask_hq(options.out, dataset, options.celebamask_hq_count, options.size)
