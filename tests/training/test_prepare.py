@@ -25,7 +25,7 @@ from training.data.identity_features import add_features
 from training.data.inner_mouth import INNER_LIPS, inner_mouth_area
 from training.data.labelled_face import find_labelled_face
 from training.data.photo_preparation import PhotoPreparer
-from training.data.prepare import DiskFullError, PrepareConfig, prepare_dataset
+from training.data.prepare import DiskFullError, PrepareConfig, calibrated_fit, prepare_dataset
 from training.data.prepared import PreparedPhotos, PreparedWriter
 from training.data.teacher_segmenter import TeacherSegmenter
 from training.skin_classifier import ColorMixture, SkinClassifier, ycbcr
@@ -526,6 +526,26 @@ class TestCalibration:
         assert learned.offsets is None and not learned.gains
         save_calibration(tmp_path / "calibration.npz", learned)
         assert load_calibration(tmp_path / "calibration.npz") == FitConfig()
+
+    def test_a_folder_keeps_the_shipped_one_or_what_it_learned(self, tmp_path, people, toy, painter, monkeypatch):
+        lines: list[str] = []
+        monkeypatch.setattr(prepare, "ASSETS", tmp_path)
+        monkeypatch.setattr(prepare, "to_stderr", lines.append)
+        folders = [tmp_path / name for name in ("learned", "shipped")]
+        for folder in folders:
+            folder.mkdir()
+        datasets = [open_dataset(people)]
+        assert calibrated_fit(folders[0], toy, datasets, painter).offsets is None
+        assert len(lines) == 1 and "too few different people" in lines[0]
+        offsets = np.full((478, 3), 0.5, np.float32)
+        save_calibration(tmp_path / f"calibration-{toy.digest}.npz", FitConfig(offsets=offsets, gains={"jawOpen": 0.9}))
+        assert calibrated_fit(folders[0], toy, datasets, painter).offsets is None  # as its first photos were
+        for _ in range(2):
+            kept = calibrated_fit(folders[1], toy, datasets, painter)
+            np.testing.assert_array_equal(kept.offsets, offsets)
+            assert kept.gains == {"jawOpen": 0.9}
+            (tmp_path / f"calibration-{toy.digest}.npz").unlink(missing_ok=True)
+        assert len(lines) == 1
 
     def test_a_damaged_file_is_one_line(self, tmp_path):
         (tmp_path / "calibration.npz").write_bytes(b"PK\x03\x04 no more")

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
 
@@ -42,6 +43,9 @@ from training.data.teacher_segmenter import TeacherSegmenter
 from training.networks.identity import load_identity_network
 from training.segmenter import Segmenter as UNetSegmenter
 from training.skin_classifier import SkinClassifier
+
+ASSETS = Path(str(files("training") / "assets"))
+"""What ships with this room: U-Net, skin classifier, calibration for the default face model."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -160,14 +164,15 @@ def _write(writer: PreparedWriter, number: int, shard: PreparedShard, config: Pr
 
 
 def calibrated_fit(root: Path, model: FaceModel, datasets: Sequence[FaceDataset], landmarker: Landmarker) -> FitConfig:
-    """The fit's configuration of a prepared folder, learned from the data sets if it has none yet.
+    """The fit's configuration of a prepared folder; the one shipped for the face model if the folder has none yet,
+    without it one that is learned from the data sets.
 
     Raises:
-        LimelightError: the file is damaged, or cannot be written.
+        LimelightError: a file is damaged, or cannot be written.
     """
-    path = root / "calibration.npz"
+    path, shipped = root / "calibration.npz", ASSETS / f"calibration-{model.digest}.npz"
     if not path.exists():
-        config = learn_calibration(model, datasets, landmarker)
+        config = load_calibration(shipped) if shipped.is_file() else learn_calibration(model, datasets, landmarker)
         if config.offsets is None:
             to_stderr("calibration: too few different people; the fits take MediaPipe's points as they are")
         save_calibration(path, config)
@@ -180,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="prepared folder")
     parser.add_argument("--identity", choices=("dlib", "facenet"), help="add this network's identity features")
     parser.add_argument("--weights", type=Path, default=Path(".cache/identity"), help="cache of its weights")
-    parser.add_argument("--skin", type=Path, default=Path(".cache/training/skin_classifier.npz"))
+    parser.add_argument("--skin", type=Path, help="skin classifier; the shipped one if left out")
     parser.add_argument("--segmenter", choices=("unet", "teacher"), help="the U-Net where it is at hand, if left out")
     parser.add_argument("--segmentation", type=Path, help="U-Net checkpoint; the shipped one if left out")
     parser.add_argument("--stride", type=int, default=FRAME_STRIDE, help="frames from one photo of a video to the next")
@@ -204,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(options: argparse.Namespace) -> None:
     datasets = _open(options.datasets, options.stride)
     model = FaceModel.load(options.model)
-    classifier = SkinClassifier.load(options.skin)
+    classifier = SkinClassifier.load(options.skin or _skin_classifier())
     kind, segmenter = _segmenter(options)
     writers = [PreparedWriter(options.out, name, model, kind) for name in datasets]
     with closing(PhotoLandmarker(options.landmarker)) as landmarker:
@@ -238,6 +243,12 @@ def _open(names: Sequence[str], stride: int) -> dict[str, FaceDataset]:
     if not datasets:
         raise LimelightError(f"data set {', '.join(names)}: nothing to prepare")
     return datasets
+
+
+def _skin_classifier() -> Path:
+    """The shipped classifier; where there is none, the one that its training command writes."""
+    shipped = ASSETS / "skin_classifier.npz"
+    return shipped if shipped.is_file() else Path(".cache/training/skin_classifier.npz")
 
 
 def _segmenter(options: argparse.Namespace) -> tuple[str, Segmenter]:
