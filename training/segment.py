@@ -1,13 +1,13 @@
 """Trains the segmentation U-Net on the folder that `python -m training.data.segmentation` prepared.
 
-    python -m training.segment --steps 1500
+    python -m training.segment
 
 Photos have labels around the eyes once a network tells who wears glasses, so training takes two passes (with DATA the
 prepared folder):
 
-    python -m training.segment --resolution 112 --steps 1000 --out FIRST
+    python -m training.segment --resolution 112 --steps 1000 --precision bfloat16 --out FIRST
     rm -r DATA/photos; python -m training.data.segmentation --earlier FIRST/last.pt
-    python -m training.segment --initial FIRST/last.pt
+    python -m training.segment --initial FIRST/last.pt --precision bfloat16 --ship training/assets/segmentation.pt
 
 The paper's run, with CelebAMask-HQ at hand:
 
@@ -32,12 +32,7 @@ from tqdm import tqdm
 from facemodel import LimelightError
 from training.data.datasets import open_dataset
 from training.data.face_classes import ALLOWED
-from training.data.segmentation import (
-    SegmentationSamples,
-    count_labels,
-    load_segmentation,
-    prepare_celebamask_hq,
-)
+from training.data.segmentation import SegmentationSamples, count_labels, load_segmentation, prepare_celebamask_hq
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, weighted_cross_entropy
 from training.optimization import WeightAverage, rate_factor, stop_request
@@ -69,8 +64,8 @@ class SegmentConfig:
     network: UNetConfig = field(default_factory=lambda: UNetConfig(width=16))
     augment: SegmentationAugment = field(default_factory=SegmentationAugment)
     resolution: int = 160
-    steps: int = 1500
-    batch_size: int = 16
+    steps: int = 1400
+    batch_size: int = 8
     learning_rate: float = 2e-3
     warmup: float = 0.03
     weight_decay: float = 0.01

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from facemodel import CROP_SIZE, LimelightError
+from training import segmentation_validation
 from training.data.class_maps import ClassMapRenderer
 from training.data.face_classes import ALLOWED, CLASSES, IGNORED, LABELS, face_mask, label_of
 from training.data.random_faces import RandomFaces
@@ -308,6 +309,13 @@ def test_faces_reach_the_network_as_large_as_in_training(prepared, monkeypatch):
         assert probability.shape == (*image, 19)
         np.testing.assert_allclose(probability.sum(axis=2), 1.0, atol=1e-4)
     assert sizes == [(128, 128), (128, 128), (160, 160), (16, 32)]
+
+
+def test_figures_of_a_missing_network_or_without_data_are_one_line(tmp_path, capsys):
+    for arguments in ([str(tmp_path / "absent.pt")], ["--data", str(tmp_path)]):
+        with pytest.raises(SystemExit) as stopped:
+            segmentation_validation.main(arguments)
+        assert stopped.value.code == 1 and len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
 def test_agreement_with_the_teacher_is_inside_the_fitted_face(model):

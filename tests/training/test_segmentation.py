@@ -10,6 +10,7 @@ import pytest
 
 from facemodel import LimelightError
 from tests.toy_model import toy_model
+from training import segment
 from training.data import segmentation
 from training.data.datasets import open_dataset
 from training.data.face_classes import CLASSES, IGNORED, LABELS, label_of
@@ -27,6 +28,7 @@ from training.data.segmentation import (
 )
 from training.data.storage import STORED_SIZE, Samples
 from training.data.synthetic import SceneConfig, SceneRenderer, render_shard
+from training.segmenter import Segmenter
 
 _SIDE = 100
 
@@ -316,6 +318,14 @@ def test_the_command_prepares_celebamask_hq(celebamask_hq, tmp_path, capsys):
     main([*arguments, "--size", "48"])
     assert "2 labelled pictures, 1 of them held out" in capsys.readouterr().out
     assert load_segmentation(out).size == 48
+
+
+def test_the_training_command_learns_from_celebamask_hq(celebamask_hq, tmp_path, capsys):
+    data, run = tmp_path / "data", tmp_path / "run"
+    arguments = ["--data", str(data), "--celebamask-hq", str(celebamask_hq), "--out", str(run), "--resolution", "32"]
+    segment.main([*arguments, "--width", "2", "--depth", "2", "--steps", "2", "--batch-size", "2"])
+    assert "celebamask_hq: face" in capsys.readouterr().out
+    assert Segmenter.load(run / "last.pt")(np.zeros((10, 12, 3), np.uint8)).shape == (10, 12)
 
 
 def test_the_command_ends_with_one_line(tmp_path, capsys):

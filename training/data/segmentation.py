@@ -303,8 +303,8 @@ def _shard(folder: Path, number: int) -> Path:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Make labelled pictures for the segmentation U-Net.")
     parser.add_argument("--out", type=Path, default=Path(".cache/training/segmentation"))
-    parser.add_argument("--renders", type=int, default=4000, help="labelled renders; 0 for none")
-    parser.add_argument("--photos", type=int, default=2000, help="photos for the teacher's masks; 0 for none")
+    parser.add_argument("--renders", type=int, default=2500, help="labelled renders; 0 for none")
+    parser.add_argument("--photos", type=int, default=2500, help="photos for the teacher's masks; 0 for none")
     parser.add_argument("--data", type=Path, default=Path(".cache/training"), help="prepared photos, see training.data")
     parser.add_argument("--earlier", type=Path, help="checkpoint of a U-Net that tells who of the photos wears glasses")
     parser.add_argument("--celebamask-hq", help="its folder, or its name in the data folder")
