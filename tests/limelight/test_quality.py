@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from limelight.commands.evaluate import CLIPS
 from limelight.live_evaluation import evaluate_clip, evaluate_performer
 from realtime.engines import open_engine
+from training.evaluation.context import CLIPS
 
 
 @pytest.fixture(scope="module")

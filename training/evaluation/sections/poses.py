@@ -19,6 +19,7 @@ AFLW2000 = ("eval", "aflw2000")
 
 def measure(context: Context) -> Findings:
     """Summaries of the three sets; one that is absent is left out with a note."""
+    context.material.folder()  # without a data folder there is none of the three
     figures: dict[str, float] = {}
     tables: dict[str, dict[str, float]] = {}
     cases: dict[str, list[Case]] = {}

@@ -1,0 +1,193 @@
+"""What `limelight evaluate` writes to JSON: every figure, and what its report and gallery are made of."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from facemodel import LimelightError
+from training.evaluation.context import Extent
+from training.evaluation.section import Case, Findings
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class NetworkRecord:
+    """One network's figures.
+
+    Attributes:
+        name: of the network.
+        resolution: side of its input, px.
+        megabytes: of its file.
+        sections: findings by section.
+        left_out: {section: why it was not measured}.
+        history: validations of its training, {figure: value} each, with step and minutes; may be empty.
+    """
+
+    name: str
+    resolution: int
+    megabytes: float
+    sections: dict[str, Findings] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def figure(self, section: str, key: str) -> float | None:
+        """A figure, None where it was not measured."""
+        found = self.sections.get(section)
+        return None if found is None else found.figures.get(key)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Networks measured with the same face model to the same extent.
+
+    Attributes:
+        model_digest: of the face model.
+        extent: how much was measured.
+        networks: in the order in which they are reported; names differ.
+    """
+
+    model_digest: str
+    extent: Extent
+    networks: list[NetworkRecord]
+
+    def with_network(self, record: NetworkRecord) -> Evaluation:
+        """This with one network more, or with its figures replaced."""
+        networks = list(self.networks)
+        place = next((i for i, known in enumerate(networks) if known.name == record.name), len(networks))
+        networks[place : place + 1] = [record]
+        return replace(self, networks=networks)
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write the JSON, whole or not at all; what is not a number becomes null.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    write_text(path, json.dumps(_plain({"format": _FORMAT, **asdict(evaluation)}), indent=1) + "\n")
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """What `write_evaluation` wrote.
+
+    Raises:
+        LimelightError: the file is missing, or something else.
+    """
+    values = read_json(path, "figures")
+    try:
+        if values["format"] != _FORMAT:
+            raise LimelightError(f"figures {path}: of format {values['format']}, not {_FORMAT}; measure them anew")
+        return Evaluation(
+            str(values["model_digest"]),
+            Extent(**values["extent"]),
+            [_network(network) for network in values["networks"]],
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LimelightError(f"figures {path}: not what 'limelight evaluate --json' writes ({error!r})") from error
+
+
+def read_evaluations(paths: Sequence[Path]) -> Evaluation:
+    """Several files as one; where two hold the same network, the later one's figures count.
+
+    Raises:
+        LimelightError: a file is unreadable, or was measured with another face model or to another extent.
+    """
+    together = read_evaluation(paths[0])
+    for path in paths[1:]:
+        more = read_evaluation(path)
+        for what, one, other in (
+            ("face model", together.model_digest, more.model_digest),
+            ("extent", together.extent, more.extent),
+        ):
+            if one != other:
+                raise LimelightError(f"figures {path}: measured with another {what} than {paths[0]}; measure one anew")
+        for record in more.networks:
+            together = together.with_network(record)
+    return together
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """A JSON object of a file.
+
+    Raises:
+        LimelightError: the file is missing, unreadable, or no JSON object.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LimelightError(f"{what} {path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise LimelightError(f"{what} {path}: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise LimelightError(f"{what} {path}: expected a JSON object, got {type(values).__name__}")
+    return values
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(contents)
+        partial.replace(path)
+    except OSError as error:
+        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _network(values: dict[str, Any]) -> NetworkRecord:
+    sections = {name: _findings(found) for name, found in values["sections"].items()}
+    history = [_numbers(row) for row in values["history"]]
+    return NetworkRecord(
+        str(values["name"]),
+        int(values["resolution"]),
+        float(values["megabytes"]),
+        sections,
+        {str(name): str(why) for name, why in values["left_out"].items()},
+        history,
+    )
+
+
+def _findings(values: dict[str, Any]) -> Findings:
+    return Findings(
+        _numbers(values["figures"]),
+        {
+            title: {row: _numbers(columns) for row, columns in table.items()}
+            for title, table in values["tables"].items()
+        },
+        {key: [Case(**case) for case in cases] for key, cases in values["cases"].items()},
+        [str(note) for note in values["notes"]],
+    )
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    return {str(key): math.nan if value is None else float(value) for key, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """JSON values, without numbers that are none."""
+    if isinstance(value, dict):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float):
+        return float(f"{value:.7g}") if math.isfinite(value) else None
+    return value
