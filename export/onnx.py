@@ -21,10 +21,13 @@ from training.networks import Network, NetworkCheckpoint
 
 OPSET = 17
 MAX_BYTES = {"student": 25_000_000, "resnet50": 60_000_000}
-"""Largest network of each kind that the program ships."""
+"""Largest network that the program ships, with a backbone for CPUs and with ResNet-50."""
 
 TOLERANCE = 1e-3
 """Largest difference between PyTorch and ONNX Runtime, relative to 1 + the largest value of its group."""
+
+_WORTH_A_BYTE = 1_000_000
+"""Numbers in a convolution's weight, from which on it is stored in 8 bits where 16 would make the file too large."""
 
 _WORTH_HALVING = 256
 """Numbers in a weight, from which on it is stored in 16 bits."""
@@ -78,6 +81,7 @@ def export_onnx(
         path.parent.mkdir(parents=True, exist_ok=True)
         _trace(network, resolution, partial)
         graph = onnx.load(partial)
+        _store_in_bytes(graph)
         _halve_weights(graph)
         onnx.helper.set_model_props(graph, _metadata(checkpoint))
         onnx.checker.check_model(onnx.shape_inference.infer_shapes(graph, strict_mode=True), full_check=True)
@@ -88,10 +92,10 @@ def export_onnx(
             raise LimelightError(
                 f"export to {path}: {group} differs from PyTorch by {difference:.2g} (at most {TOLERANCE})"
             )
-        most = MAX_BYTES[checkpoint.kind]
+        most = MAX_BYTES[_size_class(checkpoint)]
         if size > most:
             raise LimelightError(
-                f"export to {path}: {size / 1e6:.1f} MB, a {checkpoint.kind} has at most {most / 1e6:.0f} MB"
+                f"export to {path}: {size / 1e6:.1f} MB, a {_size_class(checkpoint)} has at most {most / 1e6:.0f} MB"
             )
         partial.replace(path)
     except OSError as error:
@@ -103,8 +107,10 @@ def export_onnx(
 
 def prepared(checkpoint: NetworkCheckpoint) -> Network:
     """What is exported: batch norms folded into their convolutions, and every weight, which are most of the file,
-    rounded to what 16 bits hold; biases and arithmetic keep 32."""
+    rounded to what 16 bits hold; biases and arithmetic keep 32. Where the file would still be too large, its largest
+    convolutions are rounded to 8 bits and a scale for each output channel."""
     network = checkpoint.build()
+    too_large = 2 * sum(value.numel() for value in network.parameters()) > MAX_BYTES[_size_class(checkpoint)]
     for module in list(network.modules()):
         children = list(module.named_children())
         for (name, conv), (after, norm) in itertools.pairwise(children):
@@ -112,9 +118,23 @@ def prepared(checkpoint: NetworkCheckpoint) -> Network:
                 setattr(module, name, fuse_conv_bn_eval(conv, norm))
                 setattr(module, after, nn.Identity())
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d) and too_large and module.weight.numel() >= _WORTH_A_BYTE:
+            whole, scale = _in_bytes(module.weight.detach().numpy())
+            module.weight.data = torch.from_numpy(whole.astype(np.float32) * scale)
+        elif isinstance(module, nn.Conv2d | nn.Linear):
             module.weight.data = module.weight.data.half().float()
     return network.requires_grad_(False).eval()
+
+
+def _size_class(checkpoint: NetworkCheckpoint) -> str:
+    return "resnet50" if "resnet50" in (checkpoint.kind, getattr(checkpoint.config, "backbone", "")) else "student"
+
+
+def _in_bytes(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Whole numbers -127..127 (O, I, K, K) and the scale (O, 1, 1, 1) that makes them a weight."""
+    scale = np.abs(weight).max(axis=(1, 2, 3), keepdims=True) / np.float32(127.0)
+    scale = np.where(scale > 0, scale, np.float32(1.0)).astype(np.float32)
+    return np.rint(weight / scale).astype(np.int8), scale
 
 
 def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
@@ -143,6 +163,25 @@ def _trace(network: nn.Module, resolution: int, path: Path) -> None:
             opset_version=OPSET,
             dynamo=False,
         )
+
+
+def _store_in_bytes(graph: onnx.ModelProto) -> None:
+    """Store every large convolution whose weight is whole numbers times a scale that way; see `prepared`."""
+    nodes = []
+    for tensor in list(graph.graph.initializer):
+        if len(tensor.dims) != 4 or np.prod(tensor.dims) < _WORTH_A_BYTE:
+            continue
+        values = onnx.numpy_helper.to_array(tensor)
+        whole, scale = _in_bytes(values)
+        if not np.allclose(whole * scale, values, rtol=1e-5, atol=0.0):
+            continue
+        name, scales = tensor.name, f"{tensor.name}.scale"
+        tensor.CopyFrom(onnx.numpy_helper.from_array(whole, f"{name}.bytes"))
+        graph.graph.initializer.append(onnx.numpy_helper.from_array(scale.ravel(), scales))
+        nodes.append(onnx.helper.make_node("DequantizeLinear", [f"{name}.bytes", scales], [name], axis=0))
+    nodes += list(graph.graph.node)
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
 
 
 def _halve_weights(graph: onnx.ModelProto) -> None:

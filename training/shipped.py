@@ -49,12 +49,15 @@ def _weights(network: Student, graph: ModelProto) -> dict[str, Tensor]:
     constants = {
         tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()).float()
         for tensor in graph.graph.initializer
-        if tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
+        if tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8)
     }
     stored = {name: value for name, value in constants.items() if name in network.state_dict()}
     for node in graph.graph.node:
-        if node.op_type == "Cast" and node.input[0] in constants:
+        if node.op_type in ("Cast", "Identity") and node.input[0] in constants:
             constants[node.output[0]] = constants[node.input[0]]
+        elif node.op_type == "DequantizeLinear":
+            whole, scale = (constants[name] for name in node.input)
+            constants[node.output[0]] = whole * scale[:, None, None, None]
     convolutions = [node.input for node in graph.graph.node if node.op_type == "Conv"]
     for (conv, norm), (_, weight, bias) in zip(_in_order(network), convolutions, strict=True):
         eps = network.get_submodule(norm).eps

@@ -216,3 +216,23 @@ def test_an_export_that_fails_a_check_leaves_the_old_file(
     with pytest.raises(LimelightError, match="differs from PyTorch"):
         export_onnx(checkpoint, path)
     assert path.read_bytes() == b"the old one"
+
+
+def test_where_16_bits_are_too_many_large_convolutions_take_8(
+    toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file shrinks, agrees with PyTorch, and comes back as a checkpoint that gives the same answers."""
+    torch.manual_seed(0)
+    config = StudentConfig(resolution=64, head_channels=8, hidden=16, backbone="resnet50", frozen_blocks=0)
+    checkpoint = NetworkCheckpoint.of(Student(config, toy.layout), toy)
+    monkeypatch.setattr(exporter, "MAX_BYTES", {"resnet50": 40_000_000})
+    report = exporter.export_onnx(checkpoint, tmp_path / "small.onnx")
+    numbers = sum(value.numel() for value in checkpoint.weights.values())
+    assert report.size < 1.5 * numbers < 2 * numbers - 10_000_000
+    again = checkpoint_of(tmp_path / "small.onnx").build()
+    crop = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected, found = exporter.prepared(checkpoint)(crop)[0], again(crop)[0]
+        rough = checkpoint.build()(crop)[0]
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+    assert not torch.equal(expected, rough)
