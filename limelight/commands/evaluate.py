@@ -28,7 +28,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="measure networks on photos, renders, clips and the synthetic performer",
         description="Measures a network as it ships: on photos of people whom no training saw, on held-out renders, "
         "clips and the synthetic performer, beside what must hold. Without a data folder, renders and performer "
-        "remain. A long measurement may be interrupted: what is slow is kept, and --json has every section that was finished.",
+        "remain. A long measurement may be interrupted: what is slow is kept, and --json has every section that was "
+        "finished.",
     )
     parser.add_argument("clips", nargs="*", type=Path, metavar="CLIP", help="measure on these videos alone")
     what = parser.add_argument_group("what is measured")

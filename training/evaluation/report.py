@@ -85,8 +85,8 @@ def _introduction(evaluation: Evaluation) -> list[str]:
         "Made by `limelight evaluate --report`, from figures that it measured on the exported networks themselves, run "
         f"as they run live. {extent.people} held-out random people give {30 * extent.people} renders, "
         f"{extent.random_renders} more have random expressions; photos are of people whom no training saw, split by "
-        "name. Errors are means over pictures unless a line says otherwise; an NME is in per cent of the square root of "
-        "the area of the reference points' box.",
+        "name. Errors are means over pictures unless a line says otherwise; an NME is in per cent of the square root "
+        "of the area of the reference points' box.",
         "",
         *networks,
     ]
