@@ -185,11 +185,12 @@ def _train(config: TrainConfig, model: FaceModel, measure: Measure) -> dict[str,
 def _about(config: TrainConfig) -> str:
     photos = f"{config.batch_size} photos" if config.objective == "paper" else f"{config.batch_size} labelled crops"
     beside = config.paper.labelled if config.objective == "paper" else 0
+    beside_them = f" and {beside} labelled crops" if beside else ""
     return (
         f"Networks of configuration `{config.name}` ({config.network.resolution} px) after {config.steps} batches of "
-        f"{photos}{f' and {beside} labelled crops' if beside else ''}, all with the same seed, each loss left out in "
-        "turn. Colour error and NME on photos of held-out people (Table 1), shape of neutral faces, expression and light on "
-        "held-out renders (Table 2); mean ± standard deviation, in brackets the change against the run with all losses."
+        f"{photos}{beside_them}, all with the same seed, each loss left out in turn. Colour error and NME on photos of "
+        "held-out people (Table 1), shape of neutral faces, expression and light on held-out renders (Table 2); mean ± "
+        "standard deviation, in brackets the change against the run with all losses."
     )
 
 

@@ -102,8 +102,8 @@ class PersonDistances:
 
     @property
     def ratio(self) -> float:
-        """Within over between; at 1 or above the identity vector is noise."""
-        return self.within / self.between
+        """Within over between; at 1 or above the identity vector is noise, as it is where everybody is the same."""
+        return self.within / self.between if self.between else float("inf")
 
 
 def person_distances(shapes: NDArray[np.floating], people: NDArray) -> PersonDistances:

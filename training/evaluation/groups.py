@@ -21,7 +21,7 @@ def by_group(values: NDArray[np.floating], groups: ArrayLike) -> dict[str, dict[
 
 
 def worst_ratio(groups: dict[str, dict[str, float]], least: int = 1) -> tuple[str, float]:
-    """The group with the largest mean, and that mean over the average of everybody.
+    """The group with the largest mean, and that mean over the average of everybody; 1 where nobody has an error.
 
     Args:
         groups: of `by_group`.
@@ -36,4 +36,4 @@ def worst_ratio(groups: dict[str, dict[str, float]], least: int = 1) -> tuple[st
     worst = max(filled, key=lambda name: filled[name]["mean"])
     members = sum(group["count"] for group in filled.values())
     average = sum(group["mean"] * group["count"] for group in filled.values()) / members
-    return worst, filled[worst]["mean"] / average
+    return worst, filled[worst]["mean"] / average if average else 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,17 @@ def _held_out_names(folder: Path, collection: str) -> list[str]:
     return sorted(path for path in paths if is_held_out(person_of(path)))
 
 
+def _skin(
+    model: FaceModel, image: NDArray[np.uint8], points: NDArray, teacher: SegmentationTeacher | None
+) -> NDArray[np.bool_]:
+    """(224, 224) where an RGB photo (H, W, 3) shows skin and no hair, on the crop for MediaPipe's points."""
+    if teacher is None:
+        return np.zeros((CROP_SIZE, CROP_SIZE), bool)
+    crop = Crop.around_head(*fit_pose(model.landmarks478(model.mean), points))
+    planes = teacher(crop_picture(image, crop)[0])
+    return (planes[..., _SKIN] > 0.5) & (planes[..., _HAIR] < 0.5)
+
+
 def _labels(
     model: FaceModel,
     folder: Path,
@@ -173,22 +185,15 @@ def _labels(
                 return {name: archive[name] for name in ("paths", "landmarks", "skin")}
     except (OSError, ValueError, KeyError, EOFError):
         pass  # none yet, or damaged: made anew
-    landmarker = PhotoLandmarker(bundle)
     paths, landmarks, skin = [], [], []
-    for name in tqdm(names, unit="photo", desc=f"points of {cache.stem}", leave=False):
-        image = read_rgb(folder / name)
-        found = None if image is None else landmarker(image)
-        if image is None or found is None:
-            continue
-        points = found[0][:, :2]
-        crop = Crop.around_head(*fit_pose(model.landmarks478(model.mean), points))
-        area = np.zeros((CROP_SIZE, CROP_SIZE), bool)
-        if teacher is not None:
-            planes = teacher(crop_picture(image, crop)[0])
-            area = (planes[..., _SKIN] > 0.5) & (planes[..., _HAIR] < 0.5)
-        paths.append(name)
-        landmarks.append(points)
-        skin.append(np.packbits(area))
+    with closing(PhotoLandmarker(bundle)) as landmarker:
+        for name in tqdm(names, unit="photo", desc=f"points of {cache.stem}", leave=False):
+            image = read_rgb(folder / name)
+            found = None if image is None else landmarker(image)
+            if image is not None and found is not None:
+                paths.append(name)
+                landmarks.append(found[0][:, :2])
+                skin.append(np.packbits(_skin(model, image, landmarks[-1], teacher)))
     arrays: dict[str, Any] = {
         "paths": np.array(paths, np.str_),
         "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -48,15 +49,15 @@ def render_points(renders: RenderSet, bundle: Path, cache: Path) -> tuple[NDArra
                 return archive["landmarks"], archive["scores"]
     except (OSError, ValueError, KeyError, EOFError):
         pass  # none yet, or damaged: made anew
-    landmarker = PhotoLandmarker(bundle)
     landmarks = np.full((len(renders), 478, 2), np.nan, np.float32)
     scores = np.full((len(renders), 52), np.nan, np.float32)
-    for i in tqdm(range(len(renders)), unit="picture", desc="MediaPipe on renders", leave=False):
-        image = renders.images[i]
-        found = landmarker(image)
-        if found is not None:
-            landmarks[i] = found[0][:, :2] * EXTENT / image.shape[0] - (EXTENT - CROP_SIZE) / 2
-            scores[i] = found[1]
+    with closing(PhotoLandmarker(bundle)) as landmarker:
+        for i in tqdm(range(len(renders)), unit="picture", desc="MediaPipe on renders", leave=False):
+            image = renders.images[i]
+            found = landmarker(image)
+            if found is not None:
+                landmarks[i] = found[0][:, :2] * EXTENT / image.shape[0] - (EXTENT - CROP_SIZE) / 2
+                scores[i] = found[1]
     partial = cache.with_suffix(".part")
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)

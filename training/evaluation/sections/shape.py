@@ -167,6 +167,7 @@ SECTION = Section(
         Measure("nose", "nose alone", "mm"),
         Measure("mouth", "mouth alone", "mm"),
         Measure("regions", "region-wise", "mm"),
+        Measure("regions_rigid", "region-wise without a free scale", "mm"),
         Measure("mean_face_regions", "region-wise, mean face", "mm", larger_is_better=None),
         Measure("closer_regions", "closer than the mean face, region-wise", "%", 0.30, larger_is_better=True, digits=1),
         Measure("closer_regions_rigid", "the same without a free scale", "%", larger_is_better=True, digits=1),

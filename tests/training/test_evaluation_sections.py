@@ -1,0 +1,417 @@
+"""Every section finds the figures that it must: of the truth, of the mean face, of noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facemodel import CROP_SIZE, LimelightError
+from facemodel.color import encode_srgb
+from facemodel.landmarks import MEDIAPIPE_TO_IBUG68
+from facemodel.rotation import matrix_from_euler
+from tests.toy_model import toy_model
+from tests.training.fake_evaluation import EXTENT, FakeLoop, context, material
+from training.data.fit import landmark_errors, project_landmarks
+from training.data.photo_labels import is_held_out, person_of
+from training.data.storage import EXTENT as EXTENT_PX
+from training.evaluation import landmark_fit
+from training.evaluation.context import TrackedClip
+from training.evaluation.held_out import HeldOutPhotos, crop_picture, read_photo
+from training.evaluation.layers import face_layers
+from training.evaluation.measures import landmarks68_px
+from training.evaluation.section import Measure, UnmeasuredError, ranked_cases
+from training.evaluation.sections import SECTIONS
+from training.evaluation.sections.groups import age_group, label_of
+from training.evaluation.sections.photos import photo_color_error
+
+MODEL = toy_model()
+LAYOUT = MODEL.layout
+BUNDLE = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
+
+
+def truth(vector, _):
+    return vector
+
+
+def faceless(vector, _):
+    """Right in all but the face: nobody's identity, albedo and expression."""
+    for group in ("identity", "albedo", "expression"):
+        vector[LAYOUT.slices[group]] = 0.0
+    return vector
+
+
+def noise(vector, asked):
+    """Somebody else every time."""
+    vector[LAYOUT.slices["identity"]] = np.random.default_rng(asked).normal(size=LAYOUT.n_identity)
+    return vector
+
+
+class Blind:
+    """MediaPipe finds no face of the toy model; it need not look."""
+
+    def __init__(self, bundle):
+        pass
+
+    def __call__(self, image):
+        return None
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landmark_fit, "PhotoLandmarker", Blind)
+        yield material(MODEL, tmp_path_factory.mktemp("evaluation"), BUNDLE)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Four rendered faces as photos, with the model's own points for MediaPipe's; and their parameters."""
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    (folder / "utkface").mkdir(parents=True)
+    names, points, vectors = [], [], []
+    for i, (age, race) in enumerate(((20, 0), (35, 1), (50, 2), (70, 0))):
+        vector = LAYOUT.neutral()
+        p = LAYOUT.view(vector)
+        p.identity[:] = np.random.default_rng(i).normal(size=LAYOUT.n_identity)
+        p.rotation = matrix_from_euler(0.2 * i - 0.3, 0.0, 0.0)
+        p.translation[:], p.scale = (115.0, 95.0), 0.95
+        layers = face_layers(MODEL, vector)
+        image = np.round(np.clip(encode_srgb(layers.diffuse + layers.specular), 0, 1) * 255).astype(np.uint8)
+        names.append(f"utkface/{age}_0_{race}_{i}.png")
+        cv2.imwrite(str(folder / names[-1]), image[..., ::-1])
+        marks = project_landmarks(MODEL, vector[None])[0]
+        marks[MEDIAPIPE_TO_IBUG68] = landmarks68_px(MODEL, vector)
+        points.append(marks)
+        vectors.append(vector)
+    return HeldOutPhotos(MODEL, folder, np.array(names), np.array(points, np.float32), 0, None), vectors
+
+
+def with_photos(shown, photos, answers):
+    """The material with these photos, and a loop that answers so."""
+    held_out, _ = photos
+    other = material(MODEL, shown.cache, BUNDLE)
+    other.__dict__["photos"] = held_out
+    loop = FakeLoop()
+    for i, answer in enumerate(answers):
+        loop.photos[held_out.image(i).tobytes()] = answer
+    return other, loop
+
+
+def test_registry_names_and_limits_are_those_that_must_hold():
+    limits = {
+        f"{name}.{measure.key}": measure.limit
+        for name, section in SECTIONS.items()
+        for measure in section.measures
+        if measure.limit is not None
+    }
+    assert limits == {
+        "photos.nme68": 0.035,
+        "photos.color": 0.08,
+        "poses.aflw2000_pose": 3.5,
+        "shape.closer_regions": 0.30,
+        "shape.within_over_between": 0.5,
+        "expression.random_active": 0.12,
+        "expression.renders_active": 0.12,
+        "light.key_angle": 15.0,
+        "light.leak": 0.20,
+        "groups.tone_worst": 1.5,
+        "groups.age_worst": 1.5,
+        "groups.race_worst": 1.5,
+        "groups.gender_worst": 1.5,
+    }
+    assert all(len({m.key for m in s.measures}) == len(s.measures) for s in SECTIONS.values())
+
+
+def test_measure_judges_and_shows():
+    error, share = Measure("a", "a", "%", limit=0.035), Measure("b", "b", "%", limit=0.3, larger_is_better=True)
+    assert error.met(0.03) and not error.met(0.04) and not error.met(float("nan"))
+    assert share.met(0.4) and not share.met(0.2)
+    assert Measure("c", "c").met(1.0) is None
+    assert error.shown(0.0203) == "2.03 %"
+    assert Measure("d", "d", "degrees", digits=1).shown(3.456) == "3.5°"
+    assert Measure("e", "e", "mm").shown(float("nan")) == "none"
+
+
+def test_cases_are_best_median_and_worst_of_those_that_were_seen():
+    errors = np.array([3.0, np.nan, 1.0, 2.0])
+    vectors = [np.full(2, i, np.float32) for i in range(4)]
+    cases = ranked_cases(errors, [f"render:{i}" for i in range(4)], vectors)
+    assert [(case.rank, case.error, case.picture) for case in cases] == [
+        ("best", 1.0, "render:2"),
+        ("median", 2.0, "render:3"),
+        ("worst", 3.0, "render:0"),
+    ]
+    many = ranked_cases(np.arange(100.0), [str(i) for i in range(100)], [np.zeros(1)] * 100)
+    assert [case.error for case in many] == [2.0, 50.0, 97.0]
+    assert ranked_cases(np.array([np.nan]), ["x"], [None]) == []
+
+
+@pytest.fixture(scope="module")
+def known(shown):
+    """Findings of the truth and of the mean face in every section that needs renders alone."""
+    names = ("shape", "mouth", "expression", "light", "groups")
+    return {
+        kind.__name__: {name: SECTIONS[name].measure(seen) for name in names}
+        for kind in (truth, faceless)
+        for seen in [context(shown, kind)]
+    }
+
+
+def test_the_truth_has_no_error_in_any_section(known):
+    found = {name: findings.figures for name, findings in known["truth"].items()}
+    assert found["shape"]["face"] < 1e-4 and found["shape"]["regions"] < 1e-4
+    assert found["shape"]["closer_regions"] == pytest.approx(1.0, abs=1e-4)
+    assert found["shape"]["within_over_between"] == pytest.approx(0.0, abs=1e-5)
+    assert found["mouth"]["renders_mm"] < 1e-4
+    assert found["expression"]["random_active"] == found["expression"]["renders_inactive"] == 0.0
+    assert found["light"]["key_angle"] < 1e-4 and found["light"]["leak"] == 0.0 and found["light"]["color"] < 1e-6
+
+
+def test_the_mean_face_is_no_closer_than_itself_and_answers_zero(known):
+    shape, expression, mouth = (known["faceless"][name].figures for name in ("shape", "expression", "mouth"))
+    assert shape["closer_regions"] == pytest.approx(0.0, abs=1e-9)
+    assert shape["closer_identity"] == pytest.approx(0.0, abs=1e-9)
+    assert shape["closer_regions_all"] == pytest.approx(0.0, abs=1e-9)
+    assert expression["random_active"] == pytest.approx(expression["random_zero"]) and expression["random_zero"] > 0.2
+    assert mouth["renders_gap"] > 0.3
+
+
+def test_every_figure_has_a_measure_or_is_a_table(known):
+    """A figure that nobody shows would be lost on the way to the report."""
+    for name, findings in known["truth"].items():
+        shown = {measure.key for measure in SECTIONS[name].measures}
+        hidden = {key for key in findings.figures if key not in shown}
+        assert hidden <= {
+            "key_lights",
+            "lights",
+            "constant_radiance",
+            "landmark_fit_within",
+            "landmark_fit_between",
+            "landmark_fit_within_all",
+            "landmark_fit_between_all",
+            "landmark_fit_within_over_between_all",
+            "within_all",
+            "between_all",
+        }, name
+
+
+def test_noise_in_the_identity_is_seen_as_noise(shown):
+    found = SECTIONS["shape"].measure(context(shown, noise)).figures
+    assert found["within_over_between"] == pytest.approx(1.0, abs=0.15)
+    assert found["closer_regions"] < 0.0
+
+
+def test_network_and_landmark_fit_are_measured_apart(known):
+    """MediaPipe finds no face in the toy's renders: nothing must stand in the fit's place."""
+    table = known["truth"]["shape"].tables["single view, neutral"]
+    assert table["landmark fit"]["count"] == 0 and np.isnan(table["landmark fit"]["face"])
+    assert table["network"]["count"] == table["mean face"]["count"] > 0
+    assert table["mean face"]["regions"] > 0.3
+    assert {"averaged over views, grin", "single view, mouth stretch"} <= known["truth"]["shape"].tables.keys()
+
+
+def test_the_landmark_fit_starts_at_points_on_the_same_pictures(shown, tmp_path, monkeypatch):
+    """Points in px of the stored picture become crop px; a second look is not taken."""
+    renders, asked = shown.renders, []
+
+    class Sees(Blind):
+        def __call__(self, image):
+            asked.append(image)
+            margin = (EXTENT_PX - CROP_SIZE) / 2
+            points = (renders.landmarks[len(asked) - 1] + margin) * image.shape[0] / EXTENT_PX
+            return np.column_stack([points, np.zeros(478)]), np.zeros(52, np.float32), np.eye(4)
+
+    monkeypatch.setattr(landmark_fit, "PhotoLandmarker", Sees)
+    other = material(MODEL, tmp_path, BUNDLE)
+    other.__dict__["renders"] = renders
+    fitted = landmark_fit.fitted_renders(other)
+    assert len(asked) == len(renders)
+    errors = landmark_errors(MODEL, fitted, renders.landmarks)
+    assert np.median(errors[renders.expression == "neutral"]) < 0.02
+    landmark_fit.fitted_renders(other)
+    assert len(asked) == len(renders)
+
+
+def test_a_wrong_light_is_told_in_degrees_and_as_leak(shown):
+    def turned(vector, _):
+        position = vector[LAYOUT.slices["key_position"]]
+        vector[LAYOUT.slices["key_position"]] = matrix_from_euler(np.deg2rad(20.0), 0.0, 0.0) @ position
+        return vector
+
+    def matt(vector, _):
+        """What shines is taken for paint: no key light, and everything brighter."""
+        vector[LAYOUT.slices["key_color"]] = 0.0
+        vector[LAYOUT.slices["sh"]] *= 3.0
+        return vector
+
+    assert 5.0 < SECTIONS["light"].measure(context(shown, turned)).figures["key_angle"] <= 20.0 + 1e-3
+    assert SECTIONS["light"].measure(context(shown, matt)).figures["leak"] > 0.7
+
+
+def test_groups_compare_tones_on_renders(known, shown):
+    table = known["faceless"]["groups"].tables["skin tone (renders)"]
+    assert sum(row["count"] for row in table.values()) == len(shown.renders)
+    assert any("utkface is left out" in note for note in known["faceless"]["groups"].notes)
+    dark = shown.renders.tone_group[np.argmin(shown.renders.tone_angle)]
+
+    def blind_to_dark(vector, _):
+        if shown.renders.tone_angle.min() + 1e-6 > _angle(vector):
+            vector[LAYOUT.slices["translation"]] += 20.0
+        return vector
+
+    found = SECTIONS["groups"].measure(context(shown, blind_to_dark))
+    assert (
+        max(found.tables["skin tone (renders)"], key=lambda n: found.tables["skin tone (renders)"][n]["mean"]) == dark
+    )
+    assert found.figures["tone_worst"] > 1.5
+
+
+def _angle(vector):
+    from training.evaluation.skin_tone import skin_angle
+
+    return skin_angle(MODEL, vector[LAYOUT.slices["albedo"]])
+
+
+def test_photos_have_points_and_colours(shown, photos):
+    held_out, vectors = photos
+    moved = [vector.copy() for vector in vectors]
+    for vector in moved[:3]:
+        vector[LAYOUT.slices["translation"]] += (3.0, 0.0)
+    for answers, least, most in ((vectors, 0.0, 1e-3), ([*moved[:3], None], 0.01, 0.05)):
+        other, loop = with_photos(shown, photos, answers)
+        found = SECTIONS["photos"].measure(context(other, truth, loop))
+        assert least <= found.figures["nme68"] <= most
+        assert found.figures["followed"] == sum(answer is not None for answer in answers) / 4
+    error, covered = photo_color_error(MODEL, held_out, 0, vectors[0])
+    assert error.mean < 0.02 and covered > 0.8
+    dark = vectors[0].copy()
+    dark[LAYOUT.slices["sh"]] *= 0.2
+    assert photo_color_error(MODEL, held_out, 0, dark)[0].mean > 0.1
+    assert found.cases["color"][0].picture.startswith("photo:utkface/")
+
+
+def test_groups_of_photos_come_from_their_names(shown, photos):
+    assert label_of("utkface/34_1_2_2017.jpg") == (34, "female", "Asian")
+    assert label_of("utkface/somebody.jpg") is None and label_of("utkface/61_1_20170109.jpg") is None
+    assert [age_group(age) for age in (15, 44, 45, 99)] == ["0-29", "30-44", "45-59", "60 and over"]
+    other, loop = with_photos(shown, photos, photos[1])
+    found = SECTIONS["groups"].measure(context(other, truth, loop))
+    assert found.tables["age (photos)"].keys() == {"0-29", "30-44", "45-59", "60 and over"}
+    assert found.tables["utkface's groups (photos)"]["White"]["count"] == 2
+    assert found.figures["photos"] == 4 and "age_worst" not in found.figures  # groups of one are not compared
+
+
+def test_identity_is_compared_by_name(shown, photos):
+    held_out, vectors = photos
+    who = ["lfw/Ann_Lee_0001.png", "lfw/Ann_Lee_0002.png", "lfw/Bo_Ek_0001.png", "lfw/Bo_Ek_0002.png"]
+    alike = [vectors[0], vectors[0] + np.float32(1e-3), vectors[1], vectors[1] + np.float32(1e-3)]
+    other, loop = with_photos(shown, photos, alike)
+    other.__dict__["photos"] = replace(held_out, paths=np.array(who))
+    seen = context(other, truth, loop)
+    seen.__dict__["photo_answers"] = alike
+    assert SECTIONS["identity"].measure(seen).figures["auc_euclidean"] == 1.0
+    seen.__dict__["photo_answers"] = [alike[0], None, alike[2], None]
+    with pytest.raises(UnmeasuredError, match="lfw"):
+        SECTIONS["identity"].measure(seen)
+
+
+def test_the_performer_stands_beside_a_constant_answer(shown):
+    rng = np.random.default_rng(0)
+    truths = []
+    for _ in range(12):
+        vector = LAYOUT.neutral()
+        p = LAYOUT.view(vector)
+        p.expression[:] = rng.uniform(0, 0.6, LAYOUT.n_expression)
+        p.rotation = matrix_from_euler(*rng.uniform(-0.3, 0.3, 3))
+        truths.append(LAYOUT.constrain(vector))
+    pairs = [(vector.copy(), vector) for vector in truths[:-1]] + [(None, truths[-1])]
+    found = SECTIONS["performer"].measure(context(shown, truth, FakeLoop(pairs))).figures
+    assert found["frames"] == 12 and found["tracked"] == pytest.approx(11 / 12)
+    assert found["expression_rmse"] == 0.0 and found["mean_expression_rmse"] > 0.05
+    silent = material(MODEL, shown.cache, BUNDLE, extent=replace(EXTENT, performer_frames=0))
+    with pytest.raises(UnmeasuredError):
+        SECTIONS["performer"].measure(context(silent, truth, FakeLoop(pairs)))
+
+
+def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_path):
+    vector = LAYOUT.neutral()
+    p = LAYOUT.view(vector)
+    p.translation[:], p.scale = (100.0, 100.0), 1.0
+    frames, still = 30, landmarks68_px(MODEL, vector)
+    trembling = [vector.copy() for _ in range(frames)]
+    for t, each in enumerate(trembling):
+        LAYOUT.view(each).translation[:] += (t % 2, 0.0)
+    points = np.tile(project_landmarks(MODEL, vector[None])[0].astype(float), (frames, 1, 1))
+    points[:, MEDIAPIPE_TO_IBUG68] = still
+    matrices = np.tile(np.eye(4), (frames, 1, 1))
+    matrices[:, :3, 3] = (0.0, 0.0, -60.0)
+    matrices[-1], points[-1] = np.nan, np.nan
+    steady = [vector] * frames
+    clip = TrackedClip("webcam.mp4", 30.0, trembling, steady, points, matrices)
+    (tmp_path / "webcam.mp4").write_bytes(b"")
+    other = material(MODEL, shown.cache, BUNDLE, clips=(tmp_path / "webcam.mp4",))
+    seen = context(other, truth, FakeLoop(clip=clip))
+    found = SECTIONS["clips"].measure(seen)
+    assert found.figures["tracked"] == 1.0 and found.figures["frames"] == frames
+    assert found.tables["clips"]["webcam.mp4 smoothed"]["nme68"] == pytest.approx(0.0, abs=1e-6)
+    assert found.figures["rotation_deg"] == pytest.approx(0.0, abs=1e-3)
+    jitter = SECTIONS["stability"].measure(seen).figures
+    assert jitter["still_raw_landmarks"] == pytest.approx(
+        2.0, rel=1e-3
+    )  # second difference of 0, 1, 0, 1 px at 1 px/mm
+    assert jitter["still_smoothed_landmarks"] == 0.0
+    assert np.isnan(jitter["moving_raw_landmarks"])
+
+
+@pytest.mark.parametrize("name", ["photos", "poses", "identity", "clips", "stability"])
+def test_what_needs_data_says_so_in_one_line(shown, name, tmp_path):
+    with pytest.raises(UnmeasuredError, match="no data folder"):
+        SECTIONS[name].measure(context(shown, truth))
+    bare = material(MODEL, shown.cache, BUNDLE, data=tmp_path)
+    with pytest.raises(UnmeasuredError) as caught:
+        SECTIONS[name].measure(context(bare, truth))
+    assert "\n" not in str(caught.value)
+
+
+def test_held_out_photos_are_the_training_data_s_split_and_are_looked_at_once(tmp_path, monkeypatch):
+    from realtime.sources.synthetic import SyntheticPerformer
+    from training.evaluation import held_out
+
+    people = [name for i in range(400) if is_held_out(person_of(f"lfw/{(name := f'Ann_{i}')}_0001.png"))][:2]
+    folder = tmp_path / "photos"
+    (folder / "lfw").mkdir(parents=True)
+    performer = SyntheticPerformer(width=320, height=240, fps=30.0, seed=1, live=False)
+    image = performer.read().image
+    performer.close()
+    for name in (f"{people[0]}_0001.png", f"{people[0]}_0002.png", "Seen_In_Training_0001.png"):
+        cv2.imwrite(str(folder / "lfw" / name), image)
+    cv2.imwrite(str(folder / "lfw" / f"{people[1]}_0001.png"), np.zeros((200, 200, 3), np.uint8))
+    (folder / "lfw" / f"{people[1]}_0002.png").write_bytes(b"no picture")
+    assert not is_held_out("Seen_In_Training")
+    photos = HeldOutPhotos.load(MODEL, folder, tmp_path / "cache", BUNDLE, limit=10)
+    assert photos.people.tolist() == [people[0]] * 2 and photos.faceless == 2 and photos.skin is None
+    assert photos.image(0).shape == (240, 320, 3) and photos.face(0).any()
+    monkeypatch.setattr(held_out, "PhotoLandmarker", lambda *_: pytest.fail("looked again"))
+    again = HeldOutPhotos.load(MODEL, folder, tmp_path / "cache", BUNDLE, limit=1)
+    np.testing.assert_array_equal(again.landmarks, photos.landmarks[:1])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UnmeasuredError, match="held-out"):
+        HeldOutPhotos.load(MODEL, tmp_path / "empty", tmp_path / "cache", BUNDLE, limit=1)
+    with pytest.raises(LimelightError, match="missing or unreadable"):
+        read_photo(folder / "lfw" / f"{people[1]}_0002.png")
+
+
+def test_a_crop_of_a_photo_knows_where_the_photo_ends(photos):
+    held_out, _ = photos
+    crop = replace(held_out.crop(0), centre=(0.0, 110.0))
+    picture, inside = crop_picture(held_out.image(0), crop)
+    assert picture.shape == (224, 224, 3)
+    assert not inside[:, :100].any() and inside[60:160, 130:].all()
