@@ -1,14 +1,26 @@
-"""`limelight evaluate`: figures as a table and as JSON."""
+"""`limelight evaluate`: figures on the terminal, as JSON, as a report and as a gallery."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from limelight.cli import main
+from limelight.commands.evaluate import _SECTIONS
 from realtime.opencv import cv2
 from realtime.sources.synthetic import SyntheticPerformer
+from training.evaluation.sections import SECTIONS
+
+STUDENT = Path(str(files("realtime") / "assets" / "student.onnx"))
+
+
+@pytest.fixture(autouse=True)
+def no_data_folder(monkeypatch):
+    monkeypatch.delenv("LIMELIGHT_DATA", raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -24,29 +36,98 @@ def clip(tmp_path_factory):
     return path
 
 
-def test_figures_of_a_clip_and_of_the_performer(clip, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Shared by the tests, so that the renders are drawn once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def evaluate(*arguments: object) -> int:
+    return main(["evaluate", *map(str, arguments)])
+
+
+def errors_of(capsys) -> list[str]:
+    return [line for line in capsys.readouterr().err.splitlines() if line.startswith("limelight: error:")]
+
+
+def test_the_command_knows_every_section():
+    assert tuple(SECTIONS) == _SECTIONS
+
+
+def test_figures_of_a_clip_and_of_the_performer(clip, cache, tmp_path, capsys):
     target = tmp_path / "figures.json"
-    assert main(["evaluate", str(clip), "--performer-frames", "15", "--json", str(target)]) == 0
-    figures = json.loads(target.read_text())
+    assert evaluate(clip, "--performer-frames", 15, "--json", target, "--cache", cache) == 0
+    network = json.loads(target.read_text())["networks"][0]
+    assert network["name"] == "student" and list(network["sections"]) == ["clips", "stability", "performer"]
     for stage in ("raw", "smoothed"):
-        assert figures["clips"]["performer.mp4"][stage]["frames"] == 20
-        assert figures["clips"]["performer.mp4"][stage]["tracked"] >= 0.9
-    assert figures["performer"]["tracked"]["frames"] == 15
-    assert figures["performer"]["tracked"]["rotation_deg"] < figures["performer"]["mean"]["rotation_deg"] + 10
+        figures = network["sections"]["clips"]["tables"]["clips"][f"performer.mp4 {stage}"]
+        assert figures["frames"] == 20 and figures["tracked"] >= 0.9
+    performer = network["sections"]["performer"]["figures"]
+    assert performer["frames"] == 15
+    assert performer["tracked"] >= 0.9 and performer["rotation_deg"] < 10.0
     shown = capsys.readouterr().out
-    assert "performer raw" in shown
-    assert "expression_rmse" in shown
+    assert "student, Clips in the live loop" in shown and "still, raw: landmarks" in shown
 
 
-def test_a_clip_that_is_none_and_figures_that_cannot_be_written_are_one_line(clip, tmp_path, capsys):
-    assert main(["evaluate", str(tmp_path / "none.mp4"), "--performer-frames", "0"]) == 1
-    (tmp_path / "file").write_text("")
-    assert main(["evaluate", str(clip), "--performer-frames", "0", "--json", str(tmp_path / "file" / "x.json")]) == 1
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("limelight: error:")]
-    assert len(errors) == 2
+def test_two_networks_without_data_make_report_and_gallery_and_again_without_measuring(cache, tmp_path, capsys):
+    other = tmp_path / "other.onnx"
+    shutil.copy(STUDENT, other)
+    figures, report, page = tmp_path / "f.json", tmp_path / "training" / "REPORT.md", tmp_path / "gallery.html"
+    quick = ("--quick", "--people", 2, "--cache", cache)
+    sections = ("--only", "expression", "performer", "photos", "--performer-frames", 10)
+    written = ("--json", figures, "--report", report, "--pictures", tmp_path / "docs", "--gallery", page)
+    assert evaluate("--against", other, *quick, *sections, *written) == 0
+    values = json.loads(figures.read_text())
+    assert [network["name"] for network in values["networks"]] == ["student", "other"]
+    assert values["networks"][0]["sections"] == values["networks"][1]["sections"]
+    assert values["networks"][0]["left_out"].keys() == {"photos"}
+    shown = capsys.readouterr().out
+    assert "left out, no data folder" in shown and "limit 0.120" in shown
+    text = report.read_text()
+    assert "| `other` / `student` |" in text and "| 1.00 |" in text
+    assert "](../docs/report_student.png)" in text and (tmp_path / "docs" / "report_other.png").is_file()
+    assert "data:image/jpeg" in page.read_text()
+    again = tmp_path / "again.md"
+    ablation = tmp_path / "ablation.json"
+    ablation.write_text('{"about": "A.", "losses": [], "runs": [{"without": "", "figures": {"color": 0.1}}]}')
+    assert evaluate("--from", figures, "--report", again, "--ablation", ablation, "--cache", cache) == 0
+    assert (tmp_path / "report_student.png").read_bytes() == (tmp_path / "docs" / "report_student.png").read_bytes()
+    assert "## Ablation" in again.read_text()
+    assert "limit 0.120" in capsys.readouterr().out
 
 
-def test_nothing_to_measure_says_so(monkeypatch, capsys):
-    monkeypatch.delenv("LIMELIGHT_DATA", raising=False)
-    assert main(["evaluate", "--performer-frames", "0"]) == 1
-    assert "nothing to measure" in capsys.readouterr().err
+def test_an_interruption_keeps_the_sections_that_are_done(cache, tmp_path, monkeypatch):
+    from limelight.live_evaluation import EvaluationLoop
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(EvaluationLoop, "performer", interrupted)
+    figures = tmp_path / "f.json"
+    arguments = ("--quick", "--people", 2, "--cache", cache, "--only", "expression", "performer", "--json", figures)
+    assert evaluate(*arguments) == 130
+    assert list(json.loads(figures.read_text())["networks"][0]["sections"]) == ["expression"]
+
+
+def test_what_is_wrong_is_one_line(clip, cache, tmp_path, capsys):
+    (tmp_path / "file").write_text("no JSON")
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    performer = ("--only", "performer", "--performer-frames", 3, "--cache", cache)
+    for arguments, words in (
+        ((tmp_path / "none.mp4", "--performer-frames", 0), "none.mp4"),
+        (("--network", "nobody"), "network 'nobody': no such file"),
+        (("--against", tmp_path / "broken.onnx"), "broken.onnx: corrupt"),
+        (("--data", tmp_path / "absent"), "no such folder"),
+        (("--people", 1), "--people 1: must be at least 2"),
+        (("--from", tmp_path / "file"), "not JSON"),
+        (("--from", tmp_path / "absent.json"), "cannot be read"),
+        (("--ablation", tmp_path / "file"), "not JSON"),
+        ((*performer, "--json", tmp_path / "file" / "x.json"), "cannot be written"),
+        ((*performer, "--report", tmp_path / "file" / "x.md"), "cannot be written"),
+        ((*performer, "--gallery", tmp_path / "file" / "x.html"), "cannot be written"),
+        (("--only", "clips", "stability"), "nothing to measure: no data folder"),
+        (("--only", "performer", "--performer-frames", 0), "nothing to measure"),
+    ):
+        assert evaluate(*arguments) == 1, arguments
+        found = errors_of(capsys)
+        assert len(found) == 1 and words in found[0], (arguments, found)

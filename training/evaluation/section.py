@@ -127,6 +127,6 @@ def ranked_cases(
         index = int(order[place])
         vector = vectors[index]
         if vector is not None:
-            numbers = np.round(np.asarray(vector, float), 5).tolist()
+            numbers = [float(f"{number:.7g}") for number in vector]  # as the file has them: it draws the same
             cases.append(Case(rank, float(errors[index]), pictures[index], numbers))
     return cases
