@@ -105,9 +105,8 @@ class Segmenter:
         shrinks = zoom < 1.0
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         planes = torch.from_numpy(small.transpose(2, 0, 1)[None].astype(np.float32) / 255.0)  # (1, 3, h, w)
-        found = self._network(planes).softmax(dim=1)[0].numpy()  # (19, h, w)
-        maps = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in found]
-        return np.stack(maps, axis=-1)
+        found = self._network(planes).softmax(dim=1)[0].permute(1, 2, 0).contiguous().numpy()  # (h, w, 19)
+        return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def __call__(self, image: NDArray[np.uint8], extent: float = CROP_SIZE) -> NDArray[np.uint8]:
         """(H, W) most probable of `face_classes.CLASSES` at every pixel; arguments as `probabilities`."""
