@@ -81,6 +81,7 @@ def export_onnx(
         path.parent.mkdir(parents=True, exist_ok=True)
         _trace(network, resolution, partial)
         graph = onnx.load(partial)
+        graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = checkpoint.layout.size
         _store_in_bytes(graph)
         _halve_weights(graph)
         onnx.helper.set_model_props(graph, _metadata(checkpoint))

@@ -72,9 +72,9 @@ def test_the_face_landmarker_is_googles_file():
 
 def test_every_asset_has_its_notice():
     notice = (ROOT / "NOTICE").read_text()
-    for folder in ("facemodel/assets", "realtime/assets"):
+    for folder in ("facemodel/assets", "realtime/assets", "training/assets"):
         for asset in (ROOT / folder).glob("*"):
-            if asset.suffix != ".LICENSE":
+            if asset.suffix not in (".LICENSE", ".md"):
                 assert f"{folder}/{asset.name}" in notice
     assert "Copyright (c) 2020 USC Institute for Creative Technologies" in notice
 

@@ -58,6 +58,7 @@ class FaceHead(nn.Module):
     def __init__(self, hidden: int, layout: ParameterLayout) -> None:
         super().__init__()
         spans = [layout.slices[name] for name in GROUPS]
+        self.n_identity = layout.n_identity
         self.identity_span, self.albedo_span = spans[:2]
         self.light_span = slice(spans[2].start, spans[-1].stop)
         outputs = sum(span.stop - span.start for span in spans)
@@ -99,7 +100,8 @@ class FaceHead(nn.Module):
         skin = functional.grid_sample(
             functional.avg_pool2d(face, 2), local[:, None].detach(), padding_mode="border", align_corners=False
         )  # (B, 3, 1, 478) the colour of every point
-        identity, move = self.geometry(geometry_evidence(local, where)).tensor_split([-9], dim=1)
+        geometry = self.geometry(geometry_evidence(local, where))
+        identity, move = geometry[:, : self.n_identity], geometry[:, self.n_identity :]
         rest = self.appearance(torch.cat([skin.flatten(1), where], dim=1))
         values = self.regressor(seen) + torch.cat([identity, rest], dim=1)
         return FacePrediction(values, _corrected(pose, self.correction(seen) + move), to_crop(local, matrix))
