@@ -70,7 +70,7 @@ FIGURES = {
 }
 """{figure of the table: section of the evaluation and its figure}."""
 
-EXTENT = Extent(people=8, random_renders=40, shapes=120, layers=20, photos=60)
+EXTENT = Extent(people=8, random_renders=40, shapes=120, layers=10, photos=60)
 
 Measure = Callable[[str, nn.Module, int], dict[str, float]]
 """Name, network and resolution to figures."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from facemodel import FaceModel
 from training.evaluation.held_out import HeldOutPhotos
 from training.evaluation.render_set import RenderSet, RenderSetConfig, random_render_set, render_set
 from training.evaluation.section import UnmeasuredError
+
+T = TypeVar("T")
 
 
 class Network(Protocol):
@@ -132,6 +134,13 @@ class Material:
         self.landmarker = landmarker
         self.extent = extent
         self._clips = tuple(clips)
+        self._kept: dict[str, Any] = {}
+
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """What is the same for every network: made once, by the first that asks for it."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     @cached_property
     def renders(self) -> RenderSet:

@@ -3,72 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel
-from training.evaluation.context import Context
+from training.evaluation.context import Context, Material
 from training.evaluation.face_shape import FaceShapeError, mean_over_views, neutral_shapes, person_distances
 from training.evaluation.landmark_fit import fitted_renders
 from training.evaluation.render_set import EXPRESSIONS, RenderSet
 from training.evaluation.section import Findings, Measure, Section, ranked_cases
 
 _COLUMNS = ("face", "face_std", "face_rigid", "nose", "mouth", "regions", "regions_rigid")
+_SINGLE, _AVERAGED, _ALONE = "single view", "averaged over views", "neutral shape, by the identity alone"
 _EVERY = 4  # of the truth's vertices that the ICP measures: 1161 of the default face model
+
+
+@dataclass(frozen=True)
+class _ShapeErrors:
+    """Errors in mm, a column for each of _COLUMNS; rows of NaN where there is no answer.
+
+    Attributes:
+        single: (N, C) of the shapes in one view. averaged: (M, C) of each person's expressions, averaged over views.
+        alone: (N, C) of the neutral shapes that the identities give.
+    """
+
+    single: NDArray[np.float64]
+    averaged: NDArray[np.float64]
+    alone: NDArray[np.float64]
 
 
 def measure(context: Context) -> Findings:
     """Shape errors in one view and averaged over views, of the network, the mean face and the landmark fit."""
-    model, renders = context.model, context.material.renders
-    fitted = fitted_renders(context.material)
-    answers = {"network": context.render_answers, "landmark fit": fitted}
-    index = _chosen(renders, context.material.extent.shapes)
-    error = FaceShapeError(model, _EVERY)
-    shapes: dict[str, list[NDArray | None]] = {
-        name: [_shape(model, vectors[i]) for i in index] for name, vectors in answers.items()
-    }
-    shapes["mean face"] = [model.mean.astype(np.float64)] * len(index)
-    truth = [model.shape(*_coefficients(model, renders.parameters[i])) for i in index]
-    single = {name: _errors(error, each, truth, name) for name, each in shapes.items()}
-    views = _over_views(model, renders, answers)
-    averaged = {name: _errors(error, each, views["truth"], f"{name}, averaged") for name, each in views.items()}
-    expression = renders.expression[index]
-    tables = {"neutral shape, by the identity alone": _identity_alone(error, model, renders, answers, index)}
-    for title, errors, kinds in (
-        ("single view", single, expression),
-        ("averaged over views", averaged, np.tile(list(EXPRESSIONS), len(np.unique(renders.person)))),
-    ):
-        for kind in EXPRESSIONS:
-            tables[f"{title}, {kind.replace('_', ' ')}"] = {
-                name: _mean(errors[name][kinds == kind]) for name in ("network", "landmark fit", "mean face")
-            }
-    neutral = tables["single view, neutral"]
-    own, mean, fit = (neutral[name] for name in ("network", "mean face", "landmark fit"))
-    alone = tables["neutral shape, by the identity alone"]
-    everything = {name: _mean(errors) for name, errors in single.items()}
-    figures = {
-        "pictures": float(len(index)),
-        **{key: own[key] for key in _COLUMNS},
-        "mean_face_regions": mean["regions"],
-        "closer_regions": 1.0 - own["regions"] / mean["regions"],
-        "closer_regions_rigid": 1.0 - own["regions_rigid"] / mean["regions_rigid"],
-        "closer_identity": 1.0 - alone["network"]["regions"] / alone["mean face"]["regions"],
-        "closer_face": 1.0 - own["face"] / mean["face"],
-        "closer_regions_all": 1.0 - everything["network"]["regions"] / everything["mean face"]["regions"],
-        "landmark_fit_closer_regions": 1.0 - fit["regions"] / mean["regions"],
-        "closer_regions_averaged": 1.0
-        - tables["averaged over views, neutral"]["network"]["regions"]
-        / tables["averaged over views, neutral"]["mean face"]["regions"],
-    }
-    figures |= _distances(model, renders, context.render_answers, "")
-    figures |= _distances(model, renders, fitted, "landmark_fit_")
-    pictures = [f"render:{i}" for i in index]
-    regions = single["network"][:, _COLUMNS.index("regions")]
-    return Findings(
-        figures, tables, {"regions": ranked_cases(regions, pictures, [context.render_answers[i] for i in index])}
+    material, model, renders, answers = (
+        context.material,
+        context.model,
+        context.material.renders,
+        context.render_answers,
     )
+    fitted = fitted_renders(material)
+    index = _chosen(renders, material.extent.shapes)
+    mean_face = np.tile(model.layout.neutral(), (len(renders), 1))
+    errors = {"network": _shape_errors(material, index, answers, "network")} | material.kept(
+        "shape",
+        lambda: {
+            name: _shape_errors(material, index, vectors, name)
+            for name, vectors in (("landmark fit", fitted), ("mean face", mean_face))
+        },
+    )
+    tables = _tables(renders, index, errors)
+    figures = {"pictures": float(len(index)), **_figures(tables, errors)}
+    figures |= _distances(model, renders, answers, "") | _distances(model, renders, fitted, "landmark_fit_")
+    regions = errors["network"].single[:, _COLUMNS.index("regions")]
+    cases = ranked_cases(regions, [f"render:{i}" for i in index], [answers[i] for i in index])
+    return Findings(figures, tables, {"regions": cases})
 
 
 def _chosen(renders: RenderSet, limit: int) -> NDArray[np.int64]:
@@ -77,56 +67,81 @@ def _chosen(renders: RenderSet, limit: int) -> NDArray[np.int64]:
     return known[np.linspace(0, len(known) - 1, min(limit, len(known))).round().astype(int)]
 
 
-def _coefficients(model: FaceModel, vector: NDArray[np.floating]) -> tuple[NDArray, NDArray]:
-    p = model.layout.view(vector)
-    return p.identity.astype(np.float64), p.expression.astype(np.float64)
-
-
-def _shape(model: FaceModel, vector: NDArray[np.floating]) -> NDArray | None:
-    """(V, 3) mm of parameters (P,); None where they are NaN, as where there were no points to fit."""
-    return model.shape(*_coefficients(model, vector)) if np.isfinite(vector).all() else None
-
-
-def _identity_alone(
-    error: FaceShapeError, model: FaceModel, renders: RenderSet, answers: dict[str, NDArray], index: NDArray
-) -> dict[str, dict[str, float]]:
-    """Errors of the shapes without expression, of the pictures at `index`: what of a person is known, and no more."""
-    rest = np.zeros(model.layout.n_expression)
-
-    def neutral(vector: NDArray) -> NDArray | None:
-        return model.shape(_coefficients(model, vector)[0], rest) if np.isfinite(vector).all() else None
-
-    truth = [model.shape(_coefficients(model, renders.parameters[i])[0], rest) for i in index]
-    shapes: dict[str, list[NDArray | None]] = {
-        name: [neutral(vectors[i]) for i in index] for name, vectors in answers.items()
+def _shape_errors(material: Material, index: NDArray[np.int64], vectors: NDArray, name: str) -> _ShapeErrors:
+    """Errors of answers (N, P) to the render set; single views at `index`."""
+    model, truths = material.model, material.renders.parameters
+    error = FaceShapeError(model, _EVERY)
+    layout = model.layout
+    rest = vectors.copy(), truths.copy()
+    for each in rest:
+        each[:, layout.slices["expression"]] = 0.0
+    people = _groups_of_views(material.renders)
+    pairs = {
+        "": [(_shape(model, vectors[[i]]), _shape(model, truths[[i]])) for i in index],
+        ", averaged": [(_shape(model, vectors[group]), _shape(model, truths[group])) for group in people],
+        ", identity alone": [(_shape(model, rest[0][[i]]), _shape(model, rest[1][[i]])) for i in index],
     }
-    shapes["mean face"] = [model.mean.astype(np.float64)] * len(index)
-    return {name: _mean(_errors(error, each, truth, f"identity of {name}")) for name, each in shapes.items()}
+    single, averaged, alone = (_errors(error, each, f"shape of {name}{title}") for title, each in pairs.items())
+    return _ShapeErrors(single, averaged, alone)
 
 
-def _over_views(model: FaceModel, renders: RenderSet, answers: dict[str, NDArray]) -> dict[str, list]:
-    """Shapes (V, 3) averaged over views under the first light, each person's three expressions in order."""
-    result: dict[str, list] = {name: [] for name in (*answers, "mean face", "truth")}
-    for person in np.unique(renders.person):
-        for kind in EXPRESSIONS:
-            chosen = (renders.person == person) & (renders.expression == kind) & (renders.light == 0)
-            for name, vectors in answers.items():
-                known = vectors[chosen][np.isfinite(vectors[chosen]).all(axis=1)]
-                result[name].append(mean_over_views(model, known) if len(known) else None)
-            result["mean face"].append(model.mean.astype(np.float64))
-            result["truth"].append(mean_over_views(model, renders.parameters[chosen]))
-    return result
+def _groups_of_views(renders: RenderSet) -> list[NDArray[np.int64]]:
+    """Pictures under the first light of each person's three expressions in order."""
+    return [
+        np.flatnonzero((renders.person == person) & (renders.expression == kind) & (renders.light == 0))
+        for person in np.unique(renders.person)
+        for kind in EXPRESSIONS
+    ]
 
 
-def _errors(
-    error: FaceShapeError, shapes: Sequence[NDArray | None], truth: list[NDArray], name: str
-) -> NDArray[np.float64]:
-    """(N, columns) errors in mm; NaN where there is no shape."""
+def _shape(model: FaceModel, vectors: NDArray[np.floating]) -> NDArray | None:
+    """(V, 3) mm, the mean shape of answers (N, P); those that are NaN do not count, and None without any."""
+    known = vectors[np.isfinite(vectors).all(axis=1)]
+    return mean_over_views(model, known) if len(known) else None
+
+
+def _errors(error: FaceShapeError, pairs: Sequence[tuple[NDArray | None, NDArray | None]], title: str) -> NDArray:
+    """(N, C) errors of shapes against true ones; NaN where there is no shape."""
     rows = []
-    for shape, true in zip(tqdm(shapes, desc=f"shape of {name}", leave=False), truth, strict=True):
-        found = None if shape is None else error(shape, true)
+    for shape, true in tqdm(pairs, desc=title, leave=False):
+        found = None if shape is None or true is None else error(shape, true)
         rows.append([np.nan if found is None else found[key] for key in _COLUMNS])
     return np.array(rows).reshape(-1, len(_COLUMNS))
+
+
+def _tables(
+    renders: RenderSet, index: NDArray[np.int64], errors: dict[str, _ShapeErrors]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Means by expression, and of the identity alone, of everybody who answered."""
+    tables = {_ALONE: {name: _mean(found.alone) for name, found in errors.items()}}
+    kinds = renders.expression[index]
+    averaged = np.array([renders.expression[group[0]] for group in _groups_of_views(renders)])
+    for kind in EXPRESSIONS:
+        name = kind.replace("_", " ")
+        tables[f"{_SINGLE}, {name}"] = {who: _mean(found.single[kinds == kind]) for who, found in errors.items()}
+        tables[f"{_AVERAGED}, {name}"] = {who: _mean(found.averaged[averaged == kind]) for who, found in errors.items()}
+    return tables
+
+
+def _figures(tables: dict[str, dict[str, dict[str, float]]], errors: dict[str, _ShapeErrors]) -> dict[str, float]:
+    """The network's figures on neutral faces in one view, and by what share it is closer than the mean face."""
+    neutral, averaged, alone = (tables[title] for title in (f"{_SINGLE}, neutral", f"{_AVERAGED}, neutral", _ALONE))
+    everything = {name: _mean(found.single) for name, found in errors.items()}
+
+    def closer(table: dict[str, dict[str, float]], key: str, who: str = "network") -> float:
+        return 1.0 - table[who][key] / table["mean face"][key]
+
+    return {
+        **{key: neutral["network"][key] for key in _COLUMNS},
+        "mean_face_regions": neutral["mean face"]["regions"],
+        "closer_regions": closer(neutral, "regions"),
+        "closer_regions_rigid": closer(neutral, "regions_rigid"),
+        "closer_regions_averaged": closer(averaged, "regions"),
+        "closer_regions_all": closer(everything, "regions"),
+        "closer_identity": closer(alone, "regions"),
+        "closer_face": closer(neutral, "face"),
+        "landmark_fit_closer_regions": closer(neutral, "regions", "landmark fit"),
+    }
 
 
 def _mean(errors: NDArray[np.float64]) -> dict[str, float]:
