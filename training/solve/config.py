@@ -1,0 +1,90 @@
+"""What a solve trusts how much, and how long it looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """How far the truth may lie from the network's answer, by group: the spread of the prior, and the unit of a step.
+
+    Attributes:
+        identity, albedo: of a coefficient that is N(0, 1). expression: of a weight. rotation: of a number of the 6-D
+        form. translation: crop px. scale, shininess: of the natural logarithm. sh: of a coefficient. key_position:
+        mm. key_color: linear RGB.
+    """
+
+    identity: float = 0.8
+    expression: float = 0.08
+    albedo: float = 0.6
+    rotation: float = 0.04
+    translation: float = 3.0
+    scale: float = 0.03
+    sh: float = 0.12
+    key_position: float = 200.0
+    key_color: float = 0.5
+    shininess: float = 0.8
+
+
+@dataclass(frozen=True)
+class SolveWeights:
+    """Weight of each term of the objective, per picture.
+
+    Photometric, landmarks, inner mouth, regularisation and uniform are the paper's Eq. 8 and 10 to 13.
+
+    Attributes:
+        eta: of the full term in Eq. 8.
+        important: of brows and outer mouth in Eq. 10.
+        dense_landmarks: per px of MediaPipe's 478 points.
+        key_tint: per squared difference between the key light's colour and one that has the SH light's tint, linear RGB.
+        network: per squared deviation of a number from the network's answer, in units of `Deviations`.
+        acceleration: of a clip's frames, per unit of `Deviations` / frame^2; see `Smoothness`.
+    """
+
+    photometric: float = 4.0
+    eta: float = 2.0
+    landmarks: float = 1.8e-3
+    important: float = 20.0
+    dense_landmarks: float = 0.05
+    inner_mouth: float = 5.0e-4
+    regularization: float = 1.0e-4
+    uniform: float = 0.5
+    key_tint: float = 2.0
+    network: float = 0.003
+    acceleration: float = 0.2
+
+
+@dataclass(frozen=True)
+class SolveConfig:
+    """How a solve runs.
+
+    Attributes:
+        weights, deviations: see there.
+        levels: (side of the rendered picture in px, share of the steps), coarse to fine. Sides divide 224.
+        steps: of Adam, for an image.
+        person_steps, frame_steps: for a clip's person, and for each window of its frames.
+        rate, last_rate: of Adam at the first and last step, in units of `Deviations`.
+        expression_spread: of weights about zero in Eq. 12.
+        keyframes: of a clip that its person is solved on.
+        window, overlap: frames of a clip that are solved together, and how many more of the next ones beside them.
+    """
+
+    weights: SolveWeights = field(default_factory=SolveWeights)
+    deviations: Deviations = field(default_factory=Deviations)
+    levels: tuple[tuple[int, float], ...] = ((56, 0.4), (112, 0.6))
+    steps: int = 150
+    person_steps: int = 150
+    frame_steps: int = 60
+    rate: float = 0.15
+    last_rate: float = 0.015
+    expression_spread: float = 0.3
+    keyframes: int = 12
+    window: int = 16
+    overlap: int = 4
+
+    def schedule(self, steps: int) -> list[tuple[int, int]]:
+        """(side, number of steps) of each level, together `steps`; every level has at least one."""
+        counts = [max(1, round(steps * share)) for _, share in self.levels]
+        counts[-1] = max(1, steps - sum(counts[:-1]))
+        return [(side, count) for (side, _), count in zip(self.levels, counts, strict=True)]
