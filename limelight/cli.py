@@ -13,6 +13,7 @@ from facemodel import LimelightError
 COMMANDS = (
     "run",
     "reconstruct",
+    "solve",
     "replay",
     "export_take",
     "model",
@@ -28,7 +29,7 @@ DESCRIPTION = """Live face capture: a webcam face becomes a 3D morphable face wi
   see yourself      limelight run
   record a take     limelight run --take session.mcap        (or press R in the window)
   use the take      limelight replay session.mcap; limelight export-take session.mcap --to csv --out take.csv
-  photographs       limelight reconstruct photo.jpg --out out/
+  photographs       limelight reconstruct photo.jpg --out out/       (or, slower and closer, limelight solve)
   something amiss   limelight doctor
 """
 

@@ -37,7 +37,7 @@ class SolveWeights:
         eta: of the full term in Eq. 8.
         important: of brows and outer mouth in Eq. 10.
         dense_landmarks: per px of MediaPipe's 478 points.
-        key_tint: per squared difference between the key light's colour and one that has the SH light's tint, linear RGB.
+        key_tint: per squared difference of the key light's linear colour to one that has the SH light's tint.
         network: per squared deviation of a number from the network's answer, in units of `Deviations`.
         acceleration: of a clip's frames, per unit of `Deviations` / frame^2; see `Smoothness`.
     """
