@@ -54,7 +54,12 @@ def print_findings(record: NetworkRecord, name: str) -> None:
 
 
 def write_report(
-    path: Path, pictures: Path, evaluation: Evaluation, ablation: Ablation | None, material: Material
+    path: Path,
+    pictures: Path,
+    evaluation: Evaluation,
+    material: Material,
+    ablation: Ablation | None = None,
+    remarks: str = "",
 ) -> None:
     """Write the Markdown and the PNGs `report_NETWORK.png` and `report_NETWORK_curves.png` that it shows.
 
@@ -62,8 +67,9 @@ def write_report(
         path: of the Markdown.
         pictures: folder for the PNGs.
         evaluation: what was measured.
-        ablation: table of runs, or None.
         material: where the renders are drawn again from; no picture of a photo is in the report.
+        ablation: table of runs, or None.
+        remarks: Markdown that follows what must hold.
 
     Raises:
         LimelightError: a file cannot be written.
@@ -78,7 +84,7 @@ def write_report(
         chart = curves(record.history)
         if chart is not None:
             charts[record.name] = _save(path, pictures / f"report_{_slug(record.name)}_curves.png", chart)
-    write_text(path, markdown(evaluation, ablation, Pictures(cases, charts)))
+    write_text(path, markdown(evaluation, ablation, Pictures(cases, charts), remarks))
 
 
 def write_gallery(path: Path, evaluation: Evaluation, material: Material) -> None:

@@ -54,6 +54,15 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     out.add_argument("--report", type=Path, metavar="FILE.md", help="tables and pictures of renders")
     out.add_argument("--pictures", type=Path, metavar="DIR", help="for the report's pictures (default: beside it)")
     out.add_argument("--ablation", type=Path, metavar="FILE", help="of 'python -m training.ablation', for the report")
+    out.add_argument("--remarks", type=Path, metavar="FILE.md", help="text that the report takes in")
+    out.add_argument(
+        "--history",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="history.jsonl of a network's training, for its learning curves; may be repeated "
+        f"(default: {_CHECKPOINTS}/NAME/history.jsonl)",
+    )
     out.add_argument(
         "--gallery",
         nargs="?",
@@ -71,31 +80,36 @@ def run(args: argparse.Namespace) -> int:
     try:
         from limelight.evaluation_output import print_findings, write_gallery, write_report
         from training.evaluation.ablation import read_ablation
-        from training.evaluation.record import read_evaluations, write_evaluation
+        from training.evaluation.record import check_writable, read_evaluations, write_evaluation
     except ImportError as error:
         raise LimelightError(
             f"evaluation needs more packages ({error.name}): pip install 'limelight[train]'"
         ) from error
     ablation = read_ablation(args.ablation) if args.ablation else None
+    remarks = _text(args.remarks) if args.remarks else ""
+    histories = _histories(args.history)
+    for path in (args.json, args.report, args.gallery):
+        if path is not None:
+            check_writable(path)
     model = FaceModel.load()
     if args.known:
-        evaluation = read_evaluations(args.known)
+        evaluation = _with_histories(read_evaluations(args.known), histories)
         for record in evaluation.networks:
             for name in record.sections:
                 print_findings(record, name)
         if args.json:
             write_evaluation(args.json, evaluation)
     else:
-        evaluation = _measure(args, model)
+        evaluation = _measure(args, model, histories)
     material = _material(args, model, evaluation.extent)
     if args.report:
-        write_report(args.report, args.pictures or args.report.parent, evaluation, ablation, material)
+        write_report(args.report, args.pictures or args.report.parent, evaluation, material, ablation, remarks)
     if args.gallery:
         write_gallery(args.gallery, evaluation, material)
     return 0
 
 
-def _measure(args: argparse.Namespace, model: FaceModel) -> Evaluation:
+def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, list]) -> Evaluation:
     """Measure every network; the JSON grows by section."""
     from facemodel import LimelightError
     from limelight.evaluation_output import print_findings
@@ -121,25 +135,52 @@ def _measure(args: argparse.Namespace, model: FaceModel) -> Evaluation:
                 write_evaluation(args.json, evaluation)
 
         with EvaluationLoop(model, engine) as loop:
-            start = _record(title, network, engine.resolution)
+            start = _record(title, network, engine.resolution, histories)
             record = measure_network(Context(material, engine, loop), start, names, keep)
         if not record.sections:
             raise LimelightError(f"nothing to measure: {'; '.join(dict.fromkeys(record.left_out.values()))}")
     return evaluation
 
 
-def _record(title: str, network: str, resolution: int) -> NetworkRecord:
+def _record(title: str, network: str, resolution: int, histories: dict[str, list]) -> NetworkRecord:
     from realtime.engines import network_file
     from training.evaluation.curves import read_history
     from training.evaluation.record import NetworkRecord
 
-    history = _CHECKPOINTS / title / "history.jsonl"
-    return NetworkRecord(
-        title,
-        resolution,
-        network_file(network).stat().st_size / 1e6,
-        history=read_history(history) if history.is_file() else [],
-    )
+    history, usual = histories.get(title, []), _CHECKPOINTS / title / "history.jsonl"
+    if title not in histories and usual.is_file():
+        history = read_history(usual)
+    return NetworkRecord(title, resolution, network_file(network).stat().st_size / 1e6, history=history)
+
+
+def _histories(given: list[str]) -> dict[str, list]:
+    """{network: validations} of NAME=FILE arguments; several files of one network follow each other."""
+    from facemodel import LimelightError
+    from training.evaluation.curves import joined, read_history
+
+    parts: dict[str, list] = {}
+    for argument in given:
+        name, separator, path = argument.partition("=")
+        if not separator:
+            raise LimelightError(f"--history {argument}: expected NAME=FILE")
+        parts.setdefault(name, []).append(read_history(Path(path)))
+    return {name: joined(each) for name, each in parts.items()}
+
+
+def _with_histories(evaluation: Evaluation, histories: dict[str, list]) -> Evaluation:
+    for record in evaluation.networks:
+        if record.name in histories:
+            evaluation = evaluation.with_network(replace(record, history=histories[record.name]))
+    return evaluation
+
+
+def _text(path: Path) -> str:
+    from facemodel import LimelightError
+
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LimelightError(f"remarks {path}: cannot be read ({error})") from error
 
 
 def _titles(networks: list[str]) -> list[str]:

@@ -90,9 +90,15 @@ def test_two_networks_without_data_make_report_and_gallery_and_again_without_mea
     again = tmp_path / "again.md"
     ablation = tmp_path / "ablation.json"
     ablation.write_text('{"about": "A.", "losses": [], "runs": [{"without": "", "figures": {"color": 0.1}}]}')
-    assert evaluate("--from", figures, "--report", again, "--ablation", ablation, "--cache", cache) == 0
+    (tmp_path / "remarks.md").write_text("It was late.\n")
+    history = tmp_path / "history.jsonl"
+    history.write_text("".join(f'{{"minutes": {m}, "photo.nme68": {0.1 / m}}}\n' for m in (1, 2, 3)))
+    extra = ("--ablation", ablation, "--remarks", tmp_path / "remarks.md", "--history", f"student={history}")
+    assert evaluate("--from", figures, "--report", again, *extra, "--cache", cache) == 0
     assert (tmp_path / "report_student.png").read_bytes() == (tmp_path / "docs" / "report_student.png").read_bytes()
-    assert "## Ablation" in again.read_text()
+    text = again.read_text()
+    assert "## Ablation" in text and "It was late." in text and "](report_student_curves.png)" in text
+    assert (tmp_path / "report_student_curves.png").is_file()
     assert "limit 0.120" in capsys.readouterr().out
 
 
@@ -112,7 +118,6 @@ def test_an_interruption_keeps_the_sections_that_are_done(cache, tmp_path, monke
 def test_what_is_wrong_is_one_line(clip, cache, tmp_path, capsys):
     (tmp_path / "file").write_text("no JSON")
     (tmp_path / "broken.onnx").write_bytes(b"no network")
-    performer = ("--only", "performer", "--performer-frames", 3, "--cache", cache)
     for arguments, words in (
         ((tmp_path / "none.mp4", "--performer-frames", 0), "none.mp4"),
         (("--network", "nobody"), "network 'nobody': no such file"),
@@ -122,9 +127,12 @@ def test_what_is_wrong_is_one_line(clip, cache, tmp_path, capsys):
         (("--from", tmp_path / "file"), "not JSON"),
         (("--from", tmp_path / "absent.json"), "cannot be read"),
         (("--ablation", tmp_path / "file"), "not JSON"),
-        ((*performer, "--json", tmp_path / "file" / "x.json"), "cannot be written"),
-        ((*performer, "--report", tmp_path / "file" / "x.md"), "cannot be written"),
-        ((*performer, "--gallery", tmp_path / "file" / "x.html"), "cannot be written"),
+        (("--history", "student"), "expected NAME=FILE"),
+        (("--history", f"student={tmp_path / 'absent.jsonl'}"), "cannot be read"),
+        (("--remarks", tmp_path / "absent.md"), "cannot be read"),
+        (("--json", tmp_path / "file" / "x.json"), "cannot be written"),
+        (("--report", tmp_path / "file" / "x.md"), "cannot be written"),
+        (("--gallery", tmp_path), "cannot be written"),
         (("--only", "clips", "stability"), "nothing to measure: no data folder"),
         (("--only", "performer", "--performer-frames", 0), "nothing to measure"),
     ):

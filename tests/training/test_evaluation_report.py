@@ -18,7 +18,7 @@ from tests.training.fake_evaluation import EXTENT, context, material
 from training.evaluation.ablation import Ablation, AblationRun, ablation_lines, read_ablation, write_ablation
 from training.evaluation.case_pictures import CaseDrawer, sheet
 from training.evaluation.comparison import limited_rows, loss_against
-from training.evaluation.curves import curves, read_history
+from training.evaluation.curves import curves, joined, read_history
 from training.evaluation.gallery import gallery
 from training.evaluation.record import (
     Evaluation,
@@ -186,6 +186,9 @@ def test_learning_curves_are_drawn_from_a_history(tmp_path):
     assert len(history) == 50 and history[0]["step"] == 0 and history[-1]["step"] == 199
     chart = curves(history)
     assert chart is not None and chart.ndim == 3 and (chart < 128).any()
+    both = joined([history, [{"minutes": 1.0, "labels.photo.nme68": 0.1}]])
+    assert both[-1]["minutes"] == history[-1]["minutes"] + 1.0 and both[:-1] == history
+    assert (curves(both) != curves(history)).any()
     assert curves(history[:1]) is None and curves([]) is None
     path.write_text("{")
     with pytest.raises(LimelightError, match="not the history"):

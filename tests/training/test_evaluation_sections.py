@@ -20,7 +20,7 @@ from training.data.fit import landmark_errors, project_landmarks
 from training.data.photo_labels import is_held_out, person_of
 from training.data.storage import EXTENT as EXTENT_PX
 from training.evaluation import landmark_fit
-from training.evaluation.context import TrackedClip
+from training.evaluation.context import WEBCAM_CLIPS, TrackedClip
 from training.evaluation.held_out import HeldOutPhotos, crop_picture, read_photo
 from training.evaluation.layers import face_layers
 from training.evaluation.measures import landmarks68_px
@@ -369,6 +369,10 @@ def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_pa
     )  # second difference of 0, 1, 0, 1 px at 1 px/mm
     assert jitter["still_smoothed_landmarks"] == 0.0
     assert np.isnan(jitter["moving_raw_landmarks"])
+    seen.__dict__["tracked_clips"] = [replace(clip, name="film.mp4", raw=steady), replace(clip, name=WEBCAM_CLIPS[0])]
+    found = SECTIONS["stability"].measure(seen)
+    assert all(row.startswith(WEBCAM_CLIPS[0]) for row in found.tables["clips"])
+    assert found.figures["still_raw_landmarks"] == pytest.approx(2.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["photos", "poses", "identity", "clips", "stability"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training.data.face_classes import ALLOWED, IGNORED, label_of
-from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, weighted_cross_entropy
+from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, unweighted, weighted_cross_entropy
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 47), (1, 5), (16, 31)])
@@ -101,7 +101,7 @@ def test_certain_mistakes_stay_finite():
 
 def test_class_weights_by_hand():
     weights = class_weights([400, 100, 25, 0], power=0.5, limit=10.0)
-    torch.testing.assert_close(weights, torch.tensor([0.5, 1.0, 2.0, 10.0]))
+    torch.testing.assert_close(weights, torch.tensor([0.5, 1.0, 2.0, 1.0]))
     torch.testing.assert_close(class_weights([400, 100, 25], power=1.0), torch.tensor([0.25, 1.0, 4.0]))
     assert class_weights([1_000_000, 10_000, 1], limit=8.0)[2] == 8.0
     torch.testing.assert_close(class_weights(np.zeros(3)), torch.ones(3))
@@ -112,3 +112,29 @@ def test_a_set_weighs_as_its_commonest_class():
     found = label_weights(weights, torch.from_numpy(ALLOWED))
     torch.testing.assert_close(found[:19], weights)
     assert found[label_of("skin_elsewhere")] == 1.0  # background's
+
+
+def test_what_weights_do_to_the_probabilities_is_taken_back():
+    """Of pixels that look alike 80 % are of class 0; weighted training says 4/7, corrected 4/5."""
+    weights = torch.ones(19)
+    weights[1] = 3.0
+    network = UNet(UNetConfig(width=2, depth=1)).eval()
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.head.bias.fill_(-20.0)
+        network.head.bias[:2] = 0.0
+    labels = torch.tensor([0, 0, 0, 0, 1]).reshape(1, 1, 5)
+    optimizer = torch.optim.LBFGS([network.head.bias], max_iter=50)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = weighted_cross_entropy(network(torch.zeros(1, 3, 1, 5)), labels, weights)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    share = network(torch.zeros(1, 3, 1, 1)).softmax(dim=1)[0, :2, 0, 0]
+    torch.testing.assert_close(share, torch.tensor([4 / 7, 3 / 7]), atol=1e-3, rtol=0)
+    network.load_state_dict(unweighted(network.state_dict(), weights))
+    share = network(torch.zeros(1, 3, 1, 1)).softmax(dim=1)[0, :2, 0, 0]
+    torch.testing.assert_close(share, torch.tensor([0.8, 0.2]), atol=1e-3, rtol=0)

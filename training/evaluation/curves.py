@@ -20,6 +20,7 @@ CURVES = {
     "angle": "head rotation, degrees",
     "key_angle": "key light, degrees",
     "shading": "shading",
+    "color_error": "colour error",
 }
 """Figures of `training.validation` that are drawn, for photos and for renders, and their titles."""
 
@@ -51,6 +52,15 @@ def read_history(path: Path, limit: int = 80) -> list[dict[str, float]]:
     return numbers
 
 
+def joined(parts: Sequence[Sequence[dict[str, float]]]) -> list[dict[str, float]]:
+    """The validations of several runs, each of which went on where the one before had ended."""
+    rows: list[dict[str, float]] = []
+    for part in parts:
+        before = rows[-1].get("minutes", 0.0) if rows else 0.0
+        rows += [row | {"minutes": before + row["minutes"]} if "minutes" in row else row for row in part]
+    return rows
+
+
 def curves(history: Sequence[dict[str, float]]) -> NDArray[np.uint8] | None:
     """(H, W, 3) BGR charts of a run's validations by minutes of training; None where there are fewer than two."""
     charts = [chart for key, title in CURVES.items() if (chart := _chart(history, key, title)) is not None]
@@ -62,13 +72,18 @@ def curves(history: Sequence[dict[str, float]]) -> NDArray[np.uint8] | None:
     return np.concatenate(lines)
 
 
+def _value(row: dict[str, float], name: str) -> float:
+    """A figure, whether photos or crops with labels were the task; NaN without one."""
+    return row.get(name, row.get(f"labels.{name}", math.nan))
+
+
 def _chart(history: Sequence[dict[str, float]], key: str, title: str) -> NDArray[np.uint8] | None:
     factor = 100.0 if key.startswith("nme") else 1.0
     series = {
         kind: [
             (row["minutes"], factor * value)
             for row in history
-            if "minutes" in row and math.isfinite(value := row.get(f"{kind}.{key}", math.nan))
+            if "minutes" in row and math.isfinite(value := _value(row, f"{kind}.{key}"))
         ]
         for kind in _KINDS
     }

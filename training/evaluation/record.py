@@ -129,6 +129,23 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     return values
 
 
+def check_writable(path: Path) -> None:
+    """See whether a file can be written, before hours are spent on what belongs in it.
+
+    Raises:
+        LimelightError: it cannot.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+    except OSError as error:
+        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all.
 

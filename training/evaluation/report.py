@@ -36,17 +36,22 @@ class Pictures:
     curves: dict[str, str] = field(default_factory=dict)
 
 
-def markdown(evaluation: Evaluation, ablation: Ablation | None = None, pictures: Pictures | None = None) -> str:
+def markdown(
+    evaluation: Evaluation, ablation: Ablation | None = None, pictures: Pictures | None = None, remarks: str = ""
+) -> str:
     """The report's text.
 
     Args:
         evaluation: what was measured.
         ablation: a table of runs with a loss left out each.
         pictures: to show.
+        remarks: Markdown of people, which follows what must hold: what the figures do not say by themselves.
     """
     pictures = pictures or Pictures()
     lines = ["# How good the networks are", "", *_introduction(evaluation), "", "## What must hold", ""]
     lines += _summary(evaluation)
+    if remarks.strip():
+        lines += ["", "## Remarks", "", remarks.strip()]
     for section in measured_sections(evaluation):
         lines += ["", f"## {section.title}", "", section.about, "", *_section(evaluation, section)]
     if ablation is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.evaluation.context import Context
+from training.evaluation.context import WEBCAM_CLIPS, Context
 from training.evaluation.jitter import jitter, moving_frames
 from training.evaluation.section import Findings, Measure, Section
 
@@ -12,9 +12,13 @@ _KINDS = ("landmarks", "angle", "weights")
 
 
 def measure(context: Context) -> Findings:
-    """Root mean squares of second differences, over all clips by their frames, and clip by clip."""
+    """Root mean squares of second differences, over the webcam clips by their frames, and clip by clip.
+
+    Where clips were named instead of the data folder's, over all of them.
+    """
     table: dict[str, dict[str, float]] = {}
-    for clip in context.tracked_clips:
+    clips = context.tracked_clips
+    for clip in [clip for clip in clips if clip.name in WEBCAM_CLIPS] or clips:
         moving = moving_frames(clip.landmarks, clip.fps)
         for stage, vectors in (("raw", clip.raw), ("smoothed", clip.smoothed)):
             known = [v if raw is not None else None for v, raw in zip(vectors, clip.raw, strict=True)]
