@@ -34,7 +34,14 @@ from training.data.datasets import open_dataset
 from training.data.face_classes import ALLOWED
 from training.data.segmentation import SegmentationSamples, count_labels, load_segmentation, prepare_celebamask_hq
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
-from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, weighted_cross_entropy
+from training.networks.unet import (
+    UNet,
+    UNetConfig,
+    class_weights,
+    label_weights,
+    unweighted,
+    weighted_cross_entropy,
+)
 from training.optimization import WeightAverage, rate_factor, stop_request
 from training.segmentation_batches import SegmentationAugment, SegmentationBatcher
 from training.segmentation_validation import validate
@@ -111,7 +118,8 @@ class SegmentationTrainer:
             weight_decay=config.weight_decay,
         )
         self.allowed = torch.from_numpy(ALLOWED).to(self.device)  # (L, 19)
-        self.weights = label_weights(class_weights(count_labels(samples)).to(self.device), self.allowed)  # (L,)
+        self.class_weights = class_weights(count_labels(samples)).to(self.device)  # (19,)
+        self.weights = label_weights(self.class_weights, self.allowed)  # (L,)
         self.step = 0
         self._bad_steps = 0
 
@@ -194,8 +202,9 @@ class SegmentationTrainer:
         return loss.item()
 
     def checkpoint(self) -> SegmentationCheckpoint:
-        """The averaged weights."""
-        return SegmentationCheckpoint(self.config.network, self.config.resolution, self.average.weights)
+        """The averaged weights, without what the class weights did to them."""
+        weights = unweighted(self.average.weights, self.class_weights)
+        return SegmentationCheckpoint(self.config.network, self.config.resolution, weights)
 
     def validate(self) -> dict[str, dict[str, float]]:
         """Figures of the averaged weights, see `segmentation_validation.validate`."""
@@ -227,6 +236,7 @@ class SegmentationTrainer:
             "config": asdict(self.config),
             "step": self.step,
             "weights": self.network.state_dict(),
+            "average": self.average.weights,
             "optimizer": self.optimizer.state_dict(),
         }
         return write_checkpoint(self.folder / "last.pt", contents)
@@ -247,7 +257,7 @@ class SegmentationTrainer:
                 )
             self.network.load_state_dict(contents["weights"])
             self.optimizer.load_state_dict(contents["optimizer"])
-            self.average.weights = {name: w.to(self.device).clone() for name, w in saved.weights.items()}
+            self.average.weights = {name: w.to(self.device) for name, w in contents["average"].items()}
             self.step = contents["step"]
         except (KeyError, TypeError) as error:
             raise LimelightError(f"checkpoint {path}: shipped weights, or of another version; cannot go on") from error

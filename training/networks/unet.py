@@ -89,21 +89,30 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, allo
 def class_weights(counts: ArrayLike, power: float = 0.5, limit: float = 10.0) -> Tensor:
     """(K,) weights of classes that fill `counts` (K,) pixels: (median frequency / frequency) ** power, at most `limit`.
 
-    The median is over the classes that occur; those that do not get `limit`.
+    The median is over the classes that occur; those that do not weigh 1.
 
     Source: Eigen and Fergus, "Predicting depth, surface normals and semantic labels", ICCV 2015, whose power is 1.
     """
     pixels = np.asarray(counts, np.float64)
-    if not (pixels > 0).any():
-        return torch.ones(len(pixels))
-    median = np.median(pixels[pixels > 0])
-    weights = np.where(pixels > 0, (median / np.maximum(pixels, 1e-12)) ** power, limit)
-    return torch.from_numpy(np.minimum(weights, limit).astype(np.float32))
+    occurs = pixels > 0
+    weights = np.ones(len(pixels), np.float32)
+    if occurs.any():
+        weights[occurs] = np.minimum((np.median(pixels[occurs]) / pixels[occurs]) ** power, limit)
+    return torch.from_numpy(weights)
 
 
 def label_weights(weights: Tensor, allowed: Tensor) -> Tensor:
     """(L,) weights of labels: each set's is the least of its classes' (K,), since it says no more than that one."""
     return torch.where(allowed, weights, torch.inf).min(dim=1).values
+
+
+def unweighted(state: dict[str, Tensor], weights: Tensor) -> dict[str, Tensor]:
+    """State dict of a U-Net that learned with class weights (K,), made to say how probable classes are.
+
+    The least weighted cross entropy has the softmax w_c p_c / (sum of w_k p_k), which takes rare classes for larger
+    than they are; log w less in the head's bias leaves p_c.
+    """
+    return state | {"head.bias": state["head.bias"] - weights.log()}
 
 
 def _double_convolution(channels: int, out: int) -> nn.Sequential:
