@@ -39,7 +39,7 @@ class SolveWeights:
         dense_landmarks: per px of MediaPipe's 478 points.
         key_tint: per squared difference of the key light's linear colour to one that has the SH light's tint.
         network: per squared deviation of a number from the network's answer, in units of `Deviations`.
-        acceleration: of a clip's frames, per unit of `Deviations` / frame^2; see `Smoothness`.
+        acceleration: of a clip's frames, per unit of `Deviations` / frame^2, averaged over what moves.
     """
 
     photometric: float = 4.0
@@ -52,7 +52,7 @@ class SolveWeights:
     uniform: float = 0.5
     key_tint: float = 2.0
     network: float = 0.003
-    acceleration: float = 0.2
+    acceleration: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class SolveConfig:
         expression_spread: of weights about zero in Eq. 12.
         keyframes: of a clip that its person is solved on.
         window, overlap: frames of a clip that are solved together, and how many more of the next ones beside them.
+        light_seconds: over which the network's answers for a clip's light are averaged before it is solved.
     """
 
     weights: SolveWeights = field(default_factory=SolveWeights)
@@ -82,6 +83,7 @@ class SolveConfig:
     keyframes: int = 12
     window: int = 16
     overlap: int = 4
+    light_seconds: float = 1.0
 
     def schedule(self, steps: int) -> list[tuple[int, int]]:
         """(side, number of steps) of each level, together `steps`; every level has at least one."""

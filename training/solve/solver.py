@@ -79,7 +79,11 @@ class Solver:
                 done += 1
                 if tick is not None:
                     tick()
-        return self._choose(unknowns, start, seen, together=bool(shared) or also is not None)
+        return self._choose(unknowns, start, seen, also, together=bool(shared) or also is not None)
+
+    def fit(self, parameters: Tensor, seen: Observation) -> Fit:
+        """How well parameters (B, P) fit pictures at 224 px, compared at the finest level."""
+        return self.objective.fit(parameters, seen.shrunk(self.config.levels[-1][0]))
 
     def _step(
         self,
@@ -103,15 +107,27 @@ class Solver:
         unknowns.confine()
 
     @torch.no_grad()
-    def _choose(self, unknowns: Unknowns, start: Tensor, seen: Observation, together: bool) -> Solution:
-        """The solved parameters, or the start where they are no better at the finest level."""
+    def _choose(
+        self,
+        unknowns: Unknowns,
+        start: Tensor,
+        seen: Observation,
+        also: Callable[[Tensor], Tensor] | None,
+        together: bool,
+    ) -> Solution:
+        """The solved parameters, or the start where they are no better at the finest level: each, or all together."""
         finest = seen.shrunk(self.config.levels[-1][0])
         begun, ended = unknowns.at_start(), unknowns()
-        costs = [self.objective(parameters, unknowns.deviation(parameters), finest) for parameters in (begun, ended)]
-        before, after = (cost.sum(dim=0, keepdim=True) if together else cost for cost in costs)
+        before, after = (
+            self.objective(parameters, unknowns.deviation(parameters), finest) for parameters in (begun, ended)
+        )
+        if together:
+            before, after = before.sum(dim=0, keepdim=True), after.sum(dim=0, keepdim=True)
+        if also is not None:
+            before, after = before + also(begun), after + also(ended)
         better = (after <= before)[:, None]  # (B or 1, 1); False where it is NaN
         chosen = torch.where(better, ended, begun)
-        return Solution(chosen, self.objective.fit(start, finest), self.objective.fit(chosen, finest))
+        return Solution(chosen, self.fit(start, seen), self.fit(chosen, seen))
 
     def _rate(self, progress: float) -> float:
         c = self.config

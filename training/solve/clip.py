@@ -1,0 +1,367 @@
+"""Solving a clip: one identity and albedo for all of it, and expression, pose and light that change smoothly.
+
+Pictures are read three times, since a clip does not fit into memory: to track the face with the network, for the
+keyframes that the person is solved on, and for the frames themselves, a window at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from facemodel import Crop, FaceModel, LimelightError, ParameterLayout
+from realtime.engines.base import Engine
+from realtime.face_finder import FaceFinder
+from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.sources.base import Source
+from realtime.tracker import Tracker
+from training.solve.config import SolveConfig
+from training.solve.observation import Observation, Observer
+from training.solve.solver import Solver
+from training.solve.start import RememberingFinder, matching_landmarks
+from training.solve.unknowns import PERSON, unit_vector
+
+LIGHT = ("sh", "key_position", "key_color", "shininess")
+MOVING = ("expression", "rotation", "translation", "scale", *LIGHT)
+"""Groups that change from frame to frame."""
+
+_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class ClipFrame:
+    """What tracking left of a frame.
+
+    Attributes:
+        index, timestamp: of the frame in its source; s.
+        raw: (P,) the network's answer in frame px; None where no face was tracked.
+        confidence: 0..1.
+        landmarks: (478, 2) MediaPipe's points, frame px; None where it found none.
+    """
+
+    index: int
+    timestamp: float
+    raw: NDArray[np.float32] | None
+    confidence: float
+    landmarks: NDArray[np.float64] | None
+
+
+@dataclass
+class ClipReport:
+    """How well a clip's frames fit, before and after; see `solver.Fit`.
+
+    Attributes:
+        frames, solved: read, and with a face.
+        residual, network_residual, landmarks, network_landmarks: of each solved frame.
+    """
+
+    frames: int = 0
+    solved: int = 0
+    residual: list[float] = field(default_factory=list)
+    network_residual: list[float] = field(default_factory=list)
+    landmarks: list[float] = field(default_factory=list)
+    network_landmarks: list[float] = field(default_factory=list)
+
+
+class ClipSolver:
+    """Solves clips of one person; the largest face where there are several.
+
+    Args:
+        model: the face model.
+        engine: the network that begins.
+        finder: finds faces and their landmarks.
+        config: of the solve.
+        observer: what looks; made if None.
+    """
+
+    def __init__(
+        self,
+        model: FaceModel,
+        engine: Engine,
+        finder: FaceFinder,
+        config: SolveConfig | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.model = model
+        self.config = config or SolveConfig()
+        self._finder = RememberingFinder(finder)
+        self._tracker = Tracker(model, engine, self._finder)
+        self._observe = observer or Observer(model)
+        self._solver = Solver(model, self.config)
+
+    def __call__(
+        self, open_source: Callable[[], Source], deliver: Callable[[TrackedFrame], object], report: ClipReport
+    ) -> NDArray[np.float32]:
+        """Solve a clip.
+
+        Args:
+            open_source: opens the clip at its beginning; called three times.
+            deliver: takes every frame in order, window by window: `raw` the network's parameters, `smoothed` the
+                solved ones; both None where no face was tracked.
+            report: is filled in as the frames are done.
+
+        Returns:
+            (P,) the person: identity and albedo, all else neutral.
+
+        Raises:
+            LimelightError: no frame shows a face, or the source fails.
+        """
+        frames = self.track(open_source)
+        tracked = [frame for frame in frames if frame.raw is not None]
+        if not tracked:
+            raise LimelightError(f"no face found in any of its {len(frames)} frames")
+        roll = _usual_roll(self.model.layout, tracked)
+        person = self.solve_person(open_source, keyframes(self.model.layout, tracked, self.config.keyframes), roll)
+        self._solve_frames(open_source, frames, person, roll, deliver, report)
+        return person
+
+    def track(self, open_source: Callable[[], Source]) -> list[ClipFrame]:
+        """The network's answer and MediaPipe's landmarks for every frame."""
+        self._tracker.reset()
+        frames = []
+        for frame in tqdm(_pictures(open_source), desc="track", unit="frame", disable=None, leave=False):
+            result, landmarks = self._tracker.track(frame), None
+            raw = result.raw if result.state is TrackingState.TRACKING else None
+            if raw is not None:
+                landmarks = matching_landmarks(self.model, raw, self._finder.find(frame.image))
+            frames.append(ClipFrame(frame.index, frame.timestamp, raw, result.confidence, landmarks))
+        return frames
+
+    def solve_person(
+        self, open_source: Callable[[], Source], chosen: Sequence[ClipFrame], roll: float
+    ) -> NDArray[np.float32]:
+        """(P,) neutral but for the identity and albedo that explain the chosen frames best."""
+        layout, wanted = self.model.layout, {frame.index: frame for frame in chosen}
+        starts, seen = [], []
+        for frame in _pictures(open_source):
+            known = wanted.get(frame.index)
+            if known is None or known.raw is None:
+                continue
+            crop = _crop(layout, known.raw, roll)
+            starts.append(crop.lower(layout, known.raw))
+            seen.append(self._observe(frame.image, crop, known.raw, known.landmarks))
+            if len(starts) == len(wanted):
+                break
+        steps = self.config.person_steps
+        with tqdm(total=steps, desc="person", unit="step", disable=None, leave=False) as bar:
+            solution = self._solver.solve(
+                torch.from_numpy(np.stack(starts)), Observation.cat(seen), steps, shared=PERSON, tick=bar.update
+            )
+        person = layout.neutral()
+        for name in PERSON:
+            person[layout.slices[name]] = solution.parameters[0, layout.slices[name]].numpy()
+        return person
+
+    def _solve_frames(
+        self,
+        open_source: Callable[[], Source],
+        frames: Sequence[ClipFrame],
+        person: NDArray[np.float32],
+        roll: float,
+        deliver: Callable[[TrackedFrame], object],
+        report: ClipReport,
+    ) -> None:
+        window = _Window(self.model.layout, self._solver, person, deliver, report)
+        steady = _averaged(frames, self.config.light_seconds)
+        with tqdm(total=len(frames), desc="solve", unit="frame", disable=None, leave=False) as bar:
+            for frame, known, light in zip(_pictures(open_source), frames, steady, strict=False):
+                if known.raw is None or light is None:
+                    window.finish()
+                    deliver(TrackedFrame(Frame(known.index, known.timestamp, _NO_PICTURE), TrackingState.SEARCHING))
+                    report.frames += 1
+                else:
+                    crop = _crop(self.model.layout, known.raw, roll)
+                    seen = self._observe(frame.image, crop, known.raw, known.landmarks)
+                    window.add(known, light, crop, seen)
+                bar.update(report.frames - bar.n)
+            window.finish()
+            bar.update(report.frames - bar.n)
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A frame that waits to be solved: `start` (P,) in px of its crop, `network` (P,) too."""
+
+    frame: ClipFrame
+    crop: Crop
+    seen: Observation
+    start: NDArray[np.float32]
+    network: NDArray[np.float32]
+
+
+class _Window:
+    """Collects frames in a row, solves them together, and passes them on.
+
+    The two frames before a window, solved already, and some frames after it keep its ends as smooth as its middle.
+    """
+
+    def __init__(
+        self,
+        layout: ParameterLayout,
+        solver: Solver,
+        person: NDArray[np.float32],
+        deliver: Callable[[TrackedFrame], object],
+        report: ClipReport,
+    ) -> None:
+        self._layout, self._solver, self._person = layout, solver, person
+        self._deliver, self._report = deliver, report
+        self._waiting: list[_Waiting] = []
+        self._before: list[NDArray[np.float32]] = []  # at most two solved vectors (P,) in frame px
+
+    def add(self, frame: ClipFrame, light: NDArray[np.float32], crop: Crop, seen: Observation) -> None:
+        """Add the next frame, with the light (P,) in frame px to begin with; solves when a window is full."""
+        assert frame.raw is not None
+        start = frame.raw.copy()
+        for names, source in ((PERSON, self._person), (LIGHT, light)):
+            for name in names:
+                start[self._layout.slices[name]] = source[self._layout.slices[name]]
+        lowered = (crop.lower(self._layout, vector) for vector in (start, frame.raw))
+        self._waiting.append(_Waiting(frame, crop, seen, *lowered))
+        config = self._solver.config
+        if len(self._waiting) == config.window + config.overlap:
+            self._solve(config.window)
+
+    def finish(self) -> None:
+        """Solve what waits: the clip ends, or the face is gone."""
+        if self._waiting:
+            self._solve(len(self._waiting))
+        self._before = []
+
+    def _solve(self, count: int) -> None:
+        """Solve all that wait, pass on the first `count` of them."""
+        seen = Observation.cat([w.seen for w in self._waiting])
+        start, network = (
+            torch.from_numpy(np.stack([getattr(w, n) for w in self._waiting])) for n in ("start", "network")
+        )
+        smoothness = Smoothness(self._layout, self._solver.config, [w.crop for w in self._waiting], self._before)
+        solution = self._solver.solve(start, seen, self._solver.config.frame_steps, fixed=PERSON, also=smoothness)
+        before = self._solver.fit(network, seen)
+        for row, waiting in enumerate(self._waiting[:count]):
+            vector = self._layout.constrain(waiting.crop.lift(self._layout, solution.parameters[row].numpy()))
+            self._before = [*self._before, vector][-2:]
+            self._report.frames += 1
+            self._report.solved += 1
+            self._report.residual.append(float(solution.after.residual[row]))
+            self._report.network_residual.append(float(before.residual[row]))
+            self._report.landmarks.append(float(solution.after.landmarks[row]))
+            self._report.network_landmarks.append(float(before.landmarks[row]))
+            known = waiting.frame
+            frame = Frame(known.index, known.timestamp, _NO_PICTURE)
+            self._deliver(
+                TrackedFrame(
+                    frame,
+                    TrackingState.TRACKING,
+                    raw=known.raw,
+                    smoothed=vector,
+                    crop=waiting.crop,
+                    confidence=known.confidence,
+                )
+            )
+        self._waiting = self._waiting[count:]
+
+
+class Smoothness:
+    """How little parameters change their course from frame to frame, whatever crops they were seen in.
+
+    Args:
+        layout: of the vectors.
+        config: weight and units.
+        crops: of the T frames, all turned alike.
+        before: up to two vectors (P,) in frame px of the frames before them.
+    """
+
+    def __init__(
+        self, layout: ParameterLayout, config: SolveConfig, crops: Sequence[Crop], before: Sequence[NDArray]
+    ) -> None:
+        self._layout, self._weight = layout, config.weights.acceleration
+        self._units = unit_vector(layout, config.deviations)
+        self._moving = torch.cat([torch.arange(layout.size)[layout.slices[name]] for name in MOVING])
+        common = crops[0]
+        to_common = common.from_frame()
+        frame_offsets = [crop.to_frame()[:, 2] for crop in crops]
+        self._zoom = torch.tensor([crop.side / common.side for crop in crops])[:, None]  # (T, 1)
+        offsets = [to_common[:, :2] @ offset + to_common[:, 2] for offset in frame_offsets]
+        self._offset = torch.tensor(np.stack(offsets), dtype=torch.float32)  # (T, 2)
+        context = [torch.from_numpy(common.lower(layout, vector))[None] for vector in before]
+        ones, zeros = torch.ones(1, 1), torch.zeros(1, 2)
+        self._context = [self._comparable(vector.float(), ones, zeros) for vector in context]
+
+    def __call__(self, parameters: Tensor) -> Tensor:
+        """Weighted sum () over the frames of parameters (T, P), each in px of its crop."""
+        values = torch.cat([*self._context, self._comparable(parameters, self._zoom, self._offset)])
+        if len(values) < 3:
+            return parameters.new_zeros(())
+        second = values[2:] - 2.0 * values[1:-1] + values[:-2]
+        return self._weight * second.abs().mean(dim=1).sum()
+
+    def _comparable(self, parameters: Tensor, zoom: Tensor, offset: Tensor) -> Tensor:
+        """(T, M) what moves, as one crop sees it, in units of `Deviations`."""
+        own = {name: parameters[:, span] for name, span in self._layout.slices.items()}
+        own["translation"] = own["translation"] * zoom + offset
+        own["scale"] = (own["scale"] * zoom).log()
+        own["shininess"] = own["shininess"].log()
+        return (torch.cat(list(own.values()), dim=1) / self._units)[:, self._moving]
+
+
+def keyframes(layout: ParameterLayout, tracked: Sequence[ClipFrame], count: int) -> list[ClipFrame]:
+    """Up to `count` tracked frames that show the person most differently, one with a face turned to the camera first.
+
+    Frames without landmarks serve only where there are no others.
+    """
+    good = [frame for frame in tracked if frame.landmarks is not None] or list(tracked)
+    vectors = np.stack([frame.raw for frame in good if frame.raw is not None])
+    turns = vectors[:, layout.slices["rotation"]] * 2.0  # half a radian counts as much as a whole expression
+    looks = np.concatenate([turns, vectors[:, layout.slices["expression"]]], axis=1)
+    facing = np.array([layout.view(vector).rotation[2, 2] for vector in vectors])
+    confidence = np.array([frame.confidence for frame in good])
+    chosen = [int(np.argmax(facing * confidence))]
+    nearest = np.linalg.norm(looks - looks[chosen[0]], axis=1) * confidence
+    while len(chosen) < min(count, len(good)):
+        chosen.append(int(np.argmax(nearest)))
+        apart = np.linalg.norm(looks - looks[chosen[-1]], axis=1) * confidence
+        nearest = np.minimum(nearest, apart)
+    return [good[i] for i in sorted(set(chosen))]
+
+
+def _pictures(open_source: Callable[[], Source]) -> Iterator[Frame]:
+    with closing(open_source()) as source:
+        while (frame := source.read()) is not None:
+            yield frame
+
+
+def _crop(layout: ParameterLayout, raw: NDArray[np.float32], roll: float) -> Crop:
+    p = layout.view(raw)
+    around = Crop.around_head(p.rotation, p.translation, p.scale)
+    return Crop(around.centre, around.side, roll)
+
+
+def _usual_roll(layout: ParameterLayout, tracked: Sequence[ClipFrame]) -> float:
+    """One angle for all crops: what is smooth in the crops is smooth in the frame."""
+    angles = []
+    for frame in tracked:
+        assert frame.raw is not None
+        p = layout.view(frame.raw)
+        angles.append(np.exp(1j * Crop.around_head(p.rotation, p.translation, p.scale).angle))
+    middle = np.median(np.real(angles)) + 1j * np.median(np.imag(angles))
+    return float(np.angle(middle))
+
+
+def _averaged(frames: Sequence[ClipFrame], seconds: float) -> list[NDArray[np.float32] | None]:
+    """For each frame the mean (P,) of the network's answers within `seconds` around it; None without a face."""
+    steady: list[NDArray[np.float32] | None] = []
+    times = np.array([frame.timestamp for frame in frames])
+    for frame in frames:
+        if frame.raw is None:
+            steady.append(None)
+            continue
+        first, last = np.searchsorted(times, (frame.timestamp - seconds / 2, frame.timestamp + seconds / 2))
+        around = [near.raw for near in frames[first:last] if near.raw is not None] or [frame.raw]
+        steady.append(np.stack(around).mean(axis=0, dtype=np.float64).astype(np.float32))
+    return steady
