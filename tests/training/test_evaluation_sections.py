@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from facemodel import CROP_SIZE, LimelightError
 from facemodel.color import encode_srgb
@@ -373,6 +374,35 @@ def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_pa
     found = SECTIONS["stability"].measure(seen)
     assert all(row.startswith(WEBCAM_CLIPS[0]) for row in found.tables["clips"])
     assert found.figures["still_raw_landmarks"] == pytest.approx(2.0, rel=1e-3)
+
+
+def test_labelled_photos_are_compared_with_their_labels_and_a_damaged_set_ends_nothing(shown, tmp_path):
+    folder = tmp_path / "eval" / "aflw2000"
+    folder.mkdir(parents=True)
+    vector = LAYOUT.neutral()
+    p = LAYOUT.view(vector)
+    p.translation[:], p.scale = (100.0, 100.0), 0.8
+    p.rotation = matrix_from_euler(np.deg2rad(10.0), 0.0, 0.0)
+    image = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    cv2.imwrite(str(folder / "image1.jpg"), image)
+    points = landmarks68_px(MODEL, vector)
+    pose = np.array([[np.deg2rad(-5.0), -np.deg2rad(13.0), 0.0, 0, 0, 0, 0.8e-3]])  # their zero is 5 degrees off ours
+    savemat(folder / "image1.mat", {"pt3d_68": np.vstack([points.T + 0.5, np.zeros(68)]), "Pose_Para": pose})
+    (tmp_path / "eval" / "dlib").mkdir()
+    (tmp_path / "eval" / "dlib" / "x_with_face_landmarks.xml").write_text("<")
+    loop = FakeLoop()
+    loop.photos[read_photo(folder / "image1.jpg").tobytes()] = vector
+    data = material(MODEL, shown.cache, BUNDLE, data=tmp_path)
+    data.__dict__["renders"] = shown.renders
+    found = SECTIONS["poses"].measure(context(data, truth, loop))
+    assert found.figures["aflw2000_found"] == 1
+    assert found.figures["aflw2000_nme68"] == pytest.approx(0.0, abs=1e-6)
+    assert found.figures["aflw2000_yaw"] == pytest.approx(3.0, abs=0.2)
+    assert 1.0 < found.figures["aflw2000_pose"] < 5.0
+    assert [note.split(" ")[0] for note in found.notes] == ["dlib", "ytf"] and "not dlib's" in found.notes[0]
+    assert found.cases["aflw2000_nme68"][0].picture == "photo:eval/aflw2000/image1.jpg"
+    mouth = SECTIONS["mouth"].measure(context(data, truth, loop))
+    assert mouth.figures["aflw2000_mm"] == pytest.approx(0.0, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["photos", "poses", "identity", "clips", "stability"])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facemodel import LimelightError
 from training.data.photo_labels import is_held_out, person_of
@@ -31,16 +32,10 @@ def measure(context: Context) -> Findings:
     ):
         try:
             photos = _some(read, context.material.folder(*parts), context.material.extent.photos)
+            results, found = _measured(context, photos)
         except LimelightError as error:
             notes.append(f"{name} is left out: {error}")
             continue
-        found: list = []
-
-        def reconstruct(image, found=found):  # type: ignore[no-untyped-def]
-            found.append(context.live.find(image))
-            return found[-1]
-
-        results = measure_photos(context.model, photos, reconstruct)
         tables[name] = summary(photos, results)
         for key, value in tables[name].items():
             figures[f"{name}_{key}"] = value
@@ -52,6 +47,19 @@ def measure(context: Context) -> Findings:
     if not tables:
         raise UnmeasuredError("; ".join(notes))
     return Findings(figures, {"sets": tables}, cases, notes)
+
+
+def _measured(
+    context: Context, photos: Sequence[LabelledPhoto]
+) -> tuple[list[dict[str, float] | None], list[NDArray | None]]:
+    """Errors of each photo, and what was found on it (P,) in px of the picture that was shown."""
+    found: list[NDArray | None] = []
+
+    def find(image: NDArray[np.uint8]) -> NDArray | None:
+        found.append(context.live.find(image))
+        return found[-1]
+
+    return measure_photos(context.model, photos, find), found
 
 
 def _some(read: Callable[[Path], list[LabelledPhoto]], folder: Path, limit: int) -> Sequence[LabelledPhoto]:
