@@ -59,6 +59,22 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
 
 
+def list_images(folder: str | Path) -> list[Path]:
+    """The images of a folder in natural order of their names; sub-folders are left out.
+
+    Raises:
+        LimelightError: no image there, or the folder cannot be read.
+    """
+    folder = Path(folder)
+    try:
+        paths = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+    except OSError as error:
+        raise LimelightError(f"folder {folder}: cannot be read ({error.strerror})") from error
+    if not paths:
+        raise LimelightError(f"folder {folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return sorted(paths, key=natural_key)
+
+
 class ImageSource:
     """Image files as frames, at a nominal rate.
 
@@ -100,14 +116,7 @@ class ImageSource:
         Raises:
             LimelightError: no image there, or none readable.
         """
-        folder = Path(folder)
-        try:
-            paths = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
-        except OSError as error:
-            raise LimelightError(f"folder {folder}: cannot be read ({error.strerror})") from error
-        if not paths:
-            raise LimelightError(f"folder {folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
-        return cls(sorted(paths, key=natural_key), f"folder {folder}", fps)
+        return cls(list_images(folder), f"folder {folder}", fps)
 
     def read(self) -> Frame | None:
         if self._next is None:

@@ -116,7 +116,8 @@ class ClipSolver:
         frames = self.track(open_source)
         tracked = [frame for frame in frames if frame.raw is not None]
         if not tracked:
-            raise LimelightError(f"no face found in any of its {len(frames)} frames")
+            with closing(open_source()) as source:
+                raise LimelightError(f"{source.name}: no face found in any of its {len(frames)} frames")
         roll = _usual_roll(self.model.layout, tracked)
         person = self.solve_person(open_source, keyframes(self.model.layout, tracked, self.config.keyframes), roll)
         self._solve_frames(open_source, frames, person, roll, deliver, report)

@@ -37,6 +37,7 @@ class SolveWeights:
         eta: of the full term in Eq. 8.
         important: of brows and outer mouth in Eq. 10.
         dense_landmarks: per px of MediaPipe's 478 points.
+        openings: per px that the distance between the lids, or between the lips, differs from MediaPipe's.
         key_tint: per squared difference of the key light's linear colour to one that has the SH light's tint.
         network: per squared deviation of a number from the network's answer, in units of `Deviations`.
         acceleration: of a clip's frames, per unit of `Deviations` / frame^2, averaged over what moves.
@@ -47,6 +48,7 @@ class SolveWeights:
     landmarks: float = 1.8e-3
     important: float = 20.0
     dense_landmarks: float = 0.05
+    openings: float = 0.05
     inner_mouth: float = 5.0e-4
     regularization: float = 1.0e-4
     uniform: float = 0.5
@@ -84,6 +86,11 @@ class SolveConfig:
     window: int = 16
     overlap: int = 4
     light_seconds: float = 1.0
+
+    @classmethod
+    def of_steps(cls, steps: int) -> SolveConfig:
+        """The usual solve with another number of steps, and as many for a clip in proportion."""
+        return cls(steps=steps, person_steps=steps, frame_steps=max(1, round(0.4 * steps)))
 
     def schedule(self, steps: int) -> list[tuple[int, int]]:
         """(side, number of steps) of each level, together `steps`; every level has at least one."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from facemodel import MEDIAPIPE_TO_IBUG68, FaceModel, ParameterLayout
 from training import paper_losses
+from training.losses import lid_gap, lip_gap
 from training.paper_losses import encode_srgb
 from training.renderer import Renderer, Rendering
 from training.solve.config import SolveConfig
@@ -61,10 +62,11 @@ class Objective(nn.Module):
         w = self.weights
         own = {name: parameters[:, span] for name, span in self.layout.slices.items()}
         shown = self.renderer(parameters, seen.image.shape[1])
+        found = seen.trust.sum(dim=1) > 0  # (B,)
         total = w.photometric * self._photometric(shown, seen)
-        total = total + w.landmarks * paper_losses.landmarks(
-            shown.landmarks68, seen.landmarks[:, self._ibug], self.mu
-        ) * (seen.trust.sum(dim=1) > 0)
+        sparse = paper_losses.landmarks(shown.landmarks68, seen.landmarks[:, self._ibug], self.mu)
+        openings = lid_gap(shown.landmarks478, seen.landmarks) + lip_gap(shown.landmarks478, seen.landmarks)
+        total = total + found * (w.landmarks * sparse + w.openings * openings)
         total = total + w.dense_landmarks * dense_landmarks(shown.landmarks478, seen.landmarks, seen.trust)
         total = total + w.inner_mouth * paper_losses.inner_mouth(shown.inner_mouth, seen.inner_mouth)
         total = total + w.regularization * paper_losses.regularization(
