@@ -57,10 +57,10 @@ def ratio(value: float | None, reference: float | None) -> float:
 
 
 def loss_against(row: Row, one: int, other: int) -> float:
-    """By what share network number `one` is worse than network number `other`; below 0 where it is better."""
+    """By what share of network number `other`'s figure network number `one` is worse; below 0 where it is better."""
     own, reference = row.values[one], row.values[other]
-    times = ratio(reference, own) if row.measure.larger_is_better else ratio(own, reference)
-    return times - 1.0
+    more = ratio(own, reference) - 1.0
+    return -more if row.measure.larger_is_better else more
 
 
 def named(evaluation: Evaluation, name: str) -> int | None:

@@ -199,9 +199,11 @@ SECTION = Section(
         ),
         Measure("within", "within-person distance", "mm"),
         Measure("between", "between-person distance", "mm", larger_is_better=True),
-        Measure("within_over_between", "within over between", limit=0.5),
-        Measure("within_over_between_all", "the same over expressions too"),
-        Measure("landmark_fit_within_over_between", "landmark fit: within over between", larger_is_better=None),
+        Measure("within_over_between", "within over between", limit=0.5, digits=3),
+        Measure("within_over_between_all", "the same over expressions too", digits=3),
+        Measure(
+            "landmark_fit_within_over_between", "landmark fit: within over between", larger_is_better=None, digits=3
+        ),
     ),
     measure,
 )
