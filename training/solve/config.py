@@ -16,8 +16,8 @@ class Deviations:
     """
 
     identity: float = 0.8
-    expression: float = 0.08
-    albedo: float = 0.6
+    expression: float = 0.06
+    albedo: float = 0.3
     rotation: float = 0.04
     translation: float = 3.0
     scale: float = 0.03
@@ -51,7 +51,7 @@ class SolveWeights:
     openings: float = 0.05
     inner_mouth: float = 5.0e-4
     regularization: float = 1.0e-4
-    uniform: float = 0.5
+    uniform: float = 0.1
     key_tint: float = 2.0
     network: float = 0.003
     acceleration: float = 0.1
