@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from facemodel import FaceModel
 from limelight.cli import main
+from realtime.frame import TrackedFrame
 from realtime.sources.synthetic import SyntheticPerformer
+from realtime.takes import writer as take_writer
+from realtime.takes.reader import load_take
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six frames of the synthetic performer, then two of a wall."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    source = SyntheticPerformer(width=320, height=240, fps=25.0, seed=7, live=False)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (320, 240))
+    for _ in range(6):
+        frame = source.read()
+        assert frame is not None
+        writer.write(frame.image)
+    for _ in range(2):
+        writer.write(np.full((240, 320, 3), 90, np.uint8))
+    writer.release()
+    source.close()
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -60,3 +82,130 @@ def test_nonsense_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "--steps 0" in capsys.readouterr().err
     assert main(["solve", "a/x.jpg", "b/x.jpg", "--out", str(tmp_path)]) == 1
     assert "overwrite each other" in capsys.readouterr().err
+
+
+def test_folder_of_images_goes_on_where_it_ended(
+    performer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    folder.mkdir()
+    for name in ("one.png", "two.png"):
+        (folder / name).write_bytes(performer.read_bytes())
+    (folder / "notes.txt").write_text("not an image")
+    out.mkdir()
+    (out / "one.json").write_text("{}")
+    command = ["solve", str(folder), "--out", str(out), "--steps", "1", "--no-picture"]
+    assert main(command) == 0
+    assert "1 of 2 images are done already" in capsys.readouterr().err
+    assert (out / "one.json").read_text() == "{}"
+    assert {path.name for path in out.iterdir()} == {"one.json", "two.json", "two.obj", "two.neutral.obj"}
+    assert main([*command, "--force"]) == 0
+    assert json.loads((out / "one.json").read_text())["faces"]
+
+
+def test_interrupted_image_leaves_nothing_that_looks_done(
+    performer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("facemodel.obj.np.savetxt", interrupt)
+    assert main(["solve", str(performer), "--out", str(tmp_path), "--steps", "1", "--no-picture"]) == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_ends_the_images_with_one_line(
+    performer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    other = tmp_path / "other.png"
+    other.write_bytes(performer.read_bytes())
+    monkeypatch.setattr("facemodel.obj.np.savetxt", full)
+    command = ["solve", str(performer), str(other), "--out", str(tmp_path / "out"), "--steps", "1", "--no-picture"]
+    assert main(command) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert len(errors) == 1 and "No space left on device" in errors[0]
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_clip_becomes_a_take_of_one_person(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "take.mcap"
+    assert main(["solve", str(video), "--take", str(path), "--steps", "10"]) == 0
+    said = capsys.readouterr().err
+    assert "8 frames of clip.mp4, 6 solved" in said
+    before, after = map(float, re.search(r"colour error ([\d.]+) -> ([\d.]+)", said).groups())
+    assert after < before
+    take, model = load_take(path), FaceModel.load()
+    assert len(take) == 8 and take.header.model_digest == model.digest and "solved" in take.header.network
+    assert np.isfinite(take.smoothed[:6]).all() and np.isnan(take.smoothed[6:]).all()
+    person = take.smoothed[:6, model.layout.slices["identity"]]
+    np.testing.assert_allclose(person, np.broadcast_to(person[0], person.shape), atol=1e-5)
+    assert np.ptp(take.raw[:6, model.layout.slices["identity"]], axis=0).max() > 1e-3
+
+    assert main(["solve", str(video), "--take", str(path), "--steps", "2"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert main(["solve", str(video), "--out", str(tmp_path / "out"), "--steps", "2"]) == 0
+    assert len(load_take(tmp_path / "out" / "clip.mcap")) == 8
+
+
+def test_interrupted_clip_stays_readable(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    append, path = take_writer.TakeWriter.append, tmp_path / "take.mcap"
+
+    def interrupted(writer: take_writer.TakeWriter, frame: TrackedFrame) -> None:
+        if frame.frame.index == 4:
+            raise KeyboardInterrupt
+        append(writer, frame)
+
+    monkeypatch.setattr(take_writer.TakeWriter, "append", interrupted)
+    assert main(["solve", str(video), "--take", str(path), "--steps", "2"]) == 130
+    assert len(load_take(path)) == 4
+    assert str(path) in capsys.readouterr().err
+
+
+def test_full_disk_ends_a_clip_with_one_line(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(take_writer.os, "write", full)
+    assert main(["solve", str(video), "--take", str(tmp_path / "take.mcap"), "--steps", "2"]) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert len(errors) == 1 and "No space left on device" in errors[0]
+
+
+def test_clips_that_cannot_be_solved_cost_one_line_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wall, text = tmp_path / "wall.mp4", tmp_path / "text.mp4"
+    writer = cv2.VideoWriter(str(wall), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (160, 120))
+    for _ in range(3):
+        writer.write(np.full((120, 160, 3), 90, np.uint8))
+    writer.release()
+    text.write_text("not a video")
+    out = tmp_path / "out"
+    assert main(["solve", str(wall), str(text), str(tmp_path / "missing.mp4"), "--out", str(out)]) == 1
+    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("limelight: error:")]
+    assert len(errors) == 3
+    assert "wall.mp4: no face found in any of its 3 frames" in errors[0]
+    assert "text.mp4: the file is not a video" in errors[1]
+    assert "missing.mp4" in errors[2]
+    assert list(out.iterdir()) == []
+
+
+def test_a_take_is_of_one_clip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    take = str(tmp_path / "take.mcap")
+    assert main(["solve", "a.mp4", "b.mp4", "--take", take]) == 1
+    assert "a take is of one clip" in capsys.readouterr().err
+    assert main(["solve", "a.jpg", "--take", take]) == 1
+    assert "is one image" in capsys.readouterr().err
+
+
+def test_without_the_training_packages_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(["solve", "a.jpg", "--out", str(tmp_path)]) == 1
+    assert "pip install 'limelight[train]'" in capsys.readouterr().err

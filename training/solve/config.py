@@ -39,15 +39,16 @@ class SolveWeights:
         dense_landmarks: per px of MediaPipe's 478 points.
         openings: per px that the distance between the lids, or between the lips, differs from MediaPipe's.
         key_tint: per squared difference of the key light's linear colour to one that has the SH light's tint.
-        network: per squared deviation of a number from the network's answer, in units of `Deviations`.
+        network: per squared deviation of a number from the network's answer, in units of `Deviations`; a large one
+            counts in proportion, since a network that errs may err by much.
         acceleration: of a clip's frames, per unit of `Deviations` / frame^2, averaged over what moves.
     """
 
-    photometric: float = 4.0
+    photometric: float = 3.0
     eta: float = 2.0
     landmarks: float = 1.8e-3
     important: float = 20.0
-    dense_landmarks: float = 0.05
+    dense_landmarks: float = 0.08
     openings: float = 0.05
     inner_mouth: float = 5.0e-4
     regularization: float = 1.0e-4

@@ -72,10 +72,9 @@ class Objective(nn.Module):
         total = total + w.regularization * paper_losses.regularization(
             own["identity"], own["albedo"], own["expression"], self.spread
         )
-        if w.uniform:
-            total = total + w.uniform * paper_losses.uniform(shown.lit, own["sh"])
+        total = total + w.uniform * paper_losses.uniform(shown.lit, own["sh"])
         total = total + w.key_tint * key_tint(own["key_color"], own["sh"])
-        return total + w.network * deviation.square().sum(dim=1)
+        return total + w.network * distance_to_network(deviation)
 
     @torch.no_grad()
     def fit(self, parameters: Tensor, seen: Observation) -> Fit:
@@ -108,6 +107,11 @@ def dense_landmarks(points: Tensor, reference: Tensor, trust: Tensor) -> Tensor:
     """Mean distance (B,) in px of points (B, 478, 2), weighted by `trust` (B, 478); 0 where nothing is trusted."""
     distance = ((points - reference).square().sum(dim=-1) + 1e-4).sqrt()  # (B, 478)
     return (distance * trust).sum(dim=1) / trust.sum(dim=1).clamp(min=1e-6)
+
+
+def distance_to_network(deviation: Tensor) -> Tensor:
+    """Sum (B,) over deviations (B, P) in units of their spread, squared where they are small, linear where large."""
+    return 2.0 * ((1.0 + deviation.square()).sqrt() - 1.0).sum(dim=1)
 
 
 def key_tint(key_color: Tensor, sh: Tensor) -> Tensor:

@@ -1,0 +1,393 @@
+"""Analysis-by-synthesis on renders with known truth: what it must improve, and what it must survive."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, project
+from facemodel.rotation import matrix_from_euler
+from realtime.face_finder import FoundFace
+from realtime.frame import Frame, TrackedFrame, TrackingState
+from tests.toy_model import toy_model
+from training.evaluation.measures import errors_against_truth
+from training.losses import landmark_weights
+from training.paper_losses import encode_srgb
+from training.renderer import Renderer
+from training.skin_classifier import SkinClassifier
+from training.solve import ClipReport, ClipSolver, SolveConfig
+from training.solve.clip import ClipFrame, Smoothness, keyframes
+from training.solve.config import Deviations
+from training.solve.objective import DRAWN, Objective, distance_to_network, key_tint
+from training.solve.observation import Observation, Observer
+from training.solve.solver import Solver
+from training.solve.start import matching_landmarks
+from training.solve.unknowns import PERSON, Unknowns, unit_vector
+
+SHORT = SolveConfig(
+    levels=((28, 0.5), (56, 0.5)), steps=40, person_steps=30, frame_steps=20, keyframes=3, window=4, overlap=2
+)
+WIDTH, HEIGHT = 200, 160
+
+
+@pytest.fixture(scope="module")
+def toy() -> FaceModel:
+    return toy_model(n_expression=8)
+
+
+@pytest.fixture(scope="module")
+def solver(toy: FaceModel) -> Solver:
+    return Solver(toy, SHORT)
+
+
+def person(model: FaceModel, seed: int = 0, yaw: float = 0.15) -> NDArray[np.float32]:
+    """A face in the middle of the crop, talking, in soft light with a key light."""
+    rng = np.random.default_rng(seed)
+    vector = model.layout.neutral()
+    p = model.layout.view(vector)
+    p.identity[:] = rng.normal(size=p.identity.shape)
+    p.albedo[:] = rng.normal(size=p.albedo.shape)
+    p.expression[model.expression_names.index("jawOpen")] = 0.5
+    p.rotation = matrix_from_euler(yaw, 0.05, 0.0)
+    p.translation[:] = CROP_SIZE / 2
+    p.scale = 0.95
+    return vector
+
+
+def mistaken(model: FaceModel, truth: NDArray[np.float32], seed: int = 1) -> NDArray[np.float32]:
+    """What a network might answer: every number is off by its spread, more or less."""
+    rng = np.random.default_rng(seed)
+    vector = truth + 0.8 * unit_vector(model.layout, Deviations()).numpy() * rng.normal(size=truth.shape)
+    p = model.layout.view(vector.astype(np.float32))
+    p.rotation = p.rotation
+    p.scale = model.layout.view(truth).scale * 1.02
+    p.shininess = model.layout.view(truth).shininess * 1.3
+    return model.layout.constrain(p.vector)
+
+
+def picture(model: FaceModel, *vectors: NDArray[np.float32]) -> Observation:
+    """What there is to observe of renders: exact landmarks, mask and inner mouth, all of it skin."""
+    renderer = Renderer(model, regions=[name for name in DRAWN if name in model.region_names])
+    with torch.no_grad():
+        shown = renderer(torch.from_numpy(np.stack(vectors)))
+    return Observation(
+        image=encode_srgb(shown.diffuse + shown.specular).clamp(0.0, 1.0),
+        face=shown.covered,
+        skin=torch.ones_like(shown.mask),
+        inner_mouth=shown.inner_mouth.clamp(0.0, 1.0),
+        landmarks=shown.landmarks478,
+        trust=torch.ones(len(vectors), 478),
+    )
+
+
+def test_every_measure_of_the_face_comes_closer_to_the_truth(toy: FaceModel, solver: Solver) -> None:
+    truth = [person(toy, seed) for seed in range(3)]
+    start = np.stack([mistaken(toy, vector, seed) for seed, vector in enumerate(truth)])
+    steps = []
+    solution = solver.solve(torch.from_numpy(start), picture(toy, *truth), 80, tick=lambda: steps.append(1))
+    assert len(steps) == 80
+    assert (solution.after.residual < 0.5 * solution.before.residual).all()
+    assert (solution.after.landmarks < 0.4 * solution.before.landmarks).all()
+    before, after = (
+        [errors_against_truth(toy, vector, true) for vector, true in zip(vectors, truth, strict=True)]
+        for vectors in (start, solution.parameters.numpy())
+    )
+    for name in ("rotation_deg", "position_mm", "nme68", "identity_mm", "expression_rmse", "albedo_srgb"):
+        assert np.mean([e[name] for e in after]) < np.mean([e[name] for e in before]), name
+    for vector in solution.parameters.numpy():
+        np.testing.assert_allclose(vector, toy.layout.constrain(vector.copy()), atol=1e-5)
+
+
+def test_a_picture_that_is_not_finite_keeps_its_start_and_harms_no_other(toy: FaceModel, solver: Solver) -> None:
+    truth, start = person(toy), torch.from_numpy(mistaken(toy, person(toy)))
+    good = picture(toy, truth)
+    bad = replace(good, image=torch.full_like(good.image, torch.nan))
+    both = solver.solve(torch.stack([start, start]), Observation.cat([bad, good]), 20)
+    alone = solver.solve(start[None], good, 20)
+    torch.testing.assert_close(both.parameters[0], start, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(both.parameters[1], alone.parameters[0], atol=1e-3, rtol=1e-3)
+
+
+def test_what_was_perfect_is_left_alone(toy: FaceModel, solver: Solver) -> None:
+    truth = person(toy)
+    solution = solver.solve(torch.from_numpy(truth)[None], picture(toy, truth), 20)
+    assert float(solution.after.residual[0]) < 1.1 * float(solution.before.residual[0]) < 0.01
+    assert errors_against_truth(toy, solution.parameters[0].numpy(), truth)["nme68"] < 0.003
+
+
+def test_without_landmarks_the_picture_alone_decides(toy: FaceModel, solver: Solver) -> None:
+    truth = person(toy)
+    seen = replace(picture(toy, truth), trust=torch.zeros(1, 478), landmarks=torch.full((1, 478, 2), 1e4))
+    solution = solver.solve(torch.from_numpy(mistaken(toy, truth))[None], seen, 40)
+    assert float(solution.after.residual[0]) < 0.7 * float(solution.before.residual[0])
+    assert torch.isnan(solution.after.landmarks).all()
+
+
+def test_unknowns_stay_what_a_face_can_do_whatever_the_steps(toy: FaceModel) -> None:
+    layout = toy.layout
+    start = torch.from_numpy(np.stack([person(toy, 0), person(toy, 1)]))
+    unknowns = Unknowns(layout, start, Deviations(), shared=("albedo",), fixed=("identity",))
+    with torch.no_grad():
+        unknowns.offsets.copy_(20.0 * torch.randn(unknowns.offsets.shape, generator=torch.Generator().manual_seed(0)))
+        unknowns.confine()
+        parameters = unknowns()
+    for vector in parameters.numpy():
+        np.testing.assert_allclose(vector, layout.constrain(vector.copy()), atol=1e-4)
+        assert layout.view(vector).scale > 0.0
+    torch.testing.assert_close(parameters[:, layout.slices["identity"]], start[:, layout.slices["identity"]])
+    torch.testing.assert_close(parameters[0, layout.slices["albedo"]], parameters[1, layout.slices["albedo"]])
+    torch.testing.assert_close(unknowns.at_start()[0, layout.slices["sh"]], start[0, layout.slices["sh"]])
+    again = unknowns.offsets.clone()
+    unknowns.confine()
+    torch.testing.assert_close(unknowns.offsets.detach(), again.detach(), atol=1e-3, rtol=1e-3)
+
+
+def test_priors_by_hand() -> None:
+    deviation = torch.tensor([[0.0, np.sqrt(3.0), -np.sqrt(8.0)]], dtype=torch.float64)
+    torch.testing.assert_close(distance_to_network(deviation), torch.tensor([2.0 * (1.0 + 2.0)], dtype=torch.float64))
+    sh = torch.zeros(1, 27)
+    sh[0, :3] = torch.tensor([2.0, 1.0, 1.0])
+    torch.testing.assert_close(key_tint(torch.tensor([[0.6, 0.3, 0.3]]), sh), torch.zeros(1))
+    torch.testing.assert_close(key_tint(torch.tensor([[0.4, 0.4, 0.4]]), sh), torch.tensor([0.04 + 0.01 + 0.01]))
+
+
+def test_a_saturated_photo_is_no_reason_for_less_light(toy: FaceModel) -> None:
+    truth = person(toy)
+    toy.layout.view(truth).sh[0] *= 4.0
+    seen, objective = picture(toy, truth), Objective(toy, SHORT)
+    assert float((seen.image == 1.0).float().mean()) > 0.05
+    assert float(objective.fit(torch.from_numpy(truth)[None], seen).residual) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_observations_shrink_in_linear_light(toy: FaceModel) -> None:
+    seen = picture(toy, person(toy))
+    checkers = torch.zeros(1, 224, 224, 3)
+    checkers[:, ::2, ::2] = checkers[:, 1::2, 1::2] = 1.0
+    small = replace(seen, image=checkers).shrunk(56)
+    torch.testing.assert_close(small.image, encode_srgb(torch.full((1, 56, 56, 3), 0.5)))
+    torch.testing.assert_close(small.inner_mouth.sum() * 16, seen.inner_mouth.sum())
+    assert len(seen.rows(slice(0, 1))) == 1 and seen.shrunk(224) is seen
+
+
+class Whole:
+    """Takes every pixel for the face."""
+
+    def face_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        return np.ones(image.shape[:2], bool)
+
+
+def drawn(model: FaceModel, vector: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(HEIGHT, WIDTH, 3) BGR frame with the face of parameters in its px, on grey."""
+    side = max(WIDTH, HEIGHT)
+    crop = Crop((side / 2, side / 2), float(side))
+    lowered = torch.from_numpy(crop.lower(model.layout, vector))[None]
+    with torch.no_grad():
+        shown = Renderer(model)(lowered, side)
+    color = encode_srgb(shown.diffuse + shown.specular)[0].clamp(0.0, 1.0).numpy()
+    frame = np.where(shown.covered[0, ..., None] > 0, color, 0.5)[:HEIGHT, :WIDTH, ::-1]
+    return np.ascontiguousarray((255.0 * frame).round().astype(np.uint8))
+
+
+def frame_vectors(model: FaceModel, count: int) -> list[NDArray[np.float32]]:
+    vectors = []
+    for i in range(count):
+        vector = person(model, yaw=0.15 * np.sin(0.5 * i))
+        p = model.layout.view(vector)
+        p.translation[:] = (WIDTH / 2 + i, HEIGHT / 2)
+        p.scale = 0.6
+        p.expression[model.expression_names.index("jawOpen")] = 0.3 + 0.2 * np.sin(0.7 * i)
+        vectors.append(vector)
+    return vectors
+
+
+def test_observer_sees_crop_landmarks_and_the_border_of_the_picture(toy: FaceModel) -> None:
+    (vector,) = frame_vectors(toy, 1)
+    image, p = drawn(toy, vector), toy.layout.view(vector)
+    points = project(toy.landmarks478(toy.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
+    crop = Crop((WIDTH - 60.0, HEIGHT / 2), 150.0)
+    seen = Observer(toy, masker=Whole())(image, crop, vector, points)
+    to_crop = crop.from_frame()
+    np.testing.assert_allclose(seen.landmarks[0], points @ to_crop[:, :2].T + to_crop[:, 2], atol=1e-3)
+    assert seen.image.shape == (1, 224, 224, 3) and float(seen.image.max()) <= 1.0
+    columns = seen.face[0].amax(dim=0) > 0
+    assert columns[:195].all() and not columns[205:].any()  # the frame ends 15 of 150 px before the crop does
+    facing = seen.trust[0] / landmark_weights()
+    assert float(facing.min()) >= 0.05 and float(facing.max()) == pytest.approx(1.0, abs=1e-3)
+    blind = Observer(toy, masker=Whole())(image, crop, vector, None)
+    assert not blind.trust.any()
+    torch.testing.assert_close(blind.landmarks, seen.landmarks, atol=1e-2, rtol=0.0)
+
+
+def test_without_a_segmentation_network_the_oval_less_what_is_dark_and_foreign_is_the_face(
+    toy: FaceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (vector,) = frame_vectors(toy, 1)
+    image, p = drawn(toy, vector), toy.layout.view(vector)
+    points = project(toy.landmarks478(toy.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
+    image[70:80, 80:120] = (60, 20, 0)  # a dark blue stripe across the face
+    observer = Observer(toy)
+    monkeypatch.setattr(observer, "_masker", None)
+    assert isinstance(observer._classifier, SkinClassifier)
+    crop = Crop.around_head(p.rotation, p.translation, p.scale)
+    face = observer(image, crop, vector, points).face[0].numpy()
+    to_crop = crop.from_frame()
+    stripe = np.round(to_crop[:, :2] @ (100.0, 75.0) + to_crop[:, 2]).astype(int)
+    nose = np.round(to_crop[:, :2] @ (100.0, 95.0) + to_crop[:, 2]).astype(int)
+    assert face[stripe[1], stripe[0]] < 0.2
+    assert face[nose[1], nose[0]] > 0.8
+    assert not face[0].any()
+
+
+class Clip:
+    """A source of drawn frames."""
+
+    name, width, height, fps, live = "clip", WIDTH, HEIGHT, 25.0, False
+
+    def __init__(self, images: list[NDArray[np.uint8]]) -> None:
+        self._images = images
+        self._position = 0
+
+    def read(self) -> Frame | None:
+        if self._position == len(self._images):
+            return None
+        frame = Frame(self._position, self._position / self.fps, self._images[self._position])
+        self._position += 1
+        return frame
+
+    def close(self) -> None:
+        self._images = []
+        self._position = 0
+
+
+def tracked(model: FaceModel, truths: list[NDArray[np.float32]], lost: set[int]) -> list[ClipFrame]:
+    """What tracking leaves of a clip: the network's mistakes change from frame to frame."""
+    frames = []
+    for i, truth in enumerate(truths):
+        p = model.layout.view(truth)
+        crop = Crop.around_head(p.rotation, p.translation, p.scale)
+        raw = crop.lift(model.layout, mistaken(model, crop.lower(model.layout, truth), seed=i))
+        points = project(model.landmarks478(model.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
+        known = i not in lost
+        frames.append(ClipFrame(i, i / 25.0, raw if known else None, 0.9, points if known else None))
+    return frames
+
+
+@pytest.fixture(scope="module")
+def clip(toy: FaceModel) -> tuple[list[NDArray[np.float32]], list[TrackedFrame], ClipReport, NDArray[np.float32]]:
+    """Truth, delivered frames, report and person of a solved clip of 9 frames whose fifth shows no face."""
+    truths = frame_vectors(toy, 9)
+    images = [drawn(toy, vector) for vector in truths]
+    solver = ClipSolver(toy, _NoEngine(), _NoFinder(), SHORT, Observer(toy, masker=Whole()))
+    solver.track = lambda open_source: tracked(toy, truths, lost={4})  # type: ignore[method-assign]
+    delivered: list[TrackedFrame] = []
+    report = ClipReport()
+    someone = solver(lambda: Clip(images), delivered.append, report)
+    return truths, delivered, report, someone
+
+
+class _NoEngine:
+    resolution, name = 224, "none"
+
+    def infer(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+        raise AssertionError("tracking is scripted here")
+
+
+class _NoFinder:
+    def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
+        return []
+
+
+def test_clip_is_delivered_whole_and_in_order_with_one_person(toy: FaceModel, clip) -> None:
+    _, delivered, report, someone = clip
+    assert [result.frame.index for result in delivered] == list(range(9))
+    assert report.frames == 9 and report.solved == 8 == len(report.residual)
+    lost = delivered[4]
+    assert lost.raw is None and lost.smoothed is None and lost.state is TrackingState.SEARCHING
+    for i, result in enumerate(delivered):
+        if i == 4:
+            continue
+        assert result.state is TrackingState.TRACKING and result.raw is not None and result.smoothed is not None
+        for name in PERSON:
+            span = toy.layout.slices[name]
+            np.testing.assert_allclose(result.smoothed[span], someone[span], atol=1e-5)
+
+
+def test_clip_comes_closer_to_the_truth_and_is_steadier(toy: FaceModel, clip) -> None:
+    truths, delivered, report, _ = clip
+    assert np.mean(report.residual) < 0.7 * np.mean(report.network_residual)
+    assert np.mean(report.landmarks) < 0.6 * np.mean(report.network_landmarks)
+    errors = {"raw": [], "smoothed": []}
+    for which, found in errors.items():
+        for result in delivered:
+            vector = getattr(result, which)
+            if vector is not None:
+                found.append(errors_against_truth(toy, vector, truths[result.frame.index]))
+    for name in ("rotation_deg", "nme68", "identity_mm", "expression_rmse"):
+        before, after = (np.mean([e[name] for e in found]) for found in errors.values())
+        assert after < before, name
+    first = delivered[:4]
+    for group in ("expression", "rotation", "translation", "sh"):
+        span = toy.layout.slices[group]
+        raw, smoothed = (np.stack([getattr(r, which) for r in first])[:, span] for which in ("raw", "smoothed"))
+        assert np.abs(np.diff(smoothed, 2, axis=0)).mean() < 0.7 * np.abs(np.diff(raw, 2, axis=0)).mean(), group
+
+
+def test_clip_without_a_face_is_one_clear_error(toy: FaceModel) -> None:
+    solver = ClipSolver(toy, _NoEngine(), _NoFinder(), SHORT, Observer(toy, masker=Whole()))
+    grey = [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * 3
+    with pytest.raises(LimelightError, match="clip: no face found in any of its 3 frames"):
+        solver(lambda: Clip(grey), lambda frame: None, ClipReport())
+
+
+def test_smoothness_compares_across_crops_and_with_the_frames_before(toy: FaceModel) -> None:
+    """A head that moves evenly through the frame costs nothing, whatever crops follow it; one that jumps does."""
+    layout = toy.layout
+    vectors = []
+    for i in range(5):
+        vector = toy.layout.neutral().astype(np.float64)
+        p = layout.view(vector)
+        p.translation[:] = (300.0 + 7.0 * i, 200.0 - 3.0 * i)
+        p.scale = 2.0 * 1.01**i
+        vectors.append(vector.astype(np.float32))
+    crops = [Crop((290.0 + 9.0 * i, 190.0 + (i % 2)), 400.0 + 11.0 * i, 0.2) for i in range(5)]
+    lowered = torch.from_numpy(np.stack([crop.lower(layout, v) for crop, v in zip(crops, vectors, strict=True)]))
+    whole = Smoothness(layout, SHORT, crops, [])(lowered)
+    assert float(whole) < 1e-3
+    jump = lowered.clone()
+    jump[3, layout.slices["translation"]] += 5.0
+    assert float(Smoothness(layout, SHORT, crops, [])(jump)) > 0.02
+    later = Smoothness(layout, SHORT, crops[2:], vectors[:2])
+    assert float(later(lowered[2:])) < 1e-3
+    assert float(later(jump[2:])) > 0.02
+    assert float(Smoothness(layout, SHORT, crops[:1], [])(lowered[:1])) == 0.0
+
+
+def test_keyframes_are_different_looks_and_one_is_frontal(toy: FaceModel) -> None:
+    frames = []
+    for i, yaw in enumerate([0.5, 0.5, 0.5, 0.02, -0.6, -0.6]):
+        vector = person(toy, yaw=yaw)
+        frames.append(ClipFrame(i, i / 25.0, vector, 0.9, np.zeros((478, 2)) if i != 4 else None))
+    chosen = [frame.index for frame in keyframes(toy.layout, frames, 3)]
+    assert len(chosen) == 3 and 3 in chosen and 5 in chosen and 4 not in chosen
+    assert len(keyframes(toy.layout, frames, 50)) <= 5
+    only = [ClipFrame(0, 0.0, person(toy), 0.9, None)]
+    assert keyframes(toy.layout, only, 3) == only
+
+
+def test_landmarks_are_those_of_the_same_face(toy: FaceModel) -> None:
+    vector = person(toy)
+    p = toy.layout.view(vector)
+    points = project(toy.landmarks478(toy.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
+    near, far = (FoundFace(points + shift, {}, np.eye(4)) for shift in (3.0, 120.0))
+    assert matching_landmarks(toy, vector, [far, near]) is near.landmarks
+    assert matching_landmarks(toy, vector, [far]) is None
+
+
+def test_schedule_spends_all_steps() -> None:
+    assert SolveConfig(levels=((56, 0.4), (112, 0.6))).schedule(10) == [(56, 4), (112, 6)]
+    assert SolveConfig(levels=((56, 0.4), (112, 0.6))).schedule(1) == [(56, 1), (112, 1)]
+    assert SolveConfig.of_steps(50).frame_steps == 20
