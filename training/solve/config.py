@@ -16,7 +16,7 @@ class Deviations:
     """
 
     identity: float = 0.8
-    expression: float = 0.06
+    expression: float = 0.04
     albedo: float = 0.3
     rotation: float = 0.04
     translation: float = 3.0
@@ -44,12 +44,12 @@ class SolveWeights:
         acceleration: of a clip's frames, per unit of `Deviations` / frame^2, averaged over what moves.
     """
 
-    photometric: float = 3.0
+    photometric: float = 3.5
     eta: float = 2.0
     landmarks: float = 1.8e-3
     important: float = 20.0
-    dense_landmarks: float = 0.08
-    openings: float = 0.05
+    dense_landmarks: float = 0.06
+    openings: float = 0.03
     inner_mouth: float = 5.0e-4
     regularization: float = 1.0e-4
     uniform: float = 0.1
