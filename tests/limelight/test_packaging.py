@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("facemodel", "training", "export", "realtime", "shaders", "limelight")
+READ_IN_THE_REPOSITORY = {"training/REPORT.md"}  # its pictures lie in docs/
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_the_wheel_holds_every_module_and_asset(wheel):
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
             relative = path.relative_to(ROOT).as_posix()
-            if path.is_file() and "__pycache__" not in relative:
+            if path.is_file() and "__pycache__" not in relative and relative not in READ_IN_THE_REPOSITORY:
                 assert relative in names, "a folder without __init__.py, or data that pyproject.toml does not name"
     assert not [name for name in names if name.startswith(("tests", "scripts"))]
     assert any(name.endswith("licenses/NOTICE") for name in names)
