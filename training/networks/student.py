@@ -18,6 +18,7 @@ from training.networks.decoder import ParameterDecoder
 from training.networks.expression_head import ExpressionHead
 from training.networks.face_head import FaceHead
 from training.networks.lite0 import normalised
+from training.networks.partly_frozen import PartlyFrozen
 from training.networks.prediction import Prediction
 
 
@@ -57,7 +58,7 @@ class StudentConfig:
         return self.trunk_resolution or self.resolution
 
 
-class Trunk(nn.Module):
+class Trunk(PartlyFrozen):
     """A backbone and a head that keeps where things are: a pooled one cannot place landmarks.
 
     Maps normalised crops (B, 3, R, R) to (B, hidden) features. Shared with the distillation that prepares it.
@@ -85,8 +86,7 @@ class Trunk(nn.Module):
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Linear(inputs, config.hidden), nn.ReLU(), nn.Dropout(config.dropout)
         )
-        for module in self._frozen():
-            module.requires_grad_(False)
+        self.freeze(self.backbone.first_blocks(config.frozen_blocks))
 
     def forward(self, image: Tensor) -> Tensor:
         fine, coarse = self.backbone.features(image)  # (B, ..., R/16, R/16), (B, ..., R/32, R/32)
@@ -94,16 +94,6 @@ class Trunk(nn.Module):
         if self.detail is not None:
             features = torch.cat([features, self.detail(fine).flatten(1)], dim=1)
         return self.hidden(features)  # (B, hidden)
-
-    def train(self, mode: bool = True) -> Trunk:
-        """As usual, but the frozen part never leaves evaluation mode: its batch statistics stay ImageNet's."""
-        super().train(mode)
-        for module in self._frozen():
-            module.eval()
-        return self
-
-    def _frozen(self) -> list[nn.Module]:
-        return self.backbone.first_blocks(self.config.frozen_blocks)
 
 
 class Student(nn.Module):
