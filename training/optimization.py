@@ -1,4 +1,4 @@
-"""What every training loop here shares: learning rates, parameter groups, averaged weights, a clean stop."""
+"""What every training loop here shares: rates, parameter groups, safe updates, averaged weights, a clean stop."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -15,7 +16,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from facemodel import LimelightError
 from training.config import TrainConfig
+from training.networks.checkpoint import write_checkpoint
 from training.objective import Batch
 
 FINAL_RATE = 0.01
@@ -37,6 +40,61 @@ class WeightAverage:
                     self.weights[name].lerp_(value, 1.0 - decay)
                 else:
                     self.weights[name].copy_(value)
+
+
+class GuardedUpdate:
+    """Updates a network, but not by a loss or a gradient that is not finite.
+
+    Args:
+        network: what is trained.
+        optimizer: its.
+        gradient_norm: clip; 0 for none.
+        folder: of the run; a batch that stays without a finite loss is left there.
+        setting: the learning rate's name, for people.
+    """
+
+    most_bad = 20
+    """Updates in a row that may fail; with the last of them the run has diverged."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        gradient_norm: float,
+        folder: Path,
+        setting: str = "learning_rate",
+    ) -> None:
+        self._network, self._optimizer = network, optimizer
+        self._most = gradient_norm or math.inf
+        self._folder, self._setting = folder, setting
+        self._bad = 0
+
+    def __call__(self, loss: Tensor, step: int, batch: Callable[[], dict[str, Any]]) -> bool:
+        """Update by the gradient of a loss (); returns whether it and the loss were finite.
+
+        Args:
+            loss: of the batch; gradients are expected to be zero.
+            step: number of the batch, for the message.
+            batch: gives it as plain values and tensors.
+
+        Raises:
+            LimelightError: too many updates in a row have failed.
+        """
+        if torch.isfinite(loss):
+            loss.backward()
+        norm = nn.utils.clip_grad_norm_(self._network.parameters(), self._most)
+        if torch.isfinite(loss) and torch.isfinite(norm):
+            self._bad = 0
+            self._optimizer.step()
+            return True
+        self._bad += 1
+        if self._bad >= self.most_bad:
+            kept = write_checkpoint(self._folder / "bad_batch.pt", batch())
+            raise LimelightError(
+                f"training diverged at step {step}: {self.most_bad} steps in a row were not finite (the last batch: "
+                f"{kept}); resume from last.pt with a lower {self._setting}"
+            )
+        return False
 
 
 def parameter_groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:

@@ -17,7 +17,6 @@ The paper's run, with CelebAMask-HQ at hand:
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,13 +25,14 @@ from pathlib import Path
 
 import cv2
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from facemodel import LimelightError
 from training.data.datasets import open_dataset
 from training.data.face_classes import ALLOWED
 from training.data.segmentation import SegmentationSamples, count_labels, load_segmentation, prepare_celebamask_hq
+from training.history import append_history
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.networks.unet import (
     UNet,
@@ -42,12 +42,10 @@ from training.networks.unet import (
     unweighted,
     weighted_cross_entropy,
 )
-from training.optimization import WeightAverage, rate_factor, stop_request
+from training.optimization import GuardedUpdate, WeightAverage, rate_factor, stop_request
 from training.segmentation_batches import SegmentationAugment, SegmentationBatcher
 from training.segmentation_validation import validate
 from training.segmenter import SegmentationCheckpoint, load_segmentation_network
-
-_MAX_BAD_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ class SegmentationTrainer:
         self.class_weights = class_weights(count_labels(samples)).to(self.device)  # (19,)
         self.weights = label_weights(self.class_weights, self.allowed)  # (L,)
         self.step = 0
-        self._bad_steps = 0
+        self._update = GuardedUpdate(self.network, self.optimizer, config.gradient_norm, folder, "--learning-rate")
 
     def start_from(self, path: Path) -> None:
         """Begin with the weights of another network of the same size, trained at whatever resolution.
@@ -184,20 +182,8 @@ class SegmentationTrainer:
             logits = self.network(images)
         loss = weighted_cross_entropy(logits.float(), labels.to(self.device), self.weights, self.allowed)
         self.step += 1
-        if torch.isfinite(loss):
-            loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.gradient_norm)
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            self._bad_steps += 1
-            if self._bad_steps >= _MAX_BAD_STEPS:
-                kept = write_checkpoint(self.folder / "bad_batch.pt", {"images": images, "labels": labels})
-                raise LimelightError(
-                    f"training diverged at step {self.step}: {_MAX_BAD_STEPS} steps in a row were not finite (the last "
-                    f"batch: {kept}); resume from last.pt with a lower --learning-rate"
-                )
+        if not self._update(loss, self.step, lambda: {"images": images, "labels": labels}):
             return math.nan
-        self._bad_steps = 0
-        self.optimizer.step()
         self.average.update(self.network, self.step)
         return loss.item()
 
@@ -214,13 +200,7 @@ class SegmentationTrainer:
 
     def _validate(self) -> str:
         figures = self.validate()
-        path = self.folder / "history.jsonl"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as log:
-                log.write(json.dumps({"step": self.step, **figures}) + "\n")
-        except OSError as error:
-            raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+        append_history(self.folder, {"step": self.step, **figures})
         lines = [f"step {self.step}"]
         lines += [f"  {kind}: {' '.join(f'{n} {v:.3f}' for n, v in iou.items())}" for kind, iou in figures.items()]
         return "\n".join(lines)

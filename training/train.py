@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,19 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
 from training.config import TrainConfig
+from training.history import append_history
 from training.initial_weights import take_initial_weights
 from training.monitor import Monitor
 from training.networks import Network, NetworkCheckpoint, make_network
 from training.networks.checkpoint import network_in, read_checkpoint, write_checkpoint
-from training.optimization import WeightAverage, make_optimizer, set_rates, stop_request
+from training.optimization import GuardedUpdate, WeightAverage, make_optimizer, set_rates, stop_request
 from training.task import Task, TaskBatch
 
-_MAX_BAD_STEPS = 20
 _PANELS = 8
 _SHOWN_TERMS = 6
 
@@ -61,7 +59,7 @@ class Trainer:
         self.average = WeightAverage(network, config.average)
         self.step = 0
         self.elapsed = 0.0
-        self.bad_steps = 0
+        self._update = GuardedUpdate(network, self.optimizer, config.gradient_norm, self.folder)
         self.history: list[dict[str, float]] = []
         self.monitor: Monitor | None = None
 
@@ -127,20 +125,8 @@ class Trainer:
             prediction = self.task.predict(self.network, batch, self.progress)
         loss, terms = self.task.loss(prediction, batch, self.progress)
         self.step += 1
-        if torch.isfinite(loss):
-            loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.config.gradient_norm or math.inf)
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            self.bad_steps += 1
-            if self.bad_steps >= _MAX_BAD_STEPS:
-                write_checkpoint(self.folder / "bad_batch.pt", asdict(batch))  # type: ignore[call-overload]
-                raise LimelightError(
-                    f"training diverged at step {self.step}: {_MAX_BAD_STEPS} steps in a row were not finite (the last "
-                    f"batch: {self.folder / 'bad_batch.pt'}); resume from last.pt with a lower learning_rate"
-                )
+        if not self._update(loss, self.step, lambda: asdict(batch)):  # type: ignore[call-overload]
             return math.nan, {}
-        self.bad_steps = 0
-        self.optimizer.step()
         self.average.update(self.network, self.step)
         return loss.item(), {name: value.item() for name, value in terms.items()}
 
@@ -160,12 +146,7 @@ class Trainer:
             self.monitor.panels(self.step, *self.task.examples(network, _PANELS))
         figures = {"step": self.step, "minutes": round(self.elapsed / 60.0, 2), **figures}
         self.history.append(figures)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / "history.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(figures) + "\n")
-        except OSError as error:
-            raise LimelightError(f"{self.folder / 'history.jsonl'}: cannot be written ({error.strerror})") from error
+        append_history(self.folder, figures)
         return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
     def averaged_network(self) -> Network:
