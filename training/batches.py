@@ -15,6 +15,7 @@ from training.config import TrainConfig
 from training.data import EXTENT, load_samples
 from training.data.storage import MappedImages
 from training.objective import Batch
+from training.sampling import shuffled_without_end, spread_evenly
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class CropSet:
                 f"training data: {len(known)} labelled crops of {self.parameters.shape[1]} parameters, "
                 f"the face model has {layout.size}; prepare the data for this face model"
             )
-        known = known[np.linspace(0, len(known) - 1, min(limit, len(known))).astype(int)]
+        known = known[spread_evenly(len(known), limit)]
         return np.asarray(self.parameters[known], np.float32)
 
 
@@ -132,20 +133,11 @@ class Batcher:
     def __call__(self, step: int) -> Batch:
         """Batch number `step`."""
         indices = np.concatenate(
-            [self._draw(kind, members, count, step) for kind, (members, count) in enumerate(self._kinds)]
+            [
+                members[shuffled_without_end(len(members), count, step, (self.seed, 2, kind))]
+                for kind, (members, count) in enumerate(self._kinds)
+            ]
         )
         rng = np.random.default_rng((self.seed, 1, step))
         samples = [self.augmenter(self.crops.sample(index), rng) for index in indices]
         return self.crops.batch(indices, samples)
-
-    def _draw(self, kind: int, members: NDArray[np.int64], count: int, step: int) -> NDArray[np.int64]:
-        """Members number step * count onward of an endless sequence of shuffles."""
-        drawn = []
-        position, end = step * count, (step + 1) * count
-        while position < end:
-            round_, offset = divmod(position, len(members))
-            order = np.random.default_rng((self.seed, 2, kind, round_)).permutation(len(members))
-            taken = members[order[offset : offset + end - position]]
-            drawn.append(taken)
-            position += len(taken)
-        return np.concatenate(drawn)

@@ -14,6 +14,7 @@ from training.linear_face import LinearFace
 from training.networks import Network, Prediction, Student
 from training.networks.close_up import jittered_pose, pose_span
 from training.objective import Batch, StudentObjective
+from training.sampling import spread_evenly
 from training.validation import predict, validate
 
 
@@ -62,6 +63,6 @@ class LabelTask:
         if not len(shown):
             size = self.augmenter.resolution
             return np.zeros((0, size, size, 3), np.uint8), np.zeros((0, self.labels.shape[1]), np.float32)
-        shown = shown[np.linspace(0, len(shown) - 1, min(count, len(shown))).astype(int)]
+        shown = shown[spread_evenly(len(shown), count)]
         parameters, _, inputs = predict(network, self.crops, shown, self.augmenter)
         return inputs, parameters

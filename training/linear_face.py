@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from facemodel import FaceModel
 from facemodel.lighting import SH_CONSTANTS
+from training.sampling import spread_evenly
 
 
 class LinearFace(nn.Module):
@@ -28,7 +29,7 @@ class LinearFace(nn.Module):
         super().__init__()
         self.layout = model.layout
         region = model.region_vertices("face")
-        self.skin: NDArray[np.int64] = region[np.linspace(0, len(region) - 1, min(n_skin, len(region))).astype(int)]
+        self.skin: NDArray[np.int64] = region[spread_evenly(len(region), n_skin)]
         triangles = np.concatenate([model.landmarks478_triangles, model.landmarks68_triangles])
         barycentric = np.concatenate([model.landmarks478_barycentric, model.landmarks68_barycentric])
         corners = model.triangles[triangles]  # (N, 3)

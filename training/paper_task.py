@@ -19,8 +19,9 @@ from training.networks import Network, Prediction
 from training.networks.identity import load_identity_network
 from training.objective import Batch
 from training.paper_objective import PaperObjective
-from training.paper_validation import network_input, spread_evenly, validate_photos
+from training.paper_validation import network_input, validate_photos
 from training.photo_batches import PhotoDraw, clip_windows
+from training.sampling import spread_evenly
 
 
 @dataclass(frozen=True)

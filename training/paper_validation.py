@@ -16,6 +16,7 @@ from training.evaluation.color_error import ColorError, color_error
 from training.networks import Network
 from training.paper_objective import PaperObjective
 from training.renderer import Rendering
+from training.sampling import spread_evenly
 
 _AT_ONCE = 16
 
@@ -57,11 +58,6 @@ def network_input(image: Tensor, resolution: int) -> Tensor:
     if planes.shape[2] != resolution:
         planes = functional.interpolate(planes, (resolution, resolution), mode="bilinear", antialias=True)
     return (255.0 * planes).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
-def spread_evenly(count: int, most: int) -> NDArray[np.int64]:
-    """At most `most` of the numbers 0 to `count` - 1, spread evenly over them."""
-    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
 def _seen(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from training.sampling import shuffled_without_end
+
 FRAME_MARK = "#"
 """Stands between the name of a video and the number of a frame."""
 
@@ -68,8 +70,8 @@ class PhotoDraw:
     def __call__(self, step: int) -> Draw:
         """Batch number `step`."""
         rng = np.random.default_rng((self._seed, 3, step))
-        windows = self._windows[self._sequence(4, step, self._clips, len(self._windows))]  # (C, 3)
-        anchors = self._sequence(5, step, self._anchors, self._count)
+        windows = self._windows[shuffled_without_end(len(self._windows), self._clips, step, (self._seed, 4))]  # (C, 3)
+        anchors = shuffled_without_end(self._count, self._anchors, step, (self._seed, 5))
         chosen = [photo for anchor in anchors for photo in (anchor, *self._others(anchor, rng))][: self._photos]
         missing = self._photos - len(chosen)
         chosen += rng.choice(self._count, missing, replace=missing > self._count).tolist()
@@ -81,17 +83,6 @@ class PhotoDraw:
         photos = self._people[self._person[anchor]]
         others = photos[photos != anchor]
         return rng.permutation(others)[: self._company - 1].tolist() if self._company > 1 else []
-
-    def _sequence(self, kind: int, step: int, count: int, members: int) -> NDArray[np.int64]:
-        """Numbers step * count onward of an endless sequence of shuffles of 0..members - 1."""
-        taken: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
-        position, end = step * count, (step + 1) * count
-        while position < end:
-            round_, offset = divmod(position, members)
-            order = np.random.default_rng((self._seed, kind, round_)).permutation(members)
-            taken.append(order[offset : offset + end - position])
-            position += len(taken[-1])
-        return np.concatenate(taken)
 
 
 def clip_windows(names: Sequence[str] | NDArray[np.str_]) -> NDArray[np.int64]:

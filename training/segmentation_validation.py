@@ -26,6 +26,7 @@ from training.data.segmentation import KINDS, SegmentationSamples, load_segmenta
 from training.data.skin_pixels import SegmentationTeacher, Teacher
 from training.data.storage import EXTENT, Samples, load_samples
 from training.networks.unet import UNet
+from training.sampling import spread_evenly
 from training.segmentation_batches import resized, stacked
 from training.segmenter import Segmenter, load_segmentation_network
 
@@ -47,7 +48,7 @@ def validate(network: UNet, samples: SegmentationSamples, resolution: int, most:
     figures = {}
     for kind, name in enumerate(KINDS):
         held_out = np.flatnonzero(samples.held_out & (samples.kind == kind))
-        chosen = held_out[np.linspace(0, len(held_out) - 1, min(most, len(held_out))).astype(int)]
+        chosen = held_out[spread_evenly(len(held_out), most)]
         tally = np.zeros((len(ALLOWED), len(CLASSES)), np.int64)
         for index in chosen:
             images, labels = stacked([resized(samples, int(index), resolution)])

@@ -16,6 +16,7 @@ from training import losses
 from training.augmentation import Augmenter
 from training.batches import CropSet
 from training.linear_face import LinearFace, irradiance, rotation_matrix
+from training.sampling import spread_evenly
 
 ACTIVE = 0.1
 """An expression weight above this counts as active."""
@@ -56,7 +57,7 @@ def validate(
         indices = np.flatnonzero(members & crops.held_out)
         if not len(indices):
             continue
-        indices = indices[np.linspace(0, len(indices) - 1, min(limit, len(indices))).astype(int)]
+        indices = indices[spread_evenly(len(indices), limit)]
         parameters, confidences, _ = predict(network, crops, indices, augmenter)
         right.append((confidences > 0.5) == (kind != "negative"))
         if kind != "negative":

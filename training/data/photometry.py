@@ -17,6 +17,7 @@ from torch import Tensor
 from facemodel import FaceModel, project
 from facemodel.lighting import SH_CONSTANTS
 from training.rasterizer import vertex_normals
+from training.sampling import spread_evenly
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)
 
@@ -79,7 +80,7 @@ class Photometry:
         to_eyes = np.linalg.norm(model.mean[face][:, None] - model.eye_centres, axis=-1).min(axis=1)
         face = face[to_eyes > self.config.eye_distance]
         face = face[model.normals(model.mean)[face, 2] > 0.0]
-        self.skin = face[np.linspace(0, len(face) - 1, min(self.config.samples, len(face))).astype(int)]  # (K,)
+        self.skin = face[spread_evenly(len(face), self.config.samples)]  # (K,)
         self._shape_basis = np.concatenate([model.identity, model.expression]).reshape(-1, 3 * model.n_vertices)
         colors = np.concatenate([model.diffuse_basis, model.specular_basis], axis=2)[:, self.skin]  # (Na, K, 6)
         self._albedo_basis = torch.from_numpy(colors.reshape(len(colors), -1))

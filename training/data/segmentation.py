@@ -37,6 +37,7 @@ from training.data.scenery import Backgrounds
 from training.data.skin_pixels import SegmentationTeacher, Teacher
 from training.data.storage import EXTENT, STORED_SIZE, MappedImages, Samples, load_samples
 from training.data.synthetic import SceneConfig
+from training.sampling import spread_evenly
 from training.segmenter import Segmenter
 
 KINDS = ("renders", "photos", "celebamask_hq")
@@ -243,7 +244,7 @@ def prepare_celebamask_hq(root: Path, dataset: FaceDataset, count: int | None = 
 def count_labels(samples: SegmentationSamples, most: int = 500) -> NDArray[np.int64]:
     """(19,) pixels of each class in the training part, over at most `most` pictures spread evenly over it."""
     training = np.flatnonzero(~samples.held_out)
-    chosen = training[np.linspace(0, len(training) - 1, min(most, len(training))).astype(int)]
+    chosen = training[spread_evenly(len(training), most)]
     counts = np.zeros(256, np.int64)
     for index in chosen:
         counts += np.bincount(samples.labels[int(index)].ravel(), minlength=256)
