@@ -27,6 +27,7 @@ from training.data import EXTENT, STORED_SIZE
 from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
 from training.data.storage import cut
 from training.networks import StudentConfig, Trunk
+from training.networks.checkpoint import write_checkpoint
 from training.networks.lite0 import normalised
 from training.objective import Batch
 from training.optimization import WeightAverage, parameter_groups, timed_batches
@@ -153,10 +154,7 @@ def _save(
     current = {name: value.clone() for name, value in network.state_dict().items()}
     network.load_state_dict(average.weights)
     network.eval()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix(".part")
-    torch.save({"trunk": trunk.state_dict()}, partial)
-    partial.replace(out)
+    write_checkpoint(out, {"trunk": trunk.state_dict()})
     figures: dict[str, float] = {}
     held_out = np.flatnonzero(crops.face & crops.held_out)[:512]
     if len(held_out):

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from facemodel import LimelightError, ParameterLayout
 from training.networks import NetworkCheckpoint, Student, StudentConfig
+from training.networks.checkpoint import write_checkpoint
 
 
 def checkpoint_of(path: Path) -> NetworkCheckpoint:
@@ -91,8 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(".cache/checkpoints/student/last.pt"))
     options = parser.parse_args(arguments)
     checkpoint = checkpoint_of(options.network)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"network": checkpoint.to_dict()}, options.out)
+    write_checkpoint(options.out, {"network": checkpoint.to_dict()})
 
 
 if __name__ == "__main__":

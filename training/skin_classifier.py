@@ -16,7 +16,6 @@ renders of light skin 0.954, 0.95, of dark skin 0.960, 0.98, photos of held-out 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from sklearn.mixture import GaussianMixture
 from facemodel import FaceModel, LimelightError
 from training.data.photo_labels import default_photos, load_labels
 from training.data.skin_pixels import LabelledPixels, LabelledRenders, SegmentationTeacher, photo_pixels
+from training.whole_files import whole_file
 
 _FORMAT_VERSION = 1
 _ARRAYS = ("weights", "means", "precisions_cholesky")
@@ -153,16 +153,8 @@ class SkinClassifier:
         arrays = {"format_version": np.array(_FORMAT_VERSION), "prior": np.array(self.prior)}
         for side in ("skin", "other"):
             arrays |= {f"{side}_{name}": getattr(getattr(self, side), name) for name in _ARRAYS}
-        partial = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-            partial.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise LimelightError(f"skin classifier {path}: cannot be written ({error.strerror})") from error
+        with whole_file(path, f"skin classifier {path}") as partial, partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
         return path
 
     @classmethod

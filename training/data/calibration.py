@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from training.data.fit import FitConfig
 from training.data.labelled_face import Landmarker, find_labelled_face
 from training.data.photo_labels import PhotoLabels
 from training.data.photos import PhotoConfig, calibrate
+from training.whole_files import whole_file
 
 _PEOPLE = 400
 _LEAST_PEOPLE = 60
@@ -61,14 +61,9 @@ def save_calibration(path: Path, config: FitConfig) -> None:
         LimelightError: it cannot be written.
     """
     offsets = np.zeros((0, 3), np.float32) if config.offsets is None else config.offsets
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            names, gains = list(config.gains), list(config.gains.values())
-            np.savez(file, offsets=offsets, names=np.array(names, np.str_), gains=np.array(gains, np.float64))
-        partial.replace(path)
-    except OSError as error:
-        raise LimelightError(f"calibration {path}: cannot be written ({error.strerror})") from error
+    names, gains = list(config.gains), list(config.gains.values())
+    with whole_file(path, f"calibration {path}", shared=True) as partial, partial.open("wb") as file:
+        np.savez(file, offsets=offsets, names=np.array(names, np.str_), gains=np.array(gains, np.float64))
 
 
 def load_calibration(path: Path) -> FitConfig:

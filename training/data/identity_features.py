@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from facemodel import LimelightError
 from training.data.prepared import load_array, shards_below
+from training.whole_files import whole_file
 
 Identify = Callable[[Tensor], Tensor]
 """From crops (B, 224, 224, 3) sRGB 0..1 to features (B, D)."""
@@ -45,11 +46,8 @@ def add_features(root: Path, name: str, identify: Identify, batch: int = 16) -> 
 def _write(shard: Path, name: str, features: np.ndarray) -> None:
     if not np.isfinite(features).all():
         raise LimelightError(f"features of {name}: not finite on {shard}; the network's weights are damaged")
-    partial = shard / f"features_{name}.npy.part"
-    try:
-        with partial.open("wb") as file:
-            np.save(file, features)
-        partial.replace(shard / f"features_{name}.npy")
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise LimelightError(f"features of {name} {shard}: cannot be written ({error.strerror})") from error
+    with (
+        whole_file(shard / f"features_{name}.npy", f"features of {name} {shard}") as partial,
+        partial.open("wb") as file,
+    ):
+        np.save(file, features)

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -43,6 +42,7 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError
 from training.data.datasets.base import Split
 from training.data.face_classes import CLASSES, face_mask
 from training.data.inner_mouth import inner_mouth_area
+from training.whole_files import write_arrays
 
 _FORMAT_VERSION = 1
 _PIXELS = ("images", "classes", "skin")
@@ -276,16 +276,7 @@ class PreparedWriter:
         Raises:
             OSError: it cannot be written; nothing of it is left then.
         """
-        partial = self.folder / f".partial_{number:05d}"
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
-            partial.mkdir()
-            for field in fields(shard):
-                np.save(partial / f"{field.name}.npy", getattr(shard, field.name))
-            partial.rename(self._path(number))
-        except OSError:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
+        write_arrays(self._path(number), {field.name: getattr(shard, field.name) for field in fields(shard)})
 
     def _path(self, number: int) -> Path:
         return self.folder / f"shard_{number:05d}"

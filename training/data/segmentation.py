@@ -14,7 +14,6 @@ S is STORED_SIZE, and a picture shows about EXTENT crop px, unless CelebAMask-HQ
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +38,7 @@ from training.data.storage import EXTENT, STORED_SIZE, MappedImages, Samples, lo
 from training.data.synthetic import SceneConfig
 from training.sampling import spread_evenly
 from training.segmenter import Segmenter
+from training.whole_files import write_arrays
 
 KINDS = ("renders", "photos", "celebamask_hq")
 _SHARD = 250
@@ -285,15 +285,10 @@ def _write(folder: Path, number: int, pictures: Sequence[Labelled]) -> None:
         LimelightError: the disk is full or cannot be written to.
     """
     images, labels, held_out = zip(*pictures, strict=True)
-    unfinished = folder / f".partial_{number:05d}"
+    columns = {"images": images, "labels": labels, "held_out": held_out}
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        for name, column in (("images", images), ("labels", labels), ("held_out", held_out)):
-            np.save(unfinished / f"{name}.npy", np.stack(column))
-        unfinished.rename(_shard(folder, number))
+        write_arrays(_shard(folder, number), {name: np.stack(column) for name, column in columns.items()})
     except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
         raise LimelightError(f"segmentation data {folder}: cannot be written ({error.strerror})") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, FaceModel, LimelightError, ParameterLayout
+from training.whole_files import write_arrays
 
 STORED_SIZE = 160
 """Side of a stored picture, px."""
@@ -108,13 +108,7 @@ class ShardWriter:
 
     def write(self, number: int, samples: Samples) -> None:
         """Write shard `number`."""
-        partial = self.folder / f".partial_{number:05d}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        for field in fields(samples):
-            np.save(partial / f"{field.name}.npy", getattr(samples, field.name))
-        shutil.rmtree(self._path(number), ignore_errors=True)
-        partial.rename(self._path(number))
+        write_arrays(self._path(number), {field.name: getattr(samples, field.name) for field in fields(samples)})
 
     def _path(self, number: int) -> Path:
         return self.folder / f"shard_{number:05d}"

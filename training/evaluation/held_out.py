@@ -17,6 +17,7 @@ from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, fit_pose
 from training.data.photo_labels import COLLECTIONS, PhotoLandmarker, is_held_out, person_of, read_rgb
 from training.data.skin_pixels import SegmentationTeacher
 from training.evaluation.section import UnmeasuredError
+from training.whole_files import whole_file
 
 TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
 _SKIN, _HAIR = 0, 2  # channels of the segmentation teacher
@@ -199,12 +200,6 @@ def _labels(
         "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),
         "skin": np.array(skin, np.uint8).reshape(len(paths), -1),
     }
-    partial = cache.with_suffix(".part")
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez_compressed(file, names=np.array(names), masked=np.array(teacher is not None), **arrays)
-        partial.replace(cache)
-    except OSError as error:
-        raise LimelightError(f"{cache}: cannot be written ({error.strerror})") from error
+    with whole_file(cache, str(cache)) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, names=np.array(names), masked=np.array(teacher is not None), **arrays)
     return arrays

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from facemodel import CROP_SIZE, LimelightError
+from facemodel import CROP_SIZE
 from training.data.fit import FitConfig, fit_landmarks, learn_offsets
 from training.data.photo_labels import PhotoLandmarker
 from training.data.storage import EXTENT
 from training.evaluation.context import Material
 from training.evaluation.render_set import RenderSet
+from training.whole_files import whole_file
 
 
 def fitted_renders(material: Material) -> NDArray[np.float32]:
@@ -58,12 +59,6 @@ def render_points(renders: RenderSet, bundle: Path, cache: Path) -> tuple[NDArra
             if found is not None:
                 landmarks[i] = found[0][:, :2] * EXTENT / image.shape[0] - (EXTENT - CROP_SIZE) / 2
                 scores[i] = found[1]
-    partial = cache.with_suffix(".part")
-    try:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez_compressed(file, digest=np.array(digest), landmarks=landmarks, scores=scores)
-        partial.replace(cache)
-    except OSError as error:
-        raise LimelightError(f"{cache}: cannot be written ({error.strerror})") from error
+    with whole_file(cache, str(cache)) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, digest=np.array(digest), landmarks=landmarks, scores=scores)
     return landmarks, scores

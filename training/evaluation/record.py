@@ -12,6 +12,7 @@ from typing import Any
 from facemodel import LimelightError
 from training.evaluation.context import Extent
 from training.evaluation.section import Case, Findings
+from training.whole_files import whole_file
 
 _FORMAT = 1
 
@@ -161,13 +162,8 @@ def write_bytes(path: Path, contents: bytes) -> None:
     Raises:
         LimelightError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, str(path)) as partial:
         partial.write_bytes(contents)
-        partial.replace(path)
-    except OSError as error:
-        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _network(values: dict[str, Any]) -> NetworkRecord:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from training.data.scenery import Backgrounds
 from training.data.storage import EXTENT, MappedImages
 from training.data.synthetic import SceneConfig, SceneRenderer
 from training.evaluation.skin_tone import skin_angle, tone_direction, tone_group
+from training.whole_files import write_arrays
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "neutral": {},
@@ -170,7 +170,7 @@ def random_render_set(model: FaceModel, folder: Path, count: int, seed: int = 20
                 renderer = renderer or _renderer(model, config)
                 drawn = [_random_picture(renderer, config, i) for i in range(first, min(first + _RANDOM_CHUNK, count))]
                 columns = (np.stack(column) for column in zip(*drawn, strict=True))
-                _write(chunk, dict(zip(_ARRAYS, columns, strict=True)))
+                write_arrays(chunk, dict(zip(_ARRAYS, columns, strict=True)))
             chunks.append(chunk)
     except OSError as error:
         raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
@@ -236,7 +236,9 @@ def _chunks(model: FaceModel, folder: Path, config: RenderSetConfig) -> Iterator
             renderer = renderer or _renderer(model, config)
             members = range(first, min(first + config.people_per_chunk, config.people))
             drawn = [picture for person in members for picture in _pictures(renderer, people, person, config)]
-            _write(chunk, dict(zip(_ARRAYS, (np.stack(column) for column in zip(*drawn, strict=True)), strict=True)))
+            write_arrays(
+                chunk, dict(zip(_ARRAYS, (np.stack(column) for column in zip(*drawn, strict=True)), strict=True))
+            )
         yield chunk
 
 
@@ -288,16 +290,6 @@ def _read(chunks: Sequence[Path]) -> tuple[MappedImages, NDArray[np.float32], ND
     images = MappedImages([np.load(chunk / "images.npy", mmap_mode="r") for chunk in chunks])
     parameters, landmarks = (np.concatenate([np.load(c / f"{name}.npy") for c in chunks]) for name in _ARRAYS[1:])
     return images, parameters, landmarks
-
-
-def _write(chunk: Path, arrays: dict[str, NDArray]) -> None:
-    """Write a chunk; it appears whole or not at all."""
-    partial = chunk.with_name(f".partial_{chunk.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, array in arrays.items():
-        np.save(partial / f"{name}.npy", array)
-    partial.rename(chunk)
 
 
 def _check_header(

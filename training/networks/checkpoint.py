@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import pickle
 import zipfile
 from collections.abc import Collection
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from training.networks.kinds import Network, NetworkConfig, config_of_kind, kind_of, make_network
+from training.whole_files import whole_file
 
 
 @dataclass(frozen=True)
@@ -137,15 +137,8 @@ def write_checkpoint(path: Path, contents: dict[str, Any]) -> Path:
     Raises:
         LimelightError: the file cannot be written.
     """
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, f"checkpoint {path}") as partial:
         torch.save(contents, partial)
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise LimelightError(f"checkpoint {path}: cannot be written ({str(error).splitlines()[0]})") from error
     return path
 
 
