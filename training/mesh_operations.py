@@ -188,6 +188,23 @@ def _normals_backward(vertices: NDArray, triangles: NDArray, gradient: NDArray, 
 
 
 @numba.njit(cache=True)
+def _place_in_triangle(
+    pixels: NDArray, a: int, b: int, c: int, x: float, y: float
+) -> tuple[float, float, float, float, float, bool, float, float]:
+    """Edges u = b - a and v = c - a, twice the area, whether that is next to nothing, and the weights of b and c at a
+    place (x, y) of a picture whose projected vertices are `pixels` (V, 2)."""
+    ax, ay = pixels[a, 0], pixels[a, 1]
+    ux, uy = pixels[b, 0] - ax, pixels[b, 1] - ay
+    vx, vy = pixels[c, 0] - ax, pixels[c, 1] - ay
+    px, py = x - ax, y - ay
+    area = ux * vy - uy * vx
+    degenerate = abs(area) < _LEAST_AREA
+    if degenerate:
+        area -= np.float32(_LEAST_AREA)
+    return ux, uy, vx, vy, area, degenerate, (px * vy - py * vx) / area, (ux * py - uy * px) / area
+
+
+@numba.njit(cache=True)
 def _interpolation_forward(
     attributes: NDArray, pixels: NDArray, triangles: NDArray, seen: NDArray, places: NDArray, result: NDArray
 ) -> None:
@@ -198,14 +215,7 @@ def _interpolation_forward(
             if t < 0:
                 continue
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            ax, ay = pixels[n, a, 0], pixels[n, a, 1]
-            ux, uy = pixels[n, b, 0] - ax, pixels[n, b, 1] - ay
-            vx, vy = pixels[n, c, 0] - ax, pixels[n, c, 1] - ay
-            px, py = places[n, k, 0] - ax, places[n, k, 1] - ay
-            area = ux * vy - uy * vx
-            if abs(area) < _LEAST_AREA:
-                area -= np.float32(_LEAST_AREA)
-            wb, wc = (px * vy - py * vx) / area, (ux * py - uy * px) / area
+            wb, wc = _place_in_triangle(pixels[n], a, b, c, places[n, k, 0], places[n, k, 1])[6:]
             wa = 1 - wb - wc
             for i in range(channels):
                 result[n, i, k] = wa * attributes[n, a, i] + wb * attributes[n, b, i] + wc * attributes[n, c, i]
@@ -230,15 +240,8 @@ def _interpolation_backward(
             if t < 0:
                 continue
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            ax, ay = pixels[n, a, 0], pixels[n, a, 1]
-            ux, uy = pixels[n, b, 0] - ax, pixels[n, b, 1] - ay
-            vx, vy = pixels[n, c, 0] - ax, pixels[n, c, 1] - ay
-            px, py = places[n, k, 0] - ax, places[n, k, 1] - ay
-            area = ux * vy - uy * vx
-            degenerate = abs(area) < _LEAST_AREA
-            if degenerate:
-                area -= np.float32(_LEAST_AREA)
-            wb, wc = (px * vy - py * vx) / area, (ux * py - uy * px) / area
+            x, y = places[n, k, 0], places[n, k, 1]
+            ux, uy, vx, vy, area, degenerate, wb, wc = _place_in_triangle(pixels[n], a, b, c, x, y)
             wa = 1 - wb - wc
             along_b, along_c = wa * 0, wa * 0
             for i in range(channels):

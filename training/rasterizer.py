@@ -54,8 +54,8 @@ def rasterize(
     Returns:
         (H, W) triangle index or -1, and (H, W, 3) barycentric coordinates.
     """
-    points = np.column_stack([pixels, depth]).astype(np.float64)  # (V, 3)
-    return _fill(points, np.ascontiguousarray(triangles, np.int32), height, width)
+    places, distance = np.asarray(pixels, np.float64), np.asarray(depth, np.float64)
+    return _fill(places, distance, np.ascontiguousarray(triangles, np.int32), height, width)
 
 
 def visible_triangles(pixels: NDArray, depth: NDArray, triangles: NDArray, size: int) -> NDArray[np.int32]:
@@ -104,13 +104,44 @@ def vertex_normals(vertices: NDArray, triangles: NDArray) -> NDArray[np.float32]
 
 
 @numba.njit(cache=True)
-def _fill(points: NDArray, triangles: NDArray, height: int, width: int) -> tuple[NDArray, NDArray]:
-    nearest = np.full((height, width), -np.inf)
-    owner = np.full((height, width), -1, np.int32)
+def _fill(pixels: NDArray, depth: NDArray, triangles: NDArray, height: int, width: int) -> tuple[NDArray, NDArray]:
+    owner = np.empty((height, width), np.int32)
+    _draw(pixels, depth, triangles, np.empty((height, width)), owner)
     weights = np.zeros((height, width, 3), np.float32)
+    for row in range(height):
+        for column in range(width):
+            t = owner[row, column]
+            if t < 0:
+                continue
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            x, y = column + 0.5, row + 0.5
+            ax, ay, bx, by, cx, cy = pixels[a, 0], pixels[a, 1], pixels[b, 0], pixels[b, 1], pixels[c, 0], pixels[c, 1]
+            area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+            wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
+            wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+            weights[row, column, 0] = 1.0 - wb - wc
+            weights[row, column, 1] = wb
+            weights[row, column, 2] = wc
+    return owner, weights
+
+
+@numba.njit(cache=True)
+def _fill_all(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray, owner: NDArray) -> None:
+    for n in range(owner.shape[0]):
+        _draw(pixels[n], depth[n], triangles, nearest, owner[n])
+
+
+@numba.njit(cache=True)
+def _draw(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray, owner: NDArray) -> None:
+    """The z-buffer: visible triangle at every pixel centre of `owner` (H, W); `nearest` (H, W) is scratch."""
+    height, width = owner.shape
+    nearest[:] = -np.inf
+    owner[:] = -1
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ax, ay, bx, by, cx, cy = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]
+        ax, ay = float(pixels[a, 0]), float(pixels[a, 1])
+        bx, by = float(pixels[b, 0]), float(pixels[b, 1])
+        cx, cy = float(pixels[c, 0]), float(pixels[c, 1])
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if not area < 0.0:
             continue
@@ -118,6 +149,9 @@ def _fill(points: NDArray, triangles: NDArray, height: int, width: int) -> tuple
         right = min(int(np.floor(max(ax, bx, cx) - 0.5)), width - 1)
         top = max(int(np.ceil(min(ay, by, cy) - 0.5)), 0)
         bottom = min(int(np.floor(max(ay, by, cy) - 0.5)), height - 1)
+        if left > right or top > bottom:
+            continue
+        za, zb, zc = float(depth[a]), float(depth[b]), float(depth[c])
         for row in range(top, bottom + 1):
             y = row + 0.5
             for column in range(left, right + 1):
@@ -127,50 +161,10 @@ def _fill(points: NDArray, triangles: NDArray, height: int, width: int) -> tuple
                 wa = 1.0 - wb - wc
                 if wa < 0.0 or wb < 0.0 or wc < 0.0:
                     continue
-                z = wa * points[a, 2] + wb * points[b, 2] + wc * points[c, 2]
+                z = wa * za + wb * zb + wc * zc
                 if z > nearest[row, column]:
                     nearest[row, column] = z
                     owner[row, column] = t
-                    weights[row, column, 0] = wa
-                    weights[row, column, 1] = wb
-                    weights[row, column, 2] = wc
-    return owner, weights
-
-
-@numba.njit(cache=True)
-def _fill_all(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray, owner: NDArray) -> None:
-    size = owner.shape[1]
-    for n in range(owner.shape[0]):
-        nearest[:] = -np.inf
-        owner[n] = -1
-        for t in range(triangles.shape[0]):
-            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            ax, ay = float(pixels[n, a, 0]), float(pixels[n, a, 1])
-            bx, by = float(pixels[n, b, 0]), float(pixels[n, b, 1])
-            cx, cy = float(pixels[n, c, 0]), float(pixels[n, c, 1])
-            area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-            if not area < 0.0:
-                continue
-            left = max(int(np.ceil(min(ax, bx, cx) - 0.5)), 0)
-            right = min(int(np.floor(max(ax, bx, cx) - 0.5)), size - 1)
-            top = max(int(np.ceil(min(ay, by, cy) - 0.5)), 0)
-            bottom = min(int(np.floor(max(ay, by, cy) - 0.5)), size - 1)
-            if left > right or top > bottom:
-                continue
-            za, zb, zc = float(depth[n, a]), float(depth[n, b]), float(depth[n, c])
-            for row in range(top, bottom + 1):
-                y = row + 0.5
-                for column in range(left, right + 1):
-                    x = column + 0.5
-                    wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
-                    wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
-                    wa = 1.0 - wb - wc
-                    if wa < 0.0 or wb < 0.0 or wc < 0.0:
-                        continue
-                    z = wa * za + wb * zb + wc * zc
-                    if z > nearest[row, column]:
-                        nearest[row, column] = z
-                        owner[n, row, column] = t
 
 
 @numba.njit(cache=True, fastmath=True)
