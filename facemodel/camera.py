@@ -99,6 +99,11 @@ class Crop:
         linear = np.linalg.inv(forward[:, :2])
         return np.column_stack([linear, -linear @ forward[:, 2]])
 
+    def lower_points(self, points: ArrayLike) -> NDArray[np.floating]:
+        """Points (..., 2) of the frame in crop pixels."""
+        matrix = self.from_frame()
+        return np.asarray(points) @ matrix[:, :2].T + matrix[:, 2]
+
     def lift(self, layout: ParameterLayout, vector: NDArray, out: NDArray | None = None) -> NDArray:
         """Parameters seen in this crop, as parameters of the frame; pose and light turn with the crop.
 

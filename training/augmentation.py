@@ -168,8 +168,7 @@ def crop_out(
     to_stored[:, 2] += 0.5 * to_stored[:, :2].sum(axis=1) - 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     image = cv2.warpAffine(sample.image, to_stored, (resolution, resolution), flags=flags, borderMode=border)
-    to_new = crop.from_frame()
-    landmarks = sample.landmarks @ to_new[:, :2].T + to_new[:, 2]
+    landmarks = crop.lower_points(sample.landmarks)
     return Sample(
         image,
         CROP_SIZE,

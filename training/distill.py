@@ -79,8 +79,7 @@ def crop_photos(labels: PhotoLabels, photos: Path) -> CropSet:
         points = labels.landmarks[i, :, :2]
         crop = _crop_around(points)
         images[i] = cut(image, crop)
-        to_crop = crop.from_frame()
-        landmarks[i] = points @ to_crop[:, :2].T + to_crop[:, 2]
+        landmarks[i] = crop.lower_points(points)
         parameters[i, LAYOUT.slices["expression"]] = labels.scores[i]
         readable[i] = True
     nothing = np.zeros(count, bool)

@@ -9,20 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facemodel.mediapipe_outlines import FACE_OVAL, INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from training.linear_face import irradiance, rotation_matrix, specular
 
-_LIPS = (
-    *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),
-    *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
-)
-_LIDS = (
-    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246),
-    *(263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466),
-)
-_OVAL = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
 _LID_PAIRS = ((159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 373))
 _LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402))
 """MediaPipe's indices; in a pair, the upper point then the lower one."""
@@ -31,7 +20,9 @@ _LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402))
 def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5) -> Tensor:
     """(478,) weights of MediaPipe's points, mean 1: lips and lids count for more, the oval, which slides, for less."""
     weights = np.ones(478, dtype=np.float32)
-    weights[list(_LIPS)], weights[list(_LIDS)], weights[list(_OVAL)] = lips, lids, oval
+    weights[[*OUTER_LIPS, *INNER_LIPS]] = lips
+    weights[[*RIGHT_EYE, *LEFT_EYE]] = lids
+    weights[[*FACE_OVAL]] = oval
     return torch.from_numpy(weights / weights.mean())
 
 

@@ -160,3 +160,13 @@ def test_lifting_leaves_the_person_alone_and_can_write_in_place():
     np.testing.assert_array_equal(target, lifted)
     assert crop.lift(LAYOUT, vector, out=vector) is vector
     np.testing.assert_allclose(vector, lifted, rtol=1e-6, err_msg="lifting a vector onto itself")
+
+
+def test_points_go_through_a_crop_as_the_pose_does() -> None:
+    crop = Crop((310.0, 205.0), 180.0, 0.3)
+    points = np.array([[300.0, 200.0], [350.0, 260.0]])
+    matrix = crop.from_frame()
+    np.testing.assert_allclose(crop.lower_points(points), points @ matrix[:, :2].T + matrix[:, 2])
+    np.testing.assert_allclose(crop.lower_points(crop.centre), (CROP_SIZE / 2, CROP_SIZE / 2))
+    back = crop.to_frame()
+    np.testing.assert_allclose(crop.lower_points(points) @ back[:, :2].T + back[:, 2], points)

@@ -13,6 +13,7 @@ import torch
 from scipy.io import savemat
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, MEDIAPIPE_TO_IBUG68, Crop, LimelightError, project
+from facemodel.mediapipe_outlines import INNER_LIPS
 from facemodel.rotation import matrix_from_euler
 from tests.conftest import ROOT
 from tests.toy_model import toy_model
@@ -22,7 +23,7 @@ from training.data.datasets import FaceSample, open_dataset
 from training.data.face_classes import face_mask, label_of
 from training.data.fit import FitConfig, landmark_errors
 from training.data.identity_features import add_features
-from training.data.inner_mouth import INNER_LIPS, inner_mouth_area
+from training.data.inner_mouth import inner_mouth_area
 from training.data.labelled_face import find_labelled_face
 from training.data.photo_preparation import PhotoPreparer
 from training.data.prepare import DiskFullError, PrepareConfig, calibrated_fit, prepare_dataset

@@ -11,6 +11,7 @@ import pytest
 from sklearn.mixture import GaussianMixture
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError, project
+from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_EYE, RIGHT_EYE
 from tests.toy_model import toy_model
 from training.data import skin_pixels
 from training.data.photo_labels import PhotoLabels, default_photos
@@ -242,9 +243,9 @@ def head_photo() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     image[:15] = (30, 20, 15)
     masks[60:65, 20:80, 1] = 0.5  # doubt
     points = np.full((478, 3), 50.0, np.float32)
-    turn = np.linspace(0, 2 * np.pi, len(skin_pixels._OVAL), endpoint=False)
-    points[skin_pixels._OVAL, 0], points[skin_pixels._OVAL, 1] = 50 + 28 * np.sin(turn), 55 - 32 * np.cos(turn)
-    for eye, x in zip(skin_pixels._EYES, (40, 60), strict=True):
+    turn = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False)
+    points[list(FACE_OVAL), 0], points[list(FACE_OVAL), 1] = 50 + 28 * np.sin(turn), 55 - 32 * np.cos(turn)
+    for eye, x in zip((RIGHT_EYE, LEFT_EYE), (40, 60), strict=True):
         turn = np.linspace(0, 2 * np.pi, len(eye), endpoint=False)
         points[eye, 0], points[eye, 1] = x + 6 * np.cos(turn), 45 + 3 * np.sin(turn)
     return image, masks, points

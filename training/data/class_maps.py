@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from facemodel import CROP_SIZE, FaceModel
+from facemodel.mediapipe_outlines import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
 from training.data import scenery
 from training.data.degrade import photograph
 from training.data.face_classes import label_of
@@ -20,14 +21,8 @@ from training.data.storage import EXTENT, STORED_SIZE
 from training.data.synthetic import Canvas, SceneConfig, SceneRenderer
 from training.rasterizer import rasterize
 
-_OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-_INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 _NOSE = (168, 193, 245, 114, 126, 209, 129, 98, 97, 2, 326, 327, 358, 429, 355, 343, 465, 417)
-_BROWS = {
-    "l_brow": (300, 293, 334, 296, 336, 285, 295, 282, 283, 276),
-    "r_brow": (70, 63, 105, 66, 107, 55, 65, 52, 53, 46),
-}
-"""MediaPipe's indices of closed outlines."""
+"""MediaPipe's indices of a closed outline."""
 
 _REGIONS = {"neck": "neck", "teeth": "mouth", "tongue": "mouth", "mouth_lining": "mouth"}
 _SIDED = {"ears": "ear", "eyes": "eye"}
@@ -60,11 +55,11 @@ def triangle_classes(model: FaceModel) -> NDArray[np.uint8]:
         classes[(names == region) & (centre[:, 0] <= 0)] = label_of(f"r_{name}")
     landmarks = model.landmarks478(model.mean)
     front = (names == "face") & (centre[:, 2] > 0)
-    for name, outline in {"nose": _NOSE, **_BROWS}.items():
+    for name, outline in {"nose": _NOSE, "l_brow": LEFT_BROW, "r_brow": RIGHT_BROW}.items():
         classes[front & _inside(landmarks[list(outline), :2], centre[:, :2])] = label_of(name)
-    lips = front & _inside(landmarks[list(_OUTER_LIPS), :2], centre[:, :2])
-    half = len(_INNER_LIPS) // 2
-    lower, upper = landmarks[list(_INNER_LIPS[: half + 1])], landmarks[[_INNER_LIPS[0], *_INNER_LIPS[: half - 1 : -1]]]
+    lips = front & _inside(landmarks[list(OUTER_LIPS), :2], centre[:, :2])
+    half = len(INNER_LIPS) // 2
+    lower, upper = landmarks[list(INNER_LIPS[: half + 1])], landmarks[[INNER_LIPS[0], *INNER_LIPS[: half - 1 : -1]]]
     between = 0.5 * (
         np.interp(centre[:, 0], lower[:, 0], lower[:, 1]) + np.interp(centre[:, 0], upper[:, 0], upper[:, 1])
     )

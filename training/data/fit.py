@@ -15,19 +15,22 @@ from torch import Tensor
 
 from facemodel import ARKIT_NAMES, FaceModel, project
 from facemodel.landmarks import normalized_mean_error
+from facemodel.mediapipe_outlines import (
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 
-_OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148]
-_OVAL += [176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
-_LIDS = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
-_LIDS += [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466]
-_BROWS = [70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285]
-_LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
-_LIPS += [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191]
+_LIDS, _BROWS, _LIPS = [*RIGHT_EYE, *LEFT_EYE], [*RIGHT_BROW, *LEFT_BROW], [*OUTER_LIPS, *INNER_LIPS]
 _EYE_CORNERS = [33, 133, 263, 362]
 _IRISES = {"Right": slice(468, 473), "Left": slice(473, 478)}
 _UPPER = [159, 158, 160, 157, 161, 386, 385, 387, 384, 388, 13, 82, 312, 81, 311]
 _LOWER = [145, 153, 144, 154, 163, 374, 380, 373, 381, 390, 14, 87, 317, 178, 402]
-_DENSE = sorted({*_OVAL, *_LIDS, *_BROWS, *_LIPS, *range(468, 478)})
+_DENSE = sorted({*FACE_OVAL, *_LIDS, *_BROWS, *_LIPS, *range(468, 478)})
 _USED = np.array(sorted({*_DENSE, *range(0, 468, 3)}))
 """Landmarks that are fitted: all along features, and every third elsewhere, where the face is smooth."""
 
@@ -304,7 +307,7 @@ class LandmarkFitter:
     def _landmark_weights(self) -> Tensor:
         weights = torch.ones(478)
         c = self.config
-        for indices, weight in ((_OVAL, c.oval), (_BROWS, c.brows), (_LIDS, c.lids), (_LIPS, c.lips)):
+        for indices, weight in (([*FACE_OVAL], c.oval), (_BROWS, c.brows), (_LIDS, c.lids), (_LIPS, c.lips)):
             weights[indices] = weight
         weights[468:] = c.irises
         return weights[_USED]

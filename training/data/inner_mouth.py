@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
-"""MediaPipe's indices: from the subject's right corner along the lower lip to the left one and back along the upper."""
+from facemodel.mediapipe_outlines import INNER_LIPS
 
 _ROWS = 8  # lines that a pixel is sampled along
 

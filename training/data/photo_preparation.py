@@ -95,7 +95,7 @@ class PhotoPreparer:
         p = model.layout.view(vector)
         crop = Crop.around_head(p.rotation, p.translation, p.scale)
         vector = model.layout.constrain(crop.lower(model.layout, vector))
-        points = _moved(crop, points)
+        points = crop.lower_points(points).astype(np.float32)
         image = cut(picture, crop, size=CROP_SIZE, extent=CROP_SIZE)
         classes = self._segmenter(image)
         classes[~_on_picture(crop, picture)] = label_of("background")
@@ -109,7 +109,9 @@ class PhotoPreparer:
             image=image,
             classes=classes,
             skin=skin,
-            landmarks68=points[MEDIAPIPE_TO_IBUG68] if sample.landmarks68 is None else _moved(crop, sample.landmarks68),
+            landmarks68=points[MEDIAPIPE_TO_IBUG68]
+            if sample.landmarks68 is None
+            else crop.lower_points(sample.landmarks68),
             landmarks478=points,
             scores=scores,
             vector=vector,
@@ -155,12 +157,6 @@ class PhotoPreparer:
         p = self._model.layout.view(vector)
         pixels = (points[:, :2] * (p.scale, -p.scale) + p.translation).astype(int).clip(0, CROP_SIZE - 1)
         return colors, normals, points, seen & face[pixels[:, 1], pixels[:, 0]]
-
-
-def _moved(crop: Crop, points: NDArray) -> NDArray[np.float32]:
-    """Points (N, 2) of the photo in crop px."""
-    matrix = crop.from_frame()
-    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def _outline(points: NDArray[np.float32]) -> NDArray[np.bool_]:

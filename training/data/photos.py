@@ -118,8 +118,8 @@ def _fit_shard(
         images=np.stack([cut(image, crop) for image, crop in zip(images, crops, strict=True)]),
         parameters=parameters,
         landmarks=np.stack(
-            [_transform(crop.from_frame(), points) for crop, points in zip(crops, landmarks, strict=True)]
-        ),
+            [crop.lower_points(points[:, :2]) for crop, points in zip(crops, landmarks, strict=True)]
+        ).astype(np.float32),
         scores=labels.scores,
         face=yes,
         photo=yes,
@@ -161,10 +161,6 @@ def misplaced_crop(crop: Crop, rng: Generator) -> Crop:
 def _crop(layout: ParameterLayout, vector: NDArray) -> Crop:
     p = layout.view(vector)
     return Crop.around_head(p.rotation, p.translation, p.scale)
-
-
-def _transform(matrix: NDArray, points: NDArray) -> NDArray[np.float32]:
-    return (points[:, :2] @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

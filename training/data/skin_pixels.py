@@ -22,6 +22,7 @@ from tqdm import tqdm
 from facemodel import FaceModel, LimelightError
 from facemodel.color import decode_srgb
 from facemodel.lighting import SH_CONSTANTS
+from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from training.data.degrade import photograph
 from training.data.photo_labels import PhotoLabels, read_rgb
 from training.data.random_faces import RandomFaces
@@ -30,16 +31,6 @@ from training.data.storage import STORED_SIZE
 from training.data.synthetic import SceneConfig, SceneRenderer
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-
-_OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377]
-_OVAL += [152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
-_EYES = (
-    [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246],
-    [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466],
-)
-_BROWS = ([70, 63, 105, 66, 107, 55, 65, 52, 53, 46], [300, 293, 334, 296, 336, 285, 295, 282, 283, 276])
-_LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185]
-"""MediaPipe's indices of closed outlines."""
 
 _IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
@@ -222,10 +213,12 @@ def label_photo(
     masks = teacher(image)
     sure, none = masks > 0.9, masks < 0.1
     skin = sure[..., 0] & none[..., 1] & none[..., 2]
-    oval = _polygons(image.shape[:2], landmarks, [_OVAL])
-    margin = max(1, round(0.02 * float(np.ptp(landmarks[_OVAL, 1]))))
+    oval = _polygons(image.shape[:2], landmarks, [FACE_OVAL])
+    margin = max(1, round(0.02 * float(np.ptp(landmarks[[*FACE_OVAL], 1]))))
     kernel = np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)
-    features = cv2.dilate(_polygons(image.shape[:2], landmarks, [*_EYES, *_BROWS, _LIPS]), kernel)
+    features = cv2.dilate(
+        _polygons(image.shape[:2], landmarks, [RIGHT_EYE, LEFT_EYE, RIGHT_BROW, LEFT_BROW, OUTER_LIPS]), kernel
+    )
     skin &= (cv2.erode(oval, kernel) > 0) & (features == 0)
     hair = sure[..., 2] & none[..., 0]
     rest = none.all(axis=2) & (cv2.dilate(oval, kernel) == 0)
@@ -238,7 +231,7 @@ def _painted(model: FaceModel, paint: float) -> FaceModel:
     regions = [name for name in ("face", "ears", "neck") if name in model.region_names]
     surely = np.zeros(model.n_vertices, bool)
     surely[model.region_vertices(*regions)] = True
-    features = [*_BROWS[0], *_BROWS[1], *_LIPS]
+    features = [*RIGHT_BROW, *LEFT_BROW, *OUTER_LIPS]
     points = model.landmarks478(model.mean)[features]  # (F, 3)
     near = np.linalg.norm(model.mean[:, None] - points, axis=-1).min(axis=1) < _FEATURE_MARGIN  # (V,)
     near[model.triangles[model.landmarks478_triangles[features]]] = True  # on a coarse mesh that is further

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, fit_pose
+from facemodel.mediapipe_outlines import FACE_OVAL
 from training.data.photo_labels import COLLECTIONS, PhotoLandmarker, is_held_out, person_of, read_rgb
 from training.data.skin_pixels import SegmentationTeacher
 from training.evaluation.section import UnmeasuredError
@@ -21,8 +22,6 @@ from training.whole_files import whole_file
 
 TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
 _SKIN, _HAIR = 0, 2  # channels of the segmentation teacher
-_FACE_OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377)
-_FACE_OVAL += (152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 
 
 @dataclass(frozen=True)
@@ -116,9 +115,9 @@ class HeldOutPhotos:
 
     def face(self, index: int) -> NDArray[np.bool_]:
         """(224, 224) the photo's face on its crop: MediaPipe's oval, where there is skin."""
-        points = _to_crop(self.crop(index), self.landmarks[index])
+        points = self.crop(index).lower_points(np.asarray(self.landmarks[index], float))
         oval = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
-        cv2.fillPoly(oval, [np.round(points[list(_FACE_OVAL)]).astype(np.int32)], 1)
+        cv2.fillPoly(oval, [np.round(points[list(FACE_OVAL)]).astype(np.int32)], 1)
         return oval.astype(bool) if self.skin is None else oval.astype(bool) & self.skin[index]
 
 
@@ -146,11 +145,6 @@ def crop_picture(image: NDArray[np.uint8], crop: Crop) -> tuple[NDArray[np.uint8
     inside = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), matrix, size, flags=flags)
     picture = cv2.warpAffine(image, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(picture, np.uint8), np.asarray(inside) > 127
-
-
-def _to_crop(crop: Crop, points: NDArray) -> NDArray[np.float64]:
-    matrix = crop.from_frame()
-    return np.asarray(points, float) @ matrix[:, :2].T + matrix[:, 2]
 
 
 def _held_out_names(folder: Path, collection: str) -> list[str]:

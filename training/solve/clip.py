@@ -285,11 +285,9 @@ class Smoothness:
         self._units = unit_vector(layout, config.deviations)
         self._moving = torch.cat([torch.arange(layout.size)[layout.slices[name]] for name in MOVING])
         common = crops[0]
-        to_common = common.from_frame()
-        frame_offsets = [crop.to_frame()[:, 2] for crop in crops]
         self._zoom = torch.tensor([crop.side / common.side for crop in crops])[:, None]  # (T, 1)
-        offsets = [to_common[:, :2] @ offset + to_common[:, 2] for offset in frame_offsets]
-        self._offset = torch.tensor(np.stack(offsets), dtype=torch.float32)  # (T, 2)
+        corners = common.lower_points([crop.to_frame()[:, 2] for crop in crops])
+        self._offset = torch.tensor(corners, dtype=torch.float32)  # (T, 2)
         context = [torch.from_numpy(common.lower(layout, vector))[None] for vector in before]
         ones, zeros = torch.ones(1, 1), torch.zeros(1, 2)
         self._context = [self._comparable(vector.float(), ones, zeros) for vector in context]

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facemodel import CROP_SIZE, Crop, FaceModel, project
+from facemodel.mediapipe_outlines import FACE_OVAL
 from realtime.crop_warp import CropWarp
 from training.data.calibration import load_calibration
 from training.data.inner_mouth import inner_mouth_area
@@ -25,12 +26,6 @@ from training.segmenter import Segmenter
 from training.skin_classifier import SkinClassifier
 
 T = TypeVar("T")
-
-_OVAL = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
-"""MediaPipe's indices of the face's outline, in order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +130,7 @@ class Observer:
             trust = self._weights * np.clip((facing + 0.15) / 0.4, 0.05, 1.0)
             if self._offsets is not None:
                 points = outline - self._offsets @ p.rotation[:2].T * (p.scale, -p.scale)
-        to_crop = crop.from_frame()
-        points, outline = (q @ to_crop[:, :2].T + to_crop[:, 2] for q in (points, outline))
+        points, outline = crop.lower_points(points), crop.lower_points(outline)
         skin = self._skin(pixels)
         face = self._face(pixels, outline, skin) * self._within(image, crop)
         mouth = inner_mouth_area(points, CROP_SIZE)
@@ -156,7 +150,7 @@ class Observer:
         if self._masker is not None:
             return self._masker.face_mask(pixels).astype(np.float32)
         oval = np.zeros(pixels.shape[:2], np.uint8)
-        corners = np.round((outline[list(_OVAL)] - 0.5) * 16.0).clip(-1e6, 1e6).astype(np.int32)
+        corners = np.round((outline[list(FACE_OVAL)] - 0.5) * 16.0).clip(-1e6, 1e6).astype(np.int32)
         cv2.fillPoly(oval, [corners], 1, shift=4)
         brightness = pixels.max(axis=-1).astype(np.float32)
         of_skin = brightness[(oval > 0) & (skin > 0.5)]
