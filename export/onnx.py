@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facemodel import CROP_SIZE, LimelightError
-from training.networks import Network, NetworkCheckpoint
+from training.networks import Network, NetworkCheckpoint, StudentConfig
 
 OPSET = 17
 MAX_BYTES = {"student": 25_000_000, "resnet50": 60_000_000}
@@ -93,10 +93,10 @@ def export_onnx(
             raise LimelightError(
                 f"export to {path}: {group} differs from PyTorch by {difference:.2g} (at most {TOLERANCE})"
             )
-        most = MAX_BYTES[_size_class(checkpoint)]
-        if size > most:
+        kind = _size_class(checkpoint)
+        if size > MAX_BYTES[kind]:
             raise LimelightError(
-                f"export to {path}: {size / 1e6:.1f} MB, a {_size_class(checkpoint)} has at most {most / 1e6:.0f} MB"
+                f"export to {path}: {size / 1e6:.1f} MB, a {kind} has at most {MAX_BYTES[kind] / 1e6:.0f} MB"
             )
         partial.replace(path)
     except OSError as error:
@@ -128,7 +128,9 @@ def prepared(checkpoint: NetworkCheckpoint) -> Network:
 
 
 def _size_class(checkpoint: NetworkCheckpoint) -> str:
-    return "resnet50" if "resnet50" in (checkpoint.kind, getattr(checkpoint.config, "backbone", "")) else "student"
+    """Of MAX_BYTES."""
+    config = checkpoint.config
+    return "student" if isinstance(config, StudentConfig) and config.backbone != "resnet50" else "resnet50"
 
 
 def _in_bytes(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

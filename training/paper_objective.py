@@ -16,10 +16,7 @@ from training.config import PaperConfig
 from training.data.fit import learn_gains
 from training.data.prepared import PhotoBatch
 from training.paper_losses import encode_srgb
-from training.renderer import Renderer, Rendering
-
-DRAWN = ("face", "eyes", "teeth", "tongue", "mouth_lining")
-"""Regions that are rendered: the paper's crop of the model, and what is seen through its openings."""
+from training.renderer import Rendering, face_renderer
 
 POSE_GROUPS = ("rotation", "translation", "scale")
 """Groups that say where the crop is as much as where the head is: over time they mean nothing."""
@@ -57,7 +54,7 @@ class PaperObjective(nn.Module):
         super().__init__()
         self.layout = model.layout
         self.config = config
-        self.renderer = Renderer(model, config.render_size, [name for name in DRAWN if name in model.region_names])
+        self.renderer = face_renderer(model, config.render_size)
         self.recognizer = recognizer
         fits = torch.from_numpy(np.asarray(parameters, np.float32))
         deviation = fits.std(dim=0, correction=0).clamp(min=1e-3)

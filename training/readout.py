@@ -17,11 +17,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
-from training.augmentation import Augmenter, Mirror
-from training.batches import Batcher, load_crops
+from training.batches import load_crops
 from training.config import load_config
-from training.networks import NetworkCheckpoint, Student
-from training.networks.checkpoint import read_checkpoint
+from training.label_task import LabelTask
+from training.networks import Student
+from training.networks.checkpoint import network_in, read_checkpoint, write_checkpoint
 from training.networks.close_up import jittered_pose, pose_span, region_matrix, standardised, to_close_up
 from training.networks.face_head import FACE, geometry_evidence, needed_correction
 from training.networks.lite0 import normalised
@@ -97,7 +97,7 @@ def solve_geometry(network: Student, batches: Iterable[Batch], strength: float =
             values, moved, points = head(normalised(batch.crop[known]), pose)
             local = to_close_up(points, region_matrix(FACE, pose))
             outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
-            identity = outputs[:, head.identity_span] - values[:, : head.identity_span.stop - head.identity_span.start]
+            identity = outputs[:, head.identity_span] - values[:, : head.n_identity]
             move = needed_correction(pose, truth) - needed_correction(pose, moved)
             ridge.add(geometry_evidence(local, standardised(pose)), torch.cat([identity, move], dim=1))
         weight, bias = ridge.solve()
@@ -114,32 +114,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, default=250)
     parser.add_argument("--strength", type=float, default=30.0)
     options = parser.parse_args(arguments)
-    config = replace(load_config(options.config), photo_share=0.0, negative_share=0.0)
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
+    try:
+        count, out = _solve_checkpoint(options)
+    except LimelightError as error:
+        parser.exit(1, f"{error}\n")
+    print(f"readout: {count} renders; {out}")
+
+
+def _solve_checkpoint(options: argparse.Namespace) -> tuple[int, Path]:
+    """How many renders were learned from, and the file that was written."""
     contents = read_checkpoint(options.checkpoint)
-    saved = NetworkCheckpoint.from_dict(contents["network"])
+    if "network" not in contents:
+        raise LimelightError(f"checkpoint {options.checkpoint}: holds a trunk alone")
+    saved = network_in(contents, options.checkpoint)
     network = saved.build()
     if not isinstance(network, Student):
         raise LimelightError(f"checkpoint {options.checkpoint}: no student")
+    config = replace(load_config(options.config), network=saved.config, photo_share=0.0, negative_share=0.0)
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
     model = FaceModel.load(config.face_model or None)
-    mirror = Mirror.of(model.landmarks478(model.mean), model.expression_names)
-    augmenter = Augmenter(config.augment, model.layout, mirror, saved.config.resolution)
-    batcher = Batcher(load_crops(config.data, model, photos=False), augmenter, config)
+    renders = LabelTask(config, model, load_crops(config.data, model, photos=False))
     first = 1_000_003  # other changes of the pictures than the run has seen
-    count = solve_geometry(
-        network, (batcher(first + i) for i in tqdm(range(options.batches), unit="batch")), options.strength
-    )
+    batches = (renders.batch(first + i) for i in tqdm(range(options.batches), unit="batch"))
+    count = solve_geometry(network, batches, options.strength)
     solved = {name: value for name, value in network.state_dict().items() if ".geometry." in name}
     saved.weights.update(solved)
     contents["network"] = saved.to_dict()
     if "weights" in contents:
         contents["weights"].update(solved)
-    out = options.out or options.checkpoint
-    partial = out.with_suffix(".part")
-    torch.save(contents, partial)
-    partial.replace(out)
-    print(f"readout: {count} renders; {out}")
+    out = write_checkpoint(options.out or options.checkpoint, contents)
+    return count, out
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ from training.shapes import expect_shapes
 
 _N_DENSE = 478
 
+FACE_REGIONS = ("face", "eyes", "teeth", "tongue", "mouth_lining")
+"""The paper's crop of the model, and what is seen through its openings: what losses compare with photos."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
@@ -207,6 +210,11 @@ class Renderer(nn.Module):
             return nvdiffrast_rasterizer.visible_triangles(pixels, depth, self.drawn, size)
         found = visible_triangles(pixels.cpu().numpy(), depth.cpu().numpy(), self.drawn.cpu().numpy(), size)
         return torch.from_numpy(found).to(pixels.device)
+
+
+def face_renderer(model: FaceModel, size: int = CROP_SIZE) -> Renderer:
+    """A renderer of FACE_REGIONS, those that the model has."""
+    return Renderer(model, size, [name for name in FACE_REGIONS if name in model.region_names])
 
 
 def _in_regions(model: FaceModel, names: Sequence[str]) -> NDArray[np.bool_]:

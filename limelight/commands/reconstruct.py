@@ -25,21 +25,15 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from facemodel import FaceModel, LimelightError
+    from limelight.output_files import make_folder, refuse_twins
     from realtime.engines import open_engine
     from realtime.face_finder import MediaPipeFaceFinder
     from realtime.reconstruction import Reconstructor, write_reconstruction
     from realtime.reconstruction_picture import write_picture
     from realtime.sources.images import read_image
 
-    names = [path.stem for path in args.images]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise LimelightError(f"two images are called '{twice}': their results would overwrite each other; rename one")
-    try:
-        args.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LimelightError(f"{args.out}: cannot be created ({error.strerror})") from error
-
+    refuse_twins("images", args.images)
+    make_folder(args.out)
     model = FaceModel.load()
     engine = open_engine(args.network, model)
     failures = 0

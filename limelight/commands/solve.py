@@ -91,6 +91,7 @@ def _jobs(args: argparse.Namespace) -> tuple[list[Path], list[tuple[Path, Path]]
         LimelightError: what is asked for cannot be done at once, or two results would have one name.
     """
     from facemodel import LimelightError
+    from limelight.output_files import refuse_twins
     from realtime.sources.images import IMAGE_SUFFIXES, list_images
 
     if args.take is not None:
@@ -107,12 +108,8 @@ def _jobs(args: argparse.Namespace) -> tuple[list[Path], list[tuple[Path, Path]]
             images.append(path)
         else:
             clips.append((path, args.out / f"{path.stem}.mcap"))
-    for kind, names in (("images", [p.stem for p in images]), ("videos", [p.stem for p, _ in clips])):
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise LimelightError(
-                f"two {kind} are called '{twice}': their results would overwrite each other; rename one"
-            )
+    refuse_twins("images", images)
+    refuse_twins("videos", [path for path, _ in clips])
     return images, clips
 
 
@@ -123,12 +120,10 @@ def _refuse_what_cannot_be_written(args: argparse.Namespace) -> None:
         LimelightError: a folder cannot be made or written to, or the take exists.
     """
     from facemodel import LimelightError
+    from limelight.output_files import make_folder
 
     folder = args.out if args.take is None else args.take.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LimelightError(f"{folder}: cannot be created ({error.strerror})") from error
+    make_folder(folder)
     if not os.access(folder, os.W_OK):
         raise LimelightError(f"{folder}: cannot be written to; choose another folder")
     if args.take is not None and args.take.exists() and not args.force:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from training.networks import Student, StudentConfig
 from training.networks.close_up import PointRefiner, pose_span, region_matrix, to_close_up, to_crop
 from training.networks.face_head import FACE, FacePrediction, needed_correction
 from training.objective import Batch
-from training.readout import Ridge, solve_geometry
+from training.readout import Ridge, main, solve_geometry
 
 SMALL = StudentConfig(resolution=64, trunk_resolution=32, head_channels=8, hidden=16, face_hidden=24)
 
@@ -139,3 +140,9 @@ def test_the_refiner_learns_to_follow_a_blob() -> None:
         losses.append((loss.item(), (guess - goal).norm(dim=2).mean().item()))
     after, before = np.mean(losses[-20:], axis=0)
     assert after < 0.5 * before
+
+
+def test_a_missing_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        main([str(tmp_path / "none.pt"), "--config", "student-open"])
+    assert "no such file" in capsys.readouterr().err

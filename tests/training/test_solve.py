@@ -17,12 +17,12 @@ from tests.toy_model import toy_model
 from training.evaluation.measures import errors_against_truth
 from training.losses import landmark_weights
 from training.paper_losses import encode_srgb
-from training.renderer import Renderer
+from training.renderer import Renderer, face_renderer
 from training.skin_classifier import SkinClassifier
 from training.solve import ClipReport, ClipSolver, SolveConfig
 from training.solve.clip import ClipFrame, Smoothness, keyframes
 from training.solve.config import Deviations
-from training.solve.objective import DRAWN, Objective, distance_to_network, key_tint
+from training.solve.objective import Objective, distance_to_network, key_tint
 from training.solve.observation import Observation, Observer
 from training.solve.solver import Solver
 from training.solve.start import matching_landmarks
@@ -71,7 +71,7 @@ def mistaken(model: FaceModel, truth: NDArray[np.float32], seed: int = 1) -> NDA
 
 def picture(model: FaceModel, *vectors: NDArray[np.float32]) -> Observation:
     """What there is to observe of renders: exact landmarks, mask and inner mouth, all of it skin."""
-    renderer = Renderer(model, regions=[name for name in DRAWN if name in model.region_names])
+    renderer = face_renderer(model)
     with torch.no_grad():
         shown = renderer(torch.from_numpy(np.stack(vectors)))
     return Observation(

@@ -184,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("datasets", nargs="+", metavar="DATASET", help="folder, or a name in the data folder")
     parser.add_argument("--out", type=Path, required=True, help="prepared folder")
     parser.add_argument("--identity", choices=("dlib", "facenet"), help="add this network's identity features")
-    parser.add_argument("--weights", type=Path, default=Path(".cache/identity"), help="cache of its weights")
+    parser.add_argument("--weights", type=Path, default=Path(".cache/backbones"), help="cache of its weights")
     parser.add_argument("--skin", type=Path, help="skin classifier; the shipped one if left out")
     parser.add_argument("--segmenter", choices=("unet", "teacher"), help="the U-Net where it is at hand, if left out")
     parser.add_argument("--segmentation", type=Path, help="U-Net checkpoint; the shipped one if left out")

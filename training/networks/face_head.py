@@ -108,7 +108,7 @@ class FaceHead(nn.Module):
 
     def replace(self, outputs: Tensor, values: Tensor) -> Tensor:
         """Standardised outputs (B, P) with other `FacePrediction.values`."""
-        albedo = self.identity_span.stop - self.identity_span.start
+        albedo = self.n_identity
         light = albedo + self.albedo_span.stop - self.albedo_span.start
         parts = [
             outputs[:, : self.identity_span.start],

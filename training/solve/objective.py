@@ -11,12 +11,9 @@ from facemodel import MEDIAPIPE_TO_IBUG68, FaceModel, ParameterLayout
 from training import paper_losses
 from training.losses import lid_gap, lip_gap
 from training.paper_losses import encode_srgb
-from training.renderer import Renderer, Rendering
+from training.renderer import Rendering, face_renderer
 from training.solve.config import SolveConfig
 from training.solve.observation import Observation
-
-DRAWN = ("face", "eyes", "teeth", "tongue", "mouth_lining")
-"""Regions that a solve draws: the rest of the head lies outside every face mask."""
 
 _SATURATED = 0.99
 """sRGB above which a picture may show less light than there was."""
@@ -51,7 +48,7 @@ class Objective(nn.Module):
         super().__init__()
         self.layout: ParameterLayout = model.layout
         self.weights = config.weights
-        self.renderer = Renderer(model, regions=[name for name in DRAWN if name in model.region_names])
+        self.renderer = face_renderer(model)
         spread = torch.full((self.layout.n_expression,), config.expression_spread)
         self.register_buffer("spread", spread, persistent=False)
         self.register_buffer("mu", paper_losses.landmark_weights(self.weights.important), persistent=False)
