@@ -11,6 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QSurfaceFormat
 from PyQt6.QtWidgets import QApplication
 
@@ -94,8 +95,15 @@ def make_application() -> QApplication:
 
 
 def _close_on_signals(window: MainWindow) -> dict[int, Any]:
-    """Ctrl+C in the terminal closes the window; the window's timer lets Python see the signal."""
-    return {number: signal.signal(number, lambda *_: window.close()) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Ctrl+C in the terminal closes the window; the window's timer lets Python see the signal.
+
+    The event loop closes it, since a signal may arrive in the middle of painting, whose OpenGL must not go away.
+    """
+
+    def close(*_: object) -> None:
+        QTimer.singleShot(0, window.close)
+
+    return {number: signal.signal(number, close) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
 def _report(window: MainWindow, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

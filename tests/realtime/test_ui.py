@@ -466,11 +466,19 @@ def close():
     session.start_recording()
     if case == "interrupted":
         os.kill(os.getpid(), signal.SIGINT)
+    elif case == "interrupted while painting":
+        window.view.paintGL = interrupt
+        window.view.update()
     elif case == "fails":
         QTimer.singleShot(0, window.close)
         raise ValueError("a bug in the window")
     else:
         window.close()
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+    window = next(w for w in application.topLevelWidgets() if w.windowTitle() == "Limelight")
+    print("painted to the end" if window.isVisible() else "closed while painting", file=sys.stderr, flush=True)
 
 app._STOP_SECONDS = 0.5
 application = app.make_application()
@@ -500,6 +508,12 @@ def test_closing_the_window_ends_the_process_and_the_take(qapp, tmp_path, case):
     assert (done.returncode == 0) is (case != "hangs"), done.stderr
     assert ("did not let go" in done.stderr) is (case == "hangs")
     assert (tmp_path / "window.json").is_file()
+
+
+def test_an_interrupt_waits_for_the_end_of_painting(qapp, tmp_path):
+    done = run_python(CLOSE_WHILE_RECORDING, str(tmp_path), "interrupted while painting")
+    assert "painted to the end" in done.stderr and "closed while painting" not in done.stderr
+    assert done.returncode == 0 and done.stdout.splitlines()[:1] == ["finalised"], done.stderr
 
 
 def test_without_a_display_there_is_one_clear_line():
