@@ -6,6 +6,8 @@ to image right, pitch > 0 turns it up, roll > 0 is clockwise in the picture. Rol
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,11 +24,26 @@ def matrix_from_6d(six: ArrayLike) -> NDArray[np.floating]:
     Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks", CVPR 2019.
     """
     six = np.asarray(six)
+    if six.shape == (6,):
+        return _one_matrix_from_6d(six)
     a, b = six[..., :3], six[..., 3:]
     x = a / np.linalg.norm(a, axis=-1, keepdims=True)
     y = b - (x * b).sum(-1, keepdims=True) * x
     y = y / np.linalg.norm(y, axis=-1, keepdims=True)
     return np.stack([x, y, np.cross(x, y)], axis=-1)  # (..., 3, 3), vectors as columns
+
+
+def _one_matrix_from_6d(six: NDArray) -> NDArray[np.floating]:
+    """The same for one vector, as the live loop needs it several times a frame: NumPy's calls would be most of it."""
+    a0, a1, a2, b0, b1, b2 = six.tolist()
+    length = math.sqrt(a0 * a0 + a1 * a1 + a2 * a2) or math.nan
+    a0, a1, a2 = a0 / length, a1 / length, a2 / length
+    along = a0 * b0 + a1 * b1 + a2 * b2
+    b0, b1, b2 = b0 - along * a0, b1 - along * a1, b2 - along * a2
+    length = math.sqrt(b0 * b0 + b1 * b1 + b2 * b2) or math.nan
+    b0, b1, b2 = b0 / length, b1 / length, b2 / length
+    c0, c1, c2 = a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0
+    return np.array([[a0, b0, c0], [a1, b1, c1], [a2, b2, c2]], np.result_type(six, np.float32))
 
 
 def matrix_to_6d(rotation: ArrayLike) -> NDArray[np.floating]:

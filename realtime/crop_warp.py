@@ -19,13 +19,14 @@ class CropWarp:
         self.resolution = resolution
         self._bgr = np.empty((resolution, resolution, 3), np.uint8)
         self._rgb = np.empty((resolution, resolution, 3), np.uint8)
+        self._small = np.empty(0, np.uint8)  # what `_shrink` writes to; grows to the largest that was needed
 
     def __call__(self, image: NDArray[np.uint8], crop: Crop) -> NDArray[np.uint8]:
         """The crop of an (H, W, 3) BGR frame; outside the frame is black. The result is reused by the next call."""
         matrix = crop.to_frame(self.resolution)  # crop pixels -> frame pixels
         reduction = int(crop.side / self.resolution)
         if reduction >= 2:
-            image, matrix = _shrink(image, matrix, crop, reduction)
+            image, matrix = self._shrink(image, matrix, crop, reduction)
         matrix = _pixel_centres(matrix)
         cv2.warpAffine(
             image,
@@ -37,21 +38,37 @@ class CropWarp:
         )
         return cv2.cvtColor(self._bgr, cv2.COLOR_BGR2RGB, dst=self._rgb)
 
+    def _shrink(
+        self, image: NDArray[np.uint8], matrix: NDArray, crop: Crop, reduction: int
+    ) -> tuple[NDArray[np.uint8], NDArray]:
+        """The part of the frame around the crop, `reduction` times smaller, and the matrix that reads from it.
 
-def _shrink(image: NDArray[np.uint8], matrix: NDArray, crop: Crop, reduction: int) -> tuple[NDArray[np.uint8], NDArray]:
-    """The part of the frame around the crop, `reduction` times smaller, and the matrix that reads from it."""
-    height, width = image.shape[:2]
-    reach = crop.side * 0.5 * (abs(np.cos(crop.angle)) + abs(np.sin(crop.angle))) + reduction
-    left = int(np.clip(crop.centre[0] - reach, 0, width - 1))
-    top = int(np.clip(crop.centre[1] - reach, 0, height - 1))
-    right = int(np.clip(crop.centre[0] + reach, left + 1, width))
-    bottom = int(np.clip(crop.centre[1] + reach, top + 1, height))
-    small_size = (max(1, (right - left) // reduction), max(1, (bottom - top) // reduction))
-    small = cv2.resize(image[top:bottom, left:right], small_size, interpolation=cv2.INTER_AREA)
-    factor = np.array([small_size[0] / (right - left), small_size[1] / (bottom - top)])
-    moved = matrix.copy()
-    moved[:, 2] -= (left, top)
-    return small, moved * factor[:, None]
+        Its sides are multiples of `reduction` where the frame has room: for those OpenCV averages whole pixels, up to
+        seventeen times as fast.
+        """
+        height, width = image.shape[:2]
+        reach = crop.side * 0.5 * (abs(np.cos(crop.angle)) + abs(np.sin(crop.angle))) + reduction
+        left, right = _span(crop.centre[0], reach, width, reduction)
+        top, bottom = _span(crop.centre[1], reach, height, reduction)
+        columns, rows = max(1, (right - left) // reduction), max(1, (bottom - top) // reduction)
+        if self._small.size < rows * columns * 3:
+            self._small = np.empty(rows * columns * 3, np.uint8)
+        small = self._small[: rows * columns * 3].reshape(rows, columns, 3)
+        cv2.resize(image[top:bottom, left:right], (columns, rows), dst=small, interpolation=cv2.INTER_AREA)
+        moved = matrix.copy()
+        moved[:, 2] -= (left, top)
+        return small, moved * np.array([[columns / (right - left)], [rows / (bottom - top)]])
+
+
+def _span(centre: float, reach: float, size: int, step: int) -> tuple[int, int]:
+    """First and last + 1 of the pixels of 0..size within `reach` of the centre, a multiple of `step` apart if there are
+    so many."""
+    first = int(np.clip(centre - reach, 0, size - 1))
+    last = int(np.clip(centre + reach, first + 1, size))
+    short = -(last - first) % step  # to the next multiple
+    last = min(last + short, size)
+    first = max(first - (-(last - first) % step), 0)
+    return first, last
 
 
 def _pixel_centres(matrix: NDArray) -> NDArray:

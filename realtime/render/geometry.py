@@ -34,7 +34,7 @@ class FaceGeometry:
         self._neutral = np.empty(3 * n, np.float32)
         self._flat_positions = np.empty(3 * n, np.float32)
         self._flat_albedo = np.empty(6 * n, np.float32)
-        self._across = np.empty((n, 2), np.float32)
+        self._across = np.empty((2, n), np.float32)
         self._normals = _VertexNormals(model.triangles, n)
 
         self.positions = self._flat_positions.reshape(n, 3)
@@ -59,8 +59,8 @@ class FaceGeometry:
 
     def bounds(self, rotation: NDArray) -> NDArray[np.float32]:
         """(4,) mm: left, bottom, right, top of the turned head about the head centre, +y up."""
-        across = np.matmul(self.positions, rotation[:2].T.astype(np.float32), out=self._across)  # (V, 2)
-        return np.concatenate([across.min(axis=0), across.max(axis=0)])
+        across = np.matmul(rotation[:2].astype(np.float32), self.positions.T, out=self._across)  # (2, V)
+        return np.concatenate([across.min(axis=1), across.max(axis=1)])
 
     def update_albedo(self, parameters: Parameters) -> bool:
         """Evaluate Eq. 2; returns whether diffuse and specular changed."""

@@ -99,3 +99,14 @@ def test_angle_between_is_the_geodesic_angle(angle):
 def test_in_plane_is_counter_clockwise():
     turned = in_plane(np.pi / 2) @ np.array([1.0, 0.0, 0.0])
     np.testing.assert_allclose(turned, [0.0, 1.0, 0.0], atol=1e-12)
+
+
+def test_one_vector_is_read_as_in_a_batch():
+    for six in np.random.default_rng(3).normal(size=(50, 6)):
+        np.testing.assert_allclose(matrix_from_6d(six), matrix_from_6d(six[None])[0], atol=1e-13)
+    assert matrix_from_6d(np.eye(3, dtype=np.float32)[:, :2].T.ravel()).dtype == np.float32
+
+
+def test_parallel_columns_are_no_rotation_and_no_crash():
+    for six in (np.zeros(6), np.array([1.0, 0, 0, 2, 0, 0])):
+        assert np.isnan(matrix_from_6d(six)).any()

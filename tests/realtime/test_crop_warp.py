@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from facemodel import Crop
 from realtime.crop_warp import CropWarp
+from realtime.opencv import cv2
 
 WIDTH, HEIGHT = 640, 480
 
@@ -59,3 +62,34 @@ def test_memory_is_reused():
     first = warp(np.zeros((64, 64, 3), np.uint8), Crop((32.0, 32.0), 30.0))
     second = warp(np.full((64, 64, 3), 9, np.uint8), Crop((32.0, 32.0), 30.0))
     assert first is second
+
+
+@pytest.mark.parametrize(
+    "crop", [Crop((320.0, 240.0), 300.0, 0.3), Crop((20.0, 470.0), 270.0), Crop((320, 240), 2000.0)]
+)
+def test_shrinking_first_shows_the_same_face(crop):
+    """Against a warp of four times the size, averaged: what a pixel of the crop covers."""
+    rng = np.random.default_rng(4)
+    frame = cv2.GaussianBlur(rng.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8), (0, 0), 6.0)
+    frame = cv2.normalize(frame, None, 0, 255, cv2.NORM_MINMAX)
+    fine = CropWarp(512)(frame, crop).astype(float)
+    averaged = fine.reshape(64, 8, 64, 8, 3).mean(axis=(1, 3))
+    difference = np.abs(CropWarp(64)(frame, crop) - averaged)
+    assert np.median(difference) < 1.5
+    assert np.percentile(difference, 95) < 12.0  # the frame's edge is a hard step
+
+
+def test_a_frame_costs_no_new_picture():
+    """Whatever the size of the face, a look at it takes less new memory than one crop does."""
+    warp, frame = CropWarp(128), np.zeros((720, 1280, 3), np.uint8)
+    sides = (200.0, 300.0, 420.0, 560.0, 700.0)
+    for side in sides:
+        warp(frame, Crop((640.0, 360.0), side, 0.2))
+    tracemalloc.start()
+    try:
+        for side in sides:
+            warp(frame, Crop((630.0, 355.0), side - 5.0, 0.15))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 128 * 128 * 3
