@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from export.following import joined, specialised
 from facemodel import CROP_SIZE, LimelightError
-from training.networks import Network, NetworkCheckpoint, StudentConfig
+from training.networks import Network, NetworkCheckpoint, Student, StudentConfig
+
+__all__ = ["ExportReport", "export_onnx", "prepared", "specialised"]
 
 OPSET = 17
+OUTPUTS = ("parameters", "confidence")
 MAX_BYTES = {"student": 25_000_000, "resnet50": 60_000_000}
 """Largest network that the program ships, with a backbone for CPUs and with ResNet-50."""
 
@@ -62,8 +67,8 @@ def export_onnx(
     """Write a network to `path`, check the file and compare it with PyTorch.
 
     Inputs and outputs of the graph: `crop` (B, R, R, 3) uint8 RGB; `parameters` (B, P) float32, `confidence`
-    (B, 1) float32 in 0..1; B is free. Metadata: model_digest, model_name, resolution, kind, network, layout,
-    crop_convention.
+    (B, 1) float32 in 0..1; B is free. A student that follows also takes `pose` (B, 9) float32 and `known` () bool, see
+    `export.following`. Metadata: model_digest, model_name, resolution, kind, network, layout, crop_convention.
 
     Args:
         checkpoint: what to export.
@@ -75,15 +80,10 @@ def export_onnx(
     """
     path = Path(path)
     network = prepared(checkpoint)
-    resolution = checkpoint.config.resolution
     partial = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _trace(network, resolution, partial)
-        graph = onnx.load(partial)
-        graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = checkpoint.layout.size
-        _store_in_bytes(graph)
-        _halve_weights(graph)
+        graph = _graph(network, partial)
         onnx.helper.set_model_props(graph, _metadata(checkpoint))
         onnx.checker.check_model(onnx.shape_inference.infer_shapes(graph, strict_mode=True), full_check=True)
         onnx.save(graph, partial)
@@ -152,20 +152,53 @@ def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
     }
 
 
-def _trace(network: nn.Module, resolution: int, path: Path) -> None:
-    example = torch.zeros(1, resolution, resolution, 3, dtype=torch.uint8)
+def _graph(network: Network, path: Path) -> onnx.ModelProto:
+    """The graph of a network, its weights stored in few bytes; `path` is written to on the way."""
+    side = network.config.resolution
+    crop = torch.zeros(1, side, side, 3, dtype=torch.uint8)
+    if isinstance(network, Student) and network.follows:
+        pose = torch.tensor([[1.0, 0, 0, 0, 1.0, 0, CROP_SIZE / 2, CROP_SIZE / 2, 1.0]])
+        finding = _traced(_Method(network, "find").eval(), {"crop": crop}, ("found_pose", "found_confidence"), path)
+        following = _traced(_Method(network, "follow").eval(), {"crop": crop, "pose": pose}, OUTPUTS, path)
+        finding.graph.output[0].type.tensor_type.shape.dim[1].dim_value = pose.shape[1]
+        model = joined(finding, following)
+    else:
+        model = _traced(network, {"crop": crop}, OUTPUTS, path)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = network.layout.size
+    return model
+
+
+class _Method(nn.Module):
+    """A module whose forward is a method of another."""
+
+    def __init__(self, network: nn.Module, name: str) -> None:
+        super().__init__()
+        self.network = network
+        self._name = name
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return getattr(self.network, self._name)(*inputs)
+
+
+def _traced(network: nn.Module, inputs: dict[str, torch.Tensor], outputs: Sequence[str], path: Path) -> onnx.ModelProto:
+    """The graph of a module for any batch."""
+    names = (*inputs, *outputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's notes on Python numbers: the crop's side is fixed on purpose
         torch.onnx.export(
             network,
-            (example,),
+            tuple(inputs.values()),
             str(path),
-            input_names=["crop"],
-            output_names=["parameters", "confidence"],
-            dynamic_axes={"crop": {0: "batch"}, "parameters": {0: "batch"}, "confidence": {0: "batch"}},
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "batch"} for name in names},
             opset_version=OPSET,
             dynamo=False,
         )
+    model = onnx.load(path)
+    _store_in_bytes(model)
+    _halve_weights(model)
+    return model
 
 
 def _store_in_bytes(graph: onnx.ModelProto) -> None:
@@ -215,9 +248,22 @@ def _compare(network: Network, path: Path, crops: NDArray[np.uint8] | None) -> t
     checked = noise if crops is None else np.concatenate([noise, crops])
     onnxruntime.disable_telemetry_events()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = {"crop": checked}
     with torch.inference_mode():
         parameters, confidence = (output.numpy() for output in network(torch.from_numpy(checked)))
-    found, belief = session.run(["parameters", "confidence"], {"crop": checked})
+        if isinstance(network, Student) and network.follows:
+            # Both ways count: found by the trunk, and followed from where the trunk had found it.
+            pose = network.find(torch.from_numpy(checked))[0]
+            followed = [output.numpy() for output in network.follow(torch.from_numpy(checked), pose)]
+            parameters, confidence = (
+                np.concatenate([parameters, followed[0]]),
+                np.concatenate([confidence, followed[1]]),
+            )
+            inputs |= {"pose": pose.numpy(), "known": np.array(False)}
+    found, belief = session.run(OUTPUTS, inputs)
+    if len(parameters) > len(found):
+        followed = session.run(OUTPUTS, inputs | {"known": np.array(True)})
+        found, belief = np.concatenate([found, followed[0]]), np.concatenate([belief, followed[1]])
     differences = {"confidence": float(np.abs(belief - confidence).max())}
     for name, span in network.layout.slices.items():
         if span.start == span.stop:

@@ -104,6 +104,15 @@ class Crop:
         matrix = self.from_frame()
         return np.asarray(points) @ matrix[:, :2].T + matrix[:, 2]
 
+    def lower_pose(self, rotation: ArrayLike, translation: ArrayLike, scale: float) -> NDArray[np.float32]:
+        """A head pose of the frame as this crop sees it: (9,) rotation (6-D), translation (px), scale (px/mm).
+
+        What `lower` does to the pose alone.
+        """
+        turned = in_plane(self.angle) @ np.asarray(rotation)
+        place = self.lower_points(translation)
+        return np.concatenate([matrix_to_6d(turned), place, [scale * CROP_SIZE / self.side]]).astype(np.float32)
+
     def lift(self, layout: ParameterLayout, vector: NDArray, out: NDArray | None = None) -> NDArray:
         """Parameters seen in this crop, as parameters of the frame; pose and light turn with the crop.
 

@@ -55,14 +55,15 @@ class Reconstructor:
 
     def _reconstruct(self, image: NDArray[np.uint8], face: FoundFace) -> Reconstruction | None:
         layout = self.model.layout
-        crop, result = Crop.around_head(*face.pose(self.model)), None
+        crop, pose, result = Crop.around_head(*face.pose(self.model)), None, None
         for _ in range(self._passes):
-            seen, confidence = self._engine.infer(self._warp(image, crop))
+            seen, confidence = self._engine.infer(self._warp(image, crop), pose)
             if not self._consistent(layout, seen):
                 break
             result = Reconstruction(crop.lift(layout, seen), confidence)
             p = layout.view(result.parameters)
             crop = Crop.around_head(p.rotation, p.translation, p.scale)
+            pose = crop.lower_pose(p.rotation, p.translation, p.scale)
         return result
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facemodel import Crop, FaceModel
 from realtime.consistency import ConsistencyCheck
@@ -40,8 +41,9 @@ class Tracker:
     """Frame in, parameters out; one face, the largest.
 
     The face finder runs only while no face is followed. Otherwise the crop of a frame comes from the pose that
-    the network saw in the frame before. A frame is tracked if the network believes in the crop and the pose it
-    sees is consistent with it; if not, the finder gets its chance within the same frame.
+    the network saw in the frame before, and the network is told that pose. A frame is tracked if the network believes
+    in the crop and the pose it sees is consistent with it; if not, it looks again without being told, and then the
+    finder gets its chance, all within the same frame.
     """
 
     def __init__(
@@ -84,8 +86,14 @@ class Tracker:
         return TrackedFrame(frame, self.state, raw=self._raw.copy(), crop=crop, confidence=confidence, timings=timings)
 
     def _follow(self, frame: Frame, timings: dict[str, float]) -> tuple[Crop, float] | None:
+        crop, pose = self._around_last()
+        return self._look(frame, crop, timings, pose) or self._look(frame, crop, timings)
+
+    def _around_last(self) -> tuple[Crop, NDArray[np.float32]]:
+        """The crop around the last pose, and that pose (9,) in it."""
         p = self._layout.view(self._raw)
-        return self._look(frame, Crop.around_head(p.rotation, p.translation, p.scale), timings)
+        crop = Crop.around_head(p.rotation, p.translation, p.scale)
+        return crop, crop.lower_pose(p.rotation, p.translation, p.scale)
 
     def _search(self, frame: Frame, timings: dict[str, float]) -> tuple[Crop, float] | None:
         waited = frame.timestamp - self._searched_at
@@ -98,23 +106,25 @@ class Tracker:
         self.message = f"{len(faces)} faces in view: following the largest" if len(faces) > 1 else ""
         if not faces:
             return None
-        crop, result = Crop.around_head(*faces[0].pose(self.model)), None
+        crop, pose, result = Crop.around_head(*faces[0].pose(self.model)), None, None
         for _ in range(self.config.refinements):
-            result = self._look(frame, crop, timings)
+            result = self._look(frame, crop, timings, pose)
             if result is None:
                 return None
-            p = self._layout.view(self._raw)
-            crop = Crop.around_head(p.rotation, p.translation, p.scale)
+            crop, pose = self._around_last()
         return result
 
-    def _look(self, frame: Frame, crop: Crop, timings: dict[str, float]) -> tuple[Crop, float] | None:
-        """Run the network on a crop; None if it holds no face, or one that is not where the crop expects it."""
+    def _look(
+        self, frame: Frame, crop: Crop, timings: dict[str, float], pose: NDArray[np.float32] | None = None
+    ) -> tuple[Crop, float] | None:
+        """Run the network on a crop, in which the pose may be about known; None if it holds no face, or one that is
+        not where the crop expects it."""
         if not self._within(frame, crop):
             return None
         with _timed(timings, "crop"):
             pixels = self._warp(frame.image, crop)
         with _timed(timings, "network"):
-            seen, confidence = self.engine.infer(pixels)
+            seen, confidence = self.engine.infer(pixels, pose)
         if confidence < self.config.min_confidence or not self.config.consistency(self._layout, seen):
             return None
         with _timed(timings, "lift"):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facemodel import FaceModel, LimelightError
+from facemodel import CROP_SIZE, FaceModel, LimelightError
 from training.augmentation import Augmenter, Mirror
 from training.batches import Batcher, CropSet
 from training.config import TrainConfig
@@ -49,8 +50,19 @@ class LabelTask:
             return network.predict(batch.crop)
         if not isinstance(network, Student):
             raise LimelightError("configuration: guided_share is for a student's heads; this network has none")
-        pose = jittered_pose(batch.parameters[:, self._pose])  # as inaccurate as a trunk would be
+        pose = jittered_pose(self._poses(batch))  # as inaccurate as a trunk would be
         return network.predict_guided(batch.crop, batch.parameters, pose, self.config.parts)
+
+    def _poses(self, batch: Batch) -> Tensor:
+        """Where the close-ups go (B, 9): the label's pose, or that of some face of the batch where there is none."""
+        poses = batch.parameters[:, self._pose]
+        faces = torch.nonzero(batch.face)[:, 0]
+        if not len(faces):
+            return poses.new_tensor([[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, CROP_SIZE / 2, CROP_SIZE / 2, 1.0]]).expand(
+                len(poses), -1
+            )
+        others = poses[faces[torch.randint(len(faces), (len(poses),), device=faces.device)]]
+        return torch.where(batch.face[:, None] > 0, poses, others)
 
     def loss(self, prediction: Prediction, batch: Batch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: ARG002
         return self.objective(prediction, batch)

@@ -46,20 +46,25 @@ def checkpoint_of(path: Path) -> NetworkCheckpoint:
 
 
 def _weights(network: Student, graph: ModelProto) -> dict[str, Tensor]:
-    """State dict entries that the graph holds."""
+    """State dict entries that the graph holds, a branch that finds the pose before what follows it."""
+    branches = [a.g for node in graph.graph.node if node.op_type == "If" for a in node.attribute]
+    graphs = [*branches, graph.graph]
+    nodes = [node for part in graphs for node in part.node]
     constants = {
         tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()).float()
-        for tensor in graph.graph.initializer
+        for part in graphs
+        for tensor in part.initializer
         if tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8)
     }
-    stored = {name: value for name, value in constants.items() if name in network.state_dict()}
-    for node in graph.graph.node:
+    own = {name.removeprefix("find/").removeprefix("network."): value for name, value in constants.items()}
+    stored = {name: value for name, value in own.items() if name in network.state_dict()}
+    for node in nodes:
         if node.op_type in ("Cast", "Identity") and node.input[0] in constants:
             constants[node.output[0]] = constants[node.input[0]]
         elif node.op_type == "DequantizeLinear":
             whole, scale = (constants[name] for name in node.input)
             constants[node.output[0]] = whole * scale[:, None, None, None]
-    convolutions = [node.input for node in graph.graph.node if node.op_type == "Conv"]
+    convolutions = [node.input for node in nodes if node.op_type == "Conv"]
     for (conv, norm), (_, weight, bias) in zip(_in_order(network), convolutions, strict=True):
         eps = network.get_submodule(norm).eps
         stored[f"{conv}.weight"] = constants[weight]

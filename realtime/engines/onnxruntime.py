@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 
+_POSE = 9
+_INPUTS = (["crop"], ["crop", "pose", "known"])
+
 
 class OnnxRuntimeEngine:
     """Runs a network file in ONNX Runtime on the CPU; see `Engine`.
@@ -43,14 +46,23 @@ class OnnxRuntimeEngine:
         self._confidence = np.zeros((1, 1), np.float32)
         self._binding = session.io_binding()
         self._binding.bind_cpu_input("crop", self._crop)
+        self._pose = np.zeros((1, _POSE), np.float32)
+        self._known = np.zeros((), np.bool_)
+        self.follows = "known" in {node.name for node in session.get_inputs()}
+        if self.follows:
+            self._binding.bind_cpu_input("pose", self._pose)
+            self._binding.bind_cpu_input("known", self._known)
         for name, array in (("parameters", self._parameters), ("confidence", self._confidence)):
             self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         expected = session.get_outputs()[0].shape[-1]
         if expected != model.layout.size:
             raise LimelightError(f"network {path}: gives {expected} parameters, the face model has {model.layout.size}")
 
-    def infer(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        """Parameters (P,) and confidence of a crop (R, R, 3) uint8 RGB; the array is reused by the next call.
+    def infer(
+        self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], float]:
+        """Parameters (P,) and confidence of a crop (R, R, 3) uint8 RGB, in which a pose (9,) may be about known; the
+        array is reused by the next call.
 
         Raises:
             ValueError: the crop has another shape or type.
@@ -58,6 +70,9 @@ class OnnxRuntimeEngine:
         if crop.shape != self._crop.shape[1:] or crop.dtype != np.uint8:
             raise ValueError(f"crop: expected {self._crop.shape[1:]} uint8, got {crop.shape} {crop.dtype}")
         self._crop[0] = crop
+        self._known[...] = pose is not None
+        if pose is not None:
+            self._pose[0] = pose
         self._session.run_with_iobinding(self._binding)
         return self._parameters[0], float(self._confidence[0, 0])
 
@@ -84,7 +99,7 @@ def _check_interface(path: Path, session: onnxruntime.InferenceSession, metadata
     inputs = {node.name: node for node in session.get_inputs()}
     outputs = [node.name for node in session.get_outputs()]
     complete = {"model_digest", "model_name"} <= metadata.keys() and metadata.get("resolution", "").isdecimal()
-    if list(inputs) != ["crop"] or outputs != ["parameters", "confidence"] or not complete:
+    if list(inputs) not in _INPUTS or outputs != ["parameters", "confidence"] or not complete:
         raise LimelightError(f"network {path}: not a Limelight network; 'limelight export' writes them")
     side = int(metadata["resolution"])
     if inputs["crop"].type != "tensor(uint8)" or inputs["crop"].shape[1:] != [side, side, 3]:

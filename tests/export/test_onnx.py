@@ -61,6 +61,86 @@ def test_runtime_agrees_with_pytorch_for_any_batch(checkpoint: NetworkCheckpoint
         assert (parameters.std(axis=0).max() > 1e-3) == (count > 1)
 
 
+@pytest.fixture(scope="module")
+def follower(toy: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Student, Path]:
+    """A student with heads that say something, as it is exported, and its file."""
+    torch.manual_seed(0)
+    config = StudentConfig(
+        resolution=64,
+        head_channels=8,
+        hidden=16,
+        backbone="plain",
+        frozen_blocks=0,
+        expression_hidden=16,
+        face_hidden=16,
+    )
+    network = Student(config, toy.layout).eval()
+    for layer in (network.regressor, network.expression_head.regressor, network.face_head.regressor):
+        torch.nn.init.normal_(layer.weight, std=0.2)
+    torch.nn.init.normal_(network.face_head.confidence.weight, std=0.2)
+    path = tmp_path_factory.mktemp("follower") / "follower.onnx"
+    checkpoint = NetworkCheckpoint.of(network, toy)
+    export_onnx(checkpoint, path)
+    return prepared(checkpoint), path
+
+
+POSES = np.array([[1, 0, 0, 0, 1, 0, 100, 120, 0.9], [1, 0, 0, 0, 1, 0, 125, 110, 1.2]], np.float32)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_student_with_heads_finds_or_follows_in_one_file(follower: tuple[Student, Path], known: bool) -> None:
+    network, path = follower
+    crops = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    inputs = {"crop": crops, "pose": POSES, "known": np.array(known)}
+    parameters, confidence = session.run(["parameters", "confidence"], inputs)
+    with torch.inference_mode():
+        found, followed = (
+            network(torch.from_numpy(crops)),
+            network.follow(torch.from_numpy(crops), torch.from_numpy(POSES)),
+        )
+    expected, other = (followed, found) if known else (found, followed)
+    np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(confidence, expected[1], atol=1e-4)
+    assert np.abs(parameters - other[0].numpy()).max() > 0.1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_graph_without_the_choice_says_the_same_and_leaves_out_the_rest(
+    follower: tuple[Student, Path], known: bool
+) -> None:
+    model = onnx.load(follower[1])
+    alone = exporter.specialised(model, known)
+    onnx.checker.check_model(onnx.shape_inference.infer_shapes(alone, strict_mode=True), full_check=True)
+    assert not any(node.op_type == "If" for node in alone.graph.node)
+    assert [value.name for value in alone.graph.input] == (["crop", "pose"] if known else ["crop"])
+    assert len(alone.SerializeToString()) < len(model.SerializeToString()) - 1000 * known
+    crops = np.random.default_rng(2).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    inputs = {"crop": crops, "pose": POSES, "known": np.array(known)}
+    whole = onnxruntime.InferenceSession(str(follower[1]), providers=["CPUExecutionProvider"]).run(None, inputs)
+    part = onnxruntime.InferenceSession(alone.SerializeToString(), providers=["CPUExecutionProvider"])
+    found = part.run(None, {value.name: inputs[value.name] for value in part.get_inputs()})
+    for ours, theirs in zip(found, whole, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_graph_without_a_choice_stays_as_it_is(exported: Path) -> None:
+    model = onnx.load(exported)
+    assert exporter.specialised(model, True) == model
+
+
+def test_the_engine_follows_where_it_is_told_the_pose(follower: tuple[Student, Path], toy: FaceModel) -> None:
+    network, path = follower
+    engine = open_engine(str(path), toy)
+    crop = np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        picture = torch.from_numpy(crop)[None]
+        expected = [network.follow(picture, torch.from_numpy(pose)[None])[0][0].numpy() for pose in POSES]
+        found = network(picture)[0][0].numpy()
+    for pose, right in ((POSES[0], expected[0]), (None, found), (POSES[1], expected[1])):
+        np.testing.assert_allclose(engine.infer(crop, pose)[0], right, rtol=1e-3, atol=1e-3)
+
+
 def test_the_graph_itself_keeps_the_bounds(toy: FaceModel, exported: Path) -> None:
     session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
     crops = np.random.default_rng(9).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
@@ -128,7 +208,8 @@ def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: 
     session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"), providers=["CPUExecutionProvider"])
     with torch.inference_mode():
         parameters, confidence = again.build()(torch.from_numpy(crops))
-    expected = session.run(["parameters", "confidence"], {"crop": crops})
+    unknown = {"pose": np.zeros((5, 9), np.float32), "known": np.array(False)}
+    expected = session.run(["parameters", "confidence"], {"crop": crops} | unknown)
     np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(confidence, expected[1], atol=1e-4)
 

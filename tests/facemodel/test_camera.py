@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from facemodel import CROP_SIZE, Crop, fit_pose, project
 from facemodel.lighting import sh_basis, shade_specular
-from facemodel.rotation import matrix_from_euler, matrix_to_euler
+from facemodel.rotation import matrix_from_euler, matrix_to_6d, matrix_to_euler
 from tests.toy_model import toy_model
 
 LAYOUT = toy_model(n_identity=3, n_expression=8, n_albedo=2).layout
@@ -131,6 +131,18 @@ def test_lifted_parameters_project_where_the_crop_maps_the_points(crop, seed):
     in_crop = project(POINTS, inside.rotation, inside.translation, inside.scale)
     in_frame = project(POINTS, lifted.rotation, lifted.translation, lifted.scale)
     np.testing.assert_allclose(in_frame, apply(crop.to_frame(), in_crop), rtol=1e-8, atol=1e-5)
+
+
+def test_a_pose_alone_is_lowered_as_the_whole_vector_is() -> None:
+    vector = LAYOUT.neutral()
+    p = LAYOUT.view(vector)
+    p.rotation, p.translation[:], p.scale = matrix_from_euler(0.4, -0.2, 0.3), (310.0, 200.0), 1.7
+    crop = Crop((300.0, 210.0), 180.0, -0.4)
+    seen = LAYOUT.view(crop.lower(LAYOUT, vector))
+    pose = crop.lower_pose(p.rotation, p.translation, p.scale)
+    expected = [*matrix_to_6d(seen.rotation), *seen.translation, seen.scale]
+    np.testing.assert_allclose(pose, expected, rtol=1e-5, atol=1e-5)
+    assert pose.dtype == np.float32
 
 
 @given(crops, st.integers(0, 1000))

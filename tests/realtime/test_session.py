@@ -32,7 +32,7 @@ class StillNetwork:
         points = project(MODEL.landmarks478(MODEL.mean), p.rotation, p.translation, p.scale)
         return [FoundFace(points, {}, np.eye(4))]
 
-    def infer(self, pixels):
+    def infer(self, pixels, pose=None):
         from facemodel import Crop
 
         p = LAYOUT.view(HEAD)

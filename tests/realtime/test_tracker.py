@@ -44,7 +44,7 @@ class Scene:
         points = project(MODEL.landmarks478(MODEL.mean), p.rotation, p.translation, p.scale)
         return [FoundFace(points, {}, np.eye(4))]
 
-    def infer(self, pixels):
+    def infer(self, pixels, pose=None):
         return self.crop.lower(LAYOUT, self.truth), self.confidence if self.visible else 0.02
 
 
@@ -78,6 +78,32 @@ def test_follows_a_moving_head_without_searching_again(scene, tracker):
             result.raw[LAYOUT.slices["translation"]], LAYOUT.view(scene.truth).translation, atol=0.01
         )
         assert angle_between(LAYOUT.view(result.raw).rotation, LAYOUT.view(scene.truth).rotation) < 1e-3
+    assert scene.searches == 1
+
+
+def test_the_network_is_told_the_last_pose_and_asked_without_it_before_the_finder(scene, tracker):
+    told, see = [], scene.infer
+
+    def attentive(pixels, pose=None):
+        told.append(pose)
+        return see(pixels)
+
+    scene.infer = attentive
+    play(tracker, [0.0])
+    assert told[0] is None
+    last = LAYOUT.view(scene.truth)
+    scene.truth = head_at(x=330.0)
+    play(tracker, [1 / 30])
+    np.testing.assert_allclose(told[-1], scene.crop.lower_pose(last.rotation, last.translation, last.scale), atol=1e-4)
+    told.clear()
+
+    def forgetful(pixels, pose=None):
+        told.append(pose)
+        return see(pixels)[0], 0.1 if pose is not None else 0.99
+
+    scene.infer = forgetful
+    assert play(tracker, [2 / 30])[0].state is TrackingState.TRACKING
+    assert [pose is None for pose in told] == [False, True]
     assert scene.searches == 1
 
 
@@ -119,7 +145,7 @@ def test_a_confident_but_inconsistent_answer_is_not_believed(scene, tracker):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_that_are_not_finite_are_a_loss(scene, tracker, value):
     play(tracker, [0.0])
-    scene.infer = lambda pixels: (np.full(LAYOUT.size, value, np.float32), 1.0)
+    scene.infer = lambda pixels, pose: (np.full(LAYOUT.size, value, np.float32), 1.0)
     assert play(tracker, [1 / 30])[0].state is TrackingState.HELD
 
 

@@ -572,7 +572,7 @@ class UnusedEngine:
     def __init__(self, model: FaceModel) -> None:
         self.model_digest = model.digest
 
-    def infer(self, crop):
+    def infer(self, crop, pose=None):
         raise AssertionError("there is no face to look at")
 
 

@@ -12,7 +12,7 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError, project
 from facemodel.rotation import matrix_from_euler, matrix_to_6d
 from tests.toy_model import toy_model
 from training.networks import Student, StudentConfig
-from training.networks.close_up import Region, close_up, jittered_pose, pose_span, region_matrix
+from training.networks.close_up import Region, close_up, jittered_pose, pose_span, region_matrix, sampled
 from training.networks.expression_head import LEFT_EYE, LOWER_FACE, REGION_POINTS, RIGHT_EYE
 from training.networks.face_head import FACE, GROUPS
 
@@ -142,7 +142,7 @@ def test_every_part_of_the_heads_learns(toy: FaceModel) -> None:
     optimizer.step()
     eye, mouth = "expression_head.eye.layers.0.conv", "expression_head.mouth.layers.0.conv"
     points = ("expression_head.eye_points", "expression_head.mouth_points")
-    for part in (eye, mouth, *points, "expression_head.context", "face_head.face.layers.0.conv", "face_head.layers.0"):
+    for part in (eye, mouth, *points, "expression_head.mix", "face_head.face.layers.0.conv", "face_head.layers.0"):
         name = f"{part}.weight"
         assert not torch.equal(network.state_dict()[name], before[name]), name
 
@@ -155,7 +155,6 @@ def test_heads_of_another_student_come_with_their_standardisation(toy: FaceModel
     for network in (ours, theirs):
         for module in (network.regressor, network.expression_head.regressor, network.face_head.regressor):
             torch.nn.init.normal_(module.weight, std=0.1)
-    torch.nn.init.normal_(theirs.expression_head.context.weight)
     crop = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
     known = torch.from_numpy(np.tile(toy.layout.neutral(), (3, 1)))
     pose = known[:, pose_span(toy.layout)]
@@ -166,7 +165,33 @@ def test_heads_of_another_student_come_with_their_standardisation(toy: FaceModel
         ours.take_heads(theirs.state_dict())
         torch.testing.assert_close(ours.decoder(ours.regressor(torch.ones(1, SMALL.hidden))[:, :-1]), spoken)
         torch.testing.assert_close(ours.predict_guided(crop, known, pose, heads).parameters, guided)
-    assert ours.expression_head.context.weight.abs().max() == 0.0
+
+
+@pytest.mark.parametrize(
+    "places", [[[-1.3, 0.0], [0.2, 1.4]], [[0.0, 0.0], [0.31, -0.77]], [[0.999, -0.999], [1.0, 1.0]]]
+)
+def test_features_under_points_are_those_that_torch_samples(places: list[list[float]]) -> None:
+    torch.manual_seed(0)
+    features = torch.randn(2, 5, 7, 9)
+    points = torch.tensor([places, places]) * torch.tensor([[[1.0]], [[-1.0]]])
+    expected = torch.nn.functional.grid_sample(features, points[:, None], padding_mode="border", align_corners=False)
+    torch.testing.assert_close(sampled(features, points), expected[:, :, 0].transpose(1, 2))
+
+
+def test_following_from_the_found_pose_is_the_whole_look(toy: FaceModel) -> None:
+    torch.manual_seed(0)
+    network = Student(SMALL, toy.layout).eval()
+    for layer in (*last_layers(network, "face_head"), network.expression_head.regressor, network.regressor):
+        torch.nn.init.normal_(layer.weight, std=0.3)
+    crop = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        whole, belief = network(crop)
+        pose, found = network.find(crop)
+        followed, own = network.follow(crop, pose)
+        elsewhere = network.follow(crop, pose + torch.tensor([0.0] * 6 + [30.0, 0.0, 0.0]))[0]
+    torch.testing.assert_close(followed, whole)
+    torch.testing.assert_close(torch.minimum(found, own), belief)
+    assert (elsewhere - followed).abs().max() > 1.0
 
 
 def test_heads_of_another_size_are_refused(toy: FaceModel) -> None:

@@ -292,7 +292,9 @@ def clip(toy: FaceModel) -> tuple[list[NDArray[np.float32]], list[TrackedFrame],
 class _NoEngine:
     resolution, name = 224, "none"
 
-    def infer(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+    def infer(
+        self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], float]:
         raise AssertionError("tracking is scripted here")
 
 

@@ -88,6 +88,24 @@ def close_up(image: Tensor, region: Region, matrix: Tensor) -> Tensor:
     return functional.grid_sample(image, points, padding_mode="border", align_corners=False)
 
 
+def sampled(features: Tensor, points: Tensor) -> Tensor:
+    """Features under points, (B, C, H, W) and (B, N, 2) from -1 to 1 to (B, N, C): bilinear, the border goes on.
+
+    What `grid_sample` computes, by rows that runtimes gather whole: a sixth of its time for a few hundred points.
+    """
+    batch, channels, height, width = features.shape
+    rows = features.permute(0, 2, 3, 1).reshape(-1, channels)  # (B H W, C)
+    x = ((points[..., 0] + 1.0) * (0.5 * width) - 0.5).clamp(0.0, width - 1.0)  # (B, N)
+    y = ((points[..., 1] + 1.0) * (0.5 * height) - 0.5).clamp(0.0, height - 1.0)
+    left, top = x.detach().floor().clamp(max=width - 2.0), y.detach().floor().clamp(max=height - 2.0)
+    first = torch.arange(batch, device=points.device)[:, None] * (height * width)
+    corner = first + top.long() * width + left.long()  # (B, N)
+    right, low = (x - left)[..., None], (y - top)[..., None]  # (B, N, 1)
+    upper = rows[corner] * (1.0 - right) + rows[corner + 1] * right
+    lower = rows[corner + width] * (1.0 - right) + rows[corner + width + 1] * right
+    return upper * (1.0 - low) + lower * low
+
+
 def to_crop(points: Tensor, matrix: Tensor) -> Tensor:
     """Points (B, N, 2) of a close-up (-1..1) in crop pixels."""
     return points @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
@@ -126,9 +144,10 @@ class CloseUpEncoder(nn.Module):
         cells: N, a multiple of 16.
         widths: channels at 1/2, 1/4, 1/8 and 1/16 of the resolution.
         features: that come out.
+        deep: convolutions more at 1/16 of the resolution, where they cost little.
     """
 
-    def __init__(self, cells: int, widths: tuple[int, int, int, int], features: int) -> None:
+    def __init__(self, cells: int, widths: tuple[int, int, int, int], features: int, deep: int = 0) -> None:
         super().__init__()
         half, quarter, eighth, last = widths
         self.layers = nn.Sequential(
@@ -139,6 +158,7 @@ class CloseUpEncoder(nn.Module):
             ConvolutionStep(quarter, eighth, 2),
             ConvolutionStep(eighth, eighth, 1),
             ConvolutionStep(eighth, last, 2),
+            *(ConvolutionStep(last, last, 1) for _ in range(deep)),
             nn.Flatten(),
             nn.Linear(last * (cells // 16) ** 2, features),
             nn.ReLU(),
@@ -179,7 +199,7 @@ class PointRefiner(nn.Module):
         self.context = nn.Linear(context, hidden, bias=False)
         self.place = nn.Parameter(0.1 * torch.randn(points, hidden))
         self.join = nn.Linear(hidden, hidden)
-        self.step = nn.Parameter(torch.zeros(points, hidden, 2))
+        self.step = nn.Parameter(torch.zeros(2, points, hidden))
 
     def forward(self, maps: Sequence[Tensor], points: Tensor, seen: Tensor) -> Tensor:
         """Better points (B, N, 2).
@@ -191,9 +211,9 @@ class PointRefiner(nn.Module):
         """
         whole = self.context(seen)[:, None] + self.place  # (B, N, hidden)
         for _ in range(self.looks):
-            at = points[:, :, None].detach()
-            under = [functional.grid_sample(m, at, padding_mode="border", align_corners=False) for m in maps]
-            found = torch.cat(under, dim=1).squeeze(3).transpose(1, 2)  # (B, N, channels)
+            at = points.detach()
+            found = torch.cat([sampled(features, at) for features in maps], dim=2)  # (B, N, channels)
             local = functional.relu(self.join(functional.relu(self.local(found) + whole)))  # (B, N, hidden)
-            points = points + self.reach * (local[..., None] * self.step).sum(dim=2)
+            step = (local[:, None] * self.step).sum(dim=3)  # (B, 2, N)
+            points = points + self.reach * step.transpose(1, 2)
         return points

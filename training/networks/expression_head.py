@@ -43,50 +43,48 @@ class ExpressionPrediction(NamedTuple):
 
 
 class ExpressionHead(nn.Module):
-    """Standardised expression outputs from the eyes, the lower face, the pose and what the trunk saw.
+    """Standardised expression outputs from the eyes, the lower face and the pose.
 
     The right eye is mirrored and shares its network with the left one.
 
     Args:
-        hidden: width of the layer that joins the regions.
-        trunk_features: width of the trunk's features.
+        hidden: width of the layers that join the regions.
         layout: of the parameter vector.
     """
 
     eye_features, mouth_features = 128, 192
 
-    def __init__(self, hidden: int, trunk_features: int, layout: ParameterLayout) -> None:
+    def __init__(self, hidden: int, layout: ParameterLayout) -> None:
         super().__init__()
         self.span = layout.slices["expression"]
         self.eye = CloseUpEncoder(LEFT_EYE.cells, (32, 64, 96, 128), self.eye_features)
         self.mouth = CloseUpEncoder(LOWER_FACE.cells, (32, 64, 112, 160), self.mouth_features)
         self.join = nn.Linear(2 * self.eye_features + self.mouth_features + 9, hidden)
-        self.context = nn.Linear(trunk_features, hidden, bias=False)
+        self.mix = nn.Linear(hidden, hidden)
         self.regressor = nn.Linear(hidden, layout.n_expression)
         self.eye_points = nn.Linear(self.eye_features, 2 * len(_LEFT_EYE_POINTS))
         self.mouth_points = nn.Linear(self.mouth_features, 2 * len(_LOWER_FACE_POINTS))
-        nn.init.zeros_(self.context.weight)  # the trunk is heard once it has something to add
+        nn.init.normal_(self.mix.weight, std=0.01)
+        nn.init.zeros_(self.mix.bias)
         nn.init.normal_(self.regressor.weight, std=0.01)
         nn.init.zeros_(self.regressor.bias)
 
-    def forward(self, image: Tensor, pose: Tensor, trunk: Tensor | None = None) -> ExpressionPrediction:
+    def forward(self, image: Tensor, pose: Tensor) -> ExpressionPrediction:
         """What the regions show.
 
         Args:
             image: (B, 3, R, R) normalised crops.
             pose: (B, 9) rotation, translation, scale in crop px, which places the regions.
-            trunk: (B, trunk_features); None leaves the trunk out.
         """
         matrices = [region_matrix(region, pose) for region in REGIONS]
         left, right, lower = (close_up(image, region, matrix) for region, matrix in zip(REGIONS, matrices, strict=True))
         left_eye, right_eye = self.eye(torch.cat([left, right])).chunk(2)  # (B, eye_features) each
         mouth = self.mouth(lower)  # (B, mouth_features)
-        joined = self.join(torch.cat([left_eye, right_eye, mouth, standardised(pose)], dim=1))
-        if trunk is not None:
-            joined = joined + self.context(trunk)
+        joined = functional.relu(self.join(torch.cat([left_eye, right_eye, mouth, standardised(pose)], dim=1)))
+        joined = joined + functional.relu(self.mix(joined))  # (B, hidden)
         local = (self.eye_points(left_eye), self.eye_points(right_eye), self.mouth_points(mouth))
         points = [to_crop(p.unflatten(1, (-1, 2)), m) for p, m in zip(local, matrices, strict=True)]
-        return ExpressionPrediction(self.regressor(functional.relu(joined)), torch.cat(points, dim=1))
+        return ExpressionPrediction(self.regressor(joined), torch.cat(points, dim=1))
 
     def replace(self, outputs: Tensor, expression: Tensor) -> Tensor:
         """Standardised outputs (B, P) with another expression (B, Ne)."""

@@ -23,12 +23,13 @@ from training.networks.close_up import (
     Region,
     close_up,
     region_matrix,
+    sampled,
     standardised,
     to_crop,
 )
 from training.networks.decoder import orthonormal
 
-FACE = Region((0.0, -32.0, 70.0), 190.0, 112)
+FACE = Region((0.0, -32.0, 70.0), 190.0, 96)
 
 _N_POINTS = 478
 
@@ -37,12 +38,14 @@ GROUPS = ("identity", "albedo", "sh", "key_position", "key_color", "shininess")
 
 
 class FacePrediction(NamedTuple):
-    """Standardised outputs of `GROUPS` side by side (B, N), the corrected pose (B, 9), and MediaPipe's points
-    (B, 478, 2) in crop px, placed freely: the loss compares them, and the rest is read off them."""
+    """Standardised outputs of `GROUPS` side by side (B, N), the corrected pose (B, 9), MediaPipe's points
+    (B, 478, 2) in crop px, placed freely: the loss compares them, and the rest is read off them; and the logit (B, 1)
+    of the confidence that the close-up holds a face."""
 
     values: Tensor
     pose: Tensor
     points: Tensor
+    logit: Tensor
 
 
 class FaceHead(nn.Module):
@@ -62,8 +65,8 @@ class FaceHead(nn.Module):
         self.identity_span, self.albedo_span = spans[:2]
         self.light_span = slice(spans[2].start, spans[-1].stop)
         outputs = sum(span.stop - span.start for span in spans)
-        widths = (24, 56, 96, 112)
-        self.face = CloseUpEncoder(FACE.cells, widths, self.features)
+        widths = (16, 48, 96, 128)
+        self.face = CloseUpEncoder(FACE.cells, widths, self.features, deep=1)
         colors = 3 * (FACE.cells // self.cell) ** 2
         self.layers = nn.Sequential(
             nn.Linear(self.features + colors + 9, hidden),
@@ -73,6 +76,7 @@ class FaceHead(nn.Module):
         )
         self.regressor = nn.Linear(hidden, outputs)
         self.correction = nn.Linear(hidden, 9)
+        self.confidence = nn.Linear(hidden, 1)
         self.points = nn.Linear(hidden, 2 * _N_POINTS)
         self.refiner = PointRefiner(widths[0] + widths[1], hidden, _N_POINTS)
         # Solved for (`training.readout`), not trained: points differ where they tell people apart by tenths of what
@@ -92,19 +96,18 @@ class FaceHead(nn.Module):
         """
         matrix = region_matrix(FACE, pose)
         face = close_up(image, FACE, matrix)
-        colors = functional.avg_pool2d(face, self.cell).flatten(1)  # (B, 3 * 14 * 14)
+        colors = functional.avg_pool2d(face, self.cell).flatten(1)  # (B, 3 * 12 * 12)
         half, quarter, features = self.face.maps(face)
         where = standardised(pose)  # (B, 9)
         seen = self.layers(torch.cat([features, colors, where], dim=1))  # (B, hidden)
         local = self.refiner((half, quarter), self.points(seen).unflatten(1, (-1, 2)), seen)  # (B, 478, 2)
-        skin = functional.grid_sample(
-            functional.avg_pool2d(face, 2), local[:, None].detach(), padding_mode="border", align_corners=False
-        )  # (B, 3, 1, 478) the colour of every point
+        skin = sampled(functional.avg_pool2d(face, 2), local.detach())  # (B, 478, 3) the colour of every point
         geometry = self.geometry(geometry_evidence(local, where))
         identity, move = geometry[:, : self.n_identity], geometry[:, self.n_identity :]
         rest = self.appearance(torch.cat([skin.flatten(1), where], dim=1))
         values = self.regressor(seen) + torch.cat([identity, rest], dim=1)
-        return FacePrediction(values, _corrected(pose, self.correction(seen) + move), to_crop(local, matrix))
+        moved = _corrected(pose, self.correction(seen) + move)
+        return FacePrediction(values, moved, to_crop(local, matrix), self.confidence(seen))
 
     def replace(self, outputs: Tensor, values: Tensor) -> Tensor:
         """Standardised outputs (B, P) with other `FacePrediction.values`."""

@@ -114,24 +114,19 @@ class Student(nn.Module):
         nn.init.normal_(self.regressor.weight, std=0.01)  # training starts from the mean of the labels
         nn.init.zeros_(self.regressor.bias)
         width = config.expression_hidden
-        self.expression_head = ExpressionHead(width, config.hidden, layout) if width else None
+        self.expression_head = ExpressionHead(width, layout) if width else None
         self.face_head = FaceHead(config.face_hidden, layout) if config.face_hidden else None
         self.decoder = ParameterDecoder(layout, labels)
 
     def take_heads(self, weights: dict[str, Tensor]) -> None:
         """Take the heads of another student's state dict, and what standardises their outputs.
 
-        The trunk's regressor goes on saying what it said. The other trunk's features mean nothing here: what the
-        expression head makes of them stays as it is.
+        The trunk's regressor goes on saying what it said.
 
         Raises:
             LimelightError: the other student's heads have other sizes.
         """
-        heads = {
-            name: value
-            for name, value in weights.items()
-            if name.startswith(("expression_head.", "face_head.")) and not name.startswith("expression_head.context.")
-        }
+        heads = {n: value for n, value in weights.items() if n.startswith(("expression_head.", "face_head."))}
         mean, std = weights["decoder.mean"], weights["decoder.std"]
         old, outputs = self.decoder, self.layout.size
         with torch.no_grad():
@@ -142,13 +137,37 @@ class Student(nn.Module):
         except RuntimeError as error:
             raise LimelightError("heads: of another size than the configuration's network") from error
 
+    @property
+    def follows(self) -> bool:
+        """Whether the heads alone say everything, once a pose is known."""
+        return self.expression_head is not None and self.face_head is not None
+
     def predict(self, crop: Tensor) -> Prediction:
-        """What crops (B, R, R, 3) uint8 RGB show."""
+        """What crops (B, R, R, 3) uint8 RGB show: the trunk finds the pose, and the heads look where it says."""
         image = normalised(crop)
-        features = self.trunk(self._shrunk(image))
-        outputs, logit = self.regressor(features).split([self.layout.size, 1], dim=1)  # (B, P), (B, 1)
+        outputs, logit = self._from_trunk(image)
         pose = self.decoder(outputs)[:, pose_span(self.layout)].detach()  # (B, 9) the heads' first estimate
-        return self._with_heads(outputs, logit, image, pose, features, (self.expression_head, self.face_head))
+        found = self._with_heads(outputs, image, pose, (self.expression_head, self.face_head))
+        # A face is what both take for one.
+        both = logit if self.face_head is None else torch.minimum(logit, found.logit)
+        return found._replace(logit=both)
+
+    def find(self, crop: Tensor) -> tuple[Tensor, Tensor]:
+        """The trunk's part of `forward`: pose (B, 9) in crop px and confidence (B, 1) of crops (B, R, R, 3)."""
+        outputs, logit = self._from_trunk(normalised(crop))
+        return self.decoder(outputs)[:, pose_span(self.layout)], torch.sigmoid(logit)
+
+    def follow(self, crop: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """The heads' part of `forward`, where the pose is about known: parameters (B, P) and confidence (B, 1).
+
+        Args:
+            crop: (B, R, R, 3) uint8 RGB.
+            pose: (B, 9) rotation, translation, scale in crop px.
+        """
+        image = normalised(crop)
+        nothing = image.new_zeros(image.shape[0], self.layout.size)  # the heads replace every output
+        found = self._with_heads(nothing, image, pose, (self.expression_head, self.face_head))
+        return found.parameters, torch.sigmoid(found.logit)
 
     def predict_guided(self, crop: Tensor, known: Tensor, pose: Tensor, parts: Collection[str]) -> Prediction:
         """What some heads say by themselves, everything else being known: how their training begins.
@@ -164,25 +183,25 @@ class Student(nn.Module):
             self.expression_head if "expression_head" in parts else None,
             self.face_head if "face_head" in parts else None,
         )
-        return self._with_heads(outputs, known.new_zeros(len(known), 1), normalised(crop), pose, None, heads)
+        return self._with_heads(outputs, normalised(crop), pose, heads)
+
+    def _from_trunk(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised outputs (B, P) and the confidence's logit (B, 1)."""
+        outputs, logit = self.regressor(self.trunk(self._shrunk(image))).split([self.layout.size, 1], dim=1)
+        return outputs, logit
 
     def _with_heads(
-        self,
-        outputs: Tensor,
-        logit: Tensor,
-        image: Tensor,
-        pose: Tensor,
-        features: Tensor | None,
-        heads: tuple[ExpressionHead | None, FaceHead | None],
+        self, outputs: Tensor, image: Tensor, pose: Tensor, heads: tuple[ExpressionHead | None, FaceHead | None]
     ) -> Prediction:
         """Standardised outputs (B, P), in part replaced by what the heads see in images (B, 3, R, R), decoded."""
         expression_head, face_head = heads
         points = face_points = None
+        logit = outputs.new_zeros(outputs.shape[0], 1)
         if face_head is not None:
-            values, pose, face_points = face_head(image, pose)
+            values, pose, face_points, logit = face_head(image, pose)
             outputs = self._with_pose(face_head.replace(outputs, values), pose)
         if expression_head is not None:
-            expression, points = expression_head(image, pose.detach(), features)
+            expression, points = expression_head(image, pose.detach())
             outputs = expression_head.replace(outputs, expression)
         return Prediction(self.decoder(outputs), logit, points, face_points)
 

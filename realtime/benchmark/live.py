@@ -1,0 +1,192 @@
+"""The loop at a camera's rate: latency by numbers in the picture, processor time, memory, and all of it for long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from time import perf_counter, process_time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import LimelightError
+from realtime.benchmark.clip import Clip, ClipReader
+from realtime.benchmark.figures import Live, Soak, Spread
+from realtime.benchmark.frame_ids import ID_WIDTH, IDS, draw_id, read_id
+from realtime.benchmark.memory import peak_mb, resident_mb
+from realtime.benchmark.own import OwnTracker
+from realtime.benchmark.screen import Screen
+from realtime.frame import Frame, TrackedFrame
+from realtime.pipeline import Pipeline
+from realtime.sinks.base import Sink
+
+
+class ClipCamera:
+    """A live source that delivers a clip in real time, every frame with its number drawn in; see `Source`.
+
+    Frames are ready on disk, so this costs what a camera costs: waiting, and one copy.
+
+    Attributes:
+        captured: frames so far.
+    """
+
+    live = True
+
+    def __init__(self, clip: Clip, fps: float) -> None:
+        self.name, self.width, self.height, self.fps = clip.name, clip.width, clip.height, fps
+        self.captured = 0
+        self._reader = ClipReader(clip)
+        self._times = np.full(IDS, np.nan)
+        self._start: float | None = None
+        self._next = 0
+        self._closed = threading.Event()
+        self._lock = threading.Lock()  # `close` may come while another thread reads
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame; one that a late reader missed is skipped. None after `close`."""
+        now = perf_counter()
+        self._start = now if self._start is None else self._start
+        due = self._start + self._next / self.fps
+        if now < due:
+            self._closed.wait(due - now)
+        else:
+            self._next = max(self._next, int((now - self._start) * self.fps))
+        with self._lock:
+            return None if self._closed.is_set() else self._capture()
+
+    def captured_at(self, number: int) -> float:
+        """When the frame with this number was captured, on the `perf_counter` clock."""
+        return float(self._times[number])
+
+    def close(self) -> None:
+        self._closed.set()
+        with self._lock:
+            self._reader.close()
+
+    def _capture(self) -> Frame:
+        index, moment = self._next, perf_counter()
+        image = self._reader.read(index).copy()
+        draw_id(image, index)
+        self._times[index % IDS] = moment
+        self._next += 1
+        self.captured += 1
+        return Frame(index, moment, image)
+
+
+class LiveLoop:
+    """One network at a camera's rate; made in the process that is measured."""
+
+    def __init__(self, clip: Clip, network: str, threads: int, fps: float, drawn: bool) -> None:
+        """
+        Raises:
+            LimelightError: the network cannot be opened, no OpenGL, or the frames are too small for a number.
+        """
+        if clip.width < ID_WIDTH:
+            raise LimelightError(f"{clip.name}: {clip.size} is too small for the numbers that measure latency")
+        self._own = OwnTracker(network, threads)
+        self._camera = ClipCamera(clip, fps)
+        self._parameters, self._pictures = _Latencies(self._camera), _Latencies(self._camera)
+        self._screen = (
+            Screen(self._own.model, clip.width, clip.height, self._pictures.note, every=False) if drawn else None
+        )
+        sinks: list[Sink] = [_Arrivals(self._parameters)]
+        if self._screen is not None:
+            sinks.append(self._screen)
+        self._pipeline = Pipeline(self._camera, self._own.tracker, self._own.stage, sinks)
+        self._pipeline.start()
+
+    def watch(self, seconds: float) -> Live:
+        """What the loop does in the next so many seconds.
+
+        Raises:
+            LimelightError: the loop failed, or delivered nothing.
+        """
+        self._parameters.take()
+        self._pictures.take()
+        before = self._counters()
+        start, busy = perf_counter(), process_time()
+        time.sleep(seconds)
+        busy, elapsed = process_time() - busy, perf_counter() - start
+        captured, tracked = (now - then for now, then in zip(self._counters(), before, strict=True))
+        to_parameters, to_screen = self._parameters.take(), self._pictures.take()
+        if self._pipeline.errors:
+            raise LimelightError(self._pipeline.errors[0])
+        if not to_parameters or (self._screen is not None and not to_screen):
+            raise LimelightError(f"the live loop delivered nothing in {seconds:.1f} s")
+        return Live(
+            to_parameters_ms=Spread.of(to_parameters),
+            to_screen_ms=Spread.of(to_screen) if to_screen else None,
+            cpu_percent=round(100.0 * busy / elapsed, 1),
+            captured=captured,
+            processed=len(to_parameters),
+            tracked=tracked,
+            shown=len(to_screen),
+            memory_mb=resident_mb(),
+            peak_memory_mb=peak_mb(),
+        )
+
+    def close(self) -> None:
+        self._pipeline.stop()
+        if self._screen is not None:
+            self._screen.close()
+        self._own.close()
+
+    def _counters(self) -> tuple[int, int]:
+        return self._camera.captured, self._pipeline.status().tracked_frames
+
+
+def soak_of(windows: Sequence[Live], minutes: float) -> Soak:
+    """What grew over the parts of a long run, in order."""
+    part = max(1, len(windows) // 10)
+
+    def growth(values: list[float]) -> float:
+        return float(np.median(values[-part:]) - np.median(values[:part]))
+
+    memory = [window.memory_mb for window in windows if window.memory_mb is not None]
+    return Soak(
+        minutes=round(minutes, 3),
+        latency_growth_ms=round(growth([window.to_parameters_ms.p95 for window in windows]), 3),
+        memory_growth_mb=round(growth(memory), 2) if memory else None,
+        windows=list(windows),
+    )
+
+
+class _Latencies:
+    """How old frames are when they arrive somewhere, by the numbers in their pictures; ms."""
+
+    def __init__(self, camera: ClipCamera) -> None:
+        self._camera = camera
+        self._lock = threading.Lock()
+        self._values: list[float] = []
+
+    def note(self, picture: NDArray[np.uint8], result: TrackedFrame, milliseconds: float = 0.0) -> None:  # noqa: ARG002
+        """A picture (H, W, 3) has arrived, made of `result`.
+
+        Raises:
+            LimelightError: the picture does not show the frame that the result was computed from.
+        """
+        now, number = perf_counter(), read_id(picture)
+        if number != result.frame.index % IDS:
+            raise LimelightError(f"the picture shows frame {number}, the face is of frame {result.frame.index}")
+        with self._lock:
+            self._values.append(1000.0 * (now - self._camera.captured_at(number)))
+
+    def take(self) -> list[float]:
+        """What was noted since the last call."""
+        with self._lock:
+            values, self._values = self._values, []
+            return values
+
+
+class _Arrivals:
+    """The sink where parameters arrive."""
+
+    def __init__(self, latencies: _Latencies) -> None:
+        self._latencies = latencies
+
+    def submit(self, result: TrackedFrame) -> None:
+        self._latencies.note(result.frame.image, result)
+
+    def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,112 @@
+"""The whole loop over a video file, as fast as it goes: decoding, tracking, smoothing and, if asked for, drawing."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import LimelightError
+from realtime.benchmark.figures import Loop, Spread
+from realtime.benchmark.own import OwnTracker
+from realtime.benchmark.screen import Screen
+from realtime.frame import TrackedFrame
+from realtime.pipeline import Pipeline
+from realtime.sinks.base import Sink
+from realtime.sources.limited import LimitedSource
+from realtime.sources.video import VideoSource
+
+STAGES = ("crop", "network", "lift", "smooth")
+"""Stages of the tracker and the smoothing, by the names that the loop gives them."""
+
+_WARM_UP = 0.2  # of the frames
+
+
+class WholeLoop:
+    """One network in the live loop; made in the process that is measured."""
+
+    def __init__(self, network: str, threads: int) -> None:
+        """
+        Raises:
+            LimelightError: the network cannot be opened.
+        """
+        self._own = OwnTracker(network, threads)
+
+    def measure(self, video: Path, frames: int, drawn: bool) -> Loop:
+        """Run the loop over the first frames of a video; every frame is tracked, and drawn if asked for.
+
+        Raises:
+            LimelightError: the video cannot be read, no OpenGL, or the loop failed.
+        """
+        source = LimitedSource(VideoSource(video), frames)
+        own, done, timings, draw_ms = self._own, _Done(), _Timings(), []
+
+        def shown(picture: NDArray[np.uint8], result: TrackedFrame, milliseconds: float) -> None:  # noqa: ARG001
+            draw_ms.append(milliseconds)
+            done.submit(result)
+
+        own.tracker.reset()
+        own.stage.reset()
+        with closing(source):
+            last: Sink = Screen(own.model, source.width, source.height, shown, every=True) if drawn else done
+            pipeline = Pipeline(source, own.tracker, own.stage, (timings, last))
+            try:
+                pipeline.start()
+                pipeline.wait()
+            finally:
+                pipeline.stop()
+                last.close()
+        if pipeline.errors:
+            raise LimelightError(pipeline.errors[0])
+        stages = timings.spreads()
+        if drawn:
+            stages["draw"] = Spread.of(draw_ms)
+        return Loop(done.fps(), stages)
+
+    def close(self) -> None:
+        self._own.close()
+
+
+class _Done:
+    """Notes when frames are done."""
+
+    def __init__(self) -> None:
+        self._moments: list[float] = []
+
+    def submit(self, result: TrackedFrame) -> None:  # noqa: ARG002 (only when counts)
+        self._moments.append(perf_counter())
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def fps(self) -> float:
+        """Frames a second after the warm-up.
+
+        Raises:
+            LimelightError: too few frames.
+        """
+        moments = self._moments[int(_WARM_UP * len(self._moments)) :]
+        if len(moments) < 2:
+            raise LimelightError("the loop delivered too few frames to measure its rate")
+        return round((len(moments) - 1) / (moments[-1] - moments[0]), 2)
+
+
+class _Timings:
+    """Keeps every frame's timings, which the loop completes after its sinks have returned."""
+
+    def __init__(self) -> None:
+        self._timings: list[dict[str, float]] = []
+
+    def submit(self, result: TrackedFrame) -> None:
+        self._timings.append(result.timings)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def spreads(self) -> dict[str, Spread]:
+        """{stage: ms} of the frames in which the stage ran."""
+        stages = {name: [t[name] for t in self._timings if name in t] for name in STAGES}
+        return {name: Spread.of(values) for name, values in stages.items() if values}

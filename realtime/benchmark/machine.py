@@ -1,0 +1,59 @@
+"""What this machine is, for whoever reads the figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from facemodel import LimelightError
+from realtime.benchmark.limited_process import can_confine, usable_cores
+from realtime.render.headless import headless_context
+
+_PACKAGES = ("onnxruntime", "mediapipe", "opencv-python", "numpy")
+
+
+def describe_machine() -> dict[str, Any]:
+    """{"cpu", "cores", "cores_confined", "system", "python", "opengl", "load", PACKAGE: version}.
+
+    `load` is the number of busy processes over the last minute, before the benchmark: 0 on a quiet machine; None
+    where the system does not tell. `opengl` is None where there is none.
+    """
+    return {
+        "cpu": _cpu(),
+        "cores": usable_cores(),
+        "cores_confined": can_confine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "opengl": _opengl(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        **{name: metadata.version(name) for name in _PACKAGES},
+    }
+
+
+def _cpu() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _opengl() -> str | None:
+    with ThreadPoolExecutor(1) as thread:  # a thread that had an EGL context cannot draw windows any more
+        return thread.submit(_renderer_name).result()
+
+
+def _renderer_name() -> str | None:
+    try:
+        context = headless_context()
+    except LimelightError:
+        return None
+    try:
+        return str(context.info["GL_RENDERER"])
+    finally:
+        context.release()

@@ -1,0 +1,85 @@
+"""TensorRT where it is installed: NVIDIA's `tensorrt`, or `tensorrt_rtx`, which has the same interface."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from facemodel import LimelightError
+
+_log = logging.getLogger(__name__)
+
+_MODULES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
+
+
+@dataclass(frozen=True)
+class TensorRtLibrary:
+    """TensorRT's Python module.
+
+    Attributes:
+        module: `tensorrt` or `tensorrt_rtx`.
+        version: for people and for comparison, such as "TensorRT 10.13.3.9".
+    """
+
+    module: Any
+    version: str
+
+    @classmethod
+    def load(cls) -> TensorRtLibrary:
+        """The one that is installed.
+
+        Raises:
+            LimelightError: none is, or it cannot be loaded.
+        """
+        problem = "not installed"
+        for name, title in _MODULES.items():
+            try:
+                module = import_module(name)
+                return cls(module, f"{title} {module.__version__}")
+            except ModuleNotFoundError as error:
+                if error.name != name:
+                    problem = f"{name} is incomplete ({error.name} is missing)"
+            except (ImportError, OSError, AttributeError) as error:
+                problem = f"{name} cannot be loaded ({_first_line(str(error))})"
+        raise LimelightError(
+            f"TensorRT: {problem}; on a machine with an NVIDIA GPU 'pip install limelight[gpu]', or use ONNX Runtime"
+        )
+
+
+class TensorRtLog:
+    """What TensorRT says while it works: errors are kept for one clear line, the rest goes to the log.
+
+    Attributes:
+        logger: to give to TensorRT.
+    """
+
+    def __init__(self, library: TensorRtLibrary) -> None:
+        trt = library.module
+        errors = self._errors = list[str]()
+
+        class Logger(trt.ILogger):
+            def __init__(self) -> None:
+                trt.ILogger.__init__(self)
+
+            def log(self, severity: Any, message: str) -> None:
+                if severity <= trt.ILogger.ERROR:
+                    errors.append(message)
+                _log.debug("TensorRT: %s", message)
+
+        self.logger = Logger()
+
+    def problem(self) -> str:
+        """What went wrong since the last call, in a few words."""
+        errors, self._errors[:] = list(self._errors), []
+        everything = " ".join(errors).lower()
+        if any(word in everything for word in ("out of memory", "outofmemory", "cudaerror 2:", "cuda error: 2 ")):
+            return "no memory left on the GPU; close other programs that use it"
+        if any(word in everything for word in ("cudaerror 35:", "cudaerror 100:", "no cuda-capable device")):
+            return "no usable NVIDIA GPU; look at what 'nvidia-smi' says"
+        return _first_line(errors[0]) if errors else "TensorRT does not say why"
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no message"])[0].strip()[:200]
