@@ -18,12 +18,12 @@ _NO_MEMORY = 2
 _NO_DEVICE = (3, 35, 36, 46, 100, 101, 999)
 """cudaError_t: not initialised, driver too old (twice), all devices busy, none, invalid, unknown."""
 
-_CAPTURE_BY_THREAD = 1  # cudaStreamCaptureModeThreadLocal: other threads go on using CUDA
-_TO_DEVICE, _TO_HOST = 1, 2  # cudaMemcpyKind
-
 
 class Cuda:
     """CUDA on the first GPU. Every failure is one line; memory is freed with the object that stands for it.
+
+    Attributes:
+        runtime: the module with CUDA's functions and constants.
 
     Args:
         runtime: what has the functions of `cuda.bindings.runtime`; that module itself if None.
@@ -38,33 +38,33 @@ class Cuda:
                 runtime = import_module("cuda.bindings.runtime")
             except (ImportError, OSError) as error:
                 raise LimelightError("CUDA: cuda-python is not installed; 'pip install limelight[gpu]'") from error
-        self._runtime = runtime
-        (count,) = self._call("cudaGetDeviceCount")
+        self.runtime = runtime
+        (count,) = self.call("cudaGetDeviceCount")
         if not count:
             raise LimelightError("CUDA: no NVIDIA GPU found; use ONNX Runtime")
-        self._call("cudaSetDevice", 0)
+        self.call("cudaSetDevice", 0)
 
     def gpu(self) -> str:
         """The GPU's name and compute capability, such as "NVIDIA GeForce RTX 4090 (8.9)"."""
-        (properties,) = self._call("cudaGetDeviceProperties", 0)
+        (properties,) = self.call("cudaGetDeviceProperties", 0)
         name = properties.name.decode(errors="replace") if isinstance(properties.name, bytes) else properties.name
         return f"{name.rstrip(chr(0))} ({properties.major}.{properties.minor})"
 
     def used_memory(self) -> int:
         """Bytes of the GPU's memory that all programs together use."""
-        free, total = self._call("cudaMemGetInfo")
+        free, total = self.call("cudaMemGetInfo")
         return total - free
 
     def stream(self) -> CudaStream:
         """A new stream."""
-        return CudaStream(self._call)
+        return CudaStream(self)
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray:
         """Zeros in memory that the GPU copies from and to directly; freed when no view of it is left."""
         size = _bytes(shape, dtype)
-        (address,) = self._call("cudaHostAlloc", size, 0)
+        (address,) = self.call("cudaHostAlloc", size, 0)
         memory = (ctypes.c_uint8 * size).from_address(int(address))
-        _free_with(memory, lambda: self._call("cudaFreeHost", address))
+        _free_with(memory, lambda: self.call("cudaFreeHost", address))
         array = np.frombuffer(memory, dtype).reshape(shape)
         array[...] = 0
         return array
@@ -72,13 +72,18 @@ class Cuda:
     def device_memory(self, shape: tuple[int, ...], dtype: DTypeLike) -> DeviceMemory:
         """Memory on the GPU for an array, not initialised."""
         size = _bytes(shape, dtype)
-        (address,) = self._call("cudaMalloc", size)
+        (address,) = self.call("cudaMalloc", size)
         memory = DeviceMemory(int(address), size)
-        _free_with(memory, lambda: self._call("cudaFree", address))
+        _free_with(memory, lambda: self.call("cudaFree", address))
         return memory
 
-    def _call(self, name: str, *arguments: Any) -> tuple[Any, ...]:
-        code, *values = getattr(self._runtime, name)(*arguments)
+    def call(self, name: str, *arguments: Any) -> tuple[Any, ...]:
+        """What a function of the runtime gives beside its error code.
+
+        Raises:
+            LimelightError: it failed.
+        """
+        code, *values = getattr(self.runtime, name)(*arguments)
         if int(code) == 0:
             return tuple(values)
         if int(code) == _NO_MEMORY:
@@ -108,24 +113,26 @@ class CudaStream:
         handle: the stream, as TensorRT wants it.
     """
 
-    def __init__(self, call: Callable[..., tuple[Any, ...]]) -> None:
-        self._call = call
-        (stream,) = call("cudaStreamCreate")
+    def __init__(self, cuda: Cuda) -> None:
+        self._cuda = cuda
+        (stream,) = cuda.call("cudaStreamCreate")
         self._stream = stream
         self.handle = int(stream)
-        _free_with(self, lambda: call("cudaStreamDestroy", stream))
+        _free_with(self, lambda: cuda.call("cudaStreamDestroy", stream))
 
     def upload(self, source: NDArray, target: DeviceMemory) -> None:
         """Queue a copy of a pinned array to the GPU."""
-        self._call("cudaMemcpyAsync", target.address, source.ctypes.data, target.size, _kind(_TO_DEVICE), self._stream)
+        kind = self._cuda.runtime.cudaMemcpyKind.cudaMemcpyHostToDevice
+        self._cuda.call("cudaMemcpyAsync", target.address, source.ctypes.data, target.size, kind, self._stream)
 
     def download(self, source: DeviceMemory, target: NDArray) -> None:
         """Queue a copy from the GPU to a pinned array."""
-        self._call("cudaMemcpyAsync", target.ctypes.data, source.address, source.size, _kind(_TO_HOST), self._stream)
+        kind = self._cuda.runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        self._cuda.call("cudaMemcpyAsync", target.ctypes.data, source.address, source.size, kind, self._stream)
 
     def wait(self) -> None:
         """Until everything queued is done."""
-        self._call("cudaStreamSynchronize", self._stream)
+        self._cuda.call("cudaStreamSynchronize", self._stream)
 
     def recorded(self, work: Callable[[], None]) -> Callable[[], None]:
         """Work that is queued on this stream, as a CUDA graph: what is returned queues all of it in one call.
@@ -133,8 +140,10 @@ class CudaStream:
         Raises:
             LimelightError: something in it cannot be recorded.
         """
-        call, stream = self._call, self._stream
-        call("cudaStreamBeginCapture", stream, _capture_mode())
+        call, stream = self._cuda.call, self._stream
+        # By thread: others go on using CUDA while this one records.
+        mode = self._cuda.runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        call("cudaStreamBeginCapture", stream, mode)
         try:
             work()
         except Exception:
@@ -154,3 +163,13 @@ class CudaStream:
 
 def _bytes(shape: tuple[int, ...], dtype: DTypeLike) -> int:
     return int(np.prod(shape)) * np.dtype(dtype).itemsize
+
+
+def _free_with(owner: Any, free: Callable[[], Any]) -> None:
+    """Call `free` when nothing refers to `owner` any more; at the end of the program the driver frees everything."""
+
+    def quietly() -> None:
+        with suppress(LimelightError):
+            free()
+
+    weakref.finalize(owner, quietly).atexit = False

@@ -1,0 +1,164 @@
+"""The file of a network as TensorRT built it for one kind of GPU."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from facemodel import LimelightError
+
+FINDING, FOLLOWING = "finding", "following"
+
+_HEADER = "plan.json"
+_DATE = (1980, 1, 1, 0, 0, 0)  # equal plans make equal files
+
+
+@dataclass(frozen=True)
+class PlanKey:
+    """What a plan was built from and for; it is of no use where one of these differs.
+
+    Attributes:
+        network_digest: SHA-256 of the network's file.
+        precision: "fp32", "fp16" or "int8".
+        gpu: name and compute capability.
+        tensorrt: library and version.
+    """
+
+    network_digest: str
+    precision: str
+    gpu: str
+    tensorrt: str
+
+    def mismatch(self, built: PlanKey) -> str:
+        """Why a plan built for another key is of no use for this one; empty if it is."""
+        if built.gpu != self.gpu:
+            return f"built for {built.gpu}, this is {self.gpu}"
+        if built.tensorrt != self.tensorrt:
+            return f"built with {built.tensorrt}, this is {self.tensorrt}"
+        if built.network_digest != self.network_digest:
+            return "built from another version of the network"
+        return "" if built.precision == self.precision else f"built in {built.precision}, not {self.precision}"
+
+
+@dataclass(frozen=True)
+class PlanHeader:
+    """What is known of a plan without a GPU.
+
+    Attributes:
+        key: what it was built from and for.
+        network: its name.
+        model_digest: `FaceModel.digest` of the model that the network was trained for.
+        model_name: that model's name.
+        resolution: side of the input crop, px.
+        n_parameters: length of the parameter vector.
+        max_batch: most crops in one run.
+    """
+
+    key: PlanKey
+    network: str
+    model_digest: str
+    model_name: str
+    resolution: int
+    n_parameters: int
+    max_batch: int
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan file: a zip archive, whose checksums tell a damaged file before TensorRT is given it.
+
+    Attributes:
+        header: what the plans are.
+        plans: what TensorRT built, by FINDING and, for a network that follows, FOLLOWING.
+    """
+
+    header: PlanHeader
+    plans: Mapping[str, bytes]
+
+    def write(self, path: Path) -> None:
+        """Write the file; it appears whole or not at all.
+
+        Raises:
+            LimelightError: it cannot be written.
+        """
+        partial = path.with_name(path.name + ".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
+                archive.writestr(zipfile.ZipInfo(_HEADER, _DATE), json.dumps(asdict(self.header), indent=2))
+                for name, plan in self.plans.items():
+                    archive.writestr(zipfile.ZipInfo(name, _DATE), plan)
+            partial.replace(path)
+        except OSError as error:
+            raise LimelightError(f"plan {path}: cannot be written ({error.strerror})") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def read(cls, path: Path) -> PlanFile:
+        """Read a file.
+
+        Raises:
+            LimelightError: missing, damaged, or no plan.
+        """
+        with _Opened(path) as archive:
+            header = _header(path, archive)
+            plans = {name: archive.read(name) for name in (FINDING, FOLLOWING) if name in archive.namelist()}
+        if FINDING not in plans:
+            raise LimelightError(f"plan {path}: holds no network; delete it, and it is built again")
+        return cls(header, plans)
+
+    @staticmethod
+    def read_header(path: Path) -> PlanHeader:
+        """What a file is, without the plans.
+
+        Raises:
+            LimelightError: missing, damaged, or no plan.
+        """
+        with _Opened(path) as archive:
+            return _header(path, archive)
+
+
+class _Opened:
+    """A plan's archive; what goes wrong inside becomes one line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> zipfile.ZipFile:
+        try:
+            self._archive = zipfile.ZipFile(self._path)
+        except FileNotFoundError as error:
+            raise LimelightError(
+                f"plan {self._path}: no such file; 'limelight export --to tensorrt' writes one"
+            ) from error
+        except (OSError, zipfile.BadZipFile) as error:
+            raise self._damaged() from error
+        return self._archive
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._archive.close()
+        if isinstance(error, OSError | zipfile.BadZipFile | zlib.error | EOFError):
+            raise self._damaged() from error
+
+    def _damaged(self) -> LimelightError:
+        return LimelightError(f"plan {self._path}: damaged, truncated or no TensorRT plan of ours; delete it")
+
+
+def _header(path: Path, archive: zipfile.ZipFile) -> PlanHeader:
+    try:
+        values = json.loads(archive.read(_HEADER))
+        header = PlanHeader(**{**values, "key": PlanKey(**values["key"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise LimelightError(f"plan {path}: not a TensorRT plan of this version of Limelight; delete it") from error
+    numbers = [header.resolution, header.n_parameters, header.max_batch]
+    texts = [getattr(header.key, field.name) for field in fields(PlanKey)] + [header.network, header.model_digest]
+    if not all(isinstance(number, int) and number > 0 for number in numbers) or not all(
+        isinstance(text, str) for text in texts
+    ):
+        raise LimelightError(f"plan {path}: not a TensorRT plan of this version of Limelight; delete it")
+    return header
