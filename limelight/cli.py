@@ -21,6 +21,7 @@ COMMANDS = (
     "train",
     "evaluate",
     "export",
+    "benchmark",
 )
 """Modules of `limelight.commands`, in the order in which help lists them."""
 

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     plan = _plan(args)
     for path in (args.json, args.report):
         if path is not None:
-            _write(path, path.read_text(encoding="utf-8") if path.is_file() else "")  # before minutes are spent
+            _check_writable(path)  # before minutes are spent
 
     def keep(record: Record) -> None:
         if args.json:
@@ -73,3 +73,86 @@ def run(args: argparse.Namespace) -> int:
         _write(args.report, markdown(record))
     print(terminal(record), end="")
     return 0
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """What the arguments ask for.
+
+    Raises:
+        LimelightError: an argument makes no sense, or names what does not exist.
+    """
+    from facemodel import LimelightError
+    from realtime.benchmark.own import OwnEntry
+    from realtime.benchmark.plan import QUICK, SECTIONS, Extent, Plan
+    from realtime.engines import network_file
+
+    for threads in args.threads:
+        if threads < 1:
+            raise LimelightError(f"--threads {threads}: must be at least 1")
+    if args.soak is not None and not 0.0 < args.soak < float("inf"):
+        raise LimelightError(f"--soak {args.soak}: must be above 0 minutes")
+    data = args.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)
+    if data is not None and not data.is_dir():
+        raise LimelightError(f"data folder {data}: no such folder")
+    if args.video is not None and not args.video.is_file():
+        raise LimelightError(f"video {args.video}: no such file")
+    against = args.against
+    if against is None:
+        against = [] if args.quick else _shipped()
+    networks = list(dict.fromkeys([args.network, *against]))
+    for network in networks:
+        network_file(network)
+    entries = tuple(OwnEntry(name, network) for name, network in zip(_titles(networks), networks, strict=True))
+    return Plan(
+        network=entries[0],
+        networks=entries,
+        sections=tuple(name for name in SECTIONS if args.only is None or name in args.only),
+        threads=tuple(dict.fromkeys(args.threads)),
+        data=data,
+        video=args.video,
+        soak_minutes=args.soak,
+        extent=QUICK if args.quick else Extent(),
+    )
+
+
+def _shipped() -> list[str]:
+    """Names of the networks that ship with the program."""
+    from importlib.resources import files
+
+    return sorted(path.stem for path in Path(str(files("realtime") / "assets")).glob("*.onnx"))
+
+
+def _titles(networks: list[str]) -> list[str]:
+    """What networks are called: the name of their file, or the whole of it where two have the same."""
+    stems = [Path(network).stem if Path(network).suffix else network for network in networks]
+    return [stem if stems.count(stem) == 1 else network for stem, network in zip(stems, networks, strict=True)]
+
+
+def _check_writable(path: Path) -> None:
+    """
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    from facemodel import LimelightError
+
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+    except OSError as error:
+        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        LimelightError: it cannot be written.
+    """
+    from training.whole_files import whole_file
+
+    with whole_file(path, str(path)) as partial:
+        partial.write_text(text, encoding="utf-8")

@@ -131,7 +131,9 @@ def _stages(record: Record) -> Iterator[Table]:
             stages = {**kinds[PLAIN].stages_ms}
             if DRAWN in kinds and "draw" in kinds[DRAWN].stages_ms:
                 stages["draw"] = kinds[DRAWN].stages_ms["draw"]
-            cells = [f"{stages[name].p50:.2f} / {stages[name].p95:.2f}" if name in stages else _NOTHING for name in names]
+            cells = [
+                f"{stages[name].p50:.2f} / {stages[name].p95:.2f}" if name in stages else _NOTHING for name in names
+            ]
             rows.append([f"{size}, {named(threads)}", *cells])
     if rows:
         notes = [
@@ -145,7 +147,9 @@ def _loop(record: Record) -> Iterator[Table]:
     rows = []
     for size in record.settings["sizes"]:
         for kind, title in _KINDS.items():
-            found = {threads: sizes[size][kind] for threads, sizes in record.loop.items() if kind in sizes.get(size, {})}
+            found = {
+                threads: sizes[size][kind] for threads, sizes in record.loop.items() if kind in sizes.get(size, {})
+            }
             if found:
                 cells = [f"{found[threads].fps:.1f}" if threads in found else _NOTHING for threads in record.loop]
                 rows.append([f"{size}, {title}", *cells])
