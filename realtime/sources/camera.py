@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from facemodel.errors import LimelightError
 from realtime.frame import Frame
+from realtime.frame_pool import FramePool
 from realtime.opencv import cv2
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ _BACKEND = {"linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.
     sys.platform, cv2.CAP_ANY
 )
 _RETRY_PAUSE = 0.01  # seconds between two failed reads
+_DRIVER_TELLS_TIME = sys.platform == "linux"  # Video4Linux stamps pictures on the clock that perf_counter reads
+_OLDEST_GRAB = 0.5  # seconds that a picture may have waited in the driver; a time further back is of another clock
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Capture(Protocol):
 
     def isOpened(self) -> bool: ...  # noqa: N802 (OpenCV's name)
 
-    def read(self) -> tuple[bool, NDArray[np.uint8] | None]: ...
+    def grab(self) -> bool: ...
+
+    def retrieve(self, image: NDArray[np.uint8] | None = None) -> tuple[bool, NDArray[np.uint8] | None]: ...
 
     def get(self, prop: int) -> float: ...
 
@@ -125,7 +130,8 @@ class CameraSource:
 
     OpenCV hands out frames in the order in which the driver buffered them, so a reader that falls behind sees
     the past. A thread therefore drains the camera and keeps only the newest frame; `read` waits for one that
-    it has not returned yet. Indices count what the camera delivered: a gap is what the reader missed.
+    it has not returned yet. Indices count what the camera delivered: a gap is what the reader missed. A frame's
+    timestamp is the driver's where it tells one, else the moment before the picture is decoded.
     """
 
     live = True
@@ -202,20 +208,36 @@ class CameraSource:
     def _drain(self) -> None:
         """Keep the newest frame until closed. A failed read is tried again: `read` knows when to give up."""
         index = 0
+        pool: FramePool | None = None
         try:
             while not self._closing:
-                ok, image = self._capture.read()
+                if not self._capture.grab():
+                    time.sleep(_RETRY_PAUSE)
+                    continue
+                captured = self._capture_time()
+                ok, image = self._capture.retrieve(None if pool is None else pool.take())
                 if not ok or image is None:
                     time.sleep(_RETRY_PAUSE)
                     continue
+                if pool is None or image.shape != pool.shape:
+                    pool = FramePool(*image.shape[:2])
                 with self._changed:
-                    self._latest = Frame(index, time.perf_counter(), image)
+                    self._latest = Frame(index, captured, image)
                     self._changed.notify_all()
+                del image  # or it would be in use while the next one is taken
                 index += 1
         except cv2.error as error:
             log.warning("%s: %s", self._camera, error)
         finally:
             self._capture.release()
+
+    def _capture_time(self) -> float:
+        """When the picture just grabbed was taken, on the clock of `time.perf_counter`."""
+        now = time.perf_counter()
+        if not _DRIVER_TELLS_TIME:
+            return now
+        told = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000.0
+        return told if 0.0 <= now - told <= _OLDEST_GRAB else now
 
     def _explain_unopened(self) -> str:
         present = list_cameras()

@@ -12,6 +12,7 @@ from facemodel import FaceModel, Parameters, project
 from facemodel.color import encode_srgb
 from facemodel.lighting import shade_diffuse
 from realtime.frame import Frame
+from realtime.frame_pool import FramePool
 from realtime.opencv import cv2
 from realtime.performer import Performer
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
@@ -62,6 +63,7 @@ class SyntheticPerformer:
         self._room = make_room(width, height, seed)
         self._shirt = _Shirt(seed)
         self._noise = _make_noise(width, height, noise, seed)
+        self._pool = FramePool(height, width)
         self._renderer = HeadlessRenderer(model, width, height)
         self._next = 0
         self._start: float | None = None
@@ -91,7 +93,7 @@ class SyntheticPerformer:
         truth = self._performer.parameters(index / self.fps)
         picture = self._renderer.render(self._room, truth, _OPTIONS)
         self._shirt.draw(picture, self._performer.layout.view(truth))
-        image = cv2.add(picture, self._noise[index % _NOISE_PICTURES], dtype=cv2.CV_8U)
+        image = cv2.add(picture, self._noise[index % _NOISE_PICTURES], dst=self._pool.take(), dtype=cv2.CV_8U)
         timestamp = index / self.fps if self._start is None else self._start + index / self.fps
         return Frame(index, timestamp, image, truth)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facemodel.errors import LimelightError
 from realtime.frame import Frame
+from realtime.frame_pool import FramePool
 from realtime.opencv import cv2
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,7 @@ _TOLERATED_MISSING = 0.02  # of the frames that the container claims; some conta
 
 
 class VideoSource:
-    """Reads a video file with OpenCV (FFmpeg); animated GIFs too.
+    """Reads a video file with OpenCV (FFmpeg), on as many threads as OpenCV may use; animated GIFs too.
 
     A file that turns out to be damaged delivers the frames before the damage, then ends with a logged
     warning.
@@ -35,7 +36,8 @@ class VideoSource:
         self.name = self._path.name
         _refuse_what_is_no_video(self._path)
         backend = cv2.CAP_FFMPEG if cv2.videoio_registry.hasBackend(cv2.CAP_FFMPEG) else cv2.CAP_ANY
-        self._capture: cv2.VideoCapture | None = cv2.VideoCapture(str(self._path), backend)
+        threads = [cv2.CAP_PROP_N_THREADS, max(1, cv2.getNumThreads())] if backend == cv2.CAP_FFMPEG else []
+        self._capture: cv2.VideoCapture | None = cv2.VideoCapture(str(self._path), backend, threads)
         ok, first = self._capture.read() if self._capture.isOpened() else (False, None)
         if not ok or first is None:
             self.close()
@@ -45,6 +47,7 @@ class VideoSource:
         self.fps = rate if math.isfinite(rate) and 0.1 <= rate <= 1000.0 else _DEFAULT_FPS
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         """Frames that the file claims to hold; 0 if it does not say."""
+        self._pool = FramePool(self.height, self.width)
         self._start = self._position()
         self._next: Frame | None = Frame(0, 0.0, first)
 
@@ -63,7 +66,7 @@ class VideoSource:
 
     def _decode_after(self, current: Frame) -> Frame | None:
         assert self._capture is not None
-        ok, image = self._capture.read()
+        ok, image = self._capture.read(self._pool.take())
         count = current.index + 1
         if not ok or image is None:
             if self.frame_count - count > max(1.0, _TOLERATED_MISSING * self.frame_count):

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +39,23 @@ class FakeCapture:
         self.allowed = threading.Semaphore(0)
         self.delivered = 0
         self.released = threading.Event()
+        self.told_ms = lambda: 0.0  # the driver's own time of the picture just grabbed
 
     def isOpened(self) -> bool:  # noqa: N802
         return self.opened
 
-    def read(self):
-        if not self.allowed.acquire(timeout=0.01):
-            return False, None
+    def grab(self):
+        return self.allowed.acquire(timeout=0.01)
+
+    def retrieve(self, image=None):
         self.delivered += 1
-        return True, np.full((self.size[1], self.size[0], 3), self.delivered, np.uint8)
+        if image is None or image.shape != (self.size[1], self.size[0], 3):
+            image = np.empty((self.size[1], self.size[0], 3), np.uint8)
+        image[:] = self.delivered
+        return True, image
 
     def get(self, prop: int) -> float:
-        return 30.0
+        return self.told_ms() if prop == cv2.CAP_PROP_POS_MSEC else 30.0
 
     def set(self, prop: int, value: float) -> bool:
         return True
@@ -124,6 +130,51 @@ def test_frames_are_never_delivered_twice_and_times_rise():
     camera.close()
     assert [f.index for f in frames] == [0, 1, 2, 3, 4]
     assert all(b.timestamp > a.timestamp for a, b in zip(frames, frames[1:], strict=False))
+
+
+def test_a_frame_is_as_old_as_the_driver_says(monkeypatch):
+    """And not as young as its decoding; a time of another clock is not believed."""
+    monkeypatch.setattr("realtime.sources.camera._DRIVER_TELLS_TIME", True)
+    capture = FakeCapture()
+    capture.told_ms = lambda: 1000.0 * (time.perf_counter() - 0.08)
+    capture.let(1)
+    camera = open_fake(capture)
+    assert time.perf_counter() - camera.read().timestamp >= 0.08
+    for clock in (time.time, lambda: 12.5):
+        capture.told_ms = lambda clock=clock: 1000.0 * clock()
+        before = time.perf_counter()
+        capture.let(1)
+        assert before <= camera.read().timestamp <= time.perf_counter()
+    camera.close()
+
+
+def test_a_camera_uses_the_same_few_pictures_and_never_one_that_is_held():
+    capture = FakeCapture()
+    capture.let(1)
+    camera = open_fake(capture)
+    first = camera.read()  # held to the end, as by a slow sink
+    addresses = set()
+    for _ in range(30):
+        capture.let(1)
+        frame = camera.read()
+        addresses.add(frame.image.ctypes.data)
+        del frame
+    camera.close()
+    assert len(addresses) <= 3
+    assert first.image.ctypes.data not in addresses
+    assert (first.image == 1).all()
+
+
+def test_a_camera_that_changes_its_size_goes_on():
+    capture = FakeCapture()
+    capture.let(1)
+    camera = open_fake(capture)
+    assert camera.read().image.shape == (24, 32, 3)
+    capture.size = (48, 36)
+    for _ in range(3):
+        capture.let(1)
+        assert camera.read().image.shape == (36, 48, 3)
+    camera.close()
 
 
 def test_a_camera_that_stops_delivering_is_one_line():
@@ -289,6 +340,21 @@ def test_a_video_delivers_every_frame_in_order_with_the_files_times(tmp_path):
     np.testing.assert_allclose(levels, 20.0 * np.arange(12), atol=4.0)
     assert video.read() is None
     video.close()
+    video.close()
+
+
+def test_a_video_uses_the_same_few_pictures_and_never_one_that_is_held(tmp_path):
+    video = VideoSource(write_video(tmp_path / "clip.mp4", frames=12))
+    held, addresses = {}, set()
+    for index in range(12):
+        frame = video.read()
+        addresses.add(frame.image.ctypes.data)
+        if index in (2, 5):
+            held[index] = frame
+        del frame
+    assert len(addresses) <= 5
+    for index, frame in held.items():
+        assert float(frame.image.mean()) == pytest.approx(20.0 * index, abs=4.0)
     video.close()
 
 

@@ -1,0 +1,55 @@
+"""No pool of threads is larger than the user asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROGRAM = """
+import json, os, sys
+import numpy as np
+from realtime.opencv import cv2
+from realtime.threads import limit_threads
+from realtime.sources import VideoSource
+from threadpoolctl import threadpool_info
+
+path, count = sys.argv[1], int(sys.argv[2])
+video = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (64, 48))
+for i in range(8):
+    video.write(np.full((48, 64, 3), 20 * i, np.uint8))
+video.release()
+limit_threads(count)
+source = VideoSource(path)
+decoders = source._capture.get(cv2.CAP_PROP_N_THREADS)
+print(json.dumps({
+    "opencv": cv2.getNumThreads(),
+    "decoder": decoders,
+    "blas": max((pool["num_threads"] for pool in threadpool_info()), default=1),
+    "opengl": int(os.environ["LP_NUM_THREADS"]),
+}))
+"""
+
+
+def pools(tmp_path: Path, count: int, **environment: str) -> dict[str, float]:
+    """Sizes of the pools of a process that allows itself `count` threads."""
+
+    clean = {name: value for name, value in os.environ.items() if not name.endswith("NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "clip.mp4"), str(count)],
+        capture_output=True, text=True, check=True, timeout=60, cwd=ROOT, env=clean | environment,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def test_every_pool_is_pinned(tmp_path):
+    assert pools(tmp_path, 1) == {"opencv": 1, "decoder": 1, "blas": 1, "opengl": 1}
+    assert pools(tmp_path, 3) == {"opencv": 3, "decoder": 3, "blas": 1, "opengl": 3}
+
+
+def test_the_environment_may_say_otherwise_for_opengl(tmp_path):
+    assert pools(tmp_path, 2, LP_NUM_THREADS="1")["opengl"] == 1
