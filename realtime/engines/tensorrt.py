@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, LimelightError
 from realtime.engines.cuda import Cuda, CudaStream
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile, PlanHeader
-from realtime.engines.tensorrt_library import TensorRtLibrary, TensorRtLog
+from realtime.engines.tensorrt_library import NO_GPU, NO_MEMORY, TensorRtLibrary, TensorRtLog
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +85,10 @@ class TensorRtEngine:
         return runner.outputs["parameters"][0], float(runner.outputs["confidence"][0, 0])
 
 
+class PlanRefusedError(LimelightError):
+    """TensorRT does not take a plan, although it was built for this GPU and version: build it again."""
+
+
 class PlanRunner:
     """One plan with its memory, for one number of crops at a time.
 
@@ -102,7 +106,8 @@ class PlanRunner:
         stream: to run on; a new one if None.
 
     Raises:
-        LimelightError: TensorRT refuses the plan or the batch, or the GPU has no memory left.
+        PlanRefusedError: TensorRT refuses the plan.
+        LimelightError: the plan was not built for the batch, or the GPU has no memory left.
     """
 
     def __init__(
@@ -120,7 +125,9 @@ class PlanRunner:
         self._runtime = trt.Runtime(self._log.logger)
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
-            raise LimelightError(f"{title}: TensorRT refuses it ({self._log.problem()})")
+            problem = self._log.problem()
+            kind = LimelightError if problem in (NO_GPU, NO_MEMORY) else PlanRefusedError
+            raise kind(f"{title}: TensorRT refuses it ({problem})")
         self._context = self._engine.create_execution_context()
         if self._context is None:
             raise LimelightError(f"{title}: cannot be prepared ({self._log.problem()})")

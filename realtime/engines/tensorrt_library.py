@@ -11,6 +11,9 @@ from facemodel import LimelightError
 
 _log = logging.getLogger(__name__)
 
+NO_MEMORY = "no memory left on the GPU; close other programs that use it"
+NO_GPU = "no usable NVIDIA GPU; look at what 'nvidia-smi' says"
+
 _MODULES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
 
 
@@ -70,14 +73,20 @@ class TensorRtLog:
 
         self.logger = Logger()
 
+    def complained(self) -> bool:
+        """Whether something went wrong since the last call; it is then forgotten."""
+        errors = bool(self._errors)
+        self._errors.clear()
+        return errors
+
     def problem(self) -> str:
         """What went wrong since the last call, in a few words."""
         errors, self._errors[:] = list(self._errors), []
         everything = " ".join(errors).lower()
         if any(word in everything for word in ("out of memory", "outofmemory", "cudaerror 2:", "cuda error: 2 ")):
-            return "no memory left on the GPU; close other programs that use it"
+            return NO_MEMORY
         if any(word in everything for word in ("cudaerror 35:", "cudaerror 100:", "no cuda-capable device")):
-            return "no usable NVIDIA GPU; look at what 'nvidia-smi' says"
+            return NO_GPU
         return _first_line(errors[0]) if errors else "TensorRT does not say why"
 
 
