@@ -57,11 +57,9 @@ class Lane:
     """A contestant with its frames, in the contestant's own process."""
 
     def __init__(self, entry: Entry, clip: Clip, threads: int) -> None:
-        start = perf_counter()
         self._clip = clip
         self._reader = ClipReader(clip)
         self._contestant = entry.open(threads)
-        self._ready_s = perf_counter() - start
         self._steps: list[float] = []
         self._stages: dict[str, list[float]] = {}
         self._found = 0
@@ -79,12 +77,12 @@ class Lane:
                 for name, value in stages.items():
                     self._stages.setdefault(name, []).append(value)
 
-    def figures(self) -> Tracking:
+    def figures(self, ready_s: float) -> Tracking:
         return Tracking(
             step_ms=Spread.of(self._steps),
             stages_ms={name: Spread.of(values) for name, values in self._stages.items()},
             found=round(self._found / len(self._steps), 4),
-            ready_s=round(self._ready_s, 3),
+            ready_s=round(ready_s, 3),
             peak_memory_mb=peak_mb(),
         )
 
@@ -112,10 +110,13 @@ def compare(
     left_out: dict[str, str] = {}
     with ExitStack() as stack:
         lanes: dict[str, LimitedProcess] = {}
+        ready_s: dict[str, float] = {}
         for entry in entries:
+            start = perf_counter()
             try:
                 lane = LimitedProcess(entry.name, threads, Lane, entry, clip, threads)
                 lanes[entry.name] = stack.enter_context(lane)
+                ready_s[entry.name] = perf_counter() - start
             except LimelightError as error:
                 left_out[entry.name] = str(error)
             step()
@@ -127,7 +128,7 @@ def compare(
                     left_out[name] = str(error)
                     del lanes[name]
                 step()
-        return {name: lane.call("figures") for name, lane in lanes.items()}, left_out
+        return {name: lane.call("figures", ready_s[name]) for name, lane in lanes.items()}, left_out
 
 
 def turns(entries: int, frames: int, warm_up: int) -> int:

@@ -46,7 +46,7 @@ class Tracking:
         step_ms: a frame.
         stages_ms: {stage: ms} of the frames in which the stage ran.
         found: share of the frames with a face, 0..1.
-        ready_s: from an empty process to the first frame.
+        ready_s: from the start of its process to the first frame, imports included.
         peak_memory_mb: of the process, MB; None where the system does not tell.
     """
 
@@ -78,17 +78,18 @@ class Live:
         to_parameters_ms: from the capture of a frame to its smoothed parameters at the sinks.
         to_screen_ms: from the capture to the drawn picture in memory; None without drawing.
         cpu_percent: of one core, for everything in the process.
-        captured, processed, tracked, shown: frames; those that came while the loop was busy are captured only.
+        frames, tracked, shown: that came out of the loop, that held a face, that were drawn.
+        missed: frames of the camera that came while the loop was busy.
         memory_mb, peak_memory_mb: of the process, MB; None where the system does not tell.
     """
 
     to_parameters_ms: Spread
     to_screen_ms: Spread | None
     cpu_percent: float
-    captured: int
-    processed: int
+    frames: int
     tracked: int
     shown: int
+    missed: int
     memory_mb: float | None
     peak_memory_mb: float | None
 

@@ -9,6 +9,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
@@ -147,6 +148,6 @@ def _serve(pipe: Connection, quiet: bool, make: Callable[..., Any], arguments: t
         pipe.send(answer)
         while not answer[0] and (request := pipe.recv()) is not None:
             method, values = request
-            pipe.send(guarded(lambda method=method, values=values: getattr(made, method)(*values)))
+            pipe.send(guarded(partial(getattr(made, method), *values)))
     if made is not None and hasattr(made, "close"):
         made.close()

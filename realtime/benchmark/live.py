@@ -26,16 +26,12 @@ class ClipCamera:
     """A live source that delivers a clip in real time, every frame with its number drawn in; see `Source`.
 
     Frames are ready on disk, so this costs what a camera costs: waiting, and one copy.
-
-    Attributes:
-        captured: frames so far.
     """
 
     live = True
 
     def __init__(self, clip: Clip, fps: float) -> None:
         self.name, self.width, self.height, self.fps = clip.name, clip.width, clip.height, fps
-        self.captured = 0
         self._reader = ClipReader(clip)
         self._times = np.full(IDS, np.nan)
         self._start: float | None = None
@@ -70,7 +66,6 @@ class ClipCamera:
         draw_id(image, index)
         self._times[index % IDS] = moment
         self._next += 1
-        self.captured += 1
         return Frame(index, moment, image)
 
 
@@ -104,12 +99,12 @@ class LiveLoop:
         """
         self._parameters.take()
         self._pictures.take()
-        before = self._counters()
+        tracked = self._pipeline.status().tracked_frames
         start, busy = perf_counter(), process_time()
         time.sleep(seconds)
         busy, elapsed = process_time() - busy, perf_counter() - start
-        captured, tracked = (now - then for now, then in zip(self._counters(), before, strict=True))
-        to_parameters, to_screen = self._parameters.take(), self._pictures.take()
+        tracked = self._pipeline.status().tracked_frames - tracked
+        (to_parameters, missed), (to_screen, _) = self._parameters.take(), self._pictures.take()
         if self._pipeline.errors:
             raise LimelightError(self._pipeline.errors[0])
         if not to_parameters or (self._screen is not None and not to_screen):
@@ -118,10 +113,10 @@ class LiveLoop:
             to_parameters_ms=Spread.of(to_parameters),
             to_screen_ms=Spread.of(to_screen) if to_screen else None,
             cpu_percent=round(100.0 * busy / elapsed, 1),
-            captured=captured,
-            processed=len(to_parameters),
+            frames=len(to_parameters),
             tracked=tracked,
             shown=len(to_screen),
+            missed=missed,
             memory_mb=resident_mb(),
             peak_memory_mb=peak_mb(),
         )
@@ -131,9 +126,6 @@ class LiveLoop:
         if self._screen is not None:
             self._screen.close()
         self._own.close()
-
-    def _counters(self) -> tuple[int, int]:
-        return self._camera.captured, self._pipeline.status().tracked_frames
 
 
 def soak_of(windows: Sequence[Live], minutes: float) -> Soak:
@@ -159,6 +151,8 @@ class _Latencies:
         self._camera = camera
         self._lock = threading.Lock()
         self._values: list[float] = []
+        self._missed = 0
+        self._last: int | None = None
 
     def note(self, picture: NDArray[np.uint8], result: TrackedFrame, milliseconds: float = 0.0) -> None:  # noqa: ARG002
         """A picture (H, W, 3) has arrived, made of `result`.
@@ -171,12 +165,15 @@ class _Latencies:
             raise LimelightError(f"the picture shows frame {number}, the face is of frame {result.frame.index}")
         with self._lock:
             self._values.append(1000.0 * (now - self._camera.captured_at(number)))
+            self._missed += 0 if self._last is None else result.frame.index - self._last - 1
+            self._last = result.frame.index
 
-    def take(self) -> list[float]:
-        """What was noted since the last call."""
+    def take(self) -> tuple[list[float], int]:
+        """What was noted since the last call, and how many frames in between never arrived."""
         with self._lock:
-            values, self._values = self._values, []
-            return values
+            taken = self._values, self._missed
+            self._values, self._missed = [], 0
+            return taken
 
 
 class _Arrivals:

@@ -33,7 +33,7 @@ class Extent:
     soak_window_s: float = 10.0
 
 
-QUICK = Extent(clip_frames=8, frames=12, warm_up=6, live_s=1.0, settle_s=1.0, startup_runs=1, soak_window_s=1.0)
+QUICK = Extent(clip_frames=8, frames=12, warm_up=6, live_s=0.6, settle_s=0.4, startup_runs=1, soak_window_s=1.0)
 """To see that all works."""
 
 

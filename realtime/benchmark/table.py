@@ -131,14 +131,13 @@ def _stages(record: Record) -> Iterator[Table]:
             stages = {**kinds[PLAIN].stages_ms}
             if DRAWN in kinds and "draw" in kinds[DRAWN].stages_ms:
                 stages["draw"] = kinds[DRAWN].stages_ms["draw"]
-            cells = [
-                f"{stages[name].p50:.2f} / {stages[name].p95:.2f}" if name in stages else _NOTHING for name in names
-            ]
+            found = [stages.get(name) for name in names]
+            cells = [f"{each.p50:.2f} / {each.p95:.2f}" if each else _NOTHING for each in found]
             rows.append([f"{size}, {named(threads)}", *cells])
     if rows:
         notes = [
-            f"{record.settings['network']}, median / p95 in the whole loop; drawing to memory, read back, while the next "
-            "frame is tracked."
+            f"{record.settings['network']}, median / p95 in the whole loop; drawing to memory, read back, while the "
+            "next frame is tracked."
         ]
         yield Table("Stages, ms", ["", *names], rows, notes)
 
@@ -147,11 +146,9 @@ def _loop(record: Record) -> Iterator[Table]:
     rows = []
     for size in record.settings["sizes"]:
         for kind, title in _KINDS.items():
-            found = {
-                threads: sizes[size][kind] for threads, sizes in record.loop.items() if kind in sizes.get(size, {})
-            }
-            if found:
-                cells = [f"{found[threads].fps:.1f}" if threads in found else _NOTHING for threads in record.loop]
+            found = [sizes.get(size, {}).get(kind) for sizes in record.loop.values()]
+            if any(found):
+                cells = [f"{each.fps:.1f}" if each else _NOTHING for each in found]
                 rows.append([f"{size}, {title}", *cells])
     if rows:
         notes = ["A video file, every frame decoded, tracked, smoothed and, with drawing, drawn and read back."]
@@ -176,7 +173,7 @@ def _live(record: Record) -> Iterator[Table]:
 
 def _live_cells(live: Live) -> list[str]:
     memory = _NOTHING if live.peak_memory_mb is None else f"{live.peak_memory_mb:.0f}"
-    missed = f"{max(0, live.captured - live.processed)} of {live.captured}"
+    missed = f"{live.missed} of {live.frames + live.missed}"
     screen = _percentiles(live.to_screen_ms) if live.to_screen_ms else _NOTHING
     return [_percentiles(live.to_parameters_ms), screen, f"{live.cpu_percent:.0f} %", missed, memory]
 
