@@ -35,8 +35,10 @@ def main(video: str, network: str, threads: str) -> int:
     from realtime.render import HeadlessRenderer
     from realtime.smoothing import Smoother, SmoothingStage
     from realtime.sources.video import VideoSource
+    from realtime.threads import limit_threads
     from realtime.tracker import Tracker
 
+    limit_threads(int(threads))
     step("imports")
     model = FaceModel.load()
     step("face model")

@@ -18,6 +18,7 @@ from realtime.benchmark.memory import peak_mb, resident_mb
 from realtime.benchmark.own import OwnTracker
 from realtime.benchmark.screen import Screen
 from realtime.frame import Frame, TrackedFrame
+from realtime.frame_pool import FramePool
 from realtime.pipeline import Pipeline
 from realtime.sinks.base import Sink
 
@@ -33,6 +34,7 @@ class ClipCamera:
     def __init__(self, clip: Clip, fps: float) -> None:
         self.name, self.width, self.height, self.fps = clip.name, clip.width, clip.height, fps
         self._reader = ClipReader(clip)
+        self._pool = FramePool(clip.height, clip.width)
         self._times = np.full(IDS, np.nan)
         self._start: float | None = None
         self._next = 0
@@ -62,7 +64,8 @@ class ClipCamera:
 
     def _capture(self) -> Frame:
         index, moment = self._next, perf_counter()
-        image = self._reader.read(index).copy()
+        image = self._pool.take()
+        np.copyto(image, self._reader.read(index))
         draw_id(image, index)
         self._times[index % IDS] = moment
         self._next += 1

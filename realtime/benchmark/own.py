@@ -11,6 +11,7 @@ from realtime.face_finder import MediaPipeFaceFinder
 from realtime.frame import Frame, TrackingState
 from realtime.recentering import Recentering
 from realtime.smoothing import Smoother, SmoothingStage
+from realtime.threads import limit_threads
 from realtime.tracker import Tracker
 
 
@@ -31,6 +32,7 @@ class OwnTracker:
         Raises:
             LimelightError: the network cannot be opened.
         """
+        limit_threads(threads)
         self.model = FaceModel.load()
         self._finder = MediaPipeFaceFinder()
         self.tracker = Tracker(self.model, open_engine(network, self.model, threads=threads), self._finder)
