@@ -285,6 +285,7 @@ def _timings(config: Any, path: Path | None, log: TensorRtLog) -> Iterator[None]
                 data = path.read_bytes() if path.is_file() else b""
             except OSError as error:
                 _log.warning("timing cache %s: cannot be read (%s)", path, error.strerror)
+        log.complained()  # what came before is not about the cache
         cache = config.create_timing_cache(data)
         accepted = cache is not None and config.set_timing_cache(cache, False)
         if data and (not accepted or log.complained()):

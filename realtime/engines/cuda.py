@@ -65,7 +65,7 @@ class Cuda:
         (address,) = self.call("cudaHostAlloc", size, 0)
         memory = (ctypes.c_uint8 * size).from_address(int(address))
         _free_with(memory, lambda: self.call("cudaFreeHost", address))
-        array = np.frombuffer(memory, dtype).reshape(shape)
+        array = np.ctypeslib.as_array(memory).view(dtype).reshape(shape)
         array[...] = 0
         return array
 

@@ -6,6 +6,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -96,7 +97,8 @@ class PlanFile:
         except OSError as error:
             raise LimelightError(f"plan {path}: cannot be written ({error.strerror})") from error
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> PlanFile:

@@ -147,11 +147,11 @@ class PlanRunner:
             self._memory[name] = cuda.device_memory(shape, dtype)
             self._context.set_tensor_address(name, self._memory[name].address)
             (self.inputs if name in given else self.outputs)[name] = cuda.pinned(shape, dtype)
-        self._queue = self._one_by_one
+        self._queue: Callable[[], None] = self._one_by_one
         self.run()  # what TensorRT sets up with the first run cannot be recorded
         self.recorded = False
         try:
-            self._queue: Callable[[], None] = self._stream.recorded(self._one_by_one)
+            self._queue = self._stream.recorded(self._one_by_one)
             self.recorded = True
         except LimelightError as error:
             _log.warning("%s: runs without a CUDA graph (%s)", title, error)

@@ -59,7 +59,7 @@ class TensorRtLog:
     """
 
     def __init__(self, library: TensorRtLibrary) -> None:
-        trt = library.module
+        trt: Any = library.module
         errors = self._errors = list[str]()
 
         class Logger(trt.ILogger):
@@ -74,10 +74,8 @@ class TensorRtLog:
         self.logger = Logger()
 
     def complained(self) -> bool:
-        """Whether something went wrong since the last call; it is then forgotten."""
-        errors = bool(self._errors)
-        self._errors.clear()
-        return errors
+        """Whether something other than a missing GPU went wrong since the last call; it is then forgotten."""
+        return bool(self._errors) and self.problem() != NO_GPU
 
     def problem(self) -> str:
         """What went wrong since the last call, in a few words."""

@@ -1,0 +1,334 @@
+"""All that only a machine with an NVIDIA GPU can tell of the TensorRT engine, in one command:
+
+    python -m export.verify_gpu [NETWORK ...] [--seconds 1800] [--json FILE]
+
+For each network and precision: parity with ONNX Runtime, group by group and as landmark shift in pixels; a table of
+latencies for each number of crops; a soak that watches latency and memory. The exit status is 1 if something fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from export.tensorrt import MAX_FACES, PlanCache
+from facemodel import Crop, FaceModel, LimelightError, project
+from facemodel.rotation import matrix_to_6d
+from realtime.benchmark.memory import resident_mb
+from realtime.engines import network_file
+from realtime.engines.base import Engine
+from realtime.engines.cuda import Cuda
+from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile
+from realtime.engines.tensorrt import PlanRunner, TensorRtEngine
+from realtime.engines.tensorrt_library import TensorRtLibrary
+
+LARGEST_SHIFT = {"fp32": 0.01, "fp16": 0.1, "int8": 0.5}
+"""Mean landmark shift, px of the 224 px crop, that a precision may cost."""
+
+LARGEST_DIFFERENCE = {"fp32": 1e-4}
+"""Largest difference in a group of parameters, relative to 1 + its largest value, that a precision may cost."""
+
+MEMORY_GROWTH = 20_000_000
+"""Bytes by which memory may grow in a soak, on the host and on the GPU."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far an engine is from ONNX Runtime.
+
+    Attributes:
+        crops: how many were compared.
+        groups: by group of parameters, the largest difference relative to 1 + the group's largest value.
+        mean_shift: of 68 landmarks, px of the 224 px crop.
+        largest_shift: of one landmark, px.
+    """
+
+    crops: int
+    groups: dict[str, float]
+    mean_shift: float
+    largest_shift: float
+
+    def problem(self, precision: str) -> str:
+        """What is not as it must be; empty if nothing is."""
+        group = max(self.groups, key=lambda name: self.groups[name])
+        allowed = LARGEST_DIFFERENCE.get(precision, np.inf)
+        if not self.groups[group] <= allowed:
+            return f"{group} differs by {self.groups[group]:.1e} (at most {allowed:.0e})"
+        if not self.mean_shift <= LARGEST_SHIFT[precision]:
+            return f"landmarks shift by {self.mean_shift:.3f} px (at most {LARGEST_SHIFT[precision]} px)"
+        return ""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from crops in the host's memory to parameters there.
+
+    Attributes:
+        way: "finding" or "following".
+        batch: crops in a run.
+        recorded: whether a run was one launch of a CUDA graph.
+    """
+
+    way: str
+    batch: int
+    p50: float
+    p95: float
+    p99: float
+    recorded: bool
+
+
+@dataclass(frozen=True)
+class Soak:
+    """A long run at full speed.
+
+    Attributes:
+        frames: how many.
+        early_p95: ms, of the first tenth.
+        late_p95: ms, of the last tenth.
+        host_growth: bytes, of resident memory between the ends of the first tenth and of the run.
+        gpu_growth: bytes, likewise.
+    """
+
+    frames: int
+    early_p95: float
+    late_p95: float
+    host_growth: int
+    gpu_growth: int
+
+    def problem(self) -> str:
+        """What is not as it must be; empty if nothing is."""
+        for place, growth in (("host", self.host_growth), ("GPU", self.gpu_growth)):
+            if growth >= MEMORY_GROWTH:
+                return f"memory on the {place} grew by {growth / 1e6:.0f} MB (less than {MEMORY_GROWTH / 1e6:.0f} MB)"
+        if self.late_p95 > 2.0 * self.early_p95:
+            return f"p95 latency grew from {self.early_p95:.2f} to {self.late_p95:.2f} ms"
+        return ""
+
+
+def parity(
+    model: FaceModel, reference: Engine, engine: Engine, crops: NDArray[np.uint8], following: bool = False
+) -> Parity:
+    """Compare two engines.
+
+    Args:
+        model: the face model.
+        reference: the engine that is right.
+        engine: the one to judge.
+        crops: (N, R, R, 3) uint8 RGB.
+        following: tell both the pose that the reference finds.
+    """
+    groups = dict.fromkeys((name for name, span in model.layout.slices.items() if span.start < span.stop), 0.0)
+    shifts = []
+    for crop in crops:
+        expected = reference.infer(crop)[0].copy()
+        pose = None
+        if following:
+            p = model.layout.view(expected)
+            pose = np.concatenate([matrix_to_6d(p.rotation), p.translation, [p.scale]]).astype(np.float32)
+            expected = reference.infer(crop, pose)[0].copy()
+        found = engine.infer(crop, pose)[0]
+        for name in groups:
+            span = model.layout.slices[name]
+            size = 1.0 + np.abs(expected[span]).max()
+            difference = np.abs(found[span] - expected[span]).max() / size
+            groups[name] = float(np.fmax(groups[name], difference if np.isfinite(difference) else np.inf))
+        shifts.append(np.linalg.norm(_landmarks(model, found) - _landmarks(model, expected), axis=1))
+    return Parity(len(crops), groups, float(np.mean(shifts)), float(np.max(shifts)))
+
+
+def latencies(runner: PlanRunner, way: str, runs: int = 1000, warm_up: int = 100) -> Latency:
+    """Time a plan on random crops."""
+    random = np.random.default_rng(0)
+    crops = runner.inputs["crop"]
+    crops[...] = random.integers(0, 256, crops.shape, dtype=np.uint8)
+    for _ in range(warm_up):
+        runner.run()
+    times = np.array([_timed(runner.run) for _ in range(runs)])
+    p50, p95, p99 = (float(value) for value in np.percentile(times, [50, 95, 99]))
+    return Latency(way, len(crops), p50, p95, p99, runner.recorded)
+
+
+def soak(engine: Engine, crops: NDArray[np.uint8], seconds: float, gpu_memory: Callable[[], int]) -> Soak:
+    """Run an engine for a time, following where it can.
+
+    Args:
+        engine: to run.
+        crops: (N, R, R, 3) uint8 RGB, taken in turn.
+        seconds: how long.
+        gpu_memory: bytes in use on the GPU.
+    """
+    pose = np.array([1, 0, 0, 0, 1, 0, 112, 112, 1], np.float32)
+    times = _Times()
+    start = perf_counter()
+    at_tenth: tuple[int, int, int] | None = None
+    with tqdm(total=seconds, desc="soak", unit="s", leave=False, disable=None) as progress:
+        while (now := perf_counter() - start) < seconds or at_tenth is None:
+            crop = crops[times.count % len(crops)]
+            begun = perf_counter()
+            engine.infer(crop, pose if times.count % 10 else None)
+            times.add(now / seconds, 1000.0 * (perf_counter() - begun))
+            if at_tenth is None and now >= 0.1 * seconds:
+                at_tenth = times.count, _resident(), gpu_memory()
+            progress.update(min(now, seconds) - progress.n)
+    assert at_tenth is not None
+    growth = _resident() - at_tenth[1], gpu_memory() - at_tenth[2]
+    return Soak(times.count, times.p95(0), times.p95(9), *growth)
+
+
+class _Times:
+    """Milliseconds of many frames in memory that does not grow: a histogram for each tenth of the run."""
+
+    _EDGES = np.geomspace(0.01, 10_000.0, 2000)
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._counts = np.zeros((10, len(self._EDGES) + 1), np.int64)
+
+    def add(self, part: float, milliseconds: float) -> None:
+        self._counts[min(9, int(10 * part)), int(np.searchsorted(self._EDGES, milliseconds))] += 1
+        self.count += 1
+
+    def p95(self, tenth: int) -> float:
+        counts = self._counts[tenth]
+        if not counts.any():
+            counts = self._counts.sum(axis=0)
+        place = int(np.searchsorted(np.cumsum(counts), 0.95 * counts.sum()))
+        return float(self._EDGES[min(place, len(self._EDGES) - 1)])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m export.verify_gpu", description="verify the TensorRT engine")
+    parser.add_argument("networks", nargs="*", default=["student"], help="names or files (default: student)")
+    parser.add_argument("--crops", type=int, default=200, help="to compare on (default: 200)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of soak, for each precision (default: 60)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    args = parser.parse_args(arguments)
+    try:
+        library, cuda = TensorRtLibrary.load(), Cuda()
+        print(f"{library.version} on {cuda.gpu()}")
+        results = [result for name in args.networks for result in _verify(network_file(name), args, library, cuda)]
+        if args.json:
+            args.json.write_text(json.dumps(results, indent=2) + "\n")
+    except LimelightError as error:
+        print(f"verify_gpu: error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"verify_gpu: error: {args.json}: cannot be written ({error.strerror})", file=sys.stderr)
+        return 1
+    problems = [problem for result in results for problem in result["problems"]]
+    for problem in problems:
+        print(f"verify_gpu: failed: {problem}", file=sys.stderr)
+    return int(bool(problems))
+
+
+def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, cuda: Cuda) -> list[dict]:
+    """Figures of one network, for each precision that its file has."""
+    import onnx
+
+    from export.tensorrt_graph import quantised
+    from realtime.engines.onnxruntime import OnnxRuntimeEngine
+
+    model = FaceModel.load()
+    reference = OnnxRuntimeEngine(network, model, threads=os.cpu_count() or 1)
+    crops = performer_crops(model, reference.resolution, args.crops)
+    precisions = ["int8"] if quantised(onnx.load(network)) else ["fp32", "fp16"]
+    cache = PlanCache(cuda.gpu(), library)
+    results = []
+    for precision in precisions:
+        plan = cache.plan(network, precision)
+        engine = TensorRtEngine(plan, model, library, cuda)
+        ways = [FINDING, FOLLOWING] if engine.follows else [FINDING]
+        compared = {way: parity(model, reference, engine, crops, way == FOLLOWING) for way in ways}
+        table = [_latency_of(plan, way, batch, library, cuda) for way in ways for batch in (1, 2, 4, MAX_FACES)]
+        soaked = soak(engine, crops, args.seconds, cuda.used_memory)
+        found = [compared[way].problem(precision) for way in ways] + [soaked.problem()]
+        title = f"{network.stem} {precision}"
+        _print(title, compared, table, soaked)
+        results.append(
+            {
+                "network": network.stem,
+                "precision": precision,
+                "gpu": cuda.gpu(),
+                "tensorrt": library.version,
+                "parity": {way: asdict(value) for way, value in compared.items()},
+                "latency_ms": [asdict(row) for row in table],
+                "soak": asdict(soaked),
+                "problems": [f"{title}: {problem}" for problem in found if problem],
+            }
+        )
+    return results
+
+
+def performer_crops(model: FaceModel, side: int, count: int) -> NDArray[np.uint8]:
+    """(count, side, side, 3) uint8 RGB crops of the synthetic performer, whose pose is known."""
+    from realtime.crop_warp import CropWarp
+    from realtime.sources.synthetic import SyntheticPerformer
+
+    warp = CropWarp(side)
+    crops = np.empty((count, side, side, 3), np.uint8)
+    performer = SyntheticPerformer(model, fps=2.0, seed=7, live=False)
+    try:
+        for i in tqdm(range(count), desc="crops", leave=False, disable=None):
+            frame = performer.read()
+            assert frame is not None and frame.truth is not None  # without a duration it performs for ever
+            p = model.layout.view(frame.truth)
+            crops[i] = warp(frame.image, Crop.around_head(p.rotation, p.translation, p.scale))
+    finally:
+        performer.close()
+    return crops
+
+
+def _latency_of(plan: PlanFile, way: str, batch: int, library: TensorRtLibrary, cuda: Cuda) -> Latency:
+    return latencies(PlanRunner(f"plan of {plan.header.network}", plan.plans[way], batch, library, cuda), way)
+
+
+def _print(title: str, compared: dict[str, Parity], table: Sequence[Latency], soaked: Soak) -> None:
+    print(f"\n{title}")
+    for way, value in compared.items():
+        print(
+            f"  {way}, {value.crops} crops: landmarks shift {value.mean_shift:.4f} px, "
+            f"at most {value.largest_shift:.4f} px"
+        )
+        print("    " + ", ".join(f"{name} {difference:.1e}" for name, difference in value.groups.items()))
+    print(f"  {'way':<10}{'batch':>6}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}  CUDA graph")
+    for row in table:
+        graph = "yes" if row.recorded else "no"
+        print(f"  {row.way:<10}{row.batch:>6}{row.p50:>9.3f}{row.p95:>9.3f}{row.p99:>9.3f}  {graph}")
+    print(
+        f"  soak: {soaked.frames} frames, p95 {soaked.early_p95:.2f} ms early and {soaked.late_p95:.2f} ms late, "
+        f"memory {soaked.host_growth / 1e6:+.1f} MB on the host, {soaked.gpu_growth / 1e6:+.1f} MB on the GPU"
+    )
+
+
+def _landmarks(model: FaceModel, vector: NDArray) -> NDArray:
+    """(68, 2) px of the 224 px crop."""
+    p = model.layout.view(vector)
+    points = model.landmarks68(model.shape(p.identity, p.expression))
+    return project(points, p.rotation, p.translation, p.scale)
+
+
+def _timed(work: Callable[[], None]) -> float:
+    """Milliseconds."""
+    begun = perf_counter()
+    work()
+    return 1000.0 * (perf_counter() - begun)
+
+
+def _resident() -> int:
+    """Bytes of this process's memory; 0 where the system does not tell."""
+    return round(1e6 * (resident_mb() or 0.0))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
