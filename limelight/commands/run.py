@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from facemodel import FaceModel
+    from realtime.engines import Engine
     from realtime.session import Session
     from realtime.sources.base import Source
 
@@ -38,16 +40,25 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--take", type=Path, metavar="FILE", help="record every tracked frame to FILE (.mcap)")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="write the overlay as a video")
     parser.add_argument("--network", default="student", metavar="NAME|FILE", help="network (default: student)")
-    parser.add_argument("--threads", type=_positive_int, default=2, metavar="N", help="of the network (default: 2)")
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="what runs the network: onnxruntime, tensorrt, or auto (default), which measures what is installed for a "
+        "second, and remembers what suits this machine",
+    )
+    parser.add_argument(
+        "--threads", type=_positive_int, default=2, metavar="N", help="that any computation may use (default: 2)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     from facemodel import FaceModel
-    from realtime.engines import open_engine
     from realtime.face_finder import MediaPipeFaceFinder
     from realtime.session import Session, SessionConfig
     from realtime.sources import default_source
+    from realtime.threads import limit_threads
 
     headless = args.headless
     if not headless and not _has_display():
@@ -61,13 +72,25 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.take, args.video):
         _require_writable(path)
 
+    limit_threads(args.threads)
     model = FaceModel.load()
-    engine = open_engine(args.network, model, threads=args.threads)
+    engine = _choose_engine(args.network, model, args.engine, args.threads)
     config = SessionConfig(realtime=not headless, frames=args.frames, seconds=args.seconds)
     with MediaPipeFaceFinder() as finder:
         session = Session(model, engine, finder, config)
         session.on_first_source = partial(_begin_recordings, session, args.take, args.video)
         return _run_headless(session, args) if headless else _run_window(session, args)
+
+
+def _choose_engine(network: str, model: FaceModel, engine: str, threads: int) -> Engine:
+    """The engine that was asked for, or the one that keeps up with a camera here; says which in one line."""
+    from limelight.engine_kinds import ENGINE_KINDS
+    from realtime.engines import network_file
+    from realtime.engines.choice import ChoiceConfig, EngineChooser
+    from realtime.sources import CameraSettings
+
+    chooser = EngineChooser(ENGINE_KINDS, lambda line: print(f"limelight: {line}", file=sys.stderr))
+    return chooser.open(network_file(network), model, ChoiceConfig(threads, CameraSettings.fps), engine)
 
 
 def _film_a_demo(args: argparse.Namespace, takes: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from realtime.takes.reader import load_take
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def limelight(*arguments, display=False, home=None, **options):
+def limelight(*arguments, display=False, home=None, cache=None, **options):
     environment = dict(os.environ)
     if not display:
         environment.pop("DISPLAY", None)
@@ -29,6 +30,7 @@ def limelight(*arguments, display=False, home=None, **options):
         environment |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
         environment.pop("XDG_DOCUMENTS_DIR", None)
     environment["PYTHONPATH"] = str(ROOT)
+    environment["XDG_CACHE_HOME"] = cache or tempfile.mkdtemp(prefix="limelight-")
     command = [sys.executable, "-m", "limelight", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False, **options)
 
@@ -114,3 +116,19 @@ def test_an_interrupt_finalises_take_and_video(tmp_path):
     frames = json.loads(out.strip().splitlines()[-1])["frames"]
     assert len(load_take(tmp_path / "t.mcap")) == frames
     assert cv2.VideoCapture(str(tmp_path / "v.mp4")).isOpened()
+
+
+def test_the_engine_is_measured_once_and_then_remembered(tmp_path):
+    ask = ("run", "--source", "synthetic", "--headless", "--frames", "2", "--threads", "1")
+    first = limelight(*ask, cache=str(tmp_path / "cache"))
+    second = limelight(*ask, cache=str(tmp_path / "cache"))
+    for done, when in ((first, "measured now"), (second, "measured before")):
+        lines = [line for line in done.stderr.splitlines() if line.startswith("limelight: engine: ")]
+        assert done.returncode == 0 and len(lines) == 1
+        assert "ONNX Runtime, 1 thread" in lines[0] and when in lines[0]
+
+
+def test_an_unknown_engine_is_one_line(tmp_path):
+    done = limelight("run", "--source", "synthetic", "--headless", "--engine", "abacus", cache=str(tmp_path))
+    assert done.returncode == 1
+    assert "no such engine (auto, onnxruntime, tensorrt)" in done.stderr and "Traceback" not in done.stderr
