@@ -14,15 +14,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import platformdirs
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from export.engine_parity import parity
 from export.following import specialised
 from export.tensorrt_graph import for_tensorrt, quantised
 from facemodel import FaceModel, LimelightError
 from realtime.engines.cuda import Cuda
+from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile, PlanHeader, PlanKey
 from realtime.engines.tensorrt import PlanRefusedError, TensorRtEngine
 from realtime.engines.tensorrt_library import TensorRtLibrary, TensorRtLog
@@ -67,21 +71,41 @@ def open_tensorrt(
     return TensorRtEngine(cache.plan(network, precision, again=True), model, library, cuda)
 
 
-def write_plan(network: Path, path: Path, gpu: str, library: TensorRtLibrary, precision: str | None = None) -> PlanFile:
-    """Build a network file's plans and write them as one file.
+def export_tensorrt(
+    network: Path,
+    path: Path,
+    model: FaceModel,
+    crops: NDArray[np.uint8],
+    precision: str | None = None,
+    library: TensorRtLibrary | None = None,
+    cuda: Cuda | None = None,
+) -> PlanFile:
+    """Build a network file for this machine's GPU, compare it with ONNX Runtime, and write it as one file, which
+    `TensorRtEngine` opens.
 
     Args:
         network: a file that `limelight export` wrote.
-        path: where to.
-        gpu: `Cuda.gpu` of this machine.
-        library: TensorRT.
+        path: where to; written only when every check has passed.
+        model: the face model that the network was trained for.
+        crops: (N, R, R, 3) uint8 RGB to compare on, N >= 1.
         precision: as of `open_tensorrt`.
+        library: TensorRT; the one that is installed if None.
+        cuda: CUDA on the GPU; a new one if None.
 
     Raises:
-        LimelightError: the network cannot be used or built, or the file cannot be written.
+        LimelightError: TensorRT or a GPU is missing, the network cannot be used or built, differs from ONNX Runtime
+            by more than its precision explains, or the file cannot be written.
         KeyboardInterrupt: interrupted; nothing is written.
     """
-    plan = PlanCache(gpu, library, path.parent).build(network, precision, timing_cache=None)
+    library = library or TensorRtLibrary.load()
+    cuda = cuda or Cuda()
+    reference = OnnxRuntimeEngine(network, model)
+    plan = PlanCache(cuda.gpu(), library).build(network, precision)
+    engine = TensorRtEngine(plan, model, library, cuda)
+    for following in (False, True) if engine.follows else (False,):
+        problem = parity(model, reference, engine, crops, following).problem(plan.header.key.precision)
+        if problem:
+            raise LimelightError(f"export to {path}: {problem}, compared with ONNX Runtime")
     plan.write(path)
     return plan
 

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from export.engine_parity import Parity, parity
 from export.tensorrt import MAX_FACES, PlanCache
-from facemodel import Crop, FaceModel, LimelightError, project
-from facemodel.rotation import matrix_to_6d
+from facemodel import Crop, FaceModel, LimelightError
 from realtime.benchmark.memory import resident_mb
 from realtime.engines import network_file
 from realtime.engines.base import Engine
@@ -32,41 +32,8 @@ from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile
 from realtime.engines.tensorrt import PlanRunner, TensorRtEngine
 from realtime.engines.tensorrt_library import TensorRtLibrary
 
-LARGEST_SHIFT = {"fp32": 0.01, "fp16": 0.1, "int8": 0.5}
-"""Mean landmark shift, px of the 224 px crop, that a precision may cost."""
-
-LARGEST_DIFFERENCE = {"fp32": 1e-4}
-"""Largest difference in a group of parameters, relative to 1 + its largest value, that a precision may cost."""
-
 MEMORY_GROWTH = 20_000_000
 """Bytes by which memory may grow in a soak, on the host and on the GPU."""
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How far an engine is from ONNX Runtime.
-
-    Attributes:
-        crops: how many were compared.
-        groups: by group of parameters, the largest difference relative to 1 + the group's largest value.
-        mean_shift: of 68 landmarks, px of the 224 px crop.
-        largest_shift: of one landmark, px.
-    """
-
-    crops: int
-    groups: dict[str, float]
-    mean_shift: float
-    largest_shift: float
-
-    def problem(self, precision: str) -> str:
-        """What is not as it must be; empty if nothing is."""
-        group = max(self.groups, key=lambda name: self.groups[name])
-        allowed = LARGEST_DIFFERENCE.get(precision, np.inf)
-        if not self.groups[group] <= allowed:
-            return f"{group} differs by {self.groups[group]:.1e} (at most {allowed:.0e})"
-        if not self.mean_shift <= LARGEST_SHIFT[precision]:
-            return f"landmarks shift by {self.mean_shift:.3f} px (at most {LARGEST_SHIFT[precision]} px)"
-        return ""
 
 
 @dataclass(frozen=True)
@@ -113,37 +80,6 @@ class Soak:
         if self.late_p95 > 2.0 * self.early_p95:
             return f"p95 latency grew from {self.early_p95:.2f} to {self.late_p95:.2f} ms"
         return ""
-
-
-def parity(
-    model: FaceModel, reference: Engine, engine: Engine, crops: NDArray[np.uint8], following: bool = False
-) -> Parity:
-    """Compare two engines.
-
-    Args:
-        model: the face model.
-        reference: the engine that is right.
-        engine: the one to judge.
-        crops: (N, R, R, 3) uint8 RGB.
-        following: tell both the pose that the reference finds.
-    """
-    groups = dict.fromkeys((name for name, span in model.layout.slices.items() if span.start < span.stop), 0.0)
-    shifts = []
-    for crop in crops:
-        expected = reference.infer(crop)[0].copy()
-        pose = None
-        if following:
-            p = model.layout.view(expected)
-            pose = np.concatenate([matrix_to_6d(p.rotation), p.translation, [p.scale]]).astype(np.float32)
-            expected = reference.infer(crop, pose)[0].copy()
-        found = engine.infer(crop, pose)[0]
-        for name in groups:
-            span = model.layout.slices[name]
-            size = 1.0 + np.abs(expected[span]).max()
-            difference = np.abs(found[span] - expected[span]).max() / size
-            groups[name] = float(np.fmax(groups[name], difference if np.isfinite(difference) else np.inf))
-        shifts.append(np.linalg.norm(_landmarks(model, found) - _landmarks(model, expected), axis=1))
-    return Parity(len(crops), groups, float(np.mean(shifts)), float(np.max(shifts)))
 
 
 def latencies(runner: PlanRunner, way: str, runs: int = 1000, warm_up: int = 100) -> Latency:
@@ -309,13 +245,6 @@ def _print(title: str, compared: dict[str, Parity], table: Sequence[Latency], so
         f"  soak: {soaked.frames} frames, p95 {soaked.early_p95:.2f} ms early and {soaked.late_p95:.2f} ms late, "
         f"memory {soaked.host_growth / 1e6:+.1f} MB on the host, {soaked.gpu_growth / 1e6:+.1f} MB on the GPU"
     )
-
-
-def _landmarks(model: FaceModel, vector: NDArray) -> NDArray:
-    """(68, 2) px of the 224 px crop."""
-    p = model.layout.view(vector)
-    points = model.landmarks68(model.shape(p.identity, p.expression))
-    return project(points, p.rotation, p.translation, p.scale)
 
 
 def _timed(work: Callable[[], None]) -> float:
