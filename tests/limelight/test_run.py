@@ -19,6 +19,8 @@ from realtime.opencv import cv2
 from realtime.takes.reader import load_take
 
 ROOT = Path(__file__).resolve().parents[2]
+CACHE = tempfile.TemporaryDirectory(prefix="limelight-")
+"""For all runs of this module: the first one measures engines, the others remember."""
 
 
 def limelight(*arguments, display=False, home=None, cache=None, **options):
@@ -30,7 +32,7 @@ def limelight(*arguments, display=False, home=None, cache=None, **options):
         environment |= {"HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
         environment.pop("XDG_DOCUMENTS_DIR", None)
     environment["PYTHONPATH"] = str(ROOT)
-    environment["XDG_CACHE_HOME"] = cache or tempfile.mkdtemp(prefix="limelight-")
+    environment["XDG_CACHE_HOME"] = cache or CACHE.name
     command = [sys.executable, "-m", "limelight", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment, check=False, **options)
 

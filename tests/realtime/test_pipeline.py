@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+import tracemalloc
+from collections import deque
 
 import numpy as np
 import pytest
 
 from facemodel import LimelightError
 from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.frame_pool import FramePool
 from realtime.pipeline import Pipeline
 from realtime.recentering import Recentering
 from realtime.slot import LatestSlot
@@ -108,6 +111,111 @@ def test_a_slow_loop_misses_frames_of_a_camera_but_stays_current():
     assert 5 < len(indices) < 60
     assert indices[-1] == 99  # the newest frame is never lost behind older ones
     assert status.frames == len(indices)
+
+
+def test_a_loop_that_is_too_slow_does_not_fall_behind():
+    """Frames are as young at the end as at the beginning: one waits at most, whatever the loop missed."""
+    ages = []
+
+    class Clock(Collector):
+        def submit(self, result):
+            ages.append(time.perf_counter() - result.frame.timestamp)
+
+    run(pipeline_of(ListSource(300, live=True, fps=200.0), PictureTracker(seconds=0.03), [Clock()]))
+    early, late = np.median(ages[:10]), np.median(ages[-10:])
+    assert len(ages) >= 20
+    assert late < early + 0.3  # in a queue the last frame would be older than a second
+
+
+def test_a_slow_sink_sees_each_face_on_the_frame_it_was_computed_from():
+    """Also from pictures that are used again: the number in the picture is the number in the parameters."""
+
+    class Pooled(ListSource):
+        def __init__(self, count):
+            super().__init__(count)
+            self.pool = FramePool(24, 32)
+
+        def read(self):
+            frame = super().read()
+            if frame is not None:
+                picture = self.pool.take()
+                picture[:] = frame.image
+                frame.image = picture
+            return frame
+
+    class Numbered(PictureTracker):
+        def track(self, frame):
+            result = super().track(frame)
+            LAYOUT.view(result.raw).translation[0] = frame.image[0, 0, 0]
+            return result
+
+    class Late:
+        """Draws on a thread of its own, some frames behind, as a video writer does."""
+
+        def __init__(self):
+            self.queue, self.pairs = deque(), []
+
+        def submit(self, result):
+            self.queue.append(result)
+            if len(self.queue) > 5:
+                self.draw()
+
+        def draw(self):
+            result = self.queue.popleft()
+            picture = result.frame.image
+            assert (picture == picture[0, 0, 0]).all()
+            self.pairs.append(
+                (result.frame.index, int(picture[0, 0, 0]), float(LAYOUT.view(result.raw).translation[0]))
+            )
+
+        def close(self):
+            pass
+
+    sink, source = Late(), Pooled(120)
+    run(pipeline_of(source, Numbered(), [sink]))
+    while sink.queue:
+        sink.draw()
+    assert sink.pairs == [(i, i, float(i)) for i in range(120)]
+    assert len(source.pool) <= 12
+
+
+def test_the_capture_time_arrives_with_the_frame():
+    """Live, the age of a frame counts from its capture, not from when the loop got to it."""
+    sink = Collector()
+    source = ListSource(20, live=True)
+    stamps = []
+    read = source.read
+
+    def late():
+        frame = read()
+        if frame is not None:
+            frame.timestamp -= 0.5
+            stamps.append(frame.timestamp)
+        return frame
+
+    source.read = late
+    pipeline = pipeline_of(source, sinks=[sink])
+    status = run(pipeline)
+    assert [r.frame.timestamp for r in sink.results] == [stamps[r.frame.index] for r in sink.results]
+    assert status.latency_ms >= 500.0
+    assert pipeline.times.summary()["total"]["median"] >= 500.0
+
+
+def test_a_frame_through_the_loop_leaves_next_to_nothing_behind():
+    """No pictures, no results, only its times: over thousands of frames memory stays flat."""
+
+    class Forgetful(Collector):
+        def submit(self, result):
+            pass
+
+    pipeline = pipeline_of(ListSource(3000), sinks=[Forgetful()])
+    tracemalloc.start()
+    try:
+        run(pipeline)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept / 3000 < 200  # bytes a frame; a picture here has 2304
 
 
 def test_a_file_in_real_time_keeps_its_pace():

@@ -8,9 +8,10 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from facemodel import LimelightError, project
+from facemodel import FaceModel, LimelightError, project
 from realtime.face_finder import FoundFace
 from realtime.frame import Frame, TrackingState
+from realtime.render.geometry import FaceGeometry
 from realtime.session import Session, SessionConfig, dated_path
 from realtime.sources import CameraInfo
 from realtime.takes.reader import load_take
@@ -71,6 +72,21 @@ def test_frames_flow_and_the_status_follows(session):
     status = session.status()
     assert (status.frames, status.tracked_frames, status.source_name) == (30, 30, "blank")
     assert status.state is TrackingState.TRACKING
+
+
+def test_without_a_sink_that_draws_no_mesh_is_computed(session, tmp_path, monkeypatch):
+    """Tracking, smoothing and recording need parameters alone; vertices are for those who show them."""
+
+    def never(*_):
+        raise AssertionError("a mesh was computed")
+
+    for name in ("shape", "albedo", "normals"):
+        monkeypatch.setattr(FaceModel, name, never)
+    monkeypatch.setattr(FaceGeometry, "update_shape", never)
+    session.on_first_source = lambda _: session.start_recording(tmp_path / "take.mcap")
+    pipeline = session.use_source(Blank(20))
+    assert pipeline.wait(20)
+    assert (session.status().tracked_frames, session.status().error) == (20, "")
 
 
 def test_a_recording_is_finished_when_the_source_changes(session, tmp_path):
