@@ -121,7 +121,10 @@ def _dequantised(node: NodeProto, stored: dict[str, TensorProto]) -> NDArray[np.
 
 def _cast_crop_first(model: ModelProto) -> None:
     """Make the crop's bytes numbers before anything else: TensorRT's bytes can do nothing but that."""
-    for node in model.graph.node:
+    users = [node for node in model.graph.node if "crop" in node.input]
+    if all(node.op_type == "Cast" for node in users):
+        return
+    for node in users:
         for i, name in enumerate(node.input):
             if name == "crop":
                 node.input[i] = "crop.float"
