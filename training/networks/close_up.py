@@ -84,7 +84,7 @@ def close_up(image: Tensor, region: Region, matrix: Tensor) -> Tensor:
     steps = (torch.arange(region.cells, dtype=image.dtype, device=image.device) + 0.5) * (2.0 / region.cells) - 1.0
     grid_y, grid_x = torch.meshgrid(steps, steps, indexing="ij")
     grid = torch.stack([grid_x, grid_y, torch.ones_like(grid_x)], dim=2).flatten(0, 1)  # (N * N, 3)
-    points = (grid @ theta.transpose(1, 2)).unflatten(1, (region.cells, region.cells))  # (B, N, N, 2)
+    points = (grid @ theta.transpose(1, 2)).reshape(-1, region.cells, region.cells, 2)  # (B, N, N, 2)
     return functional.grid_sample(image, points, padding_mode="border", align_corners=False)
 
 
