@@ -52,6 +52,8 @@ class TrackedFrame:
         crop: the crop that the network saw; None unless state is TRACKING.
         confidence: 0..1, the network's own belief that the crop holds a face.
         timings: milliseconds per stage of this frame.
+        captured: when the picture was taken, on the `time.perf_counter` clock, or when it was due in a file that
+            plays at its own pace; None for a picture that waited for its turn.
     """
 
     frame: Frame
@@ -62,3 +64,4 @@ class TrackedFrame:
     crop: Crop | None = None
     confidence: float = 0.0
     timings: dict[str, float] = field(default_factory=dict)
+    captured: float | None = None

@@ -189,8 +189,9 @@ class Pipeline:
     def _process(self, frame: Frame, arrived: float | None) -> None:
         """One frame; `arrived` is when it could have been taken, None for one that waited its turn."""
         taken = perf_counter()
-        arrived = taken if arrived is None else arrived
         result = self._tracker.track(frame)
+        result.captured = arrived
+        arrived = taken if arrived is None else arrived
         tracked = perf_counter()
         self._smooth(result)
         smoothed = perf_counter()

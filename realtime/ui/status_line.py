@@ -29,23 +29,28 @@ class StatusLine(QFrame):
         self.speed = _text("Frames a second")
         self.latency = _text("Latency")
         self.latency.setToolTip("From a frame's arrival to its parameters")
+        self.to_screen = _text("Latency to the screen")
+        self.to_screen.setToolTip("From a picture's capture to the screen; the median of the last two seconds")
         self.message = ElidedLabel()
         self.message.setObjectName("statusText")
         self.message.setAccessibleName("Message")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 5, 14, 5)
         layout.setSpacing(18)
-        for label in (self.state, self.source, self.speed, self.latency):
+        for label in (self.state, self.source, self.speed, self.latency, self.to_screen):
             layout.addWidget(label)
         layout.addWidget(self.message, 1)
 
-    def show_status(self, status: Status, still: bool = False, notice: str = "") -> None:
+    def show_status(
+        self, status: Status, still: bool = False, notice: str = "", screen_ms: float | None = None
+    ) -> None:
         """Show where the loop stands.
 
         Args:
             status: of the loop.
             still: no frame has come for a while.
             notice: a line of the window itself, shown instead of the loop's message.
+            screen_ms: from a picture's capture to the screen; None where it is not known.
         """
         if not status.source_name:
             sign, text, color = "○", "No source", theme.IDLE
@@ -60,6 +65,7 @@ class StatusLine(QFrame):
         self.source.setText(status.source_name)
         self.speed.setText(f"{status.fps:.0f} fps" if running else "")
         self.latency.setText(f"{status.latency_ms:.0f} ms" if running and status.latency_ms else "")
+        self.to_screen.setText(f"{screen_ms:.0f} ms to screen" if running and screen_ms is not None else "")
         self.message.setText(notice or status.message)
 
 

@@ -30,10 +30,12 @@ class FaceView(QOpenGLWidget):
     """Shows one tracked frame with the face that was computed from that very frame.
 
     Repaints only when the frame, the options or the light change. Dragging with the right button, or with Ctrl, is
-    told through `light_dragged` (radians right and up in the picture); `failed` carries one line if OpenGL does.
+    told through `light_dragged` (radians right and up in the picture); `failed` carries one line if OpenGL does;
+    `shown` carries a tracked frame once, when its picture has come to the screen.
     """
 
     light_dragged = pyqtSignal(float, float)
+    shown = pyqtSignal(object)
     failed = pyqtSignal(str)
 
     def __init__(
@@ -50,12 +52,15 @@ class FaceView(QOpenGLWidget):
         self._rig = rig
         self._environment_sh = {name: environment.sh for name, environment in environments.items()}
         self._result: TrackedFrame | None = None
+        self._painted: TrackedFrame | None = None  # drawn, but not yet on the screen
+        self._seen: TrackedFrame | None = None  # the newest on the screen
         self._drawn = np.empty(model.layout.size, np.float32)
         self._ctx: moderngl.Context | None = None
         self._renderer: FaceRenderer | None = None
         self._grabbed_at: QPointF | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Picture")
+        self.frameSwapped.connect(self._tell_shown)
         options.listen(lambda _options: self.update())
         rig.listen(lambda _rig: self.update())
 
@@ -110,6 +115,7 @@ class FaceView(QOpenGLWidget):
             ),
             None if result is None else (result.frame.image.shape[1], result.frame.image.shape[0]),
         )
+        self._painted = result
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         with_ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
@@ -127,6 +133,13 @@ class FaceView(QOpenGLWidget):
 
     def mouseReleaseEvent(self, _event: QMouseEvent | None) -> None:
         self._grabbed_at = None
+
+    def _tell_shown(self) -> None:
+        """What was drawn last is on the screen; it may have been before, with other options or in another light."""
+        painted, self._painted = self._painted, None
+        if painted is not None and painted is not self._seen:
+            self._seen = painted
+            self.shown.emit(painted)
 
     def _relit(self, result: TrackedFrame, mode: ViewMode, light: LightRig) -> NDArray[np.float32] | None:
         """(P,) parameters to draw, in the rig's light; the tracked ones stay as they are."""

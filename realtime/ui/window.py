@@ -17,6 +17,7 @@ from facemodel import LimelightError
 from realtime.light_rig import LightRig
 from realtime.observable import Observable
 from realtime.render import ENVIRONMENTS, ViewMode
+from realtime.screen_latency import ScreenLatency
 from realtime.ui.actions import MODE_TITLES, build_actions, mode_action
 from realtime.ui.frame_sink import FrameSink
 from realtime.ui.options import ViewOptions
@@ -78,6 +79,7 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(720, 480)
         self.setAcceptDrops(True)
         self.view = FaceView(session.model, self.options, self.rig, ENVIRONMENTS)
+        self.screen_latency = ScreenLatency()
         self.area = ViewArea(self.view)
         self.actions_by_name = build_actions(self, self.view, self.menuBar(), self._handlers())
         self.status_line = StatusLine()
@@ -114,7 +116,7 @@ class MainWindow(QMainWindow):
         """Bring everything that is read from the session up to date."""
         status, recording = self.session.status(), self.session.recording()
         still = perf_counter() - self._last_arrival > _STILL_SECONDS
-        self.status_line.show_status(status, still, self._notice)
+        self.status_line.show_status(status, still, self._notice, self.screen_latency.median())
         if not self.isFullScreen():
             self._show_error(status.error, retry=still and self._playback is None)
         if self._playback is not None:
@@ -203,6 +205,7 @@ class MainWindow(QMainWindow):
         self._sources.opened.connect(self._show_opened)
         self._sources.failed.connect(self._show_failed)
         self._sources.cameras_found.connect(self._show_cameras)
+        self.view.shown.connect(self.screen_latency.note)
         self.view.light_dragged.connect(self._drag_light)
         self.view.failed.connect(lambda line: self.area.banner.show_error(line, retry=False))
         self.area.banner.retry.connect(self._sources.retry)
@@ -219,6 +222,7 @@ class MainWindow(QMainWindow):
         self._notice = notice
         self._shown_error = ("", False)
         self._last_arrival = perf_counter()
+        self.screen_latency.clear()
         self.options.update(frozen=False)
         self.area.placeholder.setText("Waiting for the first picture …")
         self.refresh()

@@ -38,7 +38,14 @@ class FakeRecording:
     written: list[TrackedFrame] = field(default_factory=list)
 
 
-def toy_frame(model: FaceModel, index: int = 0, width: int = 640, height: int = 480, yaw: float = 0.3) -> TrackedFrame:
+def toy_frame(
+    model: FaceModel,
+    index: int = 0,
+    width: int = 640,
+    height: int = 480,
+    yaw: float = 0.3,
+    captured: float | None = None,
+) -> TrackedFrame:
     """A tracked frame: a colourful picture and a head a little right of its middle."""
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     image = np.stack([60 + 80 * x, 50 + 60 * y, 90 - 60 * x], axis=-1).astype(np.uint8)  # (H, W, 3)
@@ -48,7 +55,12 @@ def toy_frame(model: FaceModel, index: int = 0, width: int = 640, height: int = 
     p.translation[:] = (0.6 * width, 0.5 * height)
     p.scale = height / 320.0
     return TrackedFrame(
-        Frame(index, index / 30.0, image), TrackingState.TRACKING, raw=raw, smoothed=raw.copy(), confidence=0.97
+        Frame(index, index / 30.0, image),
+        TrackingState.TRACKING,
+        raw=raw,
+        smoothed=raw.copy(),
+        confidence=0.97,
+        captured=captured,
     )
 
 

@@ -197,6 +197,7 @@ def test_the_capture_time_arrives_with_the_frame():
     pipeline = pipeline_of(source, sinks=[sink])
     status = run(pipeline)
     assert [r.frame.timestamp for r in sink.results] == [stamps[r.frame.index] for r in sink.results]
+    assert [r.captured for r in sink.results] == [r.frame.timestamp for r in sink.results]
     assert status.latency_ms >= 500.0
     assert pipeline.times.summary()["total"]["median"] >= 500.0
 
@@ -308,8 +309,10 @@ def test_a_recentring_asked_for_without_a_face_waits_for_one():
 
 def test_waiting_for_its_turn_is_not_latency():
     """A file's frame is ready before the loop is: the time it waits says nothing about the loop."""
-    pipeline = pipeline_of(ListSource(20), PictureTracker(seconds=0.02))
+    sink = Collector()
+    pipeline = pipeline_of(ListSource(20), PictureTracker(seconds=0.02), [sink])
     run(pipeline)
+    assert {result.captured for result in sink.results} == {None}
     assert pipeline.times.summary()["wait"]["median"] < 5.0
 
 

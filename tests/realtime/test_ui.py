@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLabel, QSlider
 
 from facemodel import FaceModel, LimelightError
-from realtime.frame import TrackingState
+from realtime.frame import Frame, TrackingState
 from realtime.opencv import cv2
 from realtime.render import ViewMode
 from realtime.session import Session, SessionConfig
@@ -367,6 +368,44 @@ def test_the_status_line_names_the_state(window):
     assert window.status_line.message.full_text() == "several faces"
 
 
+def test_the_latency_to_the_screen_is_of_the_frame_that_is_drawn(qtbot, window, session):
+    window.refresh()
+    assert window.status_line.to_screen.text() == ""
+    drawn = []
+    window.view.shown.connect(drawn.append)
+    show_frame(qtbot, window, session, captured=perf_counter() - 60.0)  # long ago, and out of the median soon
+    qtbot.waitUntil(lambda: len(drawn) == 1)
+    window.screen_latency.clear()
+    begun = perf_counter()
+    for index in range(10):  # none but the last is drawn
+        session.deliver(toy_frame(session.model, index, 64, 48, captured=begun - (0.5 if index == 9 else 30.0)))
+    qtbot.waitUntil(lambda: len(drawn) == 2)
+    assert drawn[1] is window.view.result and drawn[1].frame.index == 9
+    window.refresh()
+    milliseconds = screen_latency(window)
+    assert 500.0 <= milliseconds <= 501.0 + 1000.0 * (perf_counter() - begun)
+    window.options.update(mode=ViewMode.WIREFRAME)  # painted again: the picture is not a newer one
+    qtbot.wait(200)
+    assert len(drawn) == 2 and window.screen_latency.median() == pytest.approx(milliseconds, abs=0.51)
+    qtbot.waitUntil(lambda: window.status_line.to_screen.text() == "", timeout=4000)
+
+
+def screen_latency(window: MainWindow) -> float:
+    """What the status line says, ms."""
+    number, unit = window.status_line.to_screen.text().split(" ", 1)
+    assert unit == "ms to screen"
+    return float(number)
+
+
+def test_pictures_without_a_moment_of_capture_have_no_latency(qtbot, window, session):
+    drawn = []
+    window.view.shown.connect(drawn.append)
+    show_frame(qtbot, window, session)
+    qtbot.waitUntil(lambda: len(drawn) == 1)
+    window.refresh()
+    assert window.status_line.to_screen.text() == ""
+
+
 def test_a_dropped_file_is_opened(qtbot, window, session, tmp_path):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "clip.mp4"))])
@@ -595,6 +634,34 @@ def test_the_window_drives_a_real_session(qtbot, qapp, toy, tmp_path):
     session.stop()
     (path,) = (tmp_path / "takes").iterdir()
     assert len(load_take(path)) > 5
+
+
+class OldPictures:
+    """A live source whose pictures are half a second old when they can be read."""
+
+    name, width, height, fps, live = "slow link", 64, 48, 30.0, True
+
+    def __init__(self) -> None:
+        self.index, self.closed = 0, threading.Event()
+
+    def read(self) -> Frame | None:
+        if self.closed.wait(1.0 / self.fps):
+            return None
+        self.index += 1
+        return Frame(self.index, perf_counter() - 0.5, np.full((48, 64, 3), self.index % 256, np.uint8))
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_capture_time_reaches_the_screen_through_the_whole_loop(qtbot, qapp, toy, tmp_path):
+    session = Session(toy, UnusedEngine(toy), NoFaceFinder())
+    window = open_window(qtbot, session, SettingsFile(tmp_path / "window.json"))
+    session.use_source(OldPictures())
+    qtbot.waitUntil(lambda: window.status_line.to_screen.text() != "")
+    assert 500.0 <= screen_latency(window) < 5000.0
+    window.close()
+    session.stop()
 
 
 def test_a_swatch_colours_the_key_light(qtbot, window):
