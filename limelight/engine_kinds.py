@@ -26,7 +26,7 @@ def _open_tensorrt(path: Path, model: FaceModel, threads: int) -> Engine:  # noq
         from export.tensorrt import open_tensorrt
     except ImportError as error:
         raise LimelightError(
-            f"TensorRT: building for the GPU needs more packages ({error.name}): pip install 'limelight[gpu,train]'"
+            f"TensorRT: building for the GPU needs more packages ({error.name}): pip install 'limelight[gpu]'"
         ) from error
     return open_tensorrt(path, model)
 

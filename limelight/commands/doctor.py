@@ -15,8 +15,12 @@ from dataclasses import asdict, dataclass
 from importlib import import_module, metadata
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facemodel import FaceModel, LimelightError
+
+if TYPE_CHECKING:
+    from realtime.engines.kind import EngineKind
 
 LANDMARKER_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 """Of the vendored Face Landmarker bundle."""
@@ -87,7 +91,7 @@ def examine() -> list[Finding]:
         ("cameras", _cameras),
         ("OpenGL", _opengl),
         ("display", _display),
-        ("accelerators", _accelerators),
+        ("engines", _engines),
     )
     findings: list[Finding] = []
     for name, group in groups:
@@ -205,14 +209,21 @@ def _display() -> Iterator[Finding]:
         yield Finding("xcb-cursor", False, "library not found", "install libxcb-cursor0 (xcb-util-cursor)")
 
 
-def _accelerators() -> Iterator[Finding]:
-    import onnxruntime
+def _engines() -> Iterator[Finding]:
+    """What `--engine` can name, and why not where it cannot."""
+    from limelight.engine_kinds import ENGINE_KINDS
 
-    providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
-    yield Finding("ONNX Runtime", True, f"providers: {', '.join(providers)}")
+    reasons = {kind.name: _usable(kind) for kind in ENGINE_KINDS}
+    none = not any(ok for ok, _ in reasons.values())
+    for name, (ok, detail) in reasons.items():
+        yield Finding(f"engine {name}", ok, detail, needed=none)
+
+
+def _usable(kind: EngineKind) -> tuple[bool, str]:
+    """Whether an engine runs here, and on what, or why not."""
     try:
-        tensorrt = import_module("tensorrt")
-    except (ImportError, OSError):
-        yield Finding("TensorRT", False, "not installed", "only for an NVIDIA GPU: pip install 'limelight[gpu]'")
-    else:
-        yield Finding("TensorRT", True, tensorrt.__version__)
+        return True, kind.describe()
+    except LimelightError as error:
+        return False, str(error)
+    except Exception as error:  # a driver that is broken in a new way says nothing of the other engines
+        return False, f"{kind.title}: {(str(error).strip() or type(error).__name__).splitlines()[0]}"

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from facemodel import FaceModel, LimelightError
 from limelight.commands import doctor
 from limelight.commands.doctor import Finding
+from limelight.engine_kinds import ENGINE_KINDS
+from realtime.engines import Engine
+from realtime.engines.kind import EngineKind
 from tests.toy_model import toy_model
 
 
@@ -39,7 +43,16 @@ def findings_of(group) -> dict[str, Finding]:
 def test_it_names_what_it_looks_at(capsys):
     run_doctor()
     report = capsys.readouterr().out
-    for name in ("Python", "OpenGL", "camera", "display", "ONNX Runtime", "TensorRT", "face landmarker", "mediapipe"):
+    for name in (
+        "Python",
+        "OpenGL",
+        "camera",
+        "display",
+        "engine onnxruntime",
+        "engine tensorrt",
+        "face landmarker",
+        "mediapipe",
+    ):
         assert name in report
     assert all(line.startswith(("ok ", "missing ", "absent ")) for line in report.splitlines())
 
@@ -67,7 +80,43 @@ def test_a_check_that_breaks_is_a_finding_and_the_rest_goes_on(monkeypatch):
     findings = {finding.name: finding for finding in doctor.examine()}
     assert not findings["cameras"].ok
     assert findings["cameras"].detail == "driver on fire"
-    assert "ONNX Runtime" in findings
+    assert "engine onnxruntime" in findings
+
+
+def test_engines_are_told_with_what_they_run_on_or_why_not(monkeypatch):
+    def missing() -> str:
+        raise LimelightError("CUDA: no NVIDIA GPU found; use ONNX Runtime")
+
+    def broken() -> str:
+        raise RuntimeError("driver on fire\nand more")
+
+    kinds = [
+        EngineKind("onnxruntime", "ONNX Runtime", lambda: "ONNX Runtime 1.99", open_nothing),
+        EngineKind("tensorrt", "TensorRT", missing, open_nothing),
+        EngineKind("abacus", "Abacus", broken, open_nothing),
+    ]
+    monkeypatch.setattr("limelight.engine_kinds.ENGINE_KINDS", tuple(kinds))
+    findings = findings_of(doctor._engines)
+    assert {name: (finding.ok, finding.detail) for name, finding in findings.items()} == {
+        "engine onnxruntime": (True, "ONNX Runtime 1.99"),
+        "engine tensorrt": (False, "CUDA: no NVIDIA GPU found; use ONNX Runtime"),
+        "engine abacus": (False, "Abacus: driver on fire"),
+    }
+    assert not any(finding.needed for finding in findings.values())
+    monkeypatch.setattr("limelight.engine_kinds.ENGINE_KINDS", tuple(kinds[1:]))
+    assert all(finding.needed for finding in findings_of(doctor._engines).values()), "one of them is"
+
+
+def test_every_engine_that_can_be_asked_for_is_listed_in_one_line(capsys):
+    run_doctor()
+    lines = [line for line in capsys.readouterr().out.splitlines() if " engine " in line]
+    assert len(lines) == len(ENGINE_KINDS)
+    assert all(kind.name in line for kind, line in zip(ENGINE_KINDS, lines, strict=True))
+    assert lines[0].startswith("ok ") and "ONNX Runtime 1." in lines[0]
+
+
+def open_nothing(path: Path, model: FaceModel, threads: int) -> Engine:
+    raise AssertionError("a doctor opens no network")
 
 
 def test_no_opengl_is_said_with_a_remedy(monkeypatch):
