@@ -10,7 +10,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from facemodel import FaceModel, LimelightError
 from realtime.engines.cuda import Cuda
 from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile, PlanHeader, PlanKey
-from realtime.engines.tensorrt import PlanRefusedError, TensorRtEngine
+from realtime.engines.tensorrt import PlanRefusedError, TensorRtEngine, check_model
 from realtime.engines.tensorrt_library import TensorRtLibrary, TensorRtLog
 
 _log = logging.getLogger(__name__)
@@ -63,12 +63,21 @@ def open_tensorrt(
     """
     library = library or TensorRtLibrary.load()
     cuda = cuda or Cuda()
-    cache = PlanCache(cuda.gpu(), library, folder)
+    return open_kept(PlanCache(cuda.gpu(), library, folder), network, model, precision, cuda)[0]
+
+
+def open_kept(
+    cache: PlanCache, network: Path, model: FaceModel, precision: str | None, cuda: Cuda
+) -> tuple[TensorRtEngine, PlanFile]:
+    """An engine and its plan out of a cache, which builds what is not there and, once, what TensorRT refuses; see
+    `open_tensorrt`."""
+    plan = cache.plan(network, precision, model)
     try:
-        return TensorRtEngine(cache.plan(network, precision), model, library, cuda)
+        return TensorRtEngine(plan, model, cache.library, cuda), plan
     except PlanRefusedError as error:
         _log.warning("%s; building it again", error)
-    return TensorRtEngine(cache.plan(network, precision, again=True), model, library, cuda)
+    plan = cache.plan(network, precision, model, again=True)
+    return TensorRtEngine(plan, model, cache.library, cuda), plan
 
 
 def export_tensorrt(
@@ -122,15 +131,18 @@ class PlanCache:
     """
 
     def __init__(self, gpu: str, library: TensorRtLibrary, folder: Path | None = None) -> None:
-        self._gpu, self._library = gpu, library
+        self._gpu, self.library = gpu, library
         self.folder = folder or platformdirs.user_cache_path("limelight") / "tensorrt"
 
-    def plan(self, network: Path, precision: str | None = None, again: bool = False) -> PlanFile:
+    def plan(
+        self, network: Path, precision: str | None = None, model: FaceModel | None = None, again: bool = False
+    ) -> PlanFile:
         """The plan of a network file; built where there is none that fits, and why is said.
 
         Args:
             network: a file that `limelight export` wrote.
             precision: as of `open_tensorrt`.
+            model: refuse the network of another face model before minutes are spent on it; any will do if None.
             again: build it even where there is one.
 
         Raises:
@@ -138,7 +150,9 @@ class PlanCache:
             KeyboardInterrupt: interrupted; nothing is written.
         """
         source = _Source(network, precision)
-        key = PlanKey(source.digest, source.precision, self._gpu, self._library.version)
+        key = PlanKey(source.digest, source.precision, self._gpu, self.library.version)
+        if model is not None:
+            check_model(f"network {network}", source.header(key), model)
         path = self.path(network, key)
         if not again and path.is_file():
             problem = ""
@@ -151,7 +165,7 @@ class PlanCache:
                 return plan
             _log.warning("plan of %s: %s; building it again", network.name, problem)
         self._drop_outdated(network, key, path)
-        plan = self._build(source, key, self.folder / f"timing-{_short(self._gpu + self._library.version)}.cache")
+        plan = self._build(source, key, self.folder / f"timing-{_short(self._gpu + self.library.version)}.cache")
         try:
             plan.write(path)
         except LimelightError as error:
@@ -166,7 +180,7 @@ class PlanCache:
             KeyboardInterrupt: interrupted.
         """
         source = _Source(network, precision)
-        key = PlanKey(source.digest, source.precision, self._gpu, self._library.version)
+        key = PlanKey(source.digest, source.precision, self._gpu, self.library.version)
         return self._build(source, key, timing_cache)
 
     def path(self, network: Path, key: PlanKey) -> Path:
@@ -178,8 +192,11 @@ class PlanCache:
         """Delete this GPU's plans that are of no use any more, and say why there was none."""
         reasons = []
         pattern = re.compile(re.escape(f"{network.stem}-{key.precision}-") + r"[0-9a-f]{16}\.plan")
-        others = self.folder.iterdir() if self.folder.is_dir() else ()
-        for other in [path for path in others if pattern.fullmatch(path.name) and path != wanted]:
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except OSError:  # absent, or not ours to read
+            return
+        for other in [self.folder / name for name in names if pattern.fullmatch(name) and name != wanted.name]:
             try:
                 built = PlanFile.read_header(other).key
             except LimelightError:
@@ -187,7 +204,8 @@ class PlanCache:
             if built is not None:
                 reasons.append(key.mismatch(built))
             if built is None or built.gpu == key.gpu:
-                other.unlink(missing_ok=True)
+                with suppress(OSError):
+                    other.unlink()
         if reasons and not wanted.is_file():
             _log.warning("plan of %s: the one kept was %s; building it again", network.name, reasons[0])
 
@@ -199,7 +217,7 @@ class PlanCache:
         for number, (way, graph) in enumerate(ways.items(), 1):
             title = f"TensorRT {source.path.stem} {key.precision} {number}/{len(ways)}"
             data = for_tensorrt(graph, key.precision).SerializeToString()
-            plans[way] = build_plan(f"network {source.path}", title, data, key.precision, self._library, timing_cache)
+            plans[way] = build_plan(f"network {source.path}", title, data, key.precision, self.library, timing_cache)
         return PlanFile(source.header(key), plans)
 
 
@@ -223,6 +241,7 @@ class _Source:
         inputs, outputs = ([value.name for value in values] for values in (graph.input, graph.output))
         described = {"model_digest", "model_name"} <= self._metadata.keys()
         described = described and self._metadata.get("resolution", "").isdecimal()
+        described = described and all(len(value.type.tensor_type.shape.dim) == 2 for value in graph.output)
         if inputs[:1] != ["crop"] or outputs != ["parameters", "confidence"] or not described:
             raise LimelightError(f"network {path}: not a Limelight network; 'limelight export' writes them")
         self.follows = "known" in inputs
@@ -327,7 +346,8 @@ def _timings(config: Any, path: Path | None, log: TensorRtLog) -> Iterator[None]
         except OSError as error:
             _log.warning("timing cache %s: cannot be written (%s)", path, error.strerror)
         finally:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 class _Progress:

@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export.engine_parity import Parity, parity
-from export.tensorrt import MAX_FACES, PlanCache
+from export.tensorrt import MAX_FACES, PlanCache, open_kept
 from facemodel import Crop, FaceModel, LimelightError
 from realtime.benchmark.memory import resident_mb
 from realtime.engines import network_file
 from realtime.engines.base import Engine
 from realtime.engines.cuda import Cuda
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile
-from realtime.engines.tensorrt import PlanRunner, TensorRtEngine
+from realtime.engines.tensorrt import PlanRunner
 from realtime.engines.tensorrt_library import TensorRtLibrary
 
 MEMORY_GROWTH = 20_000_000
@@ -146,26 +146,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Verify; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m export.verify_gpu", description="verify the TensorRT engine")
     parser.add_argument("networks", nargs="*", default=["student"], help="names or files (default: student)")
-    parser.add_argument("--crops", type=int, default=200, help="to compare on (default: 200)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of soak, for each precision (default: 60)")
+    parser.add_argument("--crops", type=int, default=200, metavar="N", help="to compare on (default: 200)")
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="of each soak (default: 60)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     args = parser.parse_args(arguments)
+    if args.crops < 1 or not 0.0 < args.seconds < np.inf:
+        parser.error("--crops must be at least 1, --seconds above 0")
     try:
         library, cuda = TensorRtLibrary.load(), Cuda()
         print(f"{library.version} on {cuda.gpu()}")
-        results = [result for name in args.networks for result in _verify(network_file(name), args, library, cuda)]
-        if args.json:
-            args.json.write_text(json.dumps(results, indent=2) + "\n")
+        networks = [network_file(name) for name in args.networks]  # a wrong name is told before minutes are spent
+        results: list[dict] = []
+        _write(args.json, results)
+        for network in networks:
+            results += _verify(network, args, library, cuda)
+            _write(args.json, results)
     except LimelightError as error:
         print(f"verify_gpu: error: {error}", file=sys.stderr)
         return 1
-    except OSError as error:
-        print(f"verify_gpu: error: {args.json}: cannot be written ({error.strerror})", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print("verify_gpu: interrupted", file=sys.stderr)
+        return 130
     problems = [problem for result in results for problem in result["problems"]]
     for problem in problems:
         print(f"verify_gpu: failed: {problem}", file=sys.stderr)
     return int(bool(problems))
+
+
+def _write(path: Path | None, results: list[dict]) -> None:
+    """The figures so far.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    if path is None:
+        return
+    try:
+        path.write_text(json.dumps(results, indent=2) + "\n")
+    except OSError as error:
+        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, cuda: Cuda) -> list[dict]:
@@ -182,8 +201,7 @@ def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, c
     cache = PlanCache(cuda.gpu(), library)
     results = []
     for precision in precisions:
-        plan = cache.plan(network, precision)
-        engine = TensorRtEngine(plan, model, library, cuda)
+        engine, plan = open_kept(cache, network, model, precision, cuda)
         ways = [FINDING, FOLLOWING] if engine.follows else [FINDING]
         compared = {way: parity(model, reference, engine, crops, way == FOLLOWING) for way in ways}
         table = [_latency_of(plan, way, batch, library, cuda) for way in ways for batch in (1, 2, 4, MAX_FACES)]

@@ -14,8 +14,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from facemodel import LimelightError
 
-_NO_MEMORY = 2
-_NO_DEVICE = (3, 35, 36, 46, 100, 101, 999)
+NO_MEMORY_CODE = 2
+"""cudaErrorMemoryAllocation."""
+
+NO_DEVICE_CODES = (3, 35, 36, 46, 100, 101, 999)
 """cudaError_t: not initialised, driver too old (twice), all devices busy, none, invalid, unknown."""
 
 
@@ -86,10 +88,10 @@ class Cuda:
         code, *values = getattr(self.runtime, name)(*arguments)
         if int(code) == 0:
             return tuple(values)
-        if int(code) == _NO_MEMORY:
+        if int(code) == NO_MEMORY_CODE:
             raise LimelightError("CUDA: no memory left on the GPU; close other programs that use it")
         reason = getattr(code, "name", f"cudaError {int(code)}")
-        if int(code) in _NO_DEVICE:
+        if int(code) in NO_DEVICE_CODES:
             raise LimelightError(f"CUDA: no usable NVIDIA GPU ({reason}); look at what 'nvidia-smi' says")
         raise LimelightError(f"CUDA: {name} failed ({reason})")
 

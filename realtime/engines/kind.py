@@ -39,6 +39,8 @@ def _describe_onnxruntime() -> str:
 
 
 def _open_onnxruntime(path: Path, model: FaceModel, threads: int) -> Engine:
+    if path.suffix == ".plan":
+        raise LimelightError(f"network {path}: a plan of TensorRT's, which ONNX Runtime cannot run")
     from realtime.engines.onnxruntime import OnnxRuntimeEngine
 
     return OnnxRuntimeEngine(path, model, threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from facemodel import LimelightError
 FINDING, FOLLOWING = "finding", "following"
 
 _HEADER = "plan.json"
+_PLANS = "plans"  # in it: their names, so that none can go missing from a damaged archive
 _DATE = (1980, 1, 1, 0, 0, 0)  # equal plans make equal files
 
 
@@ -86,11 +88,12 @@ class PlanFile:
         Raises:
             LimelightError: it cannot be written.
         """
-        partial = path.with_name(path.name + ".part")
+        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(zipfile.ZipInfo(_HEADER, _DATE), json.dumps(asdict(self.header), indent=2))
+                header = asdict(self.header) | {_PLANS: list(self.plans)}
+                archive.writestr(zipfile.ZipInfo(_HEADER, _DATE), json.dumps(header, indent=2))
                 for name, plan in self.plans.items():
                     archive.writestr(zipfile.ZipInfo(name, _DATE), plan)
             partial.replace(path)
@@ -108,11 +111,10 @@ class PlanFile:
             LimelightError: missing, damaged, or no plan.
         """
         with _Opened(path) as archive:
-            header = _header(path, archive)
-            plans = {name: archive.read(name) for name in (FINDING, FOLLOWING) if name in archive.namelist()}
-        if FINDING not in plans:
-            raise LimelightError(f"plan {path}: holds no network; delete it, and it is built again")
-        return cls(header, plans)
+            header, names = _header(path, archive)
+            if archive.namelist() != [_HEADER, *names]:
+                raise _damaged(path)
+            return cls(header, {name: archive.read(name) for name in names})
 
     @staticmethod
     def read_header(path: Path) -> PlanHeader:
@@ -122,7 +124,7 @@ class PlanFile:
             LimelightError: missing, damaged, or no plan.
         """
         with _Opened(path) as archive:
-            return _header(path, archive)
+            return _header(path, archive)[0]
 
 
 class _Opened:
@@ -138,29 +140,36 @@ class _Opened:
             raise LimelightError(
                 f"plan {self._path}: no such file; 'limelight export --to tensorrt' writes one"
             ) from error
-        except (OSError, zipfile.BadZipFile) as error:
-            raise self._damaged() from error
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            raise _damaged(self._path) from error
+        except OSError as error:
+            raise LimelightError(f"plan {self._path}: cannot be read ({error.strerror or error})") from error
         return self._archive
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._archive.close()
-        if isinstance(error, OSError | zipfile.BadZipFile | zlib.error | EOFError):
-            raise self._damaged() from error
-
-    def _damaged(self) -> LimelightError:
-        return LimelightError(f"plan {self._path}: damaged, truncated or no TensorRT plan of ours; delete it")
+        # zipfile raises RuntimeError for what looks encrypted, or compressed in an unknown way.
+        if isinstance(error, OSError | RuntimeError | zipfile.BadZipFile | zlib.error | EOFError):
+            raise _damaged(self._path) from error
 
 
-def _header(path: Path, archive: zipfile.ZipFile) -> PlanHeader:
+def _damaged(path: Path) -> LimelightError:
+    return LimelightError(f"plan {path}: damaged, truncated or no TensorRT plan of ours; delete it")
+
+
+def _header(path: Path, archive: zipfile.ZipFile) -> tuple[PlanHeader, list[str]]:
+    """The header, and the names of the plans."""
     try:
         values = json.loads(archive.read(_HEADER))
+        names = values.pop(_PLANS)
         header = PlanHeader(**{**values, "key": PlanKey(**values["key"])})
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise LimelightError(f"plan {path}: not a TensorRT plan of this version of Limelight; delete it") from error
     numbers = [header.resolution, header.n_parameters, header.max_batch]
-    texts = [getattr(header.key, field.name) for field in fields(PlanKey)] + [header.network, header.model_digest]
-    if not all(isinstance(number, int) and number > 0 for number in numbers) or not all(
-        isinstance(text, str) for text in texts
-    ):
+    texts = [getattr(header.key, field.name) for field in fields(PlanKey)]
+    texts += [header.network, header.model_digest, header.model_name]
+    sound = all(isinstance(number, int) and number > 0 for number in numbers)
+    sound = sound and all(isinstance(text, str) for text in texts)
+    if not sound or names not in ([FINDING], [FINDING, FOLLOWING]):
         raise LimelightError(f"plan {path}: not a TensorRT plan of this version of Limelight; delete it")
-    return header
+    return header, names

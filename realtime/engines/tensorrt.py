@@ -46,7 +46,7 @@ class TensorRtEngine:
     ) -> None:
         title = f"plan of {plan.header.network}" if isinstance(plan, PlanFile) else f"plan {plan}"
         plan = plan if isinstance(plan, PlanFile) else PlanFile.read(Path(plan))
-        _check_model(title, plan.header, model)
+        check_model(title, plan.header, model)
         library = library or TensorRtLibrary.load()
         cuda = cuda or Cuda()
         _check_machine(title, plan.header, library, cuda)
@@ -61,8 +61,9 @@ class TensorRtEngine:
         if self.follows:
             self._following = PlanRunner(title, plan.plans[FOLLOWING], 1, library, cuda, stream)
         self._shape = (self.resolution, self.resolution, 3)
-        for runner in (self._finding, self._following):
-            _check_interface(title, runner, plan.header)
+        _check_interface(title, self._finding, plan.header, ["crop"])
+        if self.follows:
+            _check_interface(title, self._following, plan.header, ["crop", "pose"])
 
     def infer(
         self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
@@ -122,7 +123,10 @@ class PlanRunner:
         trt = library.module
         self._title = title
         self._log = TensorRtLog(library)
-        self._runtime = trt.Runtime(self._log.logger)
+        try:
+            self._runtime = trt.Runtime(self._log.logger)
+        except Exception as error:  # pybind11's errors have no common base of their own
+            raise LimelightError(f"{title}: TensorRT cannot run here ({self._log.problem()})") from error
         self._engine = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             problem = self._log.problem()
@@ -174,7 +178,11 @@ class PlanRunner:
             self._stream.download(self._memory[name], array)
 
 
-def _check_model(title: str, header: PlanHeader, model: FaceModel) -> None:
+def check_model(title: str, header: PlanHeader, model: FaceModel) -> None:
+    """
+    Raises:
+        LimelightError: the network was trained for another face model.
+    """
     if header.model_digest != model.digest:
         raise LimelightError(
             f"{title}: trained for face model '{header.model_name}' ({header.model_digest}), "
@@ -190,14 +198,19 @@ def _check_machine(title: str, header: PlanHeader, library: TensorRtLibrary, cud
         raise LimelightError(f"{title}: {mismatch}; 'limelight export --to tensorrt' builds it again")
 
 
-def _check_interface(title: str, runner: PlanRunner, header: PlanHeader) -> None:
+def _check_interface(title: str, runner: PlanRunner, header: PlanHeader, inputs: list[str]) -> None:
     """Whether the plans are what the header says: it is read before there is a GPU to ask."""
+    if sorted(runner.inputs) != inputs or set(runner.outputs) != {"parameters", "confidence"}:
+        raise LimelightError(f"{title}: not a Limelight network; 'limelight export --to tensorrt' builds them")
     side = header.resolution
-    expected = {"crop": (1, side, side, 3), "pose": (1, _POSE), "parameters": (1, header.n_parameters)}
+    expected = {
+        "crop": (1, side, side, 3),
+        "pose": (1, _POSE),
+        "parameters": (1, header.n_parameters),
+        "confidence": (1, 1),
+    }
     for name, array in {**runner.inputs, **runner.outputs}.items():
-        if array.shape != expected.get(name, (1, 1)):
+        if array.shape != expected[name]:
             raise LimelightError(
                 f"{title}: its {name} is {array.shape}; 'limelight export --to tensorrt' builds it again"
             )
-    if "crop" not in runner.inputs or set(runner.outputs) != {"parameters", "confidence"}:
-        raise LimelightError(f"{title}: not a Limelight network; 'limelight export --to tensorrt' builds them")

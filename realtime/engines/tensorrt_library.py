@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from facemodel import LimelightError
+from realtime.engines.cuda import NO_DEVICE_CODES, NO_MEMORY_CODE
 
 _log = logging.getLogger(__name__)
 
 NO_MEMORY = "no memory left on the GPU; close other programs that use it"
 NO_GPU = "no usable NVIDIA GPU; look at what 'nvidia-smi' says"
+
+_CUDA_CODE = re.compile(r"(?:cuda ?error|initialization failure with error):? (\d+)\b")
+"""In what TensorRT says, in lower case: "(cudaError 35: ...", "CUDA initialization failure with error: 100"."""
 
 _MODULES = {"tensorrt": "TensorRT", "tensorrt_rtx": "TensorRT-RTX"}
 
@@ -81,9 +86,10 @@ class TensorRtLog:
         """What went wrong since the last call, in a few words."""
         errors, self._errors[:] = list(self._errors), []
         everything = " ".join(errors).lower()
-        if any(word in everything for word in ("out of memory", "outofmemory", "cudaerror 2:", "cuda error: 2 ")):
+        codes = {int(code) for code in _CUDA_CODE.findall(everything)}
+        if "out of memory" in everything or "outofmemory" in everything or NO_MEMORY_CODE in codes:
             return NO_MEMORY
-        if any(word in everything for word in ("cudaerror 35:", "cudaerror 100:", "no cuda-capable device")):
+        if "no cuda-capable device" in everything or codes.intersection(NO_DEVICE_CODES):
             return NO_GPU
         return _first_line(errors[0]) if errors else "TensorRT does not say why"
 

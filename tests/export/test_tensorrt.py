@@ -1,13 +1,17 @@
 """TensorRT plans: really parsed and built, by TensorRT-RTX, which needs no GPU for that; kept, and built again when
-they are of no use. Whether a GPU runs them is for `python -m export.verify_gpu`, on a machine with one."""
+they are of no use. Whether a GPU runs them is for `python -m export.verify_gpu`, on a machine with one; here it runs on
+a simulated GPU."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from export import tensorrt as builder
+from export import verify_gpu
 from export.following import specialised
 from export.onnx import export_onnx
 from export.tensorrt import PlanCache, build_plan, export_tensorrt, open_tensorrt
@@ -28,6 +33,7 @@ from facemodel import FaceModel, LimelightError
 from realtime.engines.cuda import Cuda
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile
 from realtime.engines.tensorrt_library import TensorRtLibrary
+from tests.conftest import ROOT
 from tests.realtime.fake_gpu import FakeCudaRuntime, FakeTensorRt
 from tests.toy_model import toy_model
 from training.networks import NetworkCheckpoint, Student, StudentConfig
@@ -189,6 +195,28 @@ def test_a_folder_that_cannot_be_written_costs_only_the_next_build(
     assert set(plan.plans) == {FINDING, FOLLOWING} and "cannot be written" in caplog.text
 
 
+def test_an_outdated_plan_that_cannot_be_deleted_stays(
+    network: Path, toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    machine = Simulated(toy, monkeypatch)
+    PlanCache(GPU, TensorRtLibrary(machine.tensorrt, "TensorRT 99.0"), tmp_path).plan(network)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    plan = PlanCache(GPU, machine.library, tmp_path).plan(network)
+    assert plan.header.key.tensorrt == "TensorRT 99.1" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_network_of_another_face_model_is_refused_before_it_is_built(
+    network: Path, toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Simulated(toy, monkeypatch)
+    with pytest.raises(LimelightError, match=r"network .*toy\.onnx: trained for face model"):
+        open_tensorrt(network, toy_model(n_identity=3), None, tmp_path, machine.library, machine.cuda)
+    assert machine.builds == 0
+
+
 def test_networks_that_cannot_be_built_are_refused_in_one_line(
     network: Path, toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +250,7 @@ def test_what_tensorrt_cannot_read_is_named_in_one_line(rtx: TensorRtLibrary, ne
     with pytest.raises(LimelightError, match="network toy: TensorRT cannot read") as caught:
         build_plan("network toy", "toy", model.SerializeToString(), "fp32", rtx)
     assert "\n" not in str(caught.value)
-    with pytest.raises(LimelightError, match="TensorRT cannot build it .*at least one output") as caught:
+    with pytest.raises(LimelightError, match=r"TensorRT cannot build it .*at least one output") as caught:
         build_plan("network toy", "toy", onnx.ModelProto(graph=onnx.GraphProto()).SerializeToString(), "fp32", rtx)
     assert "\n" not in str(caught.value)
 
@@ -233,6 +261,15 @@ def test_a_damaged_timing_cache_is_begun_anew(rtx: TensorRtLibrary, network: Pat
     timings.write_bytes(b"junk" * 100)
     assert build_plan("network toy", "toy", graph, "fp16", rtx, timings)
     assert timings.read_bytes()[:4] != b"junk" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_timing_cache_that_cannot_be_written_does_not_cost_the_build(
+    rtx: TensorRtLibrary, network: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    graph = for_tensorrt(specialised(onnx.load(network), known=True), "fp16").SerializeToString()
+    (tmp_path / "file").touch()
+    assert build_plan("network toy", "toy", graph, "fp16", rtx, tmp_path / "file" / "timing.cache")
+    assert "cannot be written" in caplog.text
 
 
 def test_ctrl_c_stops_a_build_and_leaves_nothing(
@@ -307,3 +344,78 @@ def test_an_export_is_compared_with_onnx_runtime_before_it_is_written(
     with pytest.raises(LimelightError, match="compared with ONNX Runtime"):
         export_tensorrt(network, path, toy, crops(2), "fp16", machine.library, machine.cuda)
     assert not path.exists()
+
+
+class Verified:
+    """`python -m export.verify_gpu` on a simulated GPU."""
+
+    def __init__(self, machine: Simulated, toy: FaceModel, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.machine = machine
+        monkeypatch.setattr(TensorRtLibrary, "load", lambda: machine.library)
+        monkeypatch.setattr(verify_gpu, "Cuda", lambda: machine.cuda)
+        monkeypatch.setattr(verify_gpu, "latencies", partial(verify_gpu.latencies, runs=3, warm_up=1))
+        monkeypatch.setattr(FaceModel, "load", lambda: toy)
+        monkeypatch.setattr(builder.platformdirs, "user_cache_path", lambda _name: folder)
+
+    def __call__(self, *arguments: str | Path) -> int:
+        return verify_gpu.main([*map(str, arguments), "--crops", "3", "--seconds", "0.2"])
+
+
+def test_verification_tells_parity_latency_and_a_soak(
+    network: Path, toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify = Verified(Simulated(toy, monkeypatch), toy, tmp_path, monkeypatch)
+    assert verify(network, "--json", tmp_path / "figures.json") == 0
+    printed = capsys.readouterr().out
+    assert "toy fp32" in printed and "toy fp16" in printed and printed.count("soak: ") == 2
+    single, half = json.loads((tmp_path / "figures.json").read_text())
+    assert (single["precision"], half["precision"], single["gpu"]) == ("fp32", "fp16", GPU)
+    assert set(single["parity"]) == {"finding", "following"} and single["parity"]["finding"]["crops"] == 3
+    assert [(row["way"], row["batch"]) for row in single["latency_ms"][:4]] == [
+        ("finding", batch) for batch in (1, 2, 4, 8)
+    ]
+    assert len(single["latency_ms"]) == 8 and all(row["recorded"] for row in single["latency_ms"])
+    assert single["soak"]["frames"] > 0 and single["problems"] == []
+
+
+def test_verification_fails_where_the_gpu_computes_something_else(
+    network: Path, toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify = Verified(Simulated(toy, monkeypatch), toy, tmp_path, monkeypatch)
+    verify.machine.distort = lambda parameters: parameters * np.float32(1.02)
+    assert verify(network, "--json", tmp_path / "figures.json") == 1
+    failed = capsys.readouterr().err.splitlines()
+    assert failed and all(line.startswith("verify_gpu: failed: toy fp") for line in failed)
+    assert "differs by" in failed[0]
+
+
+def test_verification_refuses_what_makes_no_sense_before_it_begins(
+    network: Path, toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify = Verified(Simulated(toy, monkeypatch), toy, tmp_path, monkeypatch)
+    for arguments, message in (
+        ([network, tmp_path / "absent.onnx"], "no such file"),
+        ([network, "--json", tmp_path / "absent" / "figures.json"], "cannot be written"),
+    ):
+        assert verify(*arguments) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("verify_gpu: error: ") and message in line
+    for wrong in (["--crops", "0"], ["--seconds", "0"], ["--seconds", "nan"]):
+        with pytest.raises(SystemExit):
+            verify_gpu.main([str(network), *wrong])
+    assert verify.machine.builds == 0
+
+
+def test_verification_without_a_gpu_is_one_line_and_a_failure() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "export.verify_gpu"],
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("verify_gpu: error: ")

@@ -197,8 +197,11 @@ def test_bad_network_files_keep_their_one_line(tmp_path):
     good = write_network(tmp_path / "net.onnx", toy)
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    plan = tmp_path / "net.plan"
+    plan.write_bytes(b"built elsewhere")
     cases = {
         cut: "corrupt",
+        plan: "a plan of TensorRT's",
         write_network(tmp_path / "digest.onnx", toy, model_digest="0" * 16): "trained for face model",
         write_network(tmp_path / "size.onnx", toy, size=7): "gives 7 parameters",
         tmp_path / "absent.onnx": "no such file",

@@ -169,9 +169,9 @@ def test_unusable_plans_are_refused_in_one_line(toy: FaceModel, tmp_path: Path) 
         (file("cut.plan", whole[: len(whole) // 2]), "damaged"),
         (file("junk.plan", b"\x00no plan" * 100), "damaged"),
         (file("empty.plan", b""), "damaged"),
-        (file("bit.plan", whole.replace(b"follow", b"fallow", 1)), "damaged|holds no network"),
+        (file("bit.plan", whole.replace(b"follow", b"fallow", 1)), "damaged"),
         (file("flipped.plan", whole.replace(b'"resolution": 8', b'"resolution": 9', 1)), "damaged"),
-        (tmp_path, "damaged"),
+        (tmp_path, "cannot be read"),
         (
             replace(plan, header=replace(header, key=replace(key, gpu="Old GPU (7.5)"))),
             "built for Old GPU .7.5., this is",
@@ -181,11 +181,62 @@ def test_unusable_plans_are_refused_in_one_line(toy: FaceModel, tmp_path: Path) 
         (changed(n_parameters=7), "gives 7 parameters"),
         (changed(resolution=16), "its crop is"),
         (replace(plan, plans={FINDING: b"other"}), "refuses it .*magic tag"),
+        (replace(plan, plans={FINDING: b"follow"}), "not a Limelight network"),
+        (replace(plan, plans={FINDING: b"find", FOLLOWING: b"find"}), "not a Limelight network"),
     ]
     for bad, message in cases:
         with pytest.raises(LimelightError, match=message) as caught:
             machine.open(toy, bad)
         assert "\n" not in str(caught.value)
+
+
+def test_every_damage_to_a_plan_file_is_noticed(toy: FaceModel, tmp_path: Path) -> None:
+    """Whatever byte is wrong, wherever it is cut: one clear line, or, where the byte means nothing, the same plan."""
+    plan = Machine(toy).plan
+    path = tmp_path / "toy.plan"
+    plan.write(path)
+    whole = path.read_bytes()
+    changed = [
+        whole[:i] + bytes([whole[i] ^ mask]) + whole[i + 1 :] for i in range(len(whole)) for mask in (1, 64, 255)
+    ]
+    for content in [*(whole[:length] for length in range(len(whole))), *changed]:
+        path.write_bytes(content)
+        try:
+            plans = PlanFile.read(path)
+        except LimelightError as error:
+            lines = str(error).count("\n")
+        else:
+            lines = 0 if plans == plan and len(content) == len(whole) else -1
+        assert lines == 0
+
+
+def test_what_cuda_says_through_tensorrt_is_understood(toy: FaceModel) -> None:
+    machine = Machine(toy)
+    bad = replace(machine.plan, plans={FINDING: b"other"})
+    for said, message in (
+        ("CUDA initialization failure with error: 35. Please check your CUDA installation", "no usable NVIDIA GPU"),
+        ("Error Code 1: Cuda Runtime (cudaError 100: no CUDA-capable device is detected)", "no usable NVIDIA GPU"),
+        ("CUDA initialization failure with error: 2. Please check", "no memory left on the GPU"),
+        ("Error Code 1: Cuda Runtime (out of memory)", "no memory left on the GPU"),
+        (
+            "Error Code 1: Cuda Runtime (cudaError 700: an illegal memory access was encountered)",
+            "illegal memory access",
+        ),
+    ):
+        machine.tensorrt.errors = [said]
+        with pytest.raises(LimelightError, match=message):
+            machine.open(toy, bad)
+
+
+def test_a_runtime_that_does_not_start_is_one_line(toy: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(logger: Any) -> None:
+        logger.log(1, "CUDA initialization failure with error: 35. Please check")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    machine = Machine(toy)
+    monkeypatch.setattr(machine.tensorrt, "Runtime", fails)
+    with pytest.raises(LimelightError, match=r"TensorRT cannot run here .no usable NVIDIA GPU"):
+        machine.open(toy)
 
 
 def test_only_a_plan_at_fault_is_worth_building_again(toy: FaceModel) -> None:
