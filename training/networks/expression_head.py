@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ParameterLayout
-from training.networks.close_up import CloseUpEncoder, Region, close_up, region_matrix, standardised, to_crop
+from training.networks.close_up import CloseUpEncoder, Region, close_ups, region_matrices, standardised, to_crop
 
 LEFT_EYE = Region((33.0, 5.0, 72.0), 72.0, 48)
 RIGHT_EYE = Region((-33.0, 5.0, 72.0), 72.0, 48, mirrored=True)
@@ -76,14 +76,14 @@ class ExpressionHead(nn.Module):
             image: (B, 3, R, R) normalised crops.
             pose: (B, 9) rotation, translation, scale in crop px, which places the regions.
         """
-        matrices = [region_matrix(region, pose) for region in REGIONS]
-        left, right, lower = (close_up(image, region, matrix) for region, matrix in zip(REGIONS, matrices, strict=True))
+        matrices = region_matrices(REGIONS, pose)  # (B, 3, 2, 3)
+        left, right, lower = close_ups(image, REGIONS, matrices)
         left_eye, right_eye = self.eye(torch.cat([left, right])).chunk(2)  # (B, eye_features) each
         mouth = self.mouth(lower)  # (B, mouth_features)
         joined = functional.relu(self.join(torch.cat([left_eye, right_eye, mouth, standardised(pose)], dim=1)))
         joined = joined + functional.relu(self.mix(joined))  # (B, hidden)
         local = (self.eye_points(left_eye), self.eye_points(right_eye), self.mouth_points(mouth))
-        points = [to_crop(p.unflatten(1, (-1, 2)), m) for p, m in zip(local, matrices, strict=True)]
+        points = [to_crop(p.unflatten(1, (-1, 2)), m) for p, m in zip(local, matrices.unbind(1), strict=True)]
         return ExpressionPrediction(self.regressor(joined), torch.cat(points, dim=1))
 
     def replace(self, outputs: Tensor, expression: Tensor) -> Tensor:
