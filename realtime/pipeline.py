@@ -80,6 +80,7 @@ class Pipeline:
         self._drops = source.live or realtime
         self._inbox: LatestSlot[tuple[Frame, float | None]] = LatestSlot()
         self._stopping = threading.Event()
+        self._done = threading.Event()
         self._requests: deque[Callable[[], None]] = deque()
         self._errors: list[str] = []
         self._delivered: deque[float] = deque(maxlen=240)
@@ -95,8 +96,8 @@ class Pipeline:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the source has ended and its last frame is delivered; False if `timeout` s passed first."""
-        self._worker.join(timeout)
-        return not self._worker.is_alive()
+        # Not by joining the thread: Python takes a thread for dead whose join Ctrl-C interrupts.
+        return self._done.wait(timeout)
 
     def stop(self) -> bool:
         """End the loop and close the source; threads are waited for, but not longer than a few seconds.
@@ -185,6 +186,7 @@ class Pipeline:
             self._stopping.set()
             self._inbox.close()
             self._publish(self._status.latency_ms, self._status.state, frames=0)
+            self._done.set()
 
     def _process(self, frame: Frame, arrived: float | None) -> None:
         """One frame; `arrived` is when it could have been taken, None for one that waited its turn."""

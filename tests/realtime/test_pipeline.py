@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 import tracemalloc
@@ -305,6 +306,28 @@ def test_a_recentring_asked_for_without_a_face_waits_for_one():
     pipeline.recenter()
     run(pipeline)
     assert sink.results[-1].centred is not None
+
+
+def test_an_interrupted_wait_does_not_cost_the_frame_under_way():
+    """Ctrl-C in `wait`, then `stop`: whoever closes the sinks next has every frame that was counted."""
+
+    class Interrupting(PictureTracker):
+        def track(self, frame):
+            if frame.index == 3:
+                time.sleep(0.05)
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+                time.sleep(0.3)
+            return super().track(frame)
+
+    sink = Collector()
+    pipeline = pipeline_of(ListSource(1000), Interrupting(), [sink])
+    pipeline.start()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.wait(20)
+    assert pipeline.stop()
+    assert len(sink.results) == 4
+    time.sleep(0.4)
+    assert len(sink.results) == pipeline.status().frames == 4
 
 
 def test_waiting_for_its_turn_is_not_latency():
