@@ -198,3 +198,20 @@ def test_heads_of_another_size_are_refused(toy: FaceModel) -> None:
     other = Student(replace(SMALL, face_hidden=16), toy.layout)
     with pytest.raises(LimelightError, match="another size"):
         Student(SMALL, toy.layout).take_heads(other.state_dict())
+
+
+def test_places_keep_all_their_bits_in_mixed_precision() -> None:
+    torch.manual_seed(0)
+    image, pose = (
+        torch.rand(2, 3, 64, 64),
+        torch.tensor([[0.96, 0.05, -0.28, -0.05, 1.0, 0.01, 101.3, 117.9, 0.93]] * 2),
+    )
+    region = Region((3.0, -40.0, 60.0), 150.0, 32)
+    matrix = region_matrix(region, pose)
+    exact = close_up(image, region, matrix)
+    points = 2.0 * torch.rand(2, 7, 2) - 1.0
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(region_matrix(region, pose), matrix)
+        torch.testing.assert_close(close_up(image, region, matrix), exact)
+        torch.testing.assert_close(sampled(image, points), sampled(image.float(), points))
+        assert sampled(image.bfloat16(), points.bfloat16()).isfinite().all()

@@ -7,8 +7,10 @@ regions of the head.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +56,25 @@ def jittered_pose(pose: Tensor, turn: float = 0.05, shift: float = 3.0, zoom: fl
     return torch.cat([rotation, pose[:, 6:8] + shift * noise[:, 6:8], pose[:, 8:] * (zoom * noise[:, 8:]).exp()], dim=1)
 
 
+_Result = TypeVar("_Result")
+
+
+def in_full_precision(function: Callable[..., _Result]) -> Callable[..., _Result]:
+    """A function that computes in 32 bits also where mixed precision is on: of a pixel's place, the 8 bits of a
+    bfloat16 leave quarters of a pixel."""
+
+    @wraps(function)
+    def exact(*args: object) -> _Result:
+        device = next(arg.device.type for arg in args if isinstance(arg, Tensor))
+        if not torch.is_autocast_enabled(device):
+            return function(*args)
+        with torch.autocast(device, enabled=False):
+            return function(*(a.float() if isinstance(a, Tensor) and a.is_floating_point() else a for a in args))
+
+    return exact
+
+
+@in_full_precision
 def region_matrices(regions: Sequence[Region], pose: Tensor) -> Tensor:
     """Similarities (B, K, 2, 3) from the close-ups' coordinates (-1..1, right and down) to crop pixels.
 
@@ -83,6 +104,7 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
     return a[:, ahead] * b[:, behind] - a[:, behind] * b[:, ahead]
 
 
+@in_full_precision
 def close_ups(image: Tensor, regions: Sequence[Region], matrices: Tensor) -> list[Tensor]:
     """Every region (B, C, N, N) of crops (B, C, R, R), N = region.cells; outside the crop its border goes on.
 
@@ -147,6 +169,7 @@ def _corners(where: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
     return picture * (side * side) + row, where - first
 
 
+@in_full_precision
 def sampled(features: Tensor, points: Tensor) -> Tensor:
     """Features under points, (B, C, R, R) and (B, N, 2) from -1 to 1 to (B, N, C): bilinear, the border goes on.
 
@@ -164,11 +187,13 @@ def sampled(features: Tensor, points: Tensor) -> Tensor:
     return both[:, 0] + both[:, 1]
 
 
+@in_full_precision
 def to_crop(points: Tensor, matrix: Tensor) -> Tensor:
     """Points (B, N, 2) of a close-up (-1..1) in crop pixels."""
     return points @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
 
 
+@in_full_precision
 def to_close_up(points: Tensor, matrix: Tensor) -> Tensor:
     """Points (B, N, 2) in crop pixels as those of a close-up (-1..1): the inverse of `to_crop`."""
     return torch.linalg.solve(matrix[:, None, :, :2], (points - matrix[:, None, :, 2])[..., None]).squeeze(-1)

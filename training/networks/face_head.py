@@ -22,6 +22,7 @@ from training.networks.close_up import (
     PointRefiner,
     Region,
     close_up,
+    in_full_precision,
     region_matrix,
     sampled,
     standardised,
@@ -102,12 +103,17 @@ class FaceHead(nn.Module):
         seen = self.layers(torch.cat([features, colors, where], dim=1))  # (B, hidden)
         local = self.refiner((half, quarter), self.points(seen).unflatten(1, (-1, 2)), seen)  # (B, 478, 2)
         skin = sampled(functional.avg_pool2d(face, 2), local.detach())  # (B, 478, 3) the colour of every point
-        geometry = self.geometry(geometry_evidence(local, where))
+        geometry = self._read_geometry(geometry_evidence(local, where))
         identity, move = geometry[:, : self.n_identity], geometry[:, self.n_identity :]
         rest = self.appearance(torch.cat([skin.flatten(1), where], dim=1))
         values = self.regressor(seen) + torch.cat([identity, rest], dim=1)
         moved = _corrected(pose, self.correction(seen) + move)
         return FacePrediction(values, moved, to_crop(local, matrix), self.confidence(seen))
+
+    @in_full_precision
+    def _read_geometry(self, evidence: Tensor) -> Tensor:
+        """Its weights are large and nearly cancel, which few bits do not stand."""
+        return self.geometry(evidence)
 
     def replace(self, outputs: Tensor, values: Tensor) -> Tensor:
         """Standardised outputs (B, P) with other `FacePrediction.values`."""
