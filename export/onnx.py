@@ -1,4 +1,7 @@
-"""A network as an ONNX file: everything from RGB bytes to the constrained parameter vector lies in the graph."""
+"""A network as an ONNX file: everything from RGB bytes to the constrained parameter vector lies in the graph.
+
+In 32 bits, in half precision for GPUs, or in 8 bits for CPUs; none is written that does not say what PyTorch says.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,20 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.following import joined, specialised
-from facemodel import CROP_SIZE, LimelightError
+from export.parity import Parity, landmarks_of, parity
+from export.quantize import Feed, Harm, quantized
+from export.simplify import simplified
+from export.tensorrt_graph import for_tensorrt
+from facemodel import CROP_SIZE, FaceModel, LimelightError
+from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from training.networks import Network, NetworkCheckpoint, Student, StudentConfig
+from training.networks.close_up import jittered_pose
 
 __all__ = ["ExportReport", "export_onnx", "prepared", "specialised"]
 
@@ -28,8 +36,17 @@ OUTPUTS = ("parameters", "confidence")
 MAX_BYTES = {"student": 25_000_000, "resnet50": 60_000_000}
 """Largest network that the program ships, with a backbone for CPUs and with ResNet-50."""
 
-TOLERANCE = 1e-3
-"""Largest difference between PyTorch and ONNX Runtime, relative to 1 + the largest value of its group."""
+PRECISIONS = ("fp32", "fp16", "int8")
+"""Of the arithmetic: all in 32 bits; convolutions in half precision; convolutions and full layers in 8 bits."""
+
+_BEARABLE_SHIFT = {OUTPUTS[0]: 0.3, "found_pose": 0.6}
+"""Mean landmark shift, px, that the 8 bits of the part with this first output may cost; the rest stays in float."""
+
+_BEARABLE_CHANGE = 0.1
+"""Likewise, mean change of any group of parameters in its standard deviations over the crops."""
+
+_BEARABLE_DOUBT = 0.02
+"""Likewise, mean change of the confidence."""
 
 _WORTH_A_BYTE = 1_000_000
 """Numbers in a convolution's weight, from which on it is stored in 8 bits where 16 would make the file too large."""
@@ -50,60 +67,101 @@ class ExportReport:
     Attributes:
         path: the file.
         size: bytes.
-        difference: largest difference to PyTorch over the checked crops, relative to 1 + the largest value of the
-            group of parameters that it is in.
-        crops: how many crops were checked.
+        precision: one of PRECISIONS.
+        found: how far it is from PyTorch where it finds the face itself.
+        followed: where it is told the pose; None of a network that does not follow.
+        in_float: layers of an 8-bit network that 8 bits would harm.
     """
 
     path: Path
     size: int
-    difference: float
-    crops: int
+    precision: str
+    found: Parity
+    followed: Parity | None
+    in_float: tuple[str, ...]
 
 
 def export_onnx(
-    checkpoint: NetworkCheckpoint, path: str | Path, crops: NDArray[np.uint8] | None = None
+    checkpoint: NetworkCheckpoint,
+    path: str | Path,
+    model: FaceModel,
+    crops: NDArray[np.uint8],
+    precision: str = "fp32",
+    calibration: NDArray[np.uint8] | None = None,
 ) -> ExportReport:
     """Write a network to `path`, check the file and compare it with PyTorch.
 
     Inputs and outputs of the graph: `crop` (B, R, R, 3) uint8 RGB; `parameters` (B, P) float32, `confidence`
     (B, 1) float32 in 0..1; B is free. A student that follows also takes `pose` (B, 9) float32 and `known` () bool, see
-    `export.following`. Metadata: model_digest, model_name, resolution, kind, network, layout, crop_convention.
+    `export.following`. Metadata: model_digest, model_name, resolution, kind, network, layout, crop_convention,
+    precision.
 
     Args:
         checkpoint: what to export.
         path: where to; written only when every check has passed.
-        crops: (N, R, R, 3) uint8 RGB crops to compare on beside random ones.
+        model: the face model that the network was trained for.
+        crops: (N, R, R, 3) uint8 RGB crops to compare on.
+        precision: one of PRECISIONS.
+        calibration: crops, others than those, which set the ranges of an 8-bit network.
 
     Raises:
-        LimelightError: the file cannot be written, is too large, or differs from PyTorch.
+        LimelightError: the network is of another face model, the file cannot be written, is too large, or differs
+            from PyTorch by more than its precision may.
     """
     path = Path(path)
+    if checkpoint.model_digest != model.digest:
+        raise LimelightError(
+            f"export to {path}: the network was trained for face model '{checkpoint.model_name}' "
+            f"({checkpoint.model_digest}), not for '{model.name}' ({model.digest}); name its model by --face-model"
+        )
     network = prepared(checkpoint)
-    partial = path.with_name(path.name + ".part")
+    partial = path.with_name(path.name + ".part.onnx")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        graph = _graph(network, partial)
-        onnx.helper.set_model_props(graph, _metadata(checkpoint))
+        parts, in_float = _in_precision(_parts(network, partial), network, model, precision, crops, calibration)
+        graph = _whole(parts, network)
+        onnx.helper.set_model_props(graph, _metadata(checkpoint) | {"precision": precision})
         onnx.checker.check_model(onnx.shape_inference.infer_shapes(graph, strict_mode=True), full_check=True)
         onnx.save(graph, partial)
-        difference, group, count = _compare(network, partial, crops)
         size = partial.stat().st_size
-        if difference > TOLERANCE:
-            raise LimelightError(
-                f"export to {path}: {group} differs from PyTorch by {difference:.2g} (at most {TOLERANCE})"
-            )
         kind = _size_class(checkpoint)
         if size > MAX_BYTES[kind]:
             raise LimelightError(
                 f"export to {path}: {size / 1e6:.1f} MB, a {kind} has at most {MAX_BYTES[kind] / 1e6:.0f} MB"
             )
+        engine, reference = OnnxRuntimeEngine(partial, model), _TorchEngine(network, model.digest)
+        found = parity(model, reference, engine, crops)
+        followed = parity(model, reference, engine, crops, following=True) if engine.follows else None
+        for way, compared in (("finding", found), ("following", followed)):
+            if compared is not None and (problem := compared.problem(precision)):
+                raise LimelightError(f"export to {path}: {way}, {problem}, compared with PyTorch")
         partial.replace(path)
     except OSError as error:
         raise LimelightError(f"export to {path}: cannot be written ({error.strerror})") from error
     finally:
         partial.unlink(missing_ok=True)
-    return ExportReport(path, size, difference, count)
+    return ExportReport(path, size, precision, found, followed, in_float)
+
+
+class _TorchEngine:
+    """What is right: a network in PyTorch, as an `Engine`."""
+
+    def __init__(self, network: Network, model_digest: str) -> None:
+        self.name = "PyTorch"
+        self.resolution = network.config.resolution
+        self.model_digest = model_digest
+        self._network = network
+
+    def infer(
+        self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], float]:
+        picture = torch.from_numpy(crop)[None]
+        with torch.inference_mode():
+            if pose is None or not isinstance(self._network, Student):
+                parameters, confidence = self._network(picture)
+            else:
+                parameters, confidence = self._network.follow(picture, torch.from_numpy(pose)[None])
+        return parameters[0].numpy(), float(confidence)
 
 
 def prepared(checkpoint: NetworkCheckpoint) -> Network:
@@ -152,8 +210,8 @@ def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
     }
 
 
-def _graph(network: Network, path: Path) -> onnx.ModelProto:
-    """The graph of a network, its weights stored in few bytes; `path` is written to on the way."""
+def _parts(network: Network, path: Path) -> list[onnx.ModelProto]:
+    """The graphs of a network: one that finds and one that follows, or one that does all; `path` is written to."""
     side = network.config.resolution
     crop = torch.zeros(1, side, side, 3, dtype=torch.uint8)
     if isinstance(network, Student) and network.follows:
@@ -161,11 +219,82 @@ def _graph(network: Network, path: Path) -> onnx.ModelProto:
         finding = _traced(_Method(network, "find").eval(), {"crop": crop}, ("found_pose", "found_confidence"), path)
         following = _traced(_Method(network, "follow").eval(), {"crop": crop, "pose": pose}, OUTPUTS, path)
         finding.graph.output[0].type.tensor_type.shape.dim[1].dim_value = pose.shape[1]
-        model = joined(finding, following)
-    else:
-        model = _traced(network, {"crop": crop}, OUTPUTS, path)
+        return [finding, following]
+    return [_traced(network, {"crop": crop}, OUTPUTS, path)]
+
+
+def _whole(parts: Sequence[onnx.ModelProto], network: Network) -> onnx.ModelProto:
+    """One graph of all parts, its weights stored in few bytes."""
+    for part in parts:
+        _store_in_bytes(part)
+        _halve_weights(part)
+    model = joined(*parts) if len(parts) == 2 else parts[0]
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = network.layout.size
     return model
+
+
+def _in_precision(
+    parts: list[onnx.ModelProto],
+    network: Network,
+    model: FaceModel,
+    precision: str,
+    crops: NDArray[np.uint8],
+    calibration: NDArray[np.uint8] | None,
+) -> tuple[list[onnx.ModelProto], tuple[str, ...]]:
+    """The parts in a precision, and the layers that 8 bits would harm."""
+    if precision == "fp32":
+        return parts, ()
+    if precision == "fp16":
+        return [for_tensorrt(part, "fp16") for part in parts], ()
+    assert precision == "int8" and calibration is not None and len(calibration), "8 bits: crops to calibrate on"
+    names = [value.name for part in parts[-1:] for value in part.graph.input]
+    ranges, checked = _feeds(network, calibration, names), _feeds(network, crops, names)
+    results = []
+    for part in parts:
+        inputs = {value.name for value in part.graph.input}
+        own = [[{name: feed[name] for name in inputs} for feed in feeds] for feeds in (ranges, checked)]
+        results.append(quantized(part, own[0], own[1], _harm(model, part.graph.output[0].name)))
+    return [result.model for result in results], tuple(name for result in results for name in result.in_float)
+
+
+def _feeds(network: Network, crops: NDArray[np.uint8], names: Sequence[str]) -> list[Feed]:
+    """Inputs for each crop; a pose is about where the network finds it, as that of the frame before would be."""
+    feeds: list[Feed] = [{"crop": crop[None]} for crop in crops]
+    if "pose" in names:
+        assert isinstance(network, Student)
+        with torch.inference_mode(), torch.random.fork_rng():
+            torch.manual_seed(0)
+            for feed in feeds:
+                feed["pose"] = jittered_pose(network.find(torch.from_numpy(feed["crop"]))[0]).numpy()
+    return feeds
+
+
+def _harm(model: FaceModel, output: str) -> Harm:
+    """Judges outputs of the part whose first output has this name."""
+    layout = model.layout
+    groups = [span for span in layout.slices.values() if span.start < span.stop]
+
+    def vectors(values: NDArray) -> NDArray:
+        if output == OUTPUTS[0]:
+            return values
+        neutral = np.repeat(layout.neutral()[None], len(values), axis=0)
+        neutral[:, layout.slices["rotation"].start : layout.slices["scale"].stop] = values
+        return neutral
+
+    def harm(expected: list[NDArray], found: list[NDArray]) -> float:
+        right, ours = vectors(expected[0]), vectors(found[0])
+        shift = np.mean(
+            [
+                np.linalg.norm(landmarks_of(model, a) - landmarks_of(model, b), axis=1).mean()
+                for a, b in zip(right, ours, strict=True)
+            ]
+        )
+        change = np.abs(ours - right).mean(axis=0) / (right.std(axis=0) + 1e-6)  # (P,)
+        doubt = float(np.abs(found[1] - expected[1]).mean())
+        worst = max(float(change[span].mean()) for span in groups)
+        return max(float(shift) / _BEARABLE_SHIFT[output], worst / _BEARABLE_CHANGE, doubt / _BEARABLE_DOUBT)
+
+    return harm
 
 
 class _Method(nn.Module):
@@ -181,7 +310,7 @@ class _Method(nn.Module):
 
 
 def _traced(network: nn.Module, inputs: dict[str, torch.Tensor], outputs: Sequence[str], path: Path) -> onnx.ModelProto:
-    """The graph of a module for any batch."""
+    """The graph of a module for any batch, simplified."""
     names = (*inputs, *outputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracer's notes on Python numbers: the crop's side is fixed on purpose
@@ -195,10 +324,7 @@ def _traced(network: nn.Module, inputs: dict[str, torch.Tensor], outputs: Sequen
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load(path)
-    _store_in_bytes(model)
-    _halve_weights(model)
-    return model
+    return simplified(onnx.load(path))
 
 
 def _store_in_bytes(graph: onnx.ModelProto) -> None:
@@ -239,36 +365,3 @@ def _halve_weights(graph: onnx.ModelProto) -> None:
     nodes = [node for _, node in casts] + list(graph.graph.node)
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
-
-
-def _compare(network: Network, path: Path, crops: NDArray[np.uint8] | None) -> tuple[float, str, int]:
-    """Largest relative difference to PyTorch on random crops and the given ones, its group, how many crops."""
-    side = network.config.resolution
-    noise = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), dtype=np.uint8)
-    checked = noise if crops is None else np.concatenate([noise, crops])
-    onnxruntime.disable_telemetry_events()
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    inputs = {"crop": checked}
-    with torch.inference_mode():
-        parameters, confidence = (output.numpy() for output in network(torch.from_numpy(checked)))
-        if isinstance(network, Student) and network.follows:
-            # Both ways count: found by the trunk, and followed from where the trunk had found it.
-            pose = network.find(torch.from_numpy(checked))[0]
-            followed = [output.numpy() for output in network.follow(torch.from_numpy(checked), pose)]
-            parameters, confidence = (
-                np.concatenate([parameters, followed[0]]),
-                np.concatenate([confidence, followed[1]]),
-            )
-            inputs |= {"pose": pose.numpy(), "known": np.array(False)}
-    found, belief = session.run(OUTPUTS, inputs)
-    if len(parameters) > len(found):
-        followed = session.run(OUTPUTS, inputs | {"known": np.array(True)})
-        found, belief = np.concatenate([found, followed[0]]), np.concatenate([belief, followed[1]])
-    differences = {"confidence": float(np.abs(belief - confidence).max())}
-    for name, span in network.layout.slices.items():
-        if span.start == span.stop:
-            continue
-        size = 1.0 + np.abs(parameters[:, span]).max(axis=1, keepdims=True)  # (B, 1)
-        differences[name] = float((np.abs(found[:, span] - parameters[:, span]) / size).max())
-    group = max(differences, key=lambda name: differences[name])
-    return differences[group], group, len(checked)

@@ -21,8 +21,8 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from export.engine_parity import parity
 from export.following import specialised
+from export.parity import parity
 from export.tensorrt_graph import for_tensorrt, quantised
 from facemodel import FaceModel, LimelightError
 from realtime.engines.cuda import Cuda

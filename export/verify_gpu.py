@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from export.engine_parity import Parity, parity
+from export.crops import performer_crops
+from export.parity import Parity, parity
 from export.tensorrt import MAX_FACES, PlanCache, open_kept
-from facemodel import Crop, FaceModel, LimelightError
+from facemodel import FaceModel, LimelightError
 from realtime.benchmark.memory import resident_mb
 from realtime.engines import network_file
 from realtime.engines.base import Engine
@@ -222,25 +223,6 @@ def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, c
             }
         )
     return results
-
-
-def performer_crops(model: FaceModel, side: int, count: int) -> NDArray[np.uint8]:
-    """(count, side, side, 3) uint8 RGB crops of the synthetic performer, whose pose is known."""
-    from realtime.crop_warp import CropWarp
-    from realtime.sources.synthetic import SyntheticPerformer
-
-    warp = CropWarp(side)
-    crops = np.empty((count, side, side, 3), np.uint8)
-    performer = SyntheticPerformer(model, fps=2.0, seed=7, live=False)
-    try:
-        for i in tqdm(range(count), desc="crops", leave=False, disable=None):
-            frame = performer.read()
-            assert frame is not None and frame.truth is not None  # without a duration it performs for ever
-            p = model.layout.view(frame.truth)
-            crops[i] = warp(frame.image, Crop.around_head(p.rotation, p.translation, p.scale))
-    finally:
-        performer.close()
-    return crops
 
 
 def _latency_of(plan: PlanFile, way: str, batch: int, library: TensorRtLibrary, cuda: Cuda) -> Latency:

@@ -56,7 +56,7 @@ def _weights(network: Student, graph: ModelProto) -> dict[str, Tensor]:
         for tensor in part.initializer
         if tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8)
     }
-    own = {name.removeprefix("find/").removeprefix("network."): value for name, value in constants.items()}
+    own = {_own_name(name): value for name, value in constants.items()}
     stored = {name: value for name, value in own.items() if name in network.state_dict()}
     for node in nodes:
         if node.op_type in ("Cast", "Identity") and node.input[0] in constants:
@@ -64,19 +64,34 @@ def _weights(network: Student, graph: ModelProto) -> dict[str, Tensor]:
         elif node.op_type == "DequantizeLinear":
             whole, scale = (constants[name] for name in node.input)
             constants[node.output[0]] = whole * scale[:, None, None, None]
-    convolutions = [node.input for node in nodes if node.op_type == "Conv"]
-    for (conv, norm), (_, weight, bias) in zip(_in_order(network), convolutions, strict=True):
-        eps = network.get_submodule(norm).eps
-        stored[f"{conv}.weight"] = constants[weight]
-        stored[f"{norm}.bias"] = constants[bias]
-        stored[f"{norm}.weight"] = torch.ones_like(constants[bias])
-        stored[f"{norm}.running_mean"] = torch.zeros_like(constants[bias])
-        stored[f"{norm}.running_var"] = torch.full_like(constants[bias], 1.0 - float(eps))
+    norms = _norms(network)
+    for node in nodes:
+        weight = constants.get(node.input[1]) if len(node.input) > 1 else None
+        if weight is None:
+            continue
+        if node.op_type == "Conv":
+            conv = _own_name(node.input[1]).removesuffix(".float").removesuffix(".weight")
+            norm, bias = norms[conv], constants[node.input[2]]
+            eps = float(network.get_submodule(norm).eps)
+            stored[f"{conv}.weight"] = weight
+            stored[f"{norm}.bias"] = bias
+            stored[f"{norm}.weight"] = torch.ones_like(bias)
+            stored[f"{norm}.running_mean"] = torch.zeros_like(bias)
+            stored[f"{norm}.running_var"] = torch.full_like(bias, 1.0 - eps)
+        elif node.op_type == "MatMul":  # a fully connected layer of points, whose weight the graph holds turned
+            layer = node.name.removeprefix("find/").strip("/").removesuffix("/MatMul").replace("/", ".")
+            if f"{layer}.weight" in network.state_dict():
+                stored[f"{layer}.weight"] = weight.T.contiguous()
     return stored
 
 
-def _in_order(network: Student) -> list[tuple[str, str]]:
-    """Names of the convolutions, each with the batch norm that follows it, in the order in which they run."""
+def _own_name(name: str) -> str:
+    """What a value of the graph is called in the state dict."""
+    return name.removeprefix("find/").removeprefix("network.")
+
+
+def _norms(network: Student) -> dict[str, str]:
+    """By the name of a convolution, that of the batch norm that follows it."""
     run: list[str] = []
     hooks = [
         module.register_forward_hook(lambda *_, name=name: run.append(name))
@@ -88,7 +103,7 @@ def _in_order(network: Student) -> list[tuple[str, str]]:
         network(torch.zeros(1, side, side, 3, dtype=torch.uint8))
     for hook in hooks:
         hook.remove()
-    return list(zip(run[::2], run[1::2], strict=True))
+    return dict(zip(run[::2], run[1::2], strict=True))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facemodel import LimelightError
+from facemodel import FaceModel, LimelightError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from export.parity import Parity
+    from training.networks import NetworkCheckpoint
+
+_PRECISIONS = {"onnx": "fp32", "fp16": "fp16", "int8": "int8"}
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
-    parser = subparsers.add_parser("export", help="make a trained checkpoint a file that an engine runs")
-    parser.add_argument("checkpoint", help="file that 'limelight train' wrote")
-    parser.add_argument("--to", choices=["onnx"], default="onnx", help="format (default: onnx)")
-    parser.add_argument("--out", required=True, metavar="FILE", help="file to write")
+    parser = subparsers.add_parser(
+        "export",
+        help="make a trained checkpoint a file that an engine runs",
+        description="Writes a network that says what the checkpoint says in PyTorch: both look at the same crops, and "
+        "nothing is written where they differ by more than the format explains.",
+    )
     parser.add_argument(
-        "--check", nargs="+", default=[], metavar="IMAGE", help="pictures of faces to compare on, beside random ones"
+        "checkpoint", type=Path, help="file that 'limelight train' wrote, or a network that this command wrote"
+    )
+    parser.add_argument(
+        "--to",
+        choices=[*_PRECISIONS, "tensorrt"],
+        default="onnx",
+        help="onnx: 32 bits; int8: 8 bits, for CPUs; fp16: convolutions in half precision, for GPUs; tensorrt: a plan "
+        "for this machine's NVIDIA GPU (default: onnx)",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write")
+    parser.add_argument("--face-model", type=Path, metavar="FILE", help="that the network was trained for, if another")
+    parser.add_argument(
+        "--crops",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="crops to compare and to calibrate on: pictures, or folders of prepared training data (default: the "
+        "synthetic performer's)",
     )
     parser.set_defaults(run=run)
 
@@ -28,27 +51,44 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit status."""
     try:
+        from export.crops import performer_crops, read_crops
         from export.onnx import export_onnx
-        from training.networks import load_network
+        from export.parity import CROPS
     except ImportError as error:
         raise LimelightError(f"export needs more packages ({error.name}): pip install 'limelight[train]'") from error
-    checkpoint = load_network(args.checkpoint)
-    report = export_onnx(checkpoint, args.out, _read_crops(args.check, checkpoint.config.resolution))
-    print(
-        f"{report.path}: {report.size / 1e6:.1f} MB, within {report.difference:.1e} of PyTorch on {report.crops} crops"
-    )
+    checkpoint = _checkpoint(args.checkpoint)
+    model = FaceModel.load(args.face_model)
+    side = checkpoint.config.resolution
+    crops = read_crops(args.crops, side, 2 * CROPS) if args.crops else performer_crops(model, side, 2 * CROPS)
+    # Every other one is for calibration; one alone must do for both.
+    compared, calibration = crops[::2][:CROPS], crops[1::2] if len(crops) > 1 else crops
+    if args.to == "tensorrt":
+        from export.tensorrt import export_tensorrt
+
+        with tempfile.TemporaryDirectory() as folder:
+            network = export_onnx(checkpoint, Path(folder, f"{args.out.stem}.onnx"), model, compared).path
+            plan = export_tensorrt(network, args.out, model, compared)
+        print(
+            f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, {plan.header.key.precision} on {plan.header.key.gpu}"
+        )
+        return 0
+    report = export_onnx(checkpoint, args.out, model, compared, _PRECISIONS[args.to], calibration)
+    print(f"{report.path}: {report.size / 1e6:.1f} MB, on {report.found.crops} crops compared with PyTorch:")
+    _print("finding the face" if report.followed else "all in one", report.found)
+    if report.followed:
+        _print("following it", report.followed)
+    if report.in_float:
+        print(f"  left in float, the most sensitive first: {', '.join(report.in_float)}")
     return 0
 
 
-def _read_crops(paths: Sequence[str], resolution: int) -> NDArray[np.uint8] | None:
-    """(N, resolution, resolution, 3) RGB pictures, None where none is named."""
-    import cv2
-    import numpy as np
+def _checkpoint(path: Path) -> NetworkCheckpoint:
+    from training.networks import load_network
+    from training.shipped import checkpoint_of
 
-    crops = []
-    for path in paths:
-        image = cv2.imread(path, cv2.IMREAD_COLOR)
-        if image is None:
-            raise LimelightError(f"picture {path}: missing or unreadable")
-        crops.append(cv2.resize(image, (resolution, resolution), interpolation=cv2.INTER_AREA)[..., ::-1])
-    return np.stack(crops) if crops else None
+    return checkpoint_of(path) if path.suffix == ".onnx" else load_network(path)
+
+
+def _print(way: str, parity: Parity) -> None:
+    groups = ", ".join(f"{name} {difference:.1e}" for name, difference in parity.groups.items())
+    print(f"  {way}: landmarks shift by {parity.mean_shift:.4f} px, at most {parity.largest_shift:.4f} px; {groups}")

@@ -16,6 +16,8 @@ import torch
 
 from export import onnx as exporter
 from export.onnx import export_onnx, prepared
+from export.parity import LARGEST_DIFFERENCE, LARGEST_SHIFT
+from export.tensorrt_graph import quantised
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
 from realtime.engines import open_engine
@@ -39,12 +41,17 @@ def checkpoint(toy: FaceModel) -> NetworkCheckpoint:
     return NetworkCheckpoint.of(network, toy)
 
 
+def noise(count: int = 3, seed: int = 5) -> np.ndarray:
+    """Crops (count, 64, 64, 3)."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
+
+
 @pytest.fixture(scope="module")
-def exported(checkpoint: NetworkCheckpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(toy: FaceModel, checkpoint: NetworkCheckpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "toy.onnx"
-    crops = np.random.default_rng(5).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
-    report = export_onnx(checkpoint, path, crops)
-    assert report.crops == 7 and report.size == path.stat().st_size
+    report = export_onnx(checkpoint, path, toy, noise())
+    assert report.found.crops == 3 and report.size == path.stat().st_size
+    assert report.followed is None and report.in_float == ()
     return path
 
 
@@ -80,7 +87,8 @@ def follower(toy: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     torch.nn.init.normal_(network.face_head.confidence.weight, std=0.2)
     path = tmp_path_factory.mktemp("follower") / "follower.onnx"
     checkpoint = NetworkCheckpoint.of(network, toy)
-    export_onnx(checkpoint, path)
+    report = export_onnx(checkpoint, path, toy, noise())
+    assert report.followed is not None and max(report.followed.groups.values()) < 1e-4
     return prepared(checkpoint), path
 
 
@@ -201,7 +209,9 @@ def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: 
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
             torch.nn.init.normal_(module.running_mean, std=0.1)
-    export_onnx(NetworkCheckpoint.of(network.eval(), toy), tmp_path / "a.onnx")
+    torch.nn.init.normal_(network.face_head.refiner.step)
+    torch.nn.init.normal_(network.face_head.geometry.weight, std=0.1)
+    export_onnx(NetworkCheckpoint.of(network.eval(), toy), tmp_path / "a.onnx", toy, noise())
     again = checkpoint_of(tmp_path / "a.onnx")
     assert (again.config, again.layout, again.model_digest) == (config, toy.layout, toy.digest)
     crops = np.random.default_rng(3).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
@@ -223,7 +233,7 @@ def test_a_resnet50_is_exported_within_its_limit(toy: FaceModel, tmp_path: Path)
             torch.nn.init.normal_(module.running_mean, std=0.1)
     torch.nn.init.normal_(network.regressor.weight, std=0.02)
     checkpoint = NetworkCheckpoint.of(network.eval(), toy)
-    report = export_onnx(checkpoint, tmp_path / "resnet50.onnx")
+    report = export_onnx(checkpoint, tmp_path / "resnet50.onnx", toy, noise(1))
     assert 40e6 < report.size < exporter.MAX_BYTES["resnet50"] == 60_000_000
     properties = {p.key: p.value for p in onnx.load(report.path).metadata_props}
     assert properties["kind"] == "resnet50" and json.loads(properties["network"])["resolution"] == 64
@@ -264,16 +274,29 @@ def test_the_engine_opens_what_was_exported(toy: FaceModel, checkpoint: NetworkC
 def test_the_command_exports_and_refuses_in_one_line(
     toy: FaceModel, checkpoint: NetworkCheckpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    torch.save({"network": checkpoint.to_dict()}, tmp_path / "last.pt")
-    cv2.imwrite(str(tmp_path / "face.png"), np.full((90, 80, 3), 128, np.uint8))
+    toy.save(tmp_path / "toy.npz")
+    stored = FaceModel.load(tmp_path / "toy.npz")
+    torch.save({"network": replace(checkpoint, model_digest=stored.digest).to_dict()}, tmp_path / "last.pt")
+    pictures = [tmp_path / f"{i}.png" for i in range(2)]
+    for picture, crop in zip(pictures, noise(2), strict=True):
+        cv2.imwrite(str(picture), crop)
     out = tmp_path / "deep" / "net.onnx"
-    arguments = ["export", str(tmp_path / "last.pt"), "--out", str(out), "--check", str(tmp_path / "face.png")]
+    crops = ["--crops", *map(str, pictures)]
+    model = ["--face-model", str(tmp_path / "toy.npz")]
+    arguments = ["export", str(tmp_path / "last.pt"), "--out", str(out), *model, *crops]
     assert command(arguments) == 0
-    assert "5 crops" in capsys.readouterr().out and open_engine(str(out), toy).resolution == 64
+    said = capsys.readouterr().out
+    assert "on 1 crops compared with PyTorch" in said and "key_position" in said
+    assert open_engine(str(out), stored).resolution == 64
     with pytest.raises(LimelightError, match="no such file"):
         command(["export", str(tmp_path / "none.pt"), "--out", str(out)])
     with pytest.raises(LimelightError, match="missing or unreadable"):
         command([*arguments[:-1], str(tmp_path / "none.png")])
+    with pytest.raises(LimelightError, match="trained for face model"):
+        command([*arguments[:4], *crops])
+    assert command(["export", str(out), "--to", "int8", "--out", str(tmp_path / "small.onnx"), *model, *crops]) == 0
+    assert (tmp_path / "small.onnx").stat().st_size < out.stat().st_size
+    capsys.readouterr()
 
 
 def command(arguments: list[str]) -> int:
@@ -284,18 +307,18 @@ def command(arguments: list[str]) -> int:
 
 
 def test_an_export_that_fails_a_check_leaves_the_old_file(
-    checkpoint: NetworkCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: FaceModel, checkpoint: NetworkCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "net.onnx"
     path.write_bytes(b"the old one")
     monkeypatch.setattr(exporter, "MAX_BYTES", {"student": 1000})
     with pytest.raises(LimelightError, match="a student has at most 0 MB"):
-        export_onnx(checkpoint, path)
+        export_onnx(checkpoint, path, toy, noise(1))
     assert path.read_bytes() == b"the old one" and list(tmp_path.iterdir()) == [path]
     monkeypatch.setattr(exporter, "MAX_BYTES", {"student": 10**9})
-    monkeypatch.setattr(exporter, "TOLERANCE", -1.0)
-    with pytest.raises(LimelightError, match="differs from PyTorch"):
-        export_onnx(checkpoint, path)
+    monkeypatch.setitem(LARGEST_DIFFERENCE, "fp32", -1.0)
+    with pytest.raises(LimelightError, match=r"finding, \w+ differs by .* \(at most -1e\+00\), compared with PyTorch"):
+        export_onnx(checkpoint, path, toy, noise(1))
     assert path.read_bytes() == b"the old one"
 
 
@@ -307,7 +330,7 @@ def test_where_16_bits_are_too_many_large_convolutions_take_8(
     config = StudentConfig(resolution=64, head_channels=8, hidden=16, backbone="resnet50", frozen_blocks=0)
     checkpoint = NetworkCheckpoint.of(Student(config, toy.layout), toy)
     monkeypatch.setattr(exporter, "MAX_BYTES", {"resnet50": 40_000_000})
-    report = exporter.export_onnx(checkpoint, tmp_path / "small.onnx")
+    report = exporter.export_onnx(checkpoint, tmp_path / "small.onnx", toy, noise(1))
     numbers = sum(value.numel() for value in checkpoint.weights.values())
     assert report.size < 1.5 * numbers < 2 * numbers - 10_000_000
     again = checkpoint_of(tmp_path / "small.onnx").build()
@@ -317,3 +340,29 @@ def test_where_16_bits_are_too_many_large_convolutions_take_8(
         rough = checkpoint.build()(crop)[0]
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
     assert not torch.equal(expected, rough)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_fewer_bits_say_nearly_the_same(
+    toy: FaceModel, follower: tuple[Student, Path], tmp_path: Path, precision: str
+) -> None:
+    """The file finds and follows like the one in 32 bits, and is not one in 32 bits."""
+    whole = follower[1]
+    report = export_onnx(checkpoint_of(whole), tmp_path / "few.onnx", toy, noise(6), precision, noise(12, seed=6))
+    assert report.precision == precision and report.followed is not None
+    for compared in (report.found, report.followed):
+        assert 1e-6 < compared.mean_shift <= LARGEST_SHIFT[precision]
+    graph = onnx.load(report.path)
+    assert {p.key: p.value for p in graph.metadata_props}["precision"] == precision
+    assert quantised(graph) == (precision == "int8")
+    engine, exact = open_engine(str(report.path), toy), open_engine(str(whole), toy)
+    for pose in (None, POSES[0]):
+        found, expected = (toy.layout.view(e.infer(noise(1)[0], pose)[0]).scale for e in (engine, exact))
+        assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_a_network_of_another_face_model_is_refused(checkpoint: NetworkCheckpoint, tmp_path: Path) -> None:
+    other = toy_model(n_identity=6, n_expression=52, n_albedo=4)
+    with pytest.raises(LimelightError, match="was trained for face model"):
+        export_onnx(checkpoint, tmp_path / "net.onnx", other, noise(1))
+    assert not list(tmp_path.iterdir())

@@ -64,7 +64,12 @@ def network(toy: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for layer in (student.regressor, student.expression_head.regressor, student.face_head.regressor):
         torch.nn.init.normal_(layer.weight, std=0.05)
     path = tmp_path_factory.mktemp("network") / "toy.onnx"
-    export_onnx(NetworkCheckpoint.of(student, toy), path)
+    export_onnx(
+        NetworkCheckpoint.of(student, toy),
+        path,
+        toy,
+        np.random.default_rng(5).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8),
+    )
     return path
 
 
