@@ -105,8 +105,8 @@ def export_onnx(
         calibration: crops, others than those, which set the ranges of an 8-bit network.
 
     Raises:
-        LimelightError: the network is of another face model, the file cannot be written, is too large, or differs
-            from PyTorch by more than its precision may.
+        LimelightError: the network is of another face model, no layer bears 8 bits, the file cannot be written, is
+            too large, or differs from PyTorch by more than its precision may.
     """
     path = Path(path)
     if checkpoint.model_digest != model.digest:
@@ -254,6 +254,10 @@ def _in_precision(
         inputs = {value.name for value in part.graph.input}
         own = [[{name: feed[name] for name in inputs} for feed in feeds] for feeds in (ranges, checked)]
         results.append(quantized(part, own[0], own[1], _harm(model, part.graph.output[0].name)))
+    if not all(result.layers for result in results):
+        raise LimelightError(
+            "8 bits would harm every layer; export the network with 16 or 32, or calibrate on other crops"
+        )
     return [result.model for result in results], tuple(name for result in results for name in result.in_float)
 
 
@@ -289,7 +293,8 @@ def _harm(model: FaceModel, output: str) -> Harm:
                 for a, b in zip(right, ours, strict=True)
             ]
         )
-        change = np.abs(ours - right).mean(axis=0) / (right.std(axis=0) + 1e-6)  # (P,)
+        spread = right.std(axis=0) + 0.01 * (1.0 + np.abs(right).mean(axis=0))  # (P,) of a few crops it may be nothing
+        change = np.abs(ours - right).mean(axis=0) / spread
         doubt = float(np.abs(found[1] - expected[1]).mean())
         worst = max(float(change[span].mean()) for span in groups)
         return max(float(shift) / _BEARABLE_SHIFT[output], worst / _BEARABLE_CHANGE, doubt / _BEARABLE_DOUBT)

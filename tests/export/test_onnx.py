@@ -17,6 +17,7 @@ import torch
 from export import onnx as exporter
 from export.onnx import export_onnx, prepared
 from export.parity import LARGEST_DIFFERENCE, LARGEST_SHIFT
+from export.quantize import Quantized
 from export.tensorrt_graph import quantised
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
@@ -277,8 +278,8 @@ def test_the_command_exports_and_refuses_in_one_line(
     toy.save(tmp_path / "toy.npz")
     stored = FaceModel.load(tmp_path / "toy.npz")
     torch.save({"network": replace(checkpoint, model_digest=stored.digest).to_dict()}, tmp_path / "last.pt")
-    pictures = [tmp_path / f"{i}.png" for i in range(2)]
-    for picture, crop in zip(pictures, noise(2), strict=True):
+    pictures = [tmp_path / f"{i}.png" for i in range(8)]
+    for picture, crop in zip(pictures, noise(8), strict=True):
         cv2.imwrite(str(picture), crop)
     out = tmp_path / "deep" / "net.onnx"
     crops = ["--crops", *map(str, pictures)]
@@ -286,7 +287,7 @@ def test_the_command_exports_and_refuses_in_one_line(
     arguments = ["export", str(tmp_path / "last.pt"), "--out", str(out), *model, *crops]
     assert command(arguments) == 0
     said = capsys.readouterr().out
-    assert "on 1 crops compared with PyTorch" in said and "key_position" in said
+    assert "on 4 crops compared with PyTorch" in said and "key_position" in said
     assert open_engine(str(out), stored).resolution == 64
     with pytest.raises(LimelightError, match="no such file"):
         command(["export", str(tmp_path / "none.pt"), "--out", str(out)])
@@ -294,8 +295,8 @@ def test_the_command_exports_and_refuses_in_one_line(
         command([*arguments[:-1], str(tmp_path / "none.png")])
     with pytest.raises(LimelightError, match="trained for face model"):
         command([*arguments[:4], *crops])
-    assert command(["export", str(out), "--to", "int8", "--out", str(tmp_path / "small.onnx"), *model, *crops]) == 0
-    assert (tmp_path / "small.onnx").stat().st_size < out.stat().st_size
+    assert command(["export", str(out), "--to", "fp16", "--out", str(tmp_path / "half.onnx"), *model, *crops]) == 0
+    assert {p.key: p.value for p in onnx.load(tmp_path / "half.onnx").metadata_props}["precision"] == "fp16"
     capsys.readouterr()
 
 
@@ -359,6 +360,15 @@ def test_fewer_bits_say_nearly_the_same(
     for pose in (None, POSES[0]):
         found, expected = (toy.layout.view(e.infer(noise(1)[0], pose)[0]).scale for e in (engine, exact))
         assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_a_network_that_bears_no_8_bits_is_not_written(
+    toy: FaceModel, checkpoint: NetworkCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "quantized", lambda part, *_: Quantized(part, 0, ("/everything/Conv",)))
+    with pytest.raises(LimelightError, match="8 bits would harm every layer"):
+        export_onnx(checkpoint, tmp_path / "net.onnx", toy, noise(2), "int8", noise(2, seed=6))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_of_another_face_model_is_refused(checkpoint: NetworkCheckpoint, tmp_path: Path) -> None:
