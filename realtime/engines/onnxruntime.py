@@ -66,6 +66,7 @@ class OnnxRuntimeEngine:
 
         Raises:
             ValueError: the crop has another shape or type.
+            LimelightError: ONNX Runtime failed, for lack of memory for example.
         """
         if crop.shape != self._crop.shape[1:] or crop.dtype != np.uint8:
             raise ValueError(f"crop: expected {self._crop.shape[1:]} uint8, got {crop.shape} {crop.dtype}")
@@ -73,8 +74,15 @@ class OnnxRuntimeEngine:
         self._known[...] = pose is not None
         if pose is not None:
             self._pose[0] = pose
-        self._session.run_with_iobinding(self._binding)
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
+            raise LimelightError(f"{self.name}: failed in the middle of its work ({_first_line(error)})") from error
         return self._parameters[0], float(self._confidence[0, 0])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:

@@ -90,6 +90,24 @@ def test_a_wrong_crop_is_a_bug_of_the_caller(toy: FaceModel, tmp_path: Path) -> 
         engine.infer(np.zeros((SIDE, SIDE, 3), np.float32))
 
 
+def test_a_failure_in_the_middle_of_the_work_is_one_line(toy: FaceModel, tmp_path: Path) -> None:
+    """So that another engine can take over; the network looks up what only a black crop has."""
+    path = write_network(tmp_path / "net.onnx", toy)
+    network = onnx.load(path)
+    graph = network.graph
+    graph.node[-1].input[1] = "picked"
+    last = graph.node.pop()
+    graph.node.append(helper.make_node("Cast", ["sum"], ["index"], to=TensorProto.INT64))
+    graph.node.append(helper.make_node("Gather", ["quarter", "index"], ["picked"], axis=0))
+    graph.node.append(last)
+    onnx.save(network, path)
+    engine = open_engine(str(path), toy)
+    assert engine.infer(np.zeros((SIDE, SIDE, 3), np.uint8))[1] == 0.25
+    with pytest.raises(LimelightError, match="net .*failed in the middle of its work") as caught:
+        engine.infer(np.ones((SIDE, SIDE, 3), np.uint8))
+    assert "\n" not in str(caught.value)
+
+
 def test_unusable_files_are_refused_in_one_line(toy: FaceModel, tmp_path: Path) -> None:
     good = write_network(tmp_path / "net.onnx", toy)
     cut = tmp_path / "cut.onnx"
