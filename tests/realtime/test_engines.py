@@ -103,7 +103,7 @@ def test_a_failure_in_the_middle_of_the_work_is_one_line(toy: FaceModel, tmp_pat
     onnx.save(network, path)
     engine = open_engine(str(path), toy)
     assert engine.infer(np.zeros((SIDE, SIDE, 3), np.uint8))[1] == 0.25
-    with pytest.raises(LimelightError, match="net .*failed in the middle of its work") as caught:
+    with pytest.raises(LimelightError, match=r"net .*failed in the middle of its work") as caught:
         engine.infer(np.ones((SIDE, SIDE, 3), np.uint8))
     assert "\n" not in str(caught.value)
 
