@@ -69,10 +69,6 @@ class StudentObjective(nn.Module):
         geometry = batch.face * batch.geometry
         person = geometry * (1.0 - batch.mirrored)
         identity = person * (1.0 + photo * (w.photo_identity - 1.0))
-        light = batch.face * batch.light * (1.0 + photo * (w.photo_light - 1.0))
-        lit_person = light * (1.0 - batch.mirrored)
-        key_color = self.face.group(batch.parameters, "key_color").mean(dim=1)
-        lit_by_key = light * (key_color / _CLEAR_KEY).clamp(0.0, 1.0)
         coverage = {
             "landmarks": batch.face,
             "lid_gap": batch.face,
@@ -85,21 +81,43 @@ class StudentObjective(nn.Module):
             "expression": geometry,
             "identity": identity,
             "identity_prior": batch.face,
-            "albedo": lit_person,
-            "shading": lit_person,
-            "highlight": lit_person,
-            "irradiance": light,
-            "key_direction": lit_by_key,
-            "key_distance": lit_by_key,
-            "shininess": lit_by_key,
+            **self._light_coverage(batch.parameters, self.light_worth(batch), batch.mirrored),
             "confidence": torch.ones_like(batch.face),
             "region_points": batch.face,
             "face_points": batch.face,
         }
-        values = self._terms(prediction, batch)
+        return self._sum(self._terms(prediction, batch), coverage)
+
+    def light_worth(self, batch: Batch) -> Tensor:
+        """How much each sample's albedo and light count (B,)."""
+        return batch.face * batch.light * (1.0 + batch.photo * (self.weights.photo_light - 1.0))
+
+    def light_loss(
+        self, parameters: Tensor, labels: Tensor, worth: Tensor, mirrored: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The part of `forward` that judges albedo and light, and its terms' means.
+
+        Args:
+            parameters, labels: (B, P).
+            worth: (B,) of `light_worth`; mirrored: (B,) as in `Batch`.
+        """
+        return self._sum(self._light_terms(parameters, labels), self._light_coverage(labels, worth, mirrored))
+
+    def _light_coverage(self, labels: Tensor, worth: Tensor, mirrored: Tensor) -> dict[str, Tensor]:
+        """How much every term of `_light_terms` counts, per sample (B,)."""
+        person = worth * (1.0 - mirrored)
+        by_key = worth * (self.face.group(labels, "key_color").mean(dim=1) / _CLEAR_KEY).clamp(0.0, 1.0)
+        of_key = dict.fromkeys(("key_direction", "key_distance", "shininess"), by_key)
+        return {"albedo": person, "shading": person, "highlight": person, "irradiance": worth, **of_key}
+
+    def _sum(self, values: dict[str, Tensor], coverage: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weighted sum () of terms per sample (B,), and every term's mean."""
         means = {name: losses.weighted_mean(values[name], coverage[name]) for name in values}
         # A term counts by the share of the batch that it covers: few trusted labels pull little.
-        total = sum(getattr(w, name) * mean * coverage[name].sum() / len(batch.face) for name, mean in means.items())
+        total = sum(
+            getattr(self.weights, name) * mean * coverage[name].sum() / len(values[name])
+            for name, mean in means.items()
+        )
         return torch.as_tensor(total), means
 
     def _terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
@@ -123,7 +141,7 @@ class StudentObjective(nn.Module):
             ),
             "identity": losses.vertex_distance(face.skin_form(parameters), face.skin_form(labels)),
             "identity_prior": own["identity"].square().mean(dim=1),
-            **self._light_terms(parameters, labels, own, true),
+            **self._light_terms(parameters, labels),
             "confidence": losses.confidence_error(prediction.logit, batch.face),
             **self._point_terms(prediction, batch),
         }
@@ -140,11 +158,11 @@ class StudentObjective(nn.Module):
             )
         return terms
 
-    def _light_terms(
-        self, parameters: Tensor, labels: Tensor, own: dict[str, Tensor], true: dict[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def _light_terms(self, parameters: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Light on the label's geometry, so that a wrong pose is not blamed on the light."""
         face = self.face
+        own = {name: face.group(parameters, name) for name in face.layout.slices}
+        true = {name: face.group(labels, name) for name in face.layout.slices}
         rotation = rotation_matrix(true["rotation"]).transpose(1, 2)  # (B, 3, 3)
         normals = face.skin_normals @ rotation  # (B, K, 3)
         points = face.skin_points(labels) @ rotation  # (B, K, 3)

@@ -83,7 +83,7 @@ class FaceHead(nn.Module):
         # Solved for (`training.readout`), not trained: points differ where they tell people apart by tenths of what
         # they differ by otherwise, which gradient descent on a few hundred thousand pictures does not find.
         self.geometry = nn.Linear(2 * _N_POINTS + 9 + 81, layout.n_identity + 9).requires_grad_(False)
-        self.appearance = _reader(3 * _N_POINTS + 9, hidden, outputs - layout.n_identity)
+        self.appearance = point_reader(3 * _N_POINTS + 9, hidden, outputs - layout.n_identity)
         for last, spread in ((self.regressor, 0.01), (self.correction, 0.0), (self.geometry, 0.0)):
             nn.init.normal_(last.weight, std=spread)
             nn.init.zeros_(last.bias)
@@ -105,7 +105,7 @@ class FaceHead(nn.Module):
         skin = sampled(functional.avg_pool2d(face, 2), local.detach())  # (B, 478, 3) the colour of every point
         geometry = self._read_geometry(geometry_evidence(local, where))
         identity, move = geometry[:, : self.n_identity], geometry[:, self.n_identity :]
-        rest = self.appearance(torch.cat([skin.flatten(1), where], dim=1))
+        rest = self.appearance(appearance_evidence(skin, where))
         values = self.regressor(seen) + torch.cat([identity, rest], dim=1)
         moved = _corrected(pose, self.correction(seen) + move)
         return FacePrediction(values, moved, to_crop(local, matrix), self.confidence(seen))
@@ -130,6 +130,12 @@ class FaceHead(nn.Module):
         return torch.cat(parts, dim=1)  # (B, P)
 
 
+def appearance_evidence(colors: Tensor, where: Tensor) -> Tensor:
+    """What `FaceHead.appearance` reads (B, 3 N + 9): normalised colours (B, N, 3) of the points, the standardised pose
+    (B, 9) that placed the close-up."""
+    return torch.cat([colors.flatten(1), where], dim=1)
+
+
 def geometry_evidence(points: Tensor, where: Tensor) -> Tensor:
     """What `FaceHead.geometry` reads (B, 2 N + 9 + 81): points (B, N, 2) of the close-up, the standardised pose (B, 9)
     that placed it, and the pose's products."""
@@ -137,7 +143,7 @@ def geometry_evidence(points: Tensor, where: Tensor) -> Tensor:
     return torch.cat([points.flatten(1), where, products.flatten(1)], dim=1)
 
 
-def _reader(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+def point_reader(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     """Reads numbers (B, outputs) off what was found at the points (B, inputs); silent before it has learned."""
     last = nn.Linear(hidden, outputs)
     nn.init.zeros_(last.weight)

@@ -1,0 +1,336 @@
+"""Albedo and light are read off the colours of the points: those are the reference's, and reading them is learned."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facemodel import CROP_SIZE, FaceModel, LimelightError
+from facemodel.color import encode_srgb
+from facemodel.lighting import shade_diffuse, shade_specular
+from facemodel.rotation import matrix_from_euler
+from tests.toy_model import toy_model
+from training import appearance
+from training.appearance import (
+    Figures,
+    Lesson,
+    PointColors,
+    ShadedFaces,
+    Taught,
+    by_the_clock,
+    learn,
+    main,
+    new_reader,
+    seen_examples,
+    teach,
+    with_reader,
+)
+from training.augmentation import Sample
+from training.batches import CropSet
+from training.config import LossWeights, TrainConfig
+from training.label_task import LabelTask
+from training.linear_face import LinearFace
+from training.networks import NetworkCheckpoint, ResNet50Config, Student, StudentConfig
+from training.networks.checkpoint import read_checkpoint, write_checkpoint
+from training.networks.kinds import make_network
+from training.networks.lite0 import normalised
+from training.objective import StudentObjective
+
+SMALL = StudentConfig(resolution=64, trunk_resolution=32, head_channels=8, hidden=16, face_hidden=32)
+LIGHTS = ("sh", "key_position", "key_color", "shininess")
+
+
+@pytest.fixture(scope="module")
+def toy() -> FaceModel:
+    return toy_model(n_identity=3, n_expression=52, n_albedo=2)
+
+
+def faces(model: FaceModel, count: int, seed: int = 0) -> torch.Tensor:
+    """Random faces (count, P) that look about at the camera, under light from anywhere in front."""
+    rng = np.random.default_rng(seed)
+    vectors = np.tile(model.layout.neutral(), (count, 1))
+    for vector in vectors:
+        p = model.layout.view(vector)
+        p.rotation = matrix_from_euler(*rng.uniform(-0.4, 0.4, 3))
+        p.translation[:] = CROP_SIZE / 2
+        p.identity[:] = rng.normal(size=p.identity.shape)
+        p.expression[:] = rng.uniform(0.0, 0.4, p.expression.shape)
+        p.albedo[:] = rng.normal(size=p.albedo.shape)
+        p.sh[:] = rng.normal(0.0, 0.1, p.sh.shape)
+        p.sh[0] = rng.uniform(1.0, 2.5)
+        p.key_position[:] = rng.normal(size=3) * (300.0, 300.0, 100.0) + (0.0, 0.0, 500.0)
+        p.key_color[:] = rng.uniform(0.3, 1.2)
+        vector[model.layout.slices["shininess"]] = rng.uniform(4.0, 30.0)
+        model.layout.constrain(vector)
+    return torch.from_numpy(vectors.astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def crops(toy: FaceModel) -> CropSet:
+    """Pictures as bright as their albedo is high; renders alone but for one photo in four."""
+    labels = faces(toy, 48).numpy()
+    index = np.arange(len(labels))
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (len(labels), 40, 40, 3), dtype=np.uint8)
+    known = np.ones(len(labels), bool)
+    return CropSet(
+        images,
+        256.0,
+        labels,
+        np.full((len(labels), 478, 2), 112.0, np.float32),
+        face=known,
+        photo=index % 4 == 3,
+        geometry=known,
+        light=known,
+        held_out=index >= 36,
+    )
+
+
+def config_of(**changes: object) -> TrainConfig:
+    return replace(TrainConfig(network=SMALL, batch_size=8, photo_share=0.0, negative_share=0.0, threads=1), **changes)
+
+
+def student(toy: FaceModel, labels: torch.Tensor, config: StudentConfig = SMALL) -> Student:
+    torch.manual_seed(0)
+    return Student(config, toy.layout, labels.numpy()).eval()
+
+
+def test_colors_of_the_points_are_the_reference_shading(model: FaceModel) -> None:
+    """As `facemodel.reference` shades a pixel, at points that the camera sees and at those that it does not."""
+    labels = faces(model, 4)
+    found, normals = (value.numpy() for value in PointColors(model)(labels))
+    triangles, barycentric = model.triangles[model.landmarks478_triangles], model.landmarks478_barycentric
+
+    def at_points(values: np.ndarray) -> np.ndarray:
+        return np.einsum("nk,nkd->nd", barycentric, values[triangles])
+
+    for i, vector in enumerate(labels.double().numpy()):
+        p = model.layout.view(vector)
+        vertices = model.shape(p.identity, p.expression)
+        normal = at_points(model.normals(vertices)) @ p.rotation.T
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        diffuse, gloss = (at_points(values) for values in model.albedo(p.albedo))
+        points = at_points(vertices) @ p.rotation.T
+        highlight = shade_specular(gloss, points, normal, p.key_position, p.key_color, p.shininess)
+        expected = encode_srgb(shade_diffuse(diffuse, normal, p.sh) + highlight)
+        np.testing.assert_allclose(normals[i], normal, atol=1e-4)
+        np.testing.assert_allclose(found[i], expected, atol=2e-3)
+        assert expected[normal[:, 2] > 0.3].std() > 0.03
+
+
+def test_a_mixed_face_has_its_parts_from_three_labels(toy: FaceModel) -> None:
+    torch.manual_seed(0)
+    labels = faces(toy, 5)
+    labels[:] = torch.arange(5.0)[:, None] + 1.0  # every number says which label it is of
+    mixed = ShadedFaces(PointColors(toy), labels)._mixed(200)
+    spans = toy.layout.slices
+    whose = {name: mixed[:, span] for name, span in spans.items()}
+    assert all((values == values[:, :1]).all() for values in whose.values())
+    first = {name: values[:, 0] for name, values in whose.items()}
+    for name in ("expression", "rotation", "translation", "scale"):
+        assert torch.equal(first[name], first["identity"])
+    for name in LIGHTS[1:]:
+        assert torch.equal(first[name], first["sh"])
+    for one, other in (("identity", "albedo"), ("identity", "sh"), ("albedo", "sh")):
+        assert 0.05 < (first[one] == first[other]).float().mean() < 0.4
+
+
+def test_shaded_evidence_is_what_the_head_sees_of_such_a_picture(toy: FaceModel) -> None:
+    """A pixel of a crop and a shaded point of the same colour are the same numbers."""
+    labels = faces(toy, 1)
+    drawn = ShadedFaces(PointColors(toy), labels, noise=0.0, dropped=0.0).draw(1)
+    colors, normals = PointColors(toy)(labels)
+    seen = normals[0, :, 2] > 0.2
+    pixels = (255.0 * colors[:, seen]).round().to(torch.uint8)[:, :, None]  # (1, K, 1, 3)
+    expected = normalised(pixels)[0, :, :, 0].T
+    found = drawn.evidence[0, :-9].unflatten(0, (478, 3))[seen]
+    torch.testing.assert_close(found, expected, atol=0.6 / 128, rtol=0)
+
+
+def test_what_is_learned_from_shaded_points_beats_the_constant_answer(toy: FaceModel) -> None:
+    torch.manual_seed(0)
+    labels = faces(toy, 400)
+    labels[:, toy.layout.slices["albedo"]] *= 2.0
+    network = student(toy, labels, replace(SMALL, face_hidden=128))
+    lesson = Lesson(network, StudentObjective(LinearFace(toy, 128), LossWeights(key_direction=2.0)))
+    shaded = ShadedFaces(PointColors(toy), labels[:300], noise=0.01, dropped=0.02)
+    unseen = ShadedFaces(PointColors(toy), labels[300:], noise=0.01, dropped=0.02).draw(100)
+    reader = new_reader(network.face_head)
+    constant = lesson.figures(reader.eval()(unseen.evidence), unseen)
+    learn(reader, lesson, lambda: shaded.draw(64), np.linspace(0.0, 1.0, 300), rate=3e-3, weight_decay=0.01)
+    learned = lesson.figures(reader(unseen.evidence), unseen)
+    assert learned.loss < 0.6 * constant.loss
+    assert learned.key_angle < 0.85 * constant.key_angle
+    for name in ("albedo", "irradiance", "shading"):
+        assert learned.terms[name] < 0.7 * constant.terms[name], name
+
+
+def test_the_true_answer_costs_nothing(toy: FaceModel) -> None:
+    labels = faces(toy, 20)
+    network = student(toy, labels)
+    lesson = Lesson(network, StudentObjective(LinearFace(toy, 128), LossWeights()))
+    examples = ShadedFaces(PointColors(toy), labels).draw(20)
+    standard = (network.decoder.raw(examples.labels) - network.decoder.mean) / network.decoder.std
+    spans = toy.layout.slices
+    truth = torch.cat([standard[:, spans[name]] for name in ("albedo", *LIGHTS)], dim=1)
+    figures = lesson.figures(truth, examples)
+    assert figures.loss < 1e-3 and figures.key_angle < 0.1
+
+
+def test_the_reader_alone_says_albedo_and_light_afterwards(toy: FaceModel) -> None:
+    labels = faces(toy, 20)
+    network = student(toy, labels)
+    head = network.face_head
+    for layer in (head.regressor, head.appearance[-1]):
+        torch.nn.init.normal_(layer.weight, std=0.3)
+        torch.nn.init.normal_(layer.bias)
+    crop = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
+    pose = labels[:3, toy.layout.slices["rotation"].start : toy.layout.slices["scale"].stop]
+    reader = new_reader(head).eval()
+    torch.nn.init.normal_(reader[-1].weight, std=0.3)
+    with torch.inference_mode():
+        before = head(normalised(crop), pose).values
+        read = reader(appearance.look(head, crop, pose).evidence)
+        network.load_state_dict(with_reader(network.state_dict(), reader, head.n_identity))
+        after = head(normalised(crop), pose).values
+    torch.testing.assert_close(after[:, head.n_identity :], read)
+    torch.testing.assert_close(after[:, : head.n_identity], before[:, : head.n_identity])
+    assert not head.regressor.weight[head.n_identity :].any() and not head.regressor.bias[head.n_identity :].any()
+    assert head.regressor.weight[: head.n_identity].all()
+
+
+def test_both_stages_leave_the_network_alone_and_measure_on_held_out_renders(
+    toy: FaceModel, crops: CropSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = config_of(photo_share=0.25, loss=LossWeights(key_direction=2.0))
+    task = LabelTask(config, toy, crops)
+    network = student(toy, torch.from_numpy(crops.parameters))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    steps = np.linspace(0.0, 1.0, 10)
+    taught = teach(network, task, toy, steps, steps, (task.batch(i) for i in range(2)))
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+    said = capsys.readouterr().out
+    assert [line.split(":")[0] for line in said.splitlines()] == [
+        "appearance before",
+        "appearance from shaded points alone",
+        "appearance after",
+    ]
+    assert set(taught.after.terms) >= {"albedo", "irradiance", "key_direction"} and taught.after.loss > 0.0
+    assert taught.better == (taught.after.loss < taught.before.loss)
+
+
+def test_a_photo_counts_as_the_objective_says_and_a_mirrored_face_has_no_albedo(toy: FaceModel, crops: CropSet) -> None:
+    network = student(toy, torch.from_numpy(crops.parameters))
+    objective = StudentObjective(LinearFace(toy, 128), LossWeights(photo_light=0.25))
+    samples = [Sample(np.zeros((64, 64, 3), np.uint8), 224.0, *crops_of(crops, i)) for i in (0, 3)]
+    batch = replace(crops.batch(np.array([0, 3]), samples), mirrored=torch.tensor([1.0, 0.0]))
+    examples = seen_examples(network, objective, [batch, batch])
+    assert examples.worth.tolist() == [1.0, 0.25] * 2 and examples.evidence.shape == (4, 3 * 478 + 9)
+    wrong = examples.labels.clone()
+    wrong[:, toy.layout.slices["albedo"]] += 1.0
+    nothing = objective.light_loss(wrong[:1], examples.labels[:1], examples.worth[:1], examples.mirrored[:1])[0]
+    something = objective.light_loss(wrong[1:2], examples.labels[1:2], examples.worth[1:2], examples.mirrored[1:2])[0]
+    assert float(nothing) == pytest.approx(0.0, abs=1e-5) and float(something) > 0.01
+
+
+def crops_of(crops: CropSet, index: int) -> tuple[np.ndarray, np.ndarray]:
+    return crops.parameters[index], crops.landmarks[index]
+
+
+def test_the_clock_runs_out() -> None:
+    progress = list(by_the_clock(0.001, "a moment"))
+    assert progress == sorted(progress) and progress[0] >= 0.0 and progress[-1] < 1.0
+    assert not list(by_the_clock(0.0, "no time"))
+
+
+@pytest.fixture
+def command(toy: FaceModel, crops: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint of a student of the toy model, where the command looks for data and face model."""
+    monkeypatch.setattr(appearance, "load_crops", lambda *_args, **_named: crops)
+    monkeypatch.setattr(appearance, "load_config", lambda _name: config_of())
+    monkeypatch.setattr(FaceModel, "load", lambda _path: toy)
+    network = student(toy, torch.from_numpy(crops.parameters))
+    contents = {"network": NetworkCheckpoint.of(network, toy).to_dict(), "weights": network.state_dict(), "step": 7}
+    return write_checkpoint(tmp_path / "last.pt", contents)
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_only_what_is_better_is_kept(
+    command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], better: bool
+) -> None:
+    good, bad = Figures(10.0, 1.0, {}), Figures(20.0, 2.0, {})
+
+    def taught(network: Student, *_args: object) -> Taught:
+        reader = new_reader(network.face_head)
+        torch.nn.init.ones_(reader[-1].bias)
+        return Taught(reader, *((bad, good) if better else (good, bad)))
+
+    monkeypatch.setattr(appearance, "teach", taught)
+    before = command.read_bytes()
+    main([str(command), "--config", "any"])
+    said = capsys.readouterr().out
+    if not better:
+        assert command.read_bytes() == before and "stays as it was" in said
+        return
+    contents = read_checkpoint(command)
+    assert contents["step"] == 7 and str(command) in said
+    for weights in (contents["network"]["weights"], contents["weights"]):
+        assert (weights["face_head.appearance.5.bias"] == 1.0).all()
+        assert not weights["face_head.regressor.weight"][3:].any() and weights["face_head.regressor.weight"][:3].any()
+
+
+def test_the_command_teaches_a_checkpoint(command: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = command.parent / "taught.pt"
+    main(
+        [
+            str(command),
+            "--config",
+            "any",
+            "--out",
+            str(out),
+            "--minutes",
+            "0.01",
+            "--vertex-minutes",
+            "0",
+            "--batches",
+            "1",
+        ]
+    )
+    assert "appearance before: key light" in capsys.readouterr().out
+    assert read_checkpoint(out)["network"]["config"] == asdict(SMALL)
+
+
+def test_what_cannot_be_taught_is_one_line(
+    command: Path, toy: FaceModel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> str:
+        with pytest.raises(SystemExit, match="1"):
+            main([str(path), "--config", "any"])
+        message = capsys.readouterr().err
+        assert message.count("\n") == 1
+        return message
+
+    folder = command.parent
+    assert "no such file" in refused(folder / "none.pt")
+    headless = Student(replace(SMALL, face_hidden=0), toy.layout)
+    other = make_network(ResNet50Config(), toy.layout)
+    for name, network, said in (("headless", headless, "no face head"), ("other", other, "no student")):
+        path = write_checkpoint(folder / f"{name}.pt", {"network": NetworkCheckpoint.of(network, toy).to_dict()})
+        assert said in refused(path)
+    monkeypatch.setattr(FaceModel, "load", lambda _path: toy_model(n_identity=4, n_expression=52, n_albedo=2))
+    assert "of the face model toy-3" in refused(command)
+
+
+def test_nothing_to_learn_from_is_one_clear_line(toy: FaceModel, crops: CropSet) -> None:
+    network = student(toy, torch.from_numpy(crops.parameters))
+    photos = replace(crops, photo=np.ones_like(crops.photo))
+    task = LabelTask(config_of(photo_share=1.0), toy, photos)
+    with pytest.raises(LimelightError, match="no held-out renders"):
+        teach(network, task, toy, [], [], [])
+    with pytest.raises(LimelightError, match="no pictures"):
+        teach(network, LabelTask(config_of(), toy, crops), toy, [], [], [])
