@@ -27,7 +27,7 @@ from export.tensorrt_graph import for_tensorrt
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from training.networks import Network, NetworkCheckpoint, Student, StudentConfig
-from training.networks.close_up import jittered_pose
+from training.networks.close_up import jittered_pose, pose_span
 
 __all__ = ["ExportReport", "export_onnx", "prepared", "specialised"]
 
@@ -247,8 +247,7 @@ def _in_precision(
     if precision == "fp16":
         return [for_tensorrt(part, "fp16") for part in parts], ()
     assert precision == "int8" and calibration is not None and len(calibration), "8 bits: crops to calibrate on"
-    names = [value.name for part in parts[-1:] for value in part.graph.input]
-    ranges, checked = _feeds(network, calibration, names), _feeds(network, crops, names)
+    ranges, checked = _feeds(network, calibration), _feeds(network, crops)
     results = []
     for part in parts:
         inputs = {value.name for value in part.graph.input}
@@ -261,11 +260,11 @@ def _in_precision(
     return [result.model for result in results], tuple(name for result in results for name in result.in_float)
 
 
-def _feeds(network: Network, crops: NDArray[np.uint8], names: Sequence[str]) -> list[Feed]:
-    """Inputs for each crop; a pose is about where the network finds it, as that of the frame before would be."""
+def _feeds(network: Network, crops: NDArray[np.uint8]) -> list[Feed]:
+    """Inputs of all parts for each crop; a pose is about where the network finds it, as that of the frame before would
+    be."""
     feeds: list[Feed] = [{"crop": crop[None]} for crop in crops]
-    if "pose" in names:
-        assert isinstance(network, Student)
+    if isinstance(network, Student) and network.follows:
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(0)
             for feed in feeds:
@@ -282,7 +281,7 @@ def _harm(model: FaceModel, output: str) -> Harm:
         if output == OUTPUTS[0]:
             return values
         neutral = np.repeat(layout.neutral()[None], len(values), axis=0)
-        neutral[:, layout.slices["rotation"].start : layout.slices["scale"].stop] = values
+        neutral[:, pose_span(layout)] = values
         return neutral
 
     def harm(expected: list[NDArray], found: list[NDArray]) -> float:

@@ -31,7 +31,7 @@ from training.label_task import LabelTask
 from training.linear_face import LinearFace, irradiance, rotation_matrix, specular
 from training.mesh_operations import vertex_normals
 from training.networks import Student
-from training.networks.checkpoint import network_in, read_checkpoint, write_checkpoint
+from training.networks.checkpoint import put_weights, read_network, write_checkpoint
 from training.networks.close_up import jittered_pose, pose_span, standardised
 from training.networks.face_head import FaceHead, appearance_evidence, point_reader
 from training.networks.lite0 import IMAGE_MEAN, IMAGE_STD, normalised
@@ -437,10 +437,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _teach_checkpoint(options: argparse.Namespace) -> str:
     """What was done with the file."""
-    contents = read_checkpoint(options.checkpoint)
-    if "network" not in contents:
-        raise LimelightError(f"checkpoint {options.checkpoint}: holds a trunk alone")
-    saved = network_in(contents, options.checkpoint)
+    contents, saved = read_network(options.checkpoint)
     network = saved.build()
     if not isinstance(network, Student):
         raise LimelightError(f"checkpoint {options.checkpoint}: no student")
@@ -461,10 +458,7 @@ def _teach_checkpoint(options: argparse.Namespace) -> str:
         _batches(task, options.batches),
     )
     if taught.better:
-        saved.weights.update(with_reader(saved.weights, taught.reader, head.n_identity))
-        contents["network"] = saved.to_dict()
-        if "weights" in contents:
-            contents["weights"] = with_reader(contents["weights"], taught.reader, head.n_identity)
+        put_weights(contents, saved, lambda weights: with_reader(weights, taught.reader, head.n_identity))
     elif options.out is None:
         return f"no better than before; {options.checkpoint} stays as it was"
     out = write_checkpoint(options.out or options.checkpoint, contents)

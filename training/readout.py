@@ -21,7 +21,7 @@ from training.batches import load_crops
 from training.config import load_config
 from training.label_task import LabelTask
 from training.networks import Student
-from training.networks.checkpoint import network_in, read_checkpoint, write_checkpoint
+from training.networks.checkpoint import put_weights, read_network, write_checkpoint
 from training.networks.close_up import jittered_pose, pose_span, region_matrix, standardised, to_close_up
 from training.networks.face_head import FACE, geometry_evidence, needed_correction
 from training.networks.lite0 import normalised
@@ -123,10 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _solve_checkpoint(options: argparse.Namespace) -> tuple[int, Path]:
     """How many renders were learned from, and the file that was written."""
-    contents = read_checkpoint(options.checkpoint)
-    if "network" not in contents:
-        raise LimelightError(f"checkpoint {options.checkpoint}: holds a trunk alone")
-    saved = network_in(contents, options.checkpoint)
+    contents, saved = read_network(options.checkpoint)
     network = saved.build()
     if not isinstance(network, Student):
         raise LimelightError(f"checkpoint {options.checkpoint}: no student")
@@ -139,10 +136,7 @@ def _solve_checkpoint(options: argparse.Namespace) -> tuple[int, Path]:
     batches = (renders.batch(first + i) for i in tqdm(range(options.batches), unit="batch"))
     count = solve_geometry(network, batches, options.strength)
     solved = {name: value for name, value in network.state_dict().items() if ".geometry." in name}
-    saved.weights.update(solved)
-    contents["network"] = saved.to_dict()
-    if "weights" in contents:
-        contents["weights"].update(solved)
+    put_weights(contents, saved, lambda _: solved)
     out = write_checkpoint(options.out or options.checkpoint, contents)
     return count, out
 

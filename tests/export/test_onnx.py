@@ -23,6 +23,7 @@ from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
 from realtime.engines import open_engine
 from tests.toy_model import toy_model
+from tests.toy_student import toy_student
 from training.networks import NetworkCheckpoint, ResNet50Config, ResNet50Regressor, Student, StudentConfig
 from training.shipped import checkpoint_of
 
@@ -72,19 +73,7 @@ def test_runtime_agrees_with_pytorch_for_any_batch(checkpoint: NetworkCheckpoint
 @pytest.fixture(scope="module")
 def follower(toy: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Student, Path]:
     """A student with heads that say something, as it is exported, and its file."""
-    torch.manual_seed(0)
-    config = StudentConfig(
-        resolution=64,
-        head_channels=8,
-        hidden=16,
-        backbone="plain",
-        frozen_blocks=0,
-        expression_hidden=16,
-        face_hidden=16,
-    )
-    network = Student(config, toy.layout).eval()
-    for layer in (network.regressor, network.expression_head.regressor, network.face_head.regressor):
-        torch.nn.init.normal_(layer.weight, std=0.2)
+    network = toy_student(toy.layout, 64, 0.2)
     torch.nn.init.normal_(network.face_head.confidence.weight, std=0.2)
     path = tmp_path_factory.mktemp("follower") / "follower.onnx"
     checkpoint = NetworkCheckpoint.of(network, toy)

@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from numpy.typing import NDArray
 from onnx import helper
 
@@ -36,7 +35,8 @@ from realtime.engines.tensorrt_library import TensorRtLibrary
 from tests.conftest import ROOT
 from tests.realtime.fake_gpu import FakeCudaRuntime, FakeTensorRt
 from tests.toy_model import toy_model
-from training.networks import NetworkCheckpoint, Student, StudentConfig
+from tests.toy_student import toy_student
+from training.networks import NetworkCheckpoint
 
 GPU = "Toy GPU (8.6)"
 SIDE = 64
@@ -50,19 +50,7 @@ def toy() -> FaceModel:
 @pytest.fixture(scope="module")
 def network(toy: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A student with heads, which finds and follows."""
-    torch.manual_seed(0)
-    config = StudentConfig(
-        resolution=SIDE,
-        head_channels=8,
-        hidden=16,
-        backbone="plain",
-        frozen_blocks=0,
-        expression_hidden=16,
-        face_hidden=16,
-    )
-    student = Student(config, toy.layout).eval()
-    for layer in (student.regressor, student.expression_head.regressor, student.face_head.regressor):
-        torch.nn.init.normal_(layer.weight, std=0.05)
+    student = toy_student(toy.layout, SIDE, 0.05)
     path = tmp_path_factory.mktemp("network") / "toy.onnx"
     export_onnx(
         NetworkCheckpoint.of(student, toy),

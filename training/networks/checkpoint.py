@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from torch import Tensor
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from training.networks.kinds import Network, NetworkConfig, config_of_kind, kind_of, make_network
 from training.whole_files import whole_file
+
+Weights = dict[str, Tensor]
+"""A state dict."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,33 @@ def load_network(path: str | Path) -> NetworkCheckpoint:
     Raises:
         LimelightError: the file is missing, truncated, or no checkpoint of ours.
     """
-    values = read_checkpoint(Path(path))
+    return read_network(Path(path))[1]
+
+
+def read_network(path: Path) -> tuple[dict[str, Any], NetworkCheckpoint]:
+    """Everything in a training checkpoint, and the network in it.
+
+    Raises:
+        LimelightError: the file is missing, truncated, or no checkpoint of ours with a network.
+    """
+    values = read_checkpoint(path)
     if "network" not in values:
         raise LimelightError(f"checkpoint {path}: holds a trunk alone; 'limelight train' makes a network of it")
-    return network_in(values, path)
+    return values, network_in(values, path)
+
+
+def put_weights(values: dict[str, Any], saved: NetworkCheckpoint, change: Callable[[Weights], Weights]) -> None:
+    """Change weights in the contents of a checkpoint, in place: the network's, and those that its run goes on from.
+
+    Args:
+        values: of `read_network`.
+        saved: the network in them.
+        change: from a state dict to the entries that are new in it.
+    """
+    saved.weights.update(change(saved.weights))
+    values["network"] = saved.to_dict()
+    if "weights" in values:
+        values["weights"].update(change(values["weights"]))
 
 
 def network_in(values: dict[str, Any], path: str | Path) -> NetworkCheckpoint:
