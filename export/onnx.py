@@ -27,7 +27,7 @@ from export.tensorrt_graph import for_tensorrt
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from training.networks import Network, NetworkCheckpoint, Student, StudentConfig
-from training.networks.close_up import jittered_pose, pose_span
+from training.networks.close_up import ConvolutionStep, jittered_pose, pose_span
 
 __all__ = ["ExportReport", "export_onnx", "prepared", "specialised"]
 
@@ -94,7 +94,7 @@ def export_onnx(
     Inputs and outputs of the graph: `crop` (B, R, R, 3) uint8 RGB; `parameters` (B, P) float32, `confidence`
     (B, 1) float32 in 0..1; B is free. A student that follows also takes `pose` (B, 9) float32 and `known` () bool, see
     `export.following`. Metadata: model_digest, model_name, resolution, kind, network, layout, crop_convention,
-    precision.
+    shortcuts_in_weights, precision.
 
     Args:
         checkpoint: what to export.
@@ -165,9 +165,9 @@ class _TorchEngine:
 
 
 def prepared(checkpoint: NetworkCheckpoint) -> Network:
-    """What is exported: batch norms folded into their convolutions, and every weight, which are most of the file,
-    rounded to what 16 bits hold; biases and arithmetic keep 32. Where the file would still be too large, its largest
-    convolutions are rounded to 8 bits and a scale for each output channel."""
+    """What is exported: batch norms and shortcuts folded into their convolutions, and every weight, which are most of
+    the file, rounded to what 16 bits hold; biases and arithmetic keep 32. Where the file would still be too large, its
+    largest convolutions are rounded to 8 bits and a scale for each output channel."""
     network = checkpoint.build()
     too_large = 2 * sum(value.numel() for value in network.parameters()) > MAX_BYTES[_size_class(checkpoint)]
     for module in list(network.modules()):
@@ -176,6 +176,9 @@ def prepared(checkpoint: NetworkCheckpoint) -> Network:
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, name, fuse_conv_bn_eval(conv, norm))
                 setattr(module, after, nn.Identity())
+    for module in network.modules():
+        if isinstance(module, ConvolutionStep):
+            module.take_in_shortcut()
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and too_large and module.weight.numel() >= _WORTH_A_BYTE:
             whole, scale = _in_bytes(module.weight.detach().numpy())
@@ -207,6 +210,7 @@ def _metadata(checkpoint: NetworkCheckpoint) -> dict[str, str]:
         "network": json.dumps(asdict(checkpoint.config)),
         "layout": json.dumps(checkpoint.layout.to_dict(), allow_nan=False),
         "crop_convention": CROP_CONVENTION,
+        "shortcuts_in_weights": json.dumps(True),
     }
 
 

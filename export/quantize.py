@@ -30,7 +30,9 @@ Harm = Callable[[list[NDArray], list[NDArray]], float]
 """Outputs of a graph in float and in 8 bits, one row for each crop, to how bad the difference is: at most 1 is fine."""
 
 _OPERATIONS = ("Conv", "Gemm", "MatMul")
-_DROPPED_AT_ONCE = 0.08  # of the layers that are still in 8 bits
+_CUT_OFF = "Relu"  # after a layer in 8 bits it costs nothing: what it cuts off lies below the range
+_FEWEST_INPUTS = 16
+"""Numbers that each output of a layer is summed from, below which 8 bits save nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,23 @@ def quantized(model: ModelProto, calibration: Sequence[Feed], checked: Sequence[
     with _quietly():
         ranges = _ranges(model, calibration)
         layers = [node.name for node in model.graph.node if _has_weight(node, model)]
+        cut_offs = [node.name for node in model.graph.node if node.op_type == _CUT_OFF]
         expected = _outputs(model, checked)
 
         def in_8_bits(names: Sequence[str]) -> ModelProto:
             copy = ModelProto()
             copy.CopyFrom(model)
             quantizer = QDQQuantizer(
-                copy, True, True, QuantType.QInt8, QuantType.QUInt8, ranges, list(names), [], list(_OPERATIONS), {}
+                copy,
+                True,
+                True,
+                QuantType.QInt8,
+                QuantType.QUInt8,
+                ranges,
+                [*names, *cut_offs],
+                [],
+                [*_OPERATIONS, _CUT_OFF],
+                {},
             )
             quantizer.quantize_model()
             quantizer.model.topological_sort()
@@ -88,11 +100,16 @@ def quantized(model: ModelProto, calibration: Sequence[Feed], checked: Sequence[
                     for name in tqdm(layers, desc="layers in 8 bits", leave=False, disable=None)
                 }
                 order = sorted(layers, key=lambda name: -alone[name])
-            left = order[: len(left) + max(1, round(_DROPPED_AT_ONCE * len(kept)))]
+            left = order[: len(left) + 1]
 
 
 def _has_weight(node: onnx.NodeProto, graph: ModelProto) -> bool:
-    return node.op_type in _OPERATIONS and any(tensor.name == node.input[1] for tensor in graph.graph.initializer)
+    """Whether a node is a layer that 8 bits may speed up."""
+    if node.op_type not in _OPERATIONS:
+        return False
+    shapes = [tensor.dims for tensor in graph.graph.initializer if tensor.name == node.input[1]]
+    outputs_first = node.op_type == "Conv" or any(a.name == "transB" and a.i for a in node.attribute)
+    return any(np.prod(shape[1:] if outputs_first else shape[:-1]) >= _FEWEST_INPUTS for shape in shapes)
 
 
 class _Reader(CalibrationDataReader):
@@ -110,7 +127,7 @@ def _ranges(graph: ModelProto, feeds: Sequence[Feed]) -> object:
         onnx.save(graph, source)
         calibrator = create_calibrator(
             source,
-            list(_OPERATIONS),
+            [*_OPERATIONS, _CUT_OFF],
             augmented_model_path=str(Path(folder, "augmented.onnx")),
             calibrate_method=CalibrationMethod.MinMax,
         )

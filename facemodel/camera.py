@@ -7,19 +7,20 @@ observable numbers; tx, ty and f are what an image determines.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facemodel.lighting import rotate_sh
+from facemodel.lighting import turn_sh
 from facemodel.parameters import ParameterLayout
 from facemodel.rotation import in_plane, matrix_to_6d
 
 CROP_SIZE = 224
 """Side of the crop in crop pixels. Every network's parameters are in these, whatever its input resolution."""
 
-_FACE_CENTRE = np.array([0.0, -30.0, 45.0])
+_FACE_CENTRE = (0.0, -30.0, 45.0)
 """Model point (mm) that the crop is centred on: between eyes and mouth, half-way into the face."""
 
 _CROP_SIDE_MM = 215.0
@@ -80,24 +81,29 @@ class Crop:
     @classmethod
     def around_head(cls, rotation: ArrayLike, translation: ArrayLike, scale: float) -> Crop:
         """The crop for a head pose in the frame: centred on the face, scaled by f, turned by its in-plane roll."""
-        rotation = np.asarray(rotation)
-        centre = project(_FACE_CENTRE[None], rotation, translation, scale)[0]
-        angle = float(np.arctan2(rotation[0, 1], rotation[1, 1]))
-        return cls((float(centre[0]), float(centre[1])), _CROP_SIDE_MM * float(scale), angle)
+        (xx, xy, xz), (yx, yy, yz), _ = np.asarray(rotation).tolist()
+        across, up, out = _FACE_CENTRE
+        right, down = np.asarray(translation).tolist()
+        scale = float(scale)
+        centre = (
+            scale * (xx * across + xy * up + xz * out) + right,
+            -scale * (yx * across + yy * up + yz * out) + down,
+        )
+        return cls(centre, _CROP_SIDE_MM * scale, math.atan2(xy, yy))
 
     def to_frame(self, size: float = CROP_SIZE) -> NDArray[np.float64]:
         """(2, 3) matrix from crop pixels (0..size) to frame pixels."""
-        s = self.side / size
-        c, n = s * np.cos(self.angle), s * np.sin(self.angle)
-        linear = np.array([[c, -n], [n, c]])
-        offset = np.asarray(self.centre) - linear @ np.full(2, size / 2.0)
-        return np.column_stack([linear, offset])
+        scale, half = self.side / size, 0.5 * size
+        c, s = scale * math.cos(self.angle), scale * math.sin(self.angle)
+        x, y = self.centre
+        return np.array([[c, -s, x - half * (c - s)], [s, c, y - half * (s + c)]])
 
     def from_frame(self, size: float = CROP_SIZE) -> NDArray[np.float64]:
         """(2, 3) matrix from frame pixels to crop pixels (0..size)."""
-        forward = self.to_frame(size)
-        linear = np.linalg.inv(forward[:, :2])
-        return np.column_stack([linear, -linear @ forward[:, 2]])
+        scale, half = size / self.side, 0.5 * size
+        c, s = scale * math.cos(self.angle), scale * math.sin(self.angle)
+        x, y = self.centre
+        return np.array([[c, s, half - (c * x + s * y)], [-s, c, half - (c * y - s * x)]])
 
     def lower_points(self, points: ArrayLike) -> NDArray[np.floating]:
         """Points (..., 2) of the frame in crop pixels."""
@@ -109,9 +115,11 @@ class Crop:
 
         What `lower` does to the pose alone.
         """
-        turned = in_plane(self.angle) @ np.asarray(rotation)
-        place = self.lower_points(translation)
-        return np.concatenate([matrix_to_6d(turned), place, [scale * CROP_SIZE / self.side]]).astype(np.float32)
+        pose = np.empty(9, np.float32)
+        pose[:6] = matrix_to_6d(in_plane(self.angle) @ np.asarray(rotation))
+        pose[6:8] = self.lower_points(translation)
+        pose[8] = scale * CROP_SIZE / self.side
+        return pose
 
     def lift(self, layout: ParameterLayout, vector: NDArray, out: NDArray | None = None) -> NDArray:
         """Parameters seen in this crop, as parameters of the frame; pose and light turn with the crop.
@@ -146,5 +154,5 @@ def _change_view(
     target.translation[:] = matrix[:, :2] @ source.translation + matrix[:, 2]
     target.scale = source.scale * magnification
     target.key_position[:] = rotation @ source.key_position
-    target.sh[:] = rotate_sh(rotation, source.sh)
+    target.sh[:] = turn_sh(turn, source.sh)
     return out

@@ -8,6 +8,8 @@ signs. The coefficients are those of irradiance / pi: radiance coefficients time
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -69,6 +71,19 @@ def rotate_sh(rotation: ArrayLike, coefficients: ArrayLike) -> NDArray[np.floati
         (9, C). Exact, since band-2 harmonics are closed under rotation.
     """
     return _FIT @ (sh_basis(_DIRECTIONS @ np.asarray(rotation, dtype=float)) @ np.asarray(coefficients, dtype=float))
+
+
+def turn_sh(angle: float, coefficients: ArrayLike) -> NDArray[np.floating]:
+    """`rotate_sh` of a turn about the view axis, counter-clockwise in the picture, radians; (9, C) to (9, C).
+
+    Harmonics y and x, yz and xz turn by the angle, xy and x^2 - y^2 by twice as much; the others stay.
+    """
+    turn = np.eye(9)
+    for sine, cosine, by in ((1, 3, angle), (5, 7, angle), (4, 8, 2.0 * angle)):
+        turn[sine, sine] = turn[cosine, cosine] = math.cos(by)
+        turn[sine, cosine] = math.sin(by)
+        turn[cosine, sine] = -turn[sine, cosine]
+    return turn @ np.asarray(coefficients, dtype=float)
 
 
 def shade_diffuse(albedo: ArrayLike, normals: ArrayLike, sh: ArrayLike) -> NDArray[np.floating]:

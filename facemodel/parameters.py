@@ -83,10 +83,11 @@ class ParameterLayout:
         negative; shininess stays within 1..200.
         """
         p = self.view(vector)
-        np.clip(p.expression, *self.expression_range, out=p.expression)
+        expression, (low, high) = p.expression, self.expression_range
+        np.minimum(np.maximum(expression, low, out=expression), high, out=expression)
         if self.mouth_close_and_jaw_open is not None:
             close, jaw = self.mouth_close_and_jaw_open
-            p.expression[close] = min(p.expression[close], p.expression[jaw])
+            expression[close] = min(expression[close], expression[jaw])
         np.maximum(p.key_color, 0.0, out=p.key_color)
         p.shininess = min(max(p.shininess, MIN_SHININESS), MAX_SHININESS)
         return vector

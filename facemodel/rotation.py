@@ -49,6 +49,8 @@ def _one_matrix_from_6d(six: NDArray) -> NDArray[np.floating]:
 def matrix_to_6d(rotation: ArrayLike) -> NDArray[np.floating]:
     """First two columns of R, (..., 3, 3) to (..., 6)."""
     rotation = np.asarray(rotation)
+    if rotation.shape == (3, 3):
+        return rotation.T[:2].flatten()
     return np.concatenate([rotation[..., :, 0], rotation[..., :, 1]], axis=-1)
 
 
@@ -96,8 +98,11 @@ def angle_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:
     return np.arctan2(sine, cosine)
 
 
-def in_plane(angle: ArrayLike) -> NDArray[np.floating]:
+def in_plane(angle: float | NDArray) -> NDArray[np.floating]:
     """Rotation about the view axis, counter-clockwise in the picture, radians, (...) to (..., 3, 3)."""
+    if isinstance(angle, float):  # once and again in every frame of the live loop
+        c, s = math.cos(angle), math.sin(angle)
+        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
     angle = np.asarray(angle, dtype=float)
     rotation = np.zeros((*angle.shape, 3, 3))
     rotation[..., 0, 0] = rotation[..., 1, 1] = np.cos(angle)

@@ -34,7 +34,7 @@ from training.networks import Student
 from training.networks.checkpoint import put_weights, read_network, write_checkpoint
 from training.networks.close_up import jittered_pose, pose_span, standardised
 from training.networks.face_head import FaceHead, appearance_evidence, point_reader
-from training.networks.lite0 import IMAGE_MEAN, IMAGE_STD, normalised
+from training.networks.lite0 import normalised_colors
 from training.objective import Batch, StudentObjective
 from training.paper_losses import encode_srgb
 from training.sampling import spread_evenly
@@ -149,7 +149,7 @@ class ShadedFaces:
         lost = torch.rand_like(seen[..., :1]) < self.dropped * torch.rand_like(seen[:, :1, :1])
         seen = torch.where(lost, torch.rand_like(seen), seen)
         pose = jittered_pose(labels[:, pose_span(self.colors.layout)])
-        evidence = appearance_evidence((255.0 * seen - IMAGE_MEAN) / IMAGE_STD, standardised(pose))
+        evidence = appearance_evidence(normalised_colors(255.0 * seen), standardised(pose))
         return Examples(evidence, labels, torch.ones(count), torch.zeros(count))
 
     def _mixed(self, count: int) -> Tensor:
@@ -272,7 +272,7 @@ def look(head: FaceHead, crop: Tensor, pose: Tensor) -> Looked:
     caught: list[Tensor] = []
     hook = head.appearance.register_forward_hook(lambda _module, inputs, _output: caught.append(inputs[0]))
     try:
-        values = head(normalised(crop), pose).values
+        values = head(crop, pose).values
     finally:
         hook.remove()
     return Looked(caught[0], values[:, head.n_identity :])

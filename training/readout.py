@@ -24,7 +24,6 @@ from training.networks import Student
 from training.networks.checkpoint import put_weights, read_network, write_checkpoint
 from training.networks.close_up import jittered_pose, pose_span, region_matrix, standardised, to_close_up
 from training.networks.face_head import FACE, geometry_evidence, needed_correction
-from training.networks.lite0 import normalised
 from training.objective import Batch
 
 
@@ -94,7 +93,7 @@ def solve_geometry(network: Student, batches: Iterable[Batch], strength: float =
             labels = batch.parameters[known]
             truth = labels[:, pose_span(network.layout)]  # (B, 9)
             pose = jittered_pose(truth)
-            values, moved, points, _ = head(normalised(batch.crop[known]), pose)
+            values, moved, points, _ = head(batch.crop[known], pose)
             local = to_close_up(points, region_matrix(FACE, pose))
             outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
             identity = outputs[:, head.identity_span] - values[:, : head.n_identity]

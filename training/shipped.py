@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from facemodel import LimelightError, ParameterLayout
 from training.networks import NetworkCheckpoint, Student, StudentConfig
 from training.networks.checkpoint import write_checkpoint
+from training.networks.close_up import ConvolutionStep
 
 
 def checkpoint_of(path: Path) -> NetworkCheckpoint:
@@ -37,10 +38,15 @@ def checkpoint_of(path: Path) -> NetworkCheckpoint:
     try:
         config = StudentConfig(**json.loads(properties["network"]))
         layout = ParameterLayout.from_dict(json.loads(properties["layout"]))
+        if not json.loads(properties["shortcuts_in_weights"]):
+            raise ValueError("the weights are others")
         network = Student(config, layout).eval()
-        weights = network.state_dict() | _weights(network, graph)
-        network.load_state_dict(weights)
-        return NetworkCheckpoint(config, layout, properties["model_name"], properties["model_digest"], weights)
+        network.load_state_dict(network.state_dict() | _weights(network, graph))
+        for module in network.modules():
+            if isinstance(module, ConvolutionStep):
+                module.give_back_shortcut()
+        name, digest = properties["model_name"], properties["model_digest"]
+        return NetworkCheckpoint(config, layout, name, digest, network.state_dict())
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise LimelightError(f"network {path}: not a student that this version exported") from error
 

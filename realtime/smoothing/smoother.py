@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +34,45 @@ class SmootherConfig:
     return_to_neutral: float = 0.5  # s, time constant
 
 
+class _Packing:
+    """What is filtered as plain numbers, side by side in one vector that is kept: position, size, expression, light.
+
+    Attributes:
+        n_light: numbers of the light.
+        unit: (N,) what a speed of each number is measured in: that of the position in mm on the head, not in pixels.
+    """
+
+    n_light = 27 + 3 + 1 + 3 + 1
+
+    def __init__(self, n_expression: int) -> None:
+        self._expression = slice(3, 3 + n_expression)
+        size = self._expression.stop + self.n_light
+        self._vector, self.unit = np.zeros(size), np.ones(size)
+        self._light = self._vector[self._expression.stop :]
+
+    def pack(self, p: Parameters) -> NDArray[np.float64]:
+        """(N,) valid until the next call."""
+        scale, light = max(p.scale, 1e-6), self._light
+        self.unit[:2] = scale
+        self._vector[:2], self._vector[2] = p.translation, 100.0 * math.log(scale)
+        self._vector[self._expression] = p.expression
+        distance = max(math.hypot(*p.key_position.tolist()), 1e-6)
+        light[:27] = p.sh.reshape(27)
+        light[27:30], light[30] = p.key_position / distance, math.log(distance)
+        light[31:34], light[34] = p.key_color, math.log(max(p.shininess, 1e-6))
+        return self._vector
+
+    def unpack(self, vector: NDArray, p: Parameters) -> None:
+        """Write a packed vector (N,) to parameters."""
+        light = vector[self._expression.stop :]
+        p.translation[:], p.scale = vector[:2], math.exp(vector[2] / 100.0)
+        p.expression[:] = vector[self._expression]
+        p.sh[:] = light[:27].reshape(9, 3)
+        length = max(math.hypot(*light[27:30].tolist()), 1e-6)
+        p.key_position[:] = light[27:30] * (math.exp(light[30]) / length)
+        p.key_color[:], p.shininess = light[31:34], math.exp(light[34])
+
+
 class Smoother:
     """Turns the network's parameters of each frame into parameters that are steady in time.
 
@@ -46,13 +86,12 @@ class Smoother:
         self._strength = 0.5
         c = self.config
         self._rotation = OneEuroRotation(c.rotation)
-        self._position = OneEuroFilter(c.position)
-        self._size = OneEuroFilter(c.size)
-        self._expression = OneEuroFilter(c.expression)
-        self._light = OneEuroFilter(c.light)
+        self._packing = _Packing(layout.n_expression)
+        self._motion = OneEuroFilter.side_by_side(
+            [(c.position, 2), (c.size, 1), (c.expression, layout.n_expression), (c.light, _Packing.n_light)]
+        )
         self._person = PersonLock(layout.n_identity + layout.n_albedo, c.person)
         self._person_input = np.zeros(layout.n_identity + layout.n_albedo)
-        self._light_input = np.zeros(27 + 3 + 1 + 3 + 1)
         self._time: float | None = None
         self.output = np.zeros(layout.size, dtype=np.float32)
 
@@ -71,8 +110,8 @@ class Smoother:
 
     def reset_motion(self) -> None:
         """Forget the motion, after a jump: the next frame passes unfiltered."""
-        for motion_filter in (self._rotation, self._position, self._size, self._expression, self._light):
-            motion_filter.reset()
+        self._rotation.reset()
+        self._motion.reset()
 
     def update(self, raw: NDArray, time: float, confidence: float = 1.0) -> NDArray[np.float32]:
         """Smooth one frame's parameters.
@@ -99,25 +138,10 @@ class Smoother:
         if self._strength > 0.0:
             strength = 25.0 ** (self._strength - 0.5)
             out[self.layout.slices["rotation"]] = matrix_to_6d(self._rotation(rotation, time, strength))
-            size = self._size(np.array([100.0 * np.log(p.scale)]), time, strength)
-            o.scale = float(np.exp(size[0] / 100.0))
-            o.translation[:] = self._position(p.translation, time, strength, unit=p.scale)  # speed in mm / s
-            o.expression[:] = self._expression(p.expression, time, strength)
-            self._smooth_light(p, o, time, strength)
+            packing = self._packing
+            packing.unpack(self._motion(packing.pack(p), time, strength, packing.unit), o)
         self.output[:] = self.layout.constrain(out)
         return out
-
-    def _smooth_light(self, p: Parameters, o: Parameters, time: float, strength: float) -> None:
-        distance = max(float(np.linalg.norm(p.key_position)), 1e-6)
-        packed = self._light_input
-        packed[:27] = p.sh.ravel()
-        packed[27:30], packed[30] = p.key_position / distance, np.log(distance)
-        packed[31:34], packed[34] = p.key_color, np.log(p.shininess)
-        light = self._light(packed, time, strength)
-        o.sh[:] = light[:27].reshape(9, 3)
-        direction = light[27:30] / max(float(np.linalg.norm(light[27:30])), 1e-6)
-        o.key_position[:] = direction * np.exp(light[30])
-        o.key_color[:], o.shininess = light[31:34], float(np.exp(light[34]))
 
     def hold(self, time: float) -> NDArray[np.float32]:
         """Parameters for a frame without a face: the last ones, unchanged. Returns a new (P,) array."""

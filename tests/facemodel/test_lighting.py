@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from facemodel.lighting import COSINE_LOBE, rotate_sh, sh_basis, shade_diffuse, shade_specular
+from facemodel.lighting import COSINE_LOBE, rotate_sh, sh_basis, shade_diffuse, shade_specular, turn_sh
+from facemodel.rotation import in_plane
 
 
 def random_normals(count: int, seed: int = 0) -> np.ndarray:
@@ -129,3 +130,10 @@ def test_key_colour_and_albedo_scale_the_highlight():
     plain = shade_specular(np.ones(3), np.zeros(3), [0.0, 0.0, 1.0], [50.0, 0, 300.0], np.ones(3), 10.0)
     tinted = shade_specular([0.5, 0.2, 0.1], np.zeros(3), [0.0, 0.0, 1.0], [50.0, 0, 300.0], [1.0, 2.0, 3.0], 10.0)
     np.testing.assert_allclose(tinted, plain * [0.5, 0.4, 0.3])
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.3, -2.5])
+def test_a_turn_about_the_view_axis_is_the_rotation_by_it(angle: float) -> None:
+    light = np.random.default_rng(0).normal(size=(9, 3))
+    np.testing.assert_allclose(turn_sh(angle, light), rotate_sh(in_plane(np.array(angle)), light), atol=1e-12)
+    np.testing.assert_array_equal(in_plane(angle), in_plane(np.array(angle)))

@@ -176,3 +176,16 @@ def test_hold_then_ease_to_neutral(layout):
     assert abs(yaws[-1]) < 0.01
     assert layout.view(out).expression.max() < 0.01
     np.testing.assert_array_equal(layout.view(out).translation, (100, 50))
+
+
+def test_filters_side_by_side_are_those_filters() -> None:
+    rng = np.random.default_rng(0)
+    groups = [(OneEuroConfig(0.7, 0.1), 2), (OneEuroConfig(1.5, 3.0, 2.0), 3)]
+    together, apart = OneEuroFilter.side_by_side(groups), [OneEuroFilter(config) for config, _ in groups]
+    for i in range(20):
+        value, unit = rng.normal(size=5), np.array([2.0, 2.0, 1.0, 1.0, 1.0])
+        found = together(value, i / 30.0, 0.8, unit)
+        expected = [apart[0](value[:2], i / 30.0, 0.8, 2.0), apart[1](value[2:], i / 30.0, 0.8)]
+        np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-12)
+    together.reset()
+    np.testing.assert_array_equal(together(np.ones(5), 1.0), np.ones(5))

@@ -193,10 +193,10 @@ def test_the_reader_alone_says_albedo_and_light_afterwards(toy: FaceModel) -> No
     reader = new_reader(head).eval()
     torch.nn.init.normal_(reader[-1].weight, std=0.3)
     with torch.inference_mode():
-        before = head(normalised(crop), pose).values
+        before = head(crop, pose).values
         read = reader(appearance.look(head, crop, pose).evidence)
         network.load_state_dict(with_reader(network.state_dict(), reader, head.n_identity))
-        after = head(normalised(crop), pose).values
+        after = head(crop, pose).values
     torch.testing.assert_close(after[:, head.n_identity :], read)
     torch.testing.assert_close(after[:, : head.n_identity], before[:, : head.n_identity])
     assert not head.regressor.weight[head.n_identity :].any() and not head.regressor.bias[head.n_identity :].any()

@@ -12,9 +12,20 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError, project
 from facemodel.rotation import matrix_from_euler, matrix_to_6d
 from tests.toy_model import toy_model
 from training.networks import Student, StudentConfig
-from training.networks.close_up import Region, close_up, jittered_pose, pose_span, region_matrix, sampled
+from training.networks.close_up import (
+    ConvolutionStep,
+    Region,
+    close_up,
+    close_ups,
+    jittered_pose,
+    pose_span,
+    region_matrices,
+    region_matrix,
+    sampled,
+)
 from training.networks.expression_head import LEFT_EYE, LOWER_FACE, REGION_POINTS, RIGHT_EYE
 from training.networks.face_head import FACE, GROUPS
+from training.networks.lite0 import normalised
 
 SMALL = StudentConfig(
     resolution=64, trunk_resolution=32, head_channels=8, hidden=16, expression_hidden=24, face_hidden=24
@@ -50,15 +61,48 @@ def test_a_region_is_centred_on_its_point_upright_and_of_its_size(region: Region
 def test_a_close_up_shows_the_pixels_of_its_region() -> None:
     """A ramp over the crop says where every pixel of a close-up comes from."""
     side = 64
-    ramp = (torch.arange(side) + 0.5) * (CROP_SIZE / side)  # crop px of every pixel centre
-    image = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side)])[None]  # (1, 2, R, R)
+    ramp = (
+        torch.arange(side, dtype=torch.uint8) * 4 + 2
+    )  # one byte a crop pixel: the middle of every pixel but the last
+    crop = torch.stack([ramp.expand(side, side), ramp[:, None].expand(side, side), torch.zeros(side, side)], dim=2)[
+        None
+    ]
     for region in (LEFT_EYE, RIGHT_EYE, LOWER_FACE, FACE):
         matrix = region_matrix(region, pose_of(5.0, 0.0, 8.0, 112.0, 100.0, 0.8))
-        seen = close_up(image, region, matrix)[0]  # (2, N, N)
+        seen = 128.0 * close_up(crop.to(torch.uint8), region, matrix)[0] + 127.0  # (3, N, N)
         for row, column in ((0, 0), (10, 40), (region.cells - 1, 3)):
             unit = torch.tensor([column + 0.5, row + 0.5, 0.0]) * (2.0 / region.cells) - 1.0
             unit[2] = 1.0
-            torch.testing.assert_close(seen[:, row, column], matrix[0] @ unit, atol=0.01, rtol=0)
+            expected = matrix[0] @ unit * (4.0 * side / CROP_SIZE)
+            torch.testing.assert_close(seen[:2, row, column], expected, atol=0.02, rtol=0)
+
+
+def test_close_ups_are_what_torch_samples_of_each_crop_beyond_its_border_too() -> None:
+    torch.manual_seed(0)
+    crops = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    regions = [Region((0.0, 0.0, 0.0), 150.0, 16), Region((60.0, 30.0, 0.0), 120.0, 32, mirrored=True)]
+    pose = torch.cat(
+        [pose_of(8.0, 3.0, r, x, y, s) for r, x, y, s in ((40, 90, 130, 1), (-5, 10, 220, 2), (0, 112, 112, 1))]
+    )
+    matrices = region_matrices(regions, pose)
+    for k, seen in enumerate(close_ups(crops, regions, matrices)):
+        in_crop = 2.0 * matrices[:, k] / CROP_SIZE
+        in_crop[..., 2] -= 1.0
+        grid = torch.nn.functional.affine_grid(in_crop, [3, 3, regions[k].cells, regions[k].cells], align_corners=False)
+        image = normalised(crops)
+        expected = torch.nn.functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
+        torch.testing.assert_close(seen, expected, atol=1e-4, rtol=0)
+
+
+def test_a_convolution_takes_in_its_shortcut() -> None:
+    torch.manual_seed(0)
+    step = ConvolutionStep(6, 6, 1).eval()
+    step.norm = torch.nn.Identity()
+    picture = torch.rand(2, 6, 9, 9)
+    expected = step(picture)
+    step.take_in_shortcut()
+    assert not step.shortcut
+    torch.testing.assert_close(step(picture), expected, atol=1e-5, rtol=0)
 
 
 def test_points_of_both_eyes_are_each_others_mirror_image(model: FaceModel) -> None:
@@ -122,11 +166,12 @@ def test_another_picture_changes_what_a_head_says(toy: FaceModel, head: str) -> 
 def test_a_new_face_head_keeps_the_pose_and_a_taught_one_moves_it(toy: FaceModel) -> None:
     torch.manual_seed(0)
     network = Student(SMALL, toy.layout).eval()
-    image, pose = torch.randn(1, 3, 64, 64), pose_of(10.0, 5.0, 0.0, 112.0, 100.0, 0.9)
+    crop = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8)
+    pose = pose_of(10.0, 5.0, 0.0, 112.0, 100.0, 0.9)
     with torch.inference_mode():
-        torch.testing.assert_close(network.face_head(image, pose).pose, pose)
+        torch.testing.assert_close(network.face_head(crop, pose).pose, pose)
         network.face_head.correction.bias[:] = torch.tensor([0, 0, 0, 0, 0, 0, 2.0, -1.0, 1.0])
-        moved = network.face_head(image, pose).pose
+        moved = network.face_head(crop, pose).pose
     torch.testing.assert_close(moved[:, :6], pose[:, :6])
     torch.testing.assert_close(moved[0, 6:], torch.tensor([122.0, 95.0, 0.9 * np.exp(0.1)], dtype=torch.float32))
 
@@ -175,7 +220,10 @@ def test_features_under_points_are_those_that_torch_samples(places: list[list[fl
     features = torch.randn(2, 5, 8, 8)
     points = torch.tensor([places, places]) * torch.tensor([[[1.0]], [[-1.0]]])
     expected = torch.nn.functional.grid_sample(features, points[:, None], padding_mode="border", align_corners=False)
-    torch.testing.assert_close(sampled(features, points), expected[:, :, 0].transpose(1, 2))
+    finer = torch.randn(2, 3, 16, 16)
+    more = torch.nn.functional.grid_sample(finer, points[:, None], padding_mode="border", align_corners=False)
+    both = torch.cat([expected, more], dim=1)[:, :, 0].transpose(1, 2)  # (B, N, 5 + 3)
+    torch.testing.assert_close(sampled(points, features, finer), both)
 
 
 def test_following_from_the_found_pose_is_the_whole_look(toy: FaceModel) -> None:
@@ -202,16 +250,15 @@ def test_heads_of_another_size_are_refused(toy: FaceModel) -> None:
 
 def test_places_keep_all_their_bits_in_mixed_precision() -> None:
     torch.manual_seed(0)
-    image, pose = (
-        torch.rand(2, 3, 64, 64),
-        torch.tensor([[0.96, 0.05, -0.28, -0.05, 1.0, 0.01, 101.3, 117.9, 0.93]] * 2),
-    )
+    crop = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
+    image = torch.rand(2, 3, 64, 64)
+    pose = torch.tensor([[0.96, 0.05, -0.28, -0.05, 1.0, 0.01, 101.3, 117.9, 0.93]] * 2)
     region = Region((3.0, -40.0, 60.0), 150.0, 32)
     matrix = region_matrix(region, pose)
-    exact = close_up(image, region, matrix)
+    exact = close_up(crop, region, matrix)
     points = 2.0 * torch.rand(2, 7, 2) - 1.0
     with torch.autocast("cpu", torch.bfloat16):
         torch.testing.assert_close(region_matrix(region, pose), matrix)
-        torch.testing.assert_close(close_up(image, region, matrix), exact)
-        torch.testing.assert_close(sampled(image, points), sampled(image.float(), points))
-        assert sampled(image.bfloat16(), points.bfloat16()).isfinite().all()
+        torch.testing.assert_close(close_up(crop, region, matrix), exact)
+        torch.testing.assert_close(sampled(points, image), sampled(points, image.float()))
+        assert sampled(points.bfloat16(), image.bfloat16()).isfinite().all()

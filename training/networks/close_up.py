@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import CROP_SIZE, ParameterLayout
-from training.networks.decoder import orthonormal
+from training.networks.decoder import orthonormal, unit
+from training.networks.lite0 import normalised_colors
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def region_matrices(regions: Sequence[Region], pose: Tensor) -> Tensor:
     axes = torch.stack([first, second, _cross(first, second)], dim=1)[..., :2] * pose.new_tensor([1.0, -1.0])
     centres = pose.new_tensor([region.centre for region in regions])  # (K, 3)
     middles = pose[:, None, 6:8] + scale[:, None] * (centres @ axes)  # (B, K, 2)
-    up = functional.normalize(second[:, :2], dim=1)  # (B, 2) the head's up axis in the picture, y up
+    up = unit(second[:, :2])  # (B, 2) the head's up axis in the picture, y up
     turn = torch.stack([up.flip(1), up * pose.new_tensor([-1.0, 1.0])], dim=2)  # (B, 2, 2) a column for each direction
     halves = pose.new_tensor([[0.5 * r.side * (-1.0 if r.mirrored else 1.0), 0.5 * r.side] for r in regions])  # (K, 2)
     sizes = scale[:, None] * halves  # (B, K, 2)
@@ -105,42 +106,51 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 @in_full_precision
-def close_ups(image: Tensor, regions: Sequence[Region], matrices: Tensor) -> list[Tensor]:
-    """Every region (B, C, N, N) of crops (B, C, R, R), N = region.cells; outside the crop its border goes on.
+def close_ups(crop: Tensor, regions: Sequence[Region], matrices: Tensor) -> list[Tensor]:
+    """Every region (B, 3, N, N) of crops, N = region.cells, normalised; outside the crop its border goes on.
 
-    What `grid_sample` computes, of all regions at once and in two thirds of its time: two pixels side by side are
-    gathered as one row, and everything else runs along the samples.
+    What `grid_sample` computes of `normalised` crops, of all regions at once and in a third of its time: four
+    neighbouring pixels are gathered as one row of bytes, and everything else runs along the samples.
 
     Args:
-        image: crops.
+        crop: (B, R, R, 3) uint8 RGB, R even.
         regions: K places on the head.
         matrices: (B, K, 2, 3) of `region_matrices`.
     """
-    channels, side = int(image.shape[1]), int(image.shape[3])  # numbers, which an exported graph does not work out
-    grids = [_grid(region.cells, image) for region in regions]  # (3, N * N) each
+    side = int(crop.shape[2])  # a number, which an exported graph does not work out
+    grids = [_grid(region.cells, matrices) for region in regions]  # (3, N * N) each
     to_pixel = matrices * (side / CROP_SIZE)
     where = torch.cat([to_pixel[:, k] @ grid for k, grid in enumerate(grids)], dim=2)  # (B, 2, M)
     samples = sum(region.cells**2 for region in regions)  # M
-    corner, beyond = _corners(where, image)
-    rows = image.permute(0, 2, 3, 1).reshape(-1, channels)  # (B R R, C)
-    pairs = torch.cat([rows, rows.roll(-1, 0)], dim=1)  # (B R R, 2 C) a pixel and its neighbour on the right
-    upper, lower = (
-        pairs.index_select(0, at.reshape(-1)).reshape(-1, samples, 2 * channels).transpose(1, 2)  # (B, 2 C, M)
-        for at in (corner, corner + side)
-    )
-    both = upper + (lower - upper) * beyond[:, 1:]
-    left, right = both[:, :channels], both[:, channels:]
-    found = left + (right - left) * beyond[:, :1]  # (B, C, M)
-    squares = found.split([region.cells**2 for region in regions], dim=2)
-    return [
-        square.reshape(-1, channels, region.cells, region.cells)
-        for square, region in zip(squares, regions, strict=True)
-    ]
+    first, beyond = _pixels(where, side)  # (B, 2, M)
+    column, row = first[:, 0], first[:, 1]  # (B, M)
+    half = side * side // 2
+    at = row * (side // 2) + column * half - (0.5 * column).floor() * (2 * half - 1)  # of the pixel in `_neighbours`
+    rows = _in_list(at[:, None], crop, side)  # (B, 1, M)
+    found = _neighbours(crop).index_select(0, rows.reshape(-1)).reshape(-1, samples, 12).transpose(1, 2)  # (B, 12, M)
+    upper, lower = found.float().split([6, 6], dim=1)
+    left, right = (upper + (lower - upper) * beyond[:, 1:]).split([3, 3], dim=1)
+    colors = normalised_colors(left + (right - left) * beyond[:, :1])  # (B, 3, M)
+    squares = colors.split([region.cells**2 for region in regions], dim=2)
+    return [square.reshape(-1, 3, region.cells, region.cells) for square, region in zip(squares, regions, strict=True)]
 
 
-def close_up(image: Tensor, region: Region, matrix: Tensor) -> Tensor:
-    """`close_ups` of one region (B, C, N, N), placed by a matrix (B, 2, 3)."""
-    return close_ups(image, [region], matrix[:, None])[0]
+def _neighbours(crop: Tensor) -> Tensor:
+    """Of every pixel of crops (B, R, R, 3) itself, those on its right, below, and below that: (B * R * R, 12).
+
+    A crop's pixels in even columns come first, then those in odd ones: from either kind on, two pixels are six bytes on
+    end, so that nothing is copied pixel by pixel. Of the last column and row, neighbours are anything.
+    """
+    side = int(crop.shape[2])
+    flat = crop.reshape(-1, 3 * side * side)
+    pairs = torch.cat([flat, flat[:, 3:], flat[:, :3]], dim=1).reshape(-1, side * side, 6)
+    below = torch.cat([pairs[:, side // 2 :], pairs[:, : side // 2]], dim=1)
+    return torch.cat([pairs, below], dim=2).reshape(-1, 12)
+
+
+def close_up(crop: Tensor, region: Region, matrix: Tensor) -> Tensor:
+    """`close_ups` of one region (B, 3, N, N), placed by a matrix (B, 2, 3)."""
+    return close_ups(crop, [region], matrix[:, None])[0]
 
 
 def _grid(cells: int, like: Tensor) -> Tensor:
@@ -150,41 +160,61 @@ def _grid(cells: int, like: Tensor) -> Tensor:
     return torch.stack([grid_x, grid_y, torch.ones_like(grid_x)]).flatten(1)
 
 
-def _corners(where: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Where bilinear sampling looks.
+def _pixels(where: Tensor, side: int | Tensor) -> tuple[Tensor, Tensor]:
+    """Where bilinear sampling looks: column and row of the top-left one of four pixels, whole numbers, and how far the
+    point lies from it to the right and down, from 0 to 1; (B, ..., 2, N) both.
 
     Args:
-        where: (B, 2, N) px, (0, 0) the outer corner of the top-left pixel.
-        maps: (B, C, R, R), R at least 2.
-
-    Returns:
-        The row (B, N) of the top-left one of four pixels, all maps of the batch being one list of pixels; how far
-        (B, 2, N) the point lies from it to the right and down, from 0 to 1.
+        where: (B, ..., 2, N) px, (0, 0) the outer corner of the top-left pixel.
+        side: of the square pictures, px; at least 2; one, or one for each (..., 1, 1).
     """
-    side = int(maps.shape[3])  # a number, which an exported graph does not work out
-    where = (where - 0.5).clamp(0.0, side - 1.0)
-    first = where.detach().floor().clamp(max=side - 2.0)
-    row = (first[:, 1] * side + first[:, 0]).to(torch.int32)  # (B, N)
-    picture = torch.arange(maps.shape[0], dtype=torch.int32, device=maps.device)[:, None]
-    return picture * (side * side) + row, where - first
+    where = _at_most(where - 0.5, side - 1.0)
+    first = _at_most(where.detach().floor(), side - 2.0)
+    return first, where - first
+
+
+def _at_most(values: Tensor, most: float | Tensor) -> Tensor:
+    """Values cut off below 0 and above `most`."""
+    return torch.minimum(values.clamp(min=0.0), most) if isinstance(most, Tensor) else values.clamp(0.0, most)
+
+
+def _in_list(pixel: Tensor, pictures: Tensor, side: Tensor | int) -> Tensor:
+    """Numbers (B, L, N) of pixels in squares of a side each (L, 1), in the list of all pixels of all of their like.
+
+    B is that of `pictures`, since exported graphs take that of a reshaped tensor for a constant.
+    """
+    picture = torch.arange(pictures.shape[0], dtype=torch.int32, device=pixel.device)[:, None, None]
+    return picture * (side * side) + pixel.to(torch.int32)
 
 
 @in_full_precision
-def sampled(features: Tensor, points: Tensor) -> Tensor:
-    """Features under points, (B, C, R, R) and (B, N, 2) from -1 to 1 to (B, N, C): bilinear, the border goes on.
+def sampled(points: Tensor, *maps: Tensor) -> Tensor:
+    """Features under points (B, N, 2) from -1 to 1: (B, N, C), of all maps side by side; bilinear, the border goes on.
 
     What `grid_sample` computes, by rows that runtimes gather whole: a tenth of its time for a few hundred points.
+
+    Args:
+        points: right and down.
+        maps: L of them, (B, C, R, R) each, of any resolution R.
     """
-    channels, side, count = int(features.shape[1]), int(features.shape[3]), int(points.shape[1])
-    rows = features.permute(0, 2, 3, 1).reshape(-1, channels)  # (B R R, C)
-    corner, beyond = _corners((points.transpose(1, 2) + 1.0) * (0.5 * side), features)
-    around = corner[:, None] + corner.new_tensor([[0], [1], [side], [side + 1]])  # (B, 4, N)
-    found = rows.index_select(0, around.reshape(-1)).reshape(-1, 4, count, channels)  # (B, 4, N, C)
-    near = beyond.new_tensor([[1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])[..., None]  # (2, 4, 1)
-    shares = near + beyond[:, :, None] * (1.0 - 2.0 * near)  # (B, 2, 4, N) 1 - beyond, or beyond
-    parts = found * (shares[:, 0] * shares[:, 1])[..., None]  # (B, 4, N, C)
-    both = parts[:, :2] + parts[:, 2:]  # added by hand, which runtimes do in a third of the time of a sum
-    return both[:, 0] + both[:, 1]
+    count, sides = int(points.shape[1]), [int(features.shape[3]) for features in maps]
+    side = points.new_tensor(sides)[:, None, None]  # (L, 1, 1)
+    first, beyond = _pixels((points.transpose(1, 2)[:, None] + 1.0) * (0.5 * side), side)  # (B, L, 2, N)
+    corner = first[:, :, 1] * side[:, 0] + first[:, :, 0]  # (B, L, N)
+    corners = _in_list(corner, maps[0], side[:, 0].to(torch.int32))
+    near = points.new_tensor([[1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]])[..., None]  # (2, 4, 1)
+    shares = near + beyond[:, :, :, None] * (1.0 - 2.0 * near)  # (B, L, 2, 4, N) 1 - beyond, or beyond
+    shares = shares[:, :, 0] * shares[:, :, 1]  # (B, L, 4, N)
+    found = []
+    for k, (features, side) in enumerate(zip(maps, sides, strict=True)):
+        channels = int(features.shape[1])
+        rows = features.permute(0, 2, 3, 1).reshape(-1, channels)  # (B R R, C)
+        around = corners[:, k : k + 1] + corners.new_tensor([[0], [1], [side], [side + 1]])  # (B, 4, N)
+        parts = rows.index_select(0, around.reshape(-1)).reshape(-1, 4, count, channels)  # (B, 4, N, C)
+        parts = parts * shares[:, k, ..., None]
+        both = parts[:, :2] + parts[:, 2:]  # added by hand, which runtimes do in a third of the time of a sum
+        found.append(both[:, 0] + both[:, 1])
+    return torch.cat(found, dim=2)
 
 
 @in_full_precision
@@ -218,6 +248,23 @@ class ConvolutionStep(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.conv(x))
         return functional.relu(x + y if self.shortcut else y)
+
+    def take_in_shortcut(self) -> None:
+        """Let the convolution add what the shortcut does, once it has taken in the norm."""
+        assert isinstance(self.norm, nn.Identity), "expected a norm that the convolution has taken in"
+        if self.shortcut:
+            self._add_to_itself(1.0)
+            self.shortcut = False
+
+    def give_back_shortcut(self) -> None:
+        """Undo `take_in_shortcut` in weights that come from an exported network."""
+        if self.shortcut:
+            self._add_to_itself(-1.0)
+
+    @torch.no_grad()
+    def _add_to_itself(self, share: float) -> None:
+        middle = self.conv.kernel_size[0] // 2
+        self.conv.weight[:, :, middle, middle] += share * torch.eye(self.conv.out_channels)
 
 
 class CloseUpEncoder(nn.Module):
@@ -269,15 +316,13 @@ class PointRefiner(nn.Module):
         context: width of what is known of the whole picture.
         points: N.
         hidden: width of the network.
-        looks: how often the points are moved.
     """
 
     reach = 0.1
     """Of a typical step, where the close-up runs from -1 to 1."""
 
-    def __init__(self, channels: int, context: int, points: int, hidden: int = 64, looks: int = 2) -> None:
+    def __init__(self, channels: int, context: int, points: int, hidden: int = 64) -> None:
         super().__init__()
-        self.looks = looks
         self.local = nn.Linear(channels, hidden)
         self.context = nn.Linear(context, hidden, bias=False)
         self.place = nn.Parameter(0.1 * torch.randn(points, hidden))
@@ -293,10 +338,7 @@ class PointRefiner(nn.Module):
             seen: (B, context).
         """
         whole = self.context(seen)[:, None] + self.place  # (B, N, hidden)
-        for _ in range(self.looks):
-            at = points.detach()
-            found = torch.cat([sampled(features, at) for features in maps], dim=2)  # (B, N, channels)
-            local = functional.relu(self.join(functional.relu(self.local(found) + whole)))  # (B, N, hidden)
-            step = (local[:, None] * self.step).sum(dim=3)  # (B, 2, N)
-            points = points + self.reach * step.transpose(1, 2)
-        return points
+        found = sampled(points.detach(), *maps)  # (B, N, channels)
+        local = functional.relu(self.join(functional.relu(self.local(found) + whole)))  # (B, N, hidden)
+        step = (local[:, None] * self.step).sum(dim=3)  # (B, 2, N)
+        return points + self.reach * step.transpose(1, 2)

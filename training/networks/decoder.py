@@ -85,6 +85,11 @@ class ParameterDecoder(nn.Module):
 
 def orthonormal(six: Tensor) -> Tensor:
     """6-D rotations (B, 6) with unit, perpendicular columns, by Gram-Schmidt."""
-    x = torch.nn.functional.normalize(six[:, :3], dim=1)
+    x = unit(six[:, :3])
     y = six[:, 3:] - (x * six[:, 3:]).sum(dim=1, keepdim=True) * x
-    return torch.cat([x, torch.nn.functional.normalize(y, dim=1)], dim=1)
+    return torch.cat([x, unit(y)], dim=1)
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Vectors (B, N) of length 1: `functional.normalize`, in three steps of an exported graph instead of five."""
+    return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)

@@ -69,15 +69,15 @@ class ExpressionHead(nn.Module):
         nn.init.normal_(self.regressor.weight, std=0.01)
         nn.init.zeros_(self.regressor.bias)
 
-    def forward(self, image: Tensor, pose: Tensor) -> ExpressionPrediction:
+    def forward(self, crop: Tensor, pose: Tensor) -> ExpressionPrediction:
         """What the regions show.
 
         Args:
-            image: (B, 3, R, R) normalised crops.
+            crop: (B, R, R, 3) uint8 RGB.
             pose: (B, 9) rotation, translation, scale in crop px, which places the regions.
         """
         matrices = region_matrices(REGIONS, pose)  # (B, 3, 2, 3)
-        left, right, lower = close_ups(image, REGIONS, matrices)
+        left, right, lower = close_ups(crop, REGIONS, matrices)
         left_eye, right_eye = self.eye(torch.cat([left, right])).chunk(2)  # (B, eye_features) each
         mouth = self.mouth(lower)  # (B, mouth_features)
         joined = functional.relu(self.join(torch.cat([left_eye, right_eye, mouth, standardised(pose)], dim=1)))

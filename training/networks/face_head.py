@@ -88,21 +88,21 @@ class FaceHead(nn.Module):
             nn.init.normal_(last.weight, std=spread)
             nn.init.zeros_(last.bias)
 
-    def forward(self, image: Tensor, pose: Tensor) -> FacePrediction:
+    def forward(self, crop: Tensor, pose: Tensor) -> FacePrediction:
         """What the close-up shows.
 
         Args:
-            image: (B, 3, R, R) normalised crops.
+            crop: (B, R, R, 3) uint8 RGB.
             pose: (B, 9) rotation, translation, scale in crop px, which places the close-up.
         """
         matrix = region_matrix(FACE, pose)
-        face = close_up(image, FACE, matrix)
+        face = close_up(crop, FACE, matrix)
         colors = functional.avg_pool2d(face, self.cell).flatten(1)  # (B, 3 * 12 * 12)
         half, quarter, features = self.face.maps(face)
         where = standardised(pose)  # (B, 9)
         seen = self.layers(torch.cat([features, colors, where], dim=1))  # (B, hidden)
         local = self.refiner((half, quarter), self.points(seen).unflatten(1, (-1, 2)), seen)  # (B, 478, 2)
-        skin = sampled(functional.avg_pool2d(face, 2), local.detach())  # (B, 478, 3) the colour of every point
+        skin = sampled(local.detach(), functional.avg_pool2d(face, 2))  # (B, 478, 3) the colour of every point
         geometry = self._read_geometry(geometry_evidence(local, where))
         identity, move = geometry[:, : self.n_identity], geometry[:, self.n_identity :]
         rest = self.appearance(appearance_evidence(skin, where))

@@ -22,7 +22,12 @@ IMAGE_MEAN, IMAGE_STD = 127.0, 128.0
 
 def normalised(crop: Tensor) -> Tensor:
     """Crops (B, R, R, 3) uint8 RGB as images (B, 3, R, R) float32."""
-    return (crop.permute(0, 3, 1, 2).float() - IMAGE_MEAN) / IMAGE_STD
+    return normalised_colors(crop.permute(0, 3, 1, 2).float())
+
+
+def normalised_colors(colors: Tensor) -> Tensor:
+    """Colours 0..255 of any shape, as the networks see them."""
+    return (colors - IMAGE_MEAN) / IMAGE_STD
 
 
 WEIGHTS = PackagedFile(

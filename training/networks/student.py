@@ -144,10 +144,9 @@ class Student(nn.Module):
 
     def predict(self, crop: Tensor) -> Prediction:
         """What crops (B, R, R, 3) uint8 RGB show: the trunk finds the pose, and the heads look where it says."""
-        image = normalised(crop)
-        outputs, logit = self._from_trunk(image)
+        outputs, logit = self._from_trunk(normalised(crop))
         pose = self.decoder(outputs)[:, pose_span(self.layout)].detach()  # (B, 9) the heads' first estimate
-        found = self._with_heads(outputs, image, pose, (self.expression_head, self.face_head))
+        found = self._with_heads(outputs, crop, pose, (self.expression_head, self.face_head))
         # A face is what both take for one.
         both = logit if self.face_head is None else torch.minimum(logit, found.logit)
         return found._replace(logit=both)
@@ -164,9 +163,8 @@ class Student(nn.Module):
             crop: (B, R, R, 3) uint8 RGB.
             pose: (B, 9) rotation, translation, scale in crop px.
         """
-        image = normalised(crop)
-        nothing = image.new_zeros(image.shape[0], self.layout.size)  # the heads replace every output
-        found = self._with_heads(nothing, image, pose, (self.expression_head, self.face_head))
+        nothing = pose.new_zeros(pose.shape[0], self.layout.size)  # the heads replace every output
+        found = self._with_heads(nothing, crop, pose, (self.expression_head, self.face_head))
         return found.parameters, torch.sigmoid(found.logit)
 
     def predict_guided(self, crop: Tensor, known: Tensor, pose: Tensor, parts: Collection[str]) -> Prediction:
@@ -183,7 +181,7 @@ class Student(nn.Module):
             self.expression_head if "expression_head" in parts else None,
             self.face_head if "face_head" in parts else None,
         )
-        return self._with_heads(outputs, normalised(crop), pose, heads)
+        return self._with_heads(outputs, crop, pose, heads)
 
     def _from_trunk(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Standardised outputs (B, P) and the confidence's logit (B, 1)."""
@@ -191,17 +189,17 @@ class Student(nn.Module):
         return outputs, logit
 
     def _with_heads(
-        self, outputs: Tensor, image: Tensor, pose: Tensor, heads: tuple[ExpressionHead | None, FaceHead | None]
+        self, outputs: Tensor, crop: Tensor, pose: Tensor, heads: tuple[ExpressionHead | None, FaceHead | None]
     ) -> Prediction:
-        """Standardised outputs (B, P), in part replaced by what the heads see in images (B, 3, R, R), decoded."""
+        """Standardised outputs (B, P), in part replaced by what the heads see in crops (B, R, R, 3), decoded."""
         expression_head, face_head = heads
         points = face_points = None
         logit = outputs.new_zeros(outputs.shape[0], 1)
         if face_head is not None:
-            values, pose, face_points, logit = face_head(image, pose)
+            values, pose, face_points, logit = face_head(crop, pose)
             outputs = self._with_pose(face_head.replace(outputs, values), pose)
         if expression_head is not None:
-            expression, points = expression_head(image, pose.detach())
+            expression, points = expression_head(crop, pose.detach())
             outputs = expression_head.replace(outputs, expression)
         return Prediction(self.decoder(outputs), logit, points, face_points)
 
