@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import signal
 import threading
@@ -25,6 +24,7 @@ from export.following import specialised
 from export.parity import parity
 from export.tensorrt_graph import for_tensorrt, quantised
 from facemodel import FaceModel, LimelightError
+from facemodel.whole_files import whole_file
 from realtime.engines.cuda import Cuda
 from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile, PlanHeader, PlanKey
@@ -338,16 +338,11 @@ def _timings(config: Any, path: Path | None, log: TensorRtLog) -> Iterator[None]
         yield
         if path is None:
             return
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(memoryview(config.get_timing_cache().serialize()))
-            partial.replace(path)
-        except OSError as error:
-            _log.warning("timing cache %s: cannot be written (%s)", path, error.strerror)
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+            with whole_file(path, f"timing cache {path}", shared=True) as partial:
+                partial.write_bytes(memoryview(config.get_timing_cache().serialize()))
+        except LimelightError as error:
+            _log.warning("%s", error)
 
 
 class _Progress:

@@ -25,6 +25,7 @@ from export.crops import performer_crops
 from export.parity import Parity, parity
 from export.tensorrt import MAX_FACES, PlanCache, open_kept
 from facemodel import FaceModel, LimelightError
+from facemodel.whole_files import write_text
 from realtime.benchmark.memory import resident_mb
 from realtime.engines import network_file
 from realtime.engines.base import Engine
@@ -180,12 +181,8 @@ def _write(path: Path | None, results: list[dict]) -> None:
     Raises:
         LimelightError: the file cannot be written.
     """
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(results, indent=2) + "\n")
-    except OSError as error:
-        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+    if path is not None:
+        write_text(path, json.dumps(results, indent=2) + "\n")
 
 
 def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, cuda: Cuda) -> list[dict]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from facemodel.errors import LimelightError
 from facemodel.parameters import ParameterLayout
+from facemodel.whole_files import whole_file
 
 FORMAT_VERSION = 1
 REGIONS = ("face", "scalp", "ears", "neck", "eyes", "teeth", "tongue", "mouth_lining")
@@ -165,16 +165,8 @@ class FaceModel:
             arrays[f.name] = value
         _check(arrays)
         path = Path(path)
-        partial = path.with_name(path.name + ".part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:  # given a name, NumPy would append .npz to it
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-            partial.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise LimelightError(f"face model {path}: cannot be written ({error.strerror})") from error
+        with whole_file(path, f"face model {path}") as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # given a name, NumPy would append .npz to it
         return path
 
     @cached_property

@@ -20,10 +20,11 @@ import cv2
 from torch import nn
 
 from facemodel import FaceModel, LimelightError
+from facemodel.whole_files import write_text
 from training.config import TrainConfig, load_config
 from training.evaluation.ablation import Ablation, AblationRun, write_ablation
 from training.evaluation.context import Context, Extent, Material
-from training.evaluation.record import read_json, write_text
+from training.evaluation.record import read_json
 from training.evaluation.section import UnmeasuredError
 from training.evaluation.sections import SECTIONS
 from training.evaluation.torch_loop import PhotoLoop, TorchNetwork

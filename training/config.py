@@ -157,6 +157,7 @@ class TrainConfig:
         pretrained: without `initial`, start from ImageNet weights.
         parts: of the network that are trained (`trunk`, `regressor`, `expression_head`, `face_head`); empty for all.
         guided_share: of the schedule, during which the heads among `parts` learn with labels in the trunk's place.
+        guided_turn: typical error of the rotation, radians, that is added to those: about what the trunk's will be.
         seed: of everything random.
         steps: length of the schedule in batches, where no time is given.
         batch_size: crops a step.
@@ -185,6 +186,7 @@ class TrainConfig:
     pretrained: bool = True
     parts: tuple[str, ...] = ()
     guided_share: float = 0.0
+    guided_turn: float = 0.05
     seed: int = 0
     steps: int = 20000
     batch_size: int = 32

@@ -50,7 +50,7 @@ class LabelTask:
             return network.predict(batch.crop)
         if not isinstance(network, Student):
             raise LimelightError("configuration: guided_share is for a student's heads; this network has none")
-        pose = jittered_pose(self._poses(batch))  # as inaccurate as a trunk would be
+        pose = jittered_pose(self._poses(batch), self.config.guided_turn)  # as inaccurate as a trunk would be
         return network.predict_guided(batch.crop, batch.parameters, pose, self.config.parts)
 
     def _poses(self, batch: Batch) -> Tensor:

@@ -68,10 +68,16 @@ class Ridge:
         return weight, y - weight @ x
 
 
-def solve_geometry(network: Student, batches: Iterable[Batch], strength: float = 30.0) -> int:
+def solve_geometry(network: Student, batches: Iterable[Batch], turn: float = 0.05, strength: float = 30.0) -> int:
     """Set `network.face_head.geometry`, in place, from batches of which the renders count.
 
     What the head says of identity and pose without it stays, and is what the solution adds to.
+
+    Args:
+        network: a student with a face head.
+        batches: crops and labels.
+        turn: typical error of the rotation that the head is told, radians.
+        strength: of the ridge.
 
     Returns:
         How many renders there were.
@@ -92,7 +98,7 @@ def solve_geometry(network: Student, batches: Iterable[Batch], strength: float =
             known = (batch.photo == 0) & (batch.face > 0) & (batch.mirrored == 0)
             labels = batch.parameters[known]
             truth = labels[:, pose_span(network.layout)]  # (B, 9)
-            pose = jittered_pose(truth)
+            pose = jittered_pose(truth, turn)
             values, moved, points, _ = head(batch.crop[known], pose)
             local = to_close_up(points, region_matrix(FACE, pose))
             outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
@@ -133,7 +139,7 @@ def _solve_checkpoint(options: argparse.Namespace) -> tuple[int, Path]:
     renders = LabelTask(config, model, load_crops(config.data, model, photos=False))
     first = 1_000_003  # other changes of the pictures than the run has seen
     batches = (renders.batch(first + i) for i in tqdm(range(options.batches), unit="batch"))
-    count = solve_geometry(network, batches, options.strength)
+    count = solve_geometry(network, batches, config.guided_turn, options.strength)
     solved = {name: value for name, value in network.state_dict().items() if ".geometry." in name}
     put_weights(contents, saved, lambda _: solved)
     out = write_checkpoint(options.out or options.checkpoint, contents)

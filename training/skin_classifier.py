@@ -29,9 +29,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
 from facemodel import FaceModel, LimelightError
+from facemodel.whole_files import whole_file
 from training.data.photo_labels import default_photos, load_labels
 from training.data.skin_pixels import LabelledPixels, LabelledRenders, SegmentationTeacher, photo_pixels
-from training.whole_files import whole_file
 
 _FORMAT_VERSION = 1
 _ARRAYS = ("weights", "means", "precisions_cholesky")

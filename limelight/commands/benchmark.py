@@ -53,24 +53,25 @@ def run(args: argparse.Namespace) -> int:
     """Measure; returns the exit status."""
     from tempfile import TemporaryDirectory
 
+    from facemodel.whole_files import check_writable, write_text
     from realtime.benchmark.run import run_plan
     from realtime.benchmark.table import markdown, terminal
 
     plan = _plan(args)
     for path in (args.json, args.report):
         if path is not None:
-            _check_writable(path)  # before minutes are spent
+            check_writable(path)  # before minutes are spent
 
     def keep(record: Record) -> None:
         if args.json:
-            _write(args.json, json.dumps(record.as_json(), indent=2) + "\n")
+            write_text(args.json, json.dumps(record.as_json(), indent=2) + "\n")
 
     with TemporaryDirectory(prefix="limelight-benchmark-") as folder:
         record = run_plan(plan, Path(folder), keep)
     for what, why in record.left_out.items():
         print(f"limelight: left out: {what}: {why}", file=sys.stderr)
     if args.report:
-        _write(args.report, markdown(record))
+        write_text(args.report, markdown(record))
     print(terminal(record), end="")
     return 0
 
@@ -126,33 +127,3 @@ def _titles(networks: list[str]) -> list[str]:
     """What networks are called: the name of their file, or the whole of it where two have the same."""
     stems = [Path(network).stem if Path(network).suffix else network for network in networks]
     return [stem if stems.count(stem) == 1 else network for stem, network in zip(stems, networks, strict=True)]
-
-
-def _check_writable(path: Path) -> None:
-    """
-    Raises:
-        LimelightError: the file cannot be written.
-    """
-    from facemodel import LimelightError
-
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-        partial.unlink()
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a folder")
-    except OSError as error:
-        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all.
-
-    Raises:
-        LimelightError: it cannot be written.
-    """
-    from training.whole_files import whole_file
-
-    with whole_file(path, str(path)) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -78,9 +78,10 @@ def run(args: argparse.Namespace) -> int:
     from facemodel import FaceModel, LimelightError
 
     try:
+        from facemodel.whole_files import check_writable
         from limelight.evaluation_output import print_findings, write_gallery, write_report
         from training.evaluation.ablation import read_ablation
-        from training.evaluation.record import check_writable, read_evaluations, write_evaluation
+        from training.evaluation.record import read_evaluations, write_evaluation
     except ImportError as error:
         raise LimelightError(
             f"evaluation needs more packages ({error.name}): pip install 'limelight[train]'"

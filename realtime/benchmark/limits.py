@@ -57,9 +57,15 @@ def _latency(kind: str) -> Callable[[Record], float | None]:
     return value
 
 
+def _ratio(network: str, peer: str) -> Callable[[Record], float | None]:
+    return lambda record: record.ratios.get(f"{network}_vs_{peer}")
+
+
 LIMITS = (
-    Limit("student's step / MediaPipe's", lambda r: r.ratios.get(f"student_vs_{MEDIAPIPE}"), 0.4),
-    Limit("student's step / OpenSeeFace's", lambda r: r.ratios.get(f"student_vs_{OPENSEEFACE}"), 1.0),
+    Limit("student's step / MediaPipe's", _ratio("student", MEDIAPIPE), 0.4),
+    Limit("student-int8's step / MediaPipe's", _ratio("student_int8", MEDIAPIPE), 0.4),
+    Limit("student's step / OpenSeeFace's", _ratio("student", OPENSEEFACE), 1.0),
+    Limit("student-int8's step / OpenSeeFace's", _ratio("student_int8", OPENSEEFACE), 1.0),
     Limit("whole loop, 640x480, not drawn", _fps("plain"), 60.0, "fps", at_least=True),
     Limit("whole loop, 640x480, drawn", _fps("drawn"), 25.0, "fps", at_least=True),
     Limit("processor time at 30 fps, not drawn", _cpu, 50.0, "% of a core"),

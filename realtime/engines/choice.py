@@ -8,7 +8,6 @@ import logging
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +17,7 @@ import numpy as np
 import platformdirs
 
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError
+from facemodel.whole_files import whole_file
 from realtime.engines.base import Engine
 from realtime.engines.fallback import FallbackEngine
 from realtime.engines.kind import EngineKind
@@ -92,15 +92,11 @@ class ChoiceMemory:
     def remember(self, key: str, engine: str, network: str, seconds: float) -> None:
         """Replace the file in one step. A folder that cannot be written costs the next start a second, nothing more."""
         entries = self._load() | {key: {"engine": engine, "network": network, "seconds": seconds}}
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-            part.replace(self.path)
-        except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            _log.info("%s: the choice of engine cannot be remembered (%s)", self.path, error.strerror)
+            with whole_file(self.path, str(self.path), shared=True) as part:
+                part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+        except LimelightError as error:
+            _log.info("%s: the choice of engine is not remembered", error)
 
     def _load(self) -> dict:
         try:

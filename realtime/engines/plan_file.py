@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from facemodel import LimelightError
+from facemodel.whole_files import whole_file
 
 FINDING, FOLLOWING = "finding", "following"
 
@@ -88,20 +87,14 @@ class PlanFile:
         Raises:
             LimelightError: it cannot be written.
         """
-        partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-                header = asdict(self.header) | {_PLANS: list(self.plans)}
-                archive.writestr(zipfile.ZipInfo(_HEADER, _DATE), json.dumps(header, indent=2))
-                for name, plan in self.plans.items():
-                    archive.writestr(zipfile.ZipInfo(name, _DATE), plan)
-            partial.replace(path)
-        except OSError as error:
-            raise LimelightError(f"plan {path}: cannot be written ({error.strerror})") from error
-        finally:
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
+        header = asdict(self.header) | {_PLANS: list(self.plans)}
+        with (
+            whole_file(path, f"plan {path}", shared=True) as partial,
+            zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            archive.writestr(zipfile.ZipInfo(_HEADER, _DATE), json.dumps(header, indent=2))
+            for name, plan in self.plans.items():
+                archive.writestr(zipfile.ZipInfo(name, _DATE), plan)
 
     @classmethod
     def read(cls, path: Path) -> PlanFile:

@@ -386,9 +386,10 @@ def test_verification_refuses_what_makes_no_sense_before_it_begins(
     network: Path, toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verify = Verified(Simulated(toy, monkeypatch), toy, tmp_path, monkeypatch)
+    (tmp_path / "file").touch()
     for arguments, message in (
         ([network, tmp_path / "absent.onnx"], "no such file"),
-        ([network, "--json", tmp_path / "absent" / "figures.json"], "cannot be written"),
+        ([network, "--json", tmp_path / "file" / "figures.json"], "cannot be written"),
     ):
         assert verify(*arguments) == 1
         (line,) = capsys.readouterr().err.splitlines()

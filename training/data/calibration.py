@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
+from facemodel.whole_files import whole_file
 from training.data.datasets import FaceDataset, FaceSample
 from training.data.fit import FitConfig
 from training.data.labelled_face import Landmarker, find_labelled_face
 from training.data.photo_labels import PhotoLabels
 from training.data.photos import PhotoConfig, calibrate
-from training.whole_files import whole_file
 
 _PEOPLE = 400
 _LEAST_PEOPLE = 60

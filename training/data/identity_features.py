@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from facemodel import LimelightError
+from facemodel.whole_files import whole_file
 from training.data.prepared import load_array, shards_below
-from training.whole_files import whole_file
 
 Identify = Callable[[Tensor], Tensor]
 """From crops (B, 224, 224, 3) sRGB 0..1 to features (B, D)."""

@@ -39,10 +39,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
+from facemodel.whole_files import write_arrays
 from training.data.datasets.base import Split
 from training.data.face_classes import CLASSES, face_mask
 from training.data.inner_mouth import inner_mouth_area
-from training.whole_files import write_arrays
 
 _FORMAT_VERSION = 1
 _PIXELS = ("images", "classes", "skin")

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
+from facemodel.whole_files import write_arrays
 from training.data.class_maps import ClassMapRenderer, fitted_classes, triangle_classes
 from training.data.datasets import FaceDataset, label_map, open_dataset
 from training.data.datasets.base import to_stderr
@@ -38,7 +39,6 @@ from training.data.storage import EXTENT, STORED_SIZE, MappedImages, Samples, lo
 from training.data.synthetic import SceneConfig
 from training.sampling import spread_evenly
 from training.segmenter import Segmenter
-from training.whole_files import write_arrays
 
 KINDS = ("renders", "photos", "celebamask_hq")
 _SHARD = 250

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, FaceModel, LimelightError, ParameterLayout
-from training.whole_files import write_arrays
+from facemodel.whole_files import write_arrays
 
 STORED_SIZE = 160
 """Side of a stored picture, px."""

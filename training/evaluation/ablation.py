@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from facemodel import LimelightError
-from training.evaluation.record import read_json, write_text
+from facemodel.whole_files import write_text
+from training.evaluation.record import read_json
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, fit_pose
 from facemodel.mediapipe_outlines import FACE_OVAL
+from facemodel.whole_files import whole_file
 from training.data.photo_labels import COLLECTIONS, PhotoLandmarker, is_held_out, person_of, read_rgb
 from training.data.skin_pixels import SegmentationTeacher
 from training.evaluation.section import UnmeasuredError
-from training.whole_files import whole_file
 
 TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
 _SKIN, _HAIR = 0, 2  # channels of the segmentation teacher

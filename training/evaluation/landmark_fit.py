@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import CROP_SIZE
+from facemodel.whole_files import whole_file
 from training.data.fit import FitConfig, fit_landmarks, learn_offsets
 from training.data.photo_labels import PhotoLandmarker
 from training.data.storage import EXTENT
 from training.evaluation.context import Material
 from training.evaluation.render_set import RenderSet
-from training.whole_files import whole_file
 
 
 def fitted_renders(material: Material) -> NDArray[np.float32]:

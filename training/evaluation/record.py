@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from facemodel import LimelightError
+from facemodel.whole_files import write_text
 from training.evaluation.context import Extent
 from training.evaluation.section import Case, Findings
-from training.whole_files import whole_file
 
 _FORMAT = 1
 
@@ -128,42 +128,6 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise LimelightError(f"{what} {path}: expected a JSON object, got {type(values).__name__}")
     return values
-
-
-def check_writable(path: Path) -> None:
-    """See whether a file can be written, before hours are spent on what belongs in it.
-
-    Raises:
-        LimelightError: it cannot.
-    """
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-        partial.unlink()
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a folder")
-    except OSError as error:
-        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all.
-
-    Raises:
-        LimelightError: the file cannot be written.
-    """
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path: Path, contents: bytes) -> None:
-    """Write a file, whole or not at all.
-
-    Raises:
-        LimelightError: the file cannot be written.
-    """
-    with whole_file(path, str(path)) as partial:
-        partial.write_bytes(contents)
 
 
 def _network(values: dict[str, Any]) -> NetworkRecord:

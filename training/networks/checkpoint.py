@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from facemodel import FaceModel, LimelightError, ParameterLayout
+from facemodel.whole_files import whole_file
 from training.networks.kinds import Network, NetworkConfig, config_of_kind, kind_of, make_network
-from training.whole_files import whole_file
 
 Weights = dict[str, Tensor]
 """A state dict."""

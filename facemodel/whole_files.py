@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import LimelightError
+from facemodel.errors import LimelightError
 
 
 @contextlib.contextmanager
@@ -32,10 +32,48 @@ def whole_file(path: Path, what: str, shared: bool = False) -> Iterator[Path]:
         yield partial
         partial.replace(path)
     except (OSError, RuntimeError) as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0]
         raise LimelightError(f"{what}: cannot be written ({reason})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """See whether a file can be written, before hours are spent on what belongs in it.
+
+    Raises:
+        LimelightError: it cannot.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()
+        partial.unlink()
+        if path.is_dir():
+            raise IsADirectoryError(None, "is a folder")
+    except OSError as error:
+        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    with whole_file(path, str(path)) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Write a file, whole or not at all.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    with whole_file(path, str(path)) as partial:
+        partial.write_bytes(contents)
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray]) -> None:
