@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -47,6 +48,9 @@ _BEARABLE_CHANGE = 0.1
 
 _BEARABLE_DOUBT = 0.02
 """Likewise, mean change of the confidence."""
+
+_TOGETHER, _BEARABLE_APART = 4, 1e-3
+"""How many crops are also looked at at once, and the largest relative difference that this may make."""
 
 _WORTH_A_BYTE = 1_000_000
 """Numbers in a convolution's weight, from which on it is stored in 8 bits where 16 would make the file too large."""
@@ -106,7 +110,7 @@ def export_onnx(
 
     Raises:
         LimelightError: the network is of another face model, no layer bears 8 bits, the file cannot be written, is
-            too large, or differs from PyTorch by more than its precision may.
+            too large, differs from PyTorch by more than its precision may, or says something else of several crops.
     """
     path = Path(path)
     if checkpoint.model_digest != model.digest:
@@ -135,12 +139,35 @@ def export_onnx(
         for way, compared in (("finding", found), ("following", followed)):
             if compared is not None and (problem := compared.problem(precision)):
                 raise LimelightError(f"export to {path}: {way}, {problem}, compared with PyTorch")
+        if (apart := _apart(graph, crops[:_TOGETHER], engine.follows)) > _BEARABLE_APART:
+            raise LimelightError(f"export to {path}: several crops at once differ from one by one, by {apart:.1e}")
         partial.replace(path)
     except OSError as error:
         raise LimelightError(f"export to {path}: cannot be written ({error.strerror})") from error
     finally:
         partial.unlink(missing_ok=True)
     return ExportReport(path, size, precision, found, followed, in_float)
+
+
+def _apart(graph: onnx.ModelProto, crops: NDArray[np.uint8], follows: bool) -> float:
+    """Largest relative difference between what a graph says of several crops at once and one by one."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    poses = np.tile(np.array([1, 0, 0, 0, 1, 0, CROP_SIZE / 2, CROP_SIZE / 2, 1], np.float32), (len(crops), 1))
+    poses[:, 6:8] += np.arange(len(crops), dtype=np.float32)[:, None]
+    apart = 0.0
+    for known in (False, True) if follows else (False,):
+
+        def said(some: slice, known: bool = known) -> NDArray[np.float32]:
+            told = {"pose": poses[some], "known": np.array(known)} if follows else {}
+            return session.run([OUTPUTS[0]], {"crop": crops[some]} | told)[0]
+
+        together = said(slice(None))
+        alone = np.concatenate([said(slice(i, i + 1)) for i in range(len(crops))])
+        difference = np.abs(together - alone) / (1.0 + np.abs(alone))
+        apart = max(apart, float(np.nan_to_num(difference, nan=np.inf).max()))
+    return apart
 
 
 class _TorchEngine:

@@ -24,7 +24,7 @@ from limelight.commands import export as export_command
 from realtime.engines import open_engine
 from tests.toy_model import toy_model
 from tests.toy_student import toy_student
-from training.networks import NetworkCheckpoint, ResNet50Config, ResNet50Regressor, Student, StudentConfig
+from training.networks import NetworkCheckpoint, ResNet50Config, ResNet50Regressor, Student, StudentConfig, close_up
 from training.shipped import checkpoint_of
 
 
@@ -80,6 +80,17 @@ def follower(toy: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     report = export_onnx(checkpoint, path, toy, noise())
     assert report.followed is not None and max(report.followed.groups.values()) < 1e-4
     return prepared(checkpoint), path
+
+
+def test_a_graph_that_mixes_up_crops_is_refused(
+    toy: FaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exported graphs take some sizes for constants: one crop is then right, and several are not."""
+    monkeypatch.setattr(close_up, "_in_list", lambda pixel, *_: pixel.to(torch.int32))
+    checkpoint = NetworkCheckpoint.of(toy_student(toy.layout, 64, 0.2), toy)
+    with pytest.raises(LimelightError, match="several crops at once"):
+        export_onnx(checkpoint, tmp_path / "mixed.onnx", toy, noise())
+    assert not list(tmp_path.iterdir())
 
 
 POSES = np.array([[1, 0, 0, 0, 1, 0, 100, 120, 0.9], [1, 0, 0, 0, 1, 0, 125, 110, 1.2]], np.float32)
