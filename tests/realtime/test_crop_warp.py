@@ -32,8 +32,10 @@ def test_every_pixel_shows_the_place_that_the_matrix_says(crop, resolution):
     places = np.stack([x, y], axis=-1) @ matrix[:, :2].T + matrix[:, 2]
     inside = ((places > 8) & (places < (WIDTH - 8, HEIGHT - 8))).all(axis=-1)
     assert inside.mean() > 0.6
-    np.testing.assert_allclose(picture[..., 2][inside], (places[..., 0] / 2.6)[inside], atol=1.2)
-    np.testing.assert_allclose(picture[..., 1][inside], (places[..., 1] / 2.0)[inside], atol=1.2)
+    np.testing.assert_allclose(
+        picture[..., 2][inside], (places[..., 0] / 2.6)[inside], atol=1.5
+    )  # every halving rounds
+    np.testing.assert_allclose(picture[..., 1][inside], (places[..., 1] / 2.0)[inside], atol=1.5)
 
 
 def test_the_crop_is_rgb():
