@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -22,7 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.following import joined, specialised
 from export.parity import Parity, landmarks_of, parity
-from export.quantize import Feed, Harm, quantized
+from export.quantize import Feed, Harm, outputs, quantized
 from export.simplify import simplified
 from export.tensorrt_graph import for_tensorrt
 from facemodel import CROP_SIZE, FaceModel, LimelightError
@@ -139,7 +138,7 @@ def export_onnx(
         for way, compared in (("finding", found), ("following", followed)):
             if compared is not None and (problem := compared.problem(precision)):
                 raise LimelightError(f"export to {path}: {way}, {problem}, compared with PyTorch")
-        if (apart := _apart(graph, crops[:_TOGETHER], engine.follows)) > _BEARABLE_APART:
+        if (apart := _apart(graph, _feeds(network, crops[:_TOGETHER]), engine.follows)) > _BEARABLE_APART:
             raise LimelightError(f"export to {path}: several crops at once differ from one by one, by {apart:.1e}")
         partial.replace(path)
     except OSError as error:
@@ -149,22 +148,14 @@ def export_onnx(
     return ExportReport(path, size, precision, found, followed, in_float)
 
 
-def _apart(graph: onnx.ModelProto, crops: NDArray[np.uint8], follows: bool) -> float:
+def _apart(graph: onnx.ModelProto, feeds: Sequence[Feed], follows: bool) -> float:
     """Largest relative difference between what a graph says of several crops at once and one by one."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    poses = np.tile(np.array([1, 0, 0, 0, 1, 0, CROP_SIZE / 2, CROP_SIZE / 2, 1], np.float32), (len(crops), 1))
-    poses[:, 6:8] += np.arange(len(crops), dtype=np.float32)[:, None]
     apart = 0.0
     for known in (False, True) if follows else (False,):
-
-        def said(some: slice, known: bool = known) -> NDArray[np.float32]:
-            told = {"pose": poses[some], "known": np.array(known)} if follows else {}
-            return session.run([OUTPUTS[0]], {"crop": crops[some]} | told)[0]
-
-        together = said(slice(None))
-        alone = np.concatenate([said(slice(i, i + 1)) for i in range(len(crops))])
+        told = {"known": np.array(known)} if follows else {}
+        at_once = {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+        together = outputs(graph, [at_once | told])[0]
+        alone = outputs(graph, [feed | told for feed in feeds])[0]
         difference = np.abs(together - alone) / (1.0 + np.abs(alone))
         apart = max(apart, float(np.nan_to_num(difference, nan=np.inf).max()))
     return apart

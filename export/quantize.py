@@ -66,7 +66,7 @@ def quantized(model: ModelProto, calibration: Sequence[Feed], checked: Sequence[
         ranges = _ranges(model, calibration)
         layers = [node.name for node in model.graph.node if _has_weight(node, model)]
         cut_offs = [node.name for node in model.graph.node if node.op_type == _CUT_OFF]
-        expected = _outputs(model, checked)
+        expected = outputs(model, checked)
 
         def in_8_bits(names: Sequence[str]) -> ModelProto:
             copy = ModelProto()
@@ -92,11 +92,11 @@ def quantized(model: ModelProto, calibration: Sequence[Feed], checked: Sequence[
         while True:
             kept = [name for name in layers if name not in left]
             found = in_8_bits(kept) if kept else model
-            if not kept or harm(expected, _outputs(found, checked)) <= 1.0:
+            if not kept or harm(expected, outputs(found, checked)) <= 1.0:
                 return Quantized(found, len(kept), tuple(left))
             if not order:
                 alone = {
-                    name: harm(expected, _outputs(in_8_bits([name]), checked))
+                    name: harm(expected, outputs(in_8_bits([name]), checked))
                     for name in tqdm(layers, desc="layers in 8 bits", leave=False, disable=None)
                 }
                 order = sorted(layers, key=lambda name: -alone[name])
@@ -135,8 +135,8 @@ def _ranges(graph: ModelProto, feeds: Sequence[Feed]) -> object:
         return calibrator.compute_data()
 
 
-def _outputs(graph: ModelProto, feeds: Sequence[Feed]) -> list[NDArray]:
-    """Each output of a graph, the crops side by side."""
+def outputs(graph: ModelProto, feeds: Sequence[Feed]) -> list[NDArray]:
+    """Each output of a graph for some inputs, the rows of all side by side."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])

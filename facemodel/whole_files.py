@@ -62,8 +62,7 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         LimelightError: the file cannot be written.
     """
-    with whole_file(path, str(path)) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path: Path, contents: bytes) -> None:

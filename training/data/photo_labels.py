@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
+from facemodel.whole_files import whole_file
 
 COLLECTIONS = ("omi", "ytf", "lfw", "utkface")
 _NAMED = ("ytf", "lfw")
@@ -198,8 +199,7 @@ def _write_shard(target: Path, photos: Path, paths: list[str], landmarker: Photo
         if image is not None and found is not None:
             rows.append((path, (image.shape[1], image.shape[0]), *found))
     columns = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
-    partial = target.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with whole_file(target, f"labels {target}") as partial, partial.open("wb") as file:
         np.savez(
             file,
             paths=np.array(columns[0], dtype=np.str_),
@@ -208,7 +208,6 @@ def _write_shard(target: Path, photos: Path, paths: list[str], landmarker: Photo
             scores=np.array(columns[3], dtype=np.float32).reshape(-1, len(ARKIT_NAMES)),
             matrices=np.array(columns[4], dtype=np.float32).reshape(-1, 4, 4),
         )
-    partial.rename(target)
 
 
 def default_photos() -> Path:

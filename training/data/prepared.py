@@ -27,7 +27,6 @@ A photo takes 260 kB, CelebA 52 GB. The inner mouth (Eq. 11) is drawn from the 4
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -39,7 +38,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
-from facemodel.whole_files import write_arrays
+from facemodel.whole_files import whole_file, write_arrays
 from training.data.datasets.base import Split
 from training.data.face_classes import CLASSES, face_mask
 from training.data.inner_mouth import inner_mouth_area
@@ -241,9 +240,8 @@ class PreparedWriter:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
-                partial = root / f"prepared.json.{os.getpid()}.part"
-                partial.write_text(json.dumps(header, indent=1))
-                partial.replace(path)
+                with whole_file(path, f"prepared photos {root}", shared=True) as partial:
+                    partial.write_text(json.dumps(header, indent=1))
         except OSError as error:
             raise LimelightError(f"prepared photos {root}: cannot be written ({error.strerror})") from error
         there = read_header(root)

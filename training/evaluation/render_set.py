@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from facemodel.rotation import matrix_from_euler
-from facemodel.whole_files import write_arrays
+from facemodel.whole_files import write_arrays, write_text
 from training.data.degrade import CameraFaults, photograph
 from training.data.random_faces import FaceDistribution, RandomFaces, jittered_crop, random_light
 from training.data.scenery import Backgrounds
@@ -310,5 +310,4 @@ def _check_header(
         if not same:
             raise LimelightError(f"render set {folder}: made for another face model or configuration; remove it")
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(header, indent=1) + "\n")

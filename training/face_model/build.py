@@ -12,6 +12,7 @@ from facemodel.arkit import ARKIT_NAMES
 from facemodel.color import encode_srgb
 from facemodel.landmarks import MEDIAPIPE_TO_IBUG68
 from facemodel.model import FaceModel
+from facemodel.whole_files import write_text
 from training.face_model.albedo import AlbedoBasis, AlbedoConfig, build_albedo
 from training.face_model.embedding import embed_landmarks, inner_mouth_patch
 from training.face_model.figures import ResidualMeter, blink_gap
@@ -98,8 +99,7 @@ def build(config: BuildConfig) -> Path:
     path = model.save(config.output)
     report = _figures(head, turn.ict(ict), identity, rotation, kept, albedo, path, config)
     if config.figures:
-        config.figures.parent.mkdir(parents=True, exist_ok=True)
-        config.figures.write_text(json.dumps(report, indent=2) + "\n")
+        write_text(config.figures, json.dumps(report, indent=2) + "\n")
     print(format_figures(report))
     return path
 

