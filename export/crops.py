@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError
+from facemodel import Crop, FaceModel, LimelightError
 
 
 def performer_crops(model: FaceModel, side: int, count: int) -> NDArray[np.uint8]:
@@ -43,11 +43,11 @@ def read_crops(paths: Sequence[Path], side: int, count: int) -> NDArray[np.uint8
     Raises:
         LimelightError: a picture is missing or unreadable, or nothing is prepared in a folder.
     """
+    from training.data import network_crops
+
     each = -(-count // len(paths))
-    crops = [
-        crop for path in paths for crop in (_prepared(path, side, each) if path.is_dir() else [_picture(path, side)])
-    ]
-    return np.stack(crops[:count])
+    crops = [network_crops(path, side, each) if path.is_dir() else _picture(path, side)[None] for path in paths]
+    return np.concatenate(crops)[:count]
 
 
 def _picture(path: Path, side: int) -> NDArray[np.uint8]:
@@ -55,18 +55,3 @@ def _picture(path: Path, side: int) -> NDArray[np.uint8]:
     if image is None:
         raise LimelightError(f"picture {path}: missing or unreadable")
     return np.ascontiguousarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)[..., ::-1])
-
-
-def _prepared(folder: Path, side: int, count: int) -> list[NDArray[np.uint8]]:
-    from training.data import EXTENT, load_samples
-    from training.sampling import spread_evenly
-
-    samples = load_samples(folder)
-    faces = np.flatnonzero(samples.face)
-    margin = 0.5 * (1.0 - CROP_SIZE / EXTENT)  # around the crop, in sides of the picture
-    crops = []
-    for i in faces[spread_evenly(len(faces), count)]:
-        image = np.asarray(samples.images[i])
-        first, last = round(margin * len(image)), round((1.0 - margin) * len(image))
-        crops.append(cv2.resize(image[first:last, first:last], (side, side), interpolation=cv2.INTER_AREA))
-    return crops

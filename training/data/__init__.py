@@ -30,6 +30,6 @@ middle, the rest is margin for further jitter. Labels are crop px of that middle
 252 on the picture. Where `face` is False every label is a finite placeholder.
 """
 
-from training.data.storage import EXTENT, STORED_SIZE, Samples, ShardWriter, load_samples
+from training.data.storage import EXTENT, STORED_SIZE, Samples, ShardWriter, load_samples, network_crops
 
-__all__ = ["EXTENT", "STORED_SIZE", "Samples", "ShardWriter", "load_samples"]
+__all__ = ["EXTENT", "STORED_SIZE", "Samples", "ShardWriter", "load_samples", "network_crops"]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, FaceModel, LimelightError, ParameterLayout
 from facemodel.whole_files import write_arrays
+from training.sampling import spread_evenly
 
 STORED_SIZE = 160
 """Side of a stored picture, px."""
@@ -139,6 +140,23 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
 
     images = MappedImages([_load(shard / "images.npy", mapped=True) for shard in shards])
     return Samples(images, **{f.name: column(f.name) for f in fields(Samples) if f.name != "images"})
+
+
+def network_crops(root: Path, side: int, count: int) -> NDArray[np.uint8]:
+    """Crops (N, side, side, 3) of faces prepared below `root` as a network gets them, spread over all; at most `count`.
+
+    Raises:
+        LimelightError: as `load_samples`.
+    """
+    samples = load_samples(root)
+    faces = np.flatnonzero(samples.face)
+    margin = 0.5 * (1.0 - CROP_SIZE / EXTENT)  # around the crop, in sides of the picture
+    crops = np.empty((min(count, len(faces)), side, side, 3), np.uint8)
+    for crop, i in zip(crops, faces[spread_evenly(len(faces), count)], strict=True):
+        image = np.asarray(samples.images[i])
+        first, last = round(margin * len(image)), round((1.0 - margin) * len(image))
+        cv2.resize(image[first:last, first:last], (side, side), dst=crop, interpolation=cv2.INTER_AREA)
+    return crops
 
 
 def _load(path: Path, mapped: bool = False) -> NDArray:
