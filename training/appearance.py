@@ -278,8 +278,11 @@ def look(head: FaceHead, crop: Tensor, pose: Tensor) -> Looked:
     return Looked(caught[0], values[:, head.n_identity :])
 
 
-def seen_examples(network: Student, objective: StudentObjective, batches: Iterable[Batch]) -> Examples:
+def seen_examples(network: Student, objective: StudentObjective, batches: Iterable[Batch], turn: float) -> Examples:
     """What the network's face head finds in batches, through poses as inaccurate as a trunk's.
+
+    Args:
+        turn: typical error of their rotation, radians.
 
     Raises:
         LimelightError: the network has no face head, or there were no batches.
@@ -288,7 +291,7 @@ def seen_examples(network: Student, objective: StudentObjective, batches: Iterab
     network.eval()
     parts = []
     for batch in batches:
-        found = look(head, batch.crop, jittered_pose(batch.parameters[:, span]))
+        found = look(head, batch.crop, jittered_pose(batch.parameters[:, span], turn))
         parts.append(Examples(found.evidence, batch.parameters, objective.light_worth(batch), batch.mirrored))
     if not parts:
         raise LimelightError("appearance: no pictures to learn from; give it some --batches")
@@ -307,7 +310,7 @@ def held_out_examples(network: Student, task: LabelTask, limit: int = 700) -> tu
         raise LimelightError("appearance: no held-out renders to measure with; run 'python -m training.data.synthetic'")
     known = known[spread_evenly(len(known), limit)]
     labels = torch.from_numpy(np.asarray(crops.parameters[known], np.float32))
-    poses = jittered_pose(labels[:, pose_span(network.layout)])
+    poses = jittered_pose(labels[:, pose_span(network.layout)], task.config.guided_turn)
     network.eval()
     found = []
     for start in range(0, len(known), 64):
@@ -411,7 +414,7 @@ def teach(
     else:
         learn(reader, lesson, lambda: shaded.draw(512), vertex_progress, rate=2e-3, weight_decay=0.01)
         print(f"appearance from shaded points alone: {lesson.figures(reader(held_out.evidence), held_out)}")
-    seen = seen_examples(network, objective, batches)
+    seen = seen_examples(network, objective, batches, task.config.guided_turn)
     learn(reader, lesson, lambda: joined([seen.some(320), shaded.draw(192)]), progress, rate=8e-4, weight_decay=0.02)
     after = lesson.figures(reader(held_out.evidence), held_out)
     print(f"appearance after: {after}")

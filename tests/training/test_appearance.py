@@ -229,7 +229,7 @@ def test_a_photo_counts_as_the_objective_says_and_a_mirrored_face_has_no_albedo(
     objective = StudentObjective(LinearFace(toy, 128), LossWeights(photo_light=0.25))
     samples = [Sample(np.zeros((64, 64, 3), np.uint8), 224.0, *crops_of(crops, i)) for i in (0, 3)]
     batch = replace(crops.batch(np.array([0, 3]), samples), mirrored=torch.tensor([1.0, 0.0]))
-    examples = seen_examples(network, objective, [batch, batch])
+    examples = seen_examples(network, objective, [batch, batch], 0.05)
     assert examples.worth.tolist() == [1.0, 0.25] * 2 and examples.evidence.shape == (4, 3 * 478 + 9)
     wrong = examples.labels.clone()
     wrong[:, toy.layout.slices["albedo"]] += 1.0
