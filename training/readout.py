@@ -2,7 +2,9 @@
 
 `python -m training.readout CHECKPOINT` does it for a checkpoint of a student; training then goes on, or the network is
 exported. Only renders count, since their identity is known, and heads see them as in training: changed as the
-configuration says, and through poses as inaccurate as a trunk's.
+configuration says, and through poses as inaccurate as a trunk's. The readout has a thousand inputs, so it takes a
+hundred thousand renders, some of them the same with other changes, until more of them bring little. A head that was
+trained on photographs too is better left the pose that it learned from them: `--identity-only`.
 """
 
 from __future__ import annotations
@@ -68,7 +70,13 @@ class Ridge:
         return weight, y - weight @ x
 
 
-def solve_geometry(network: Student, batches: Iterable[Batch], turn: float = 0.05, strength: float = 30.0) -> int:
+def solve_geometry(
+    network: Student,
+    batches: Iterable[Batch],
+    turn: float = 0.05,
+    strength: float = 30.0,
+    identity_only: bool = False,
+) -> int:
     """Set `network.face_head.geometry`, in place, from batches of which the renders count.
 
     What the head says of identity and pose without it stays, and is what the solution adds to.
@@ -78,6 +86,7 @@ def solve_geometry(network: Student, batches: Iterable[Batch], turn: float = 0.0
         batches: crops and labels.
         turn: typical error of the rotation that the head is told, radians.
         strength: of the ridge.
+        identity_only: the pose is read off as before.
 
     Returns:
         How many renders there were.
@@ -89,8 +98,9 @@ def solve_geometry(network: Student, batches: Iterable[Batch], turn: float = 0.0
     if head is None:
         raise LimelightError("readout: the network has no face head")
     network.eval()
-    geometry = head.geometry
+    geometry, n_identity = head.geometry, head.n_identity
     with torch.no_grad():
+        pose_weight, pose_bias = geometry.weight[n_identity:].clone(), geometry.bias[n_identity:].clone()
         geometry.weight.zero_()
         geometry.bias.zero_()
         ridge = Ridge(strength)
@@ -102,12 +112,14 @@ def solve_geometry(network: Student, batches: Iterable[Batch], turn: float = 0.0
             values, moved, points, _ = head(batch.crop[known], pose)
             local = to_close_up(points, region_matrix(FACE, pose))
             outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
-            identity = outputs[:, head.identity_span] - values[:, : head.n_identity]
+            identity = outputs[:, head.identity_span] - values[:, :n_identity]
             move = needed_correction(pose, truth) - needed_correction(pose, moved)
             ridge.add(geometry_evidence(local, standardised(pose)), torch.cat([identity, move], dim=1))
         weight, bias = ridge.solve()
         geometry.weight.copy_(weight)
         geometry.bias.copy_(bias)
+        if identity_only:
+            geometry.weight[n_identity:], geometry.bias[n_identity:] = pose_weight, pose_bias
     return ridge.count
 
 
@@ -116,7 +128,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--config", required=True, help="of the run that wrote it: data and changes of the pictures")
     parser.add_argument("--out", type=Path, help="where to; the checkpoint itself if left out")
-    parser.add_argument("--batches", type=int, default=250)
+    parser.add_argument("--identity-only", action="store_true", help="leave what is read of the pose as it is")
+    parser.add_argument("--batches", type=int, default=3000)
     parser.add_argument("--strength", type=float, default=30.0)
     options = parser.parse_args(arguments)
     try:
@@ -139,7 +152,7 @@ def _solve_checkpoint(options: argparse.Namespace) -> tuple[int, Path]:
     renders = LabelTask(config, model, load_crops(config.data, model, photos=False))
     first = 1_000_003  # other changes of the pictures than the run has seen
     batches = (renders.batch(first + i) for i in tqdm(range(options.batches), unit="batch"))
-    count = solve_geometry(network, batches, config.guided_turn, options.strength)
+    count = solve_geometry(network, batches, config.guided_turn, options.strength, options.identity_only)
     solved = {name: value for name, value in network.state_dict().items() if ".geometry." in name}
     put_weights(contents, saved, lambda _: solved)
     out = write_checkpoint(options.out or options.checkpoint, contents)

@@ -91,6 +91,7 @@ def test_identity_and_pose_are_read_off_true_points(toy: FaceModel, monkeypatch:
         crop = torch.zeros(64, 64, 64, 3, dtype=torch.uint8)
         return Batch(crop, labels, points_of[0], one, zero, one, one, zero)
 
+    torch.manual_seed(1)
     assert solve_geometry(network, (batch(seed) for seed in range(25)), strength=0.01) == 25 * 64
     labels = batch(99).parameters
     pose = labels[:, pose_span(layout)].clone()
@@ -102,6 +103,17 @@ def test_identity_and_pose_are_read_off_true_points(toy: FaceModel, monkeypatch:
     assert wrong < 0.5 * labels[:, identity].square().mean().sqrt()
     moved = (found.parameters - labels)[:, layout.slices["translation"]].norm(dim=1).mean()
     assert moved < 0.5 * 2.0 * np.sqrt(2.0)
+
+    solved = {name: value.clone() for name, value in head.geometry.state_dict().items()}
+    with torch.no_grad():
+        head.geometry.weight.fill_(0.25)
+        head.geometry.bias.fill_(0.5)
+    torch.manual_seed(1)
+    solve_geometry(network, (batch(seed) for seed in range(25)), strength=0.01, identity_only=True)
+    for name, kept in (("weight", 0.25), ("bias", 0.5)):
+        now = head.geometry.state_dict()[name]
+        torch.testing.assert_close(now[:3], solved[name][:3])
+        assert (now[3:] == kept).all()
 
 
 def test_close_up_coordinates_go_there_and_back() -> None:
