@@ -99,10 +99,10 @@ def solve_geometry(
         raise LimelightError("readout: the network has no face head")
     network.eval()
     geometry, n_identity = head.geometry, head.n_identity
+    solved = slice(n_identity if identity_only else None)
     with torch.no_grad():
-        pose_weight, pose_bias = geometry.weight[n_identity:].clone(), geometry.bias[n_identity:].clone()
-        geometry.weight.zero_()
-        geometry.bias.zero_()
+        geometry.weight[solved] = 0.0
+        geometry.bias[solved] = 0.0
         ridge = Ridge(strength)
         for batch in batches:
             known = (batch.photo == 0) & (batch.face > 0) & (batch.mirrored == 0)
@@ -116,10 +116,8 @@ def solve_geometry(
             move = needed_correction(pose, truth) - needed_correction(pose, moved)
             ridge.add(geometry_evidence(local, standardised(pose)), torch.cat([identity, move], dim=1))
         weight, bias = ridge.solve()
-        geometry.weight.copy_(weight)
-        geometry.bias.copy_(bias)
-        if identity_only:
-            geometry.weight[n_identity:], geometry.bias[n_identity:] = pose_weight, pose_bias
+        geometry.weight[solved] = weight[solved]
+        geometry.bias[solved] = bias[solved]
     return ridge.count
 
 
