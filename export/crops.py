@@ -15,8 +15,8 @@ from facemodel import Crop, FaceModel, LimelightError
 
 def performer_crops(model: FaceModel, side: int, count: int) -> NDArray[np.uint8]:
     """(count, side, side, 3) uint8 RGB crops of the synthetic performer, whose pose is known."""
-    from realtime.crop_warp import CropWarp
     from realtime.sources.synthetic import SyntheticPerformer
+    from realtime.tracking.crop_warp import CropWarp
 
     warp = CropWarp(side)
     crops = np.empty((count, side, side, 3), np.uint8)

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmark.memory import resident_mb
 from export.crops import performer_crops
 from export.parity import Parity, parity
 from export.tensorrt import MAX_FACES, PlanCache, open_kept
 from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import write_text
-from realtime.benchmark.memory import resident_mb
 from realtime.engines import network_file
 from realtime.engines.base import Engine
 from realtime.engines.cuda import Cuda

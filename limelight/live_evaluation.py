@@ -15,12 +15,12 @@ from facemodel import FaceModel
 from realtime.engines.base import Engine
 from realtime.face_finder import FaceFinder, FoundFace, MediaPipeFaceFinder
 from realtime.frame import Frame, TrackingState
-from realtime.recentering import Recentering
-from realtime.smoothing import Smoother, SmoothingStage
 from realtime.sources import open_source
 from realtime.sources.limited import LimitedSource
 from realtime.sources.synthetic import SyntheticPerformer
-from realtime.tracker import Tracker
+from realtime.tracking.recentering import Recentering
+from realtime.tracking.smoothing import Smoother, SmoothingStage
+from realtime.tracking.tracker import Tracker
 from training.evaluation.context import Pose, TrackedClip
 from training.evaluation.live import performer_report
 from training.evaluation.sections.clips import clip_figures

@@ -15,10 +15,10 @@ from facemodel import Crop, FaceModel, LimelightError, project
 from facemodel.color import encode_srgb
 from facemodel.obj import submesh, write_obj
 from facemodel.rotation import matrix_to_euler
-from realtime.consistency import ConsistencyCheck
-from realtime.crop_warp import CropWarp
 from realtime.engines.base import Engine
 from realtime.face_finder import FaceFinder, FoundFace
+from realtime.tracking.consistency import ConsistencyCheck
+from realtime.tracking.crop_warp import CropWarp
 
 
 @dataclass(frozen=True)

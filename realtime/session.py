@@ -13,16 +13,16 @@ import platformdirs
 from facemodel import FaceModel, LimelightError
 from realtime.engines.base import Engine
 from realtime.face_finder import FaceFinder
-from realtime.pipeline import Pipeline, PipelineStatus
-from realtime.recentering import Recentering
+from realtime.loop.pipeline import Pipeline, PipelineStatus
 from realtime.sinks.base import Sink
 from realtime.sinks.recorder import Recorder
-from realtime.smoothing import Smoother, SmootherConfig, SmoothingStage
 from realtime.sources import CameraInfo, list_cameras, open_source, resolve_camera
 from realtime.sources.base import CameraChoice, Source
 from realtime.sources.limited import LimitedSource
 from realtime.takes.format import TakeHeader
-from realtime.tracker import Tracker, TrackerConfig
+from realtime.tracking.recentering import Recentering
+from realtime.tracking.smoothing import Smoother, SmootherConfig, SmoothingStage
+from realtime.tracking.tracker import Tracker, TrackerConfig
 
 
 @dataclass(frozen=True)

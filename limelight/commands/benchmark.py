@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from realtime.benchmark.figures import Record
-    from realtime.benchmark.plan import Plan
+    from benchmark.figures import Record
+    from benchmark.plan import Plan
 
-_SECTIONS = ("tracking", "loop", "live", "startup")  # realtime.benchmark.plan.SECTIONS, not imported for --help
+_SECTIONS = ("tracking", "loop", "live", "startup")  # benchmark.plan.SECTIONS, not imported for --help
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -53,9 +53,9 @@ def run(args: argparse.Namespace) -> int:
     """Measure; returns the exit status."""
     from tempfile import TemporaryDirectory
 
+    from benchmark.run import run_plan
+    from benchmark.table import markdown, terminal
     from facemodel.whole_files import check_writable, write_text
-    from realtime.benchmark.run import run_plan
-    from realtime.benchmark.table import markdown, terminal
 
     plan = _plan(args)
     for path in (args.json, args.report):
@@ -82,9 +82,9 @@ def _plan(args: argparse.Namespace) -> Plan:
     Raises:
         LimelightError: an argument makes no sense, or names what does not exist.
     """
+    from benchmark.own import OwnEntry
+    from benchmark.plan import QUICK, SECTIONS, Extent, Plan
     from facemodel import LimelightError
-    from realtime.benchmark.own import OwnEntry
-    from realtime.benchmark.plan import QUICK, SECTIONS, Extent, Plan
     from realtime.engines import network_file
 
     for threads in args.threads:

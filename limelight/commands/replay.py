@@ -75,8 +75,8 @@ def write_video(take: Take, model: FaceModel, path: Path, mode: str = MODES[0], 
     """
     from tqdm import tqdm
 
+    from realtime.outputs.video_writer import VideoWriter
     from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
-    from realtime.sinks.video_writer import VideoWriter
     from realtime.takes import TakePlayer
 
     view = ViewMode.OVERLAY if mode == "shaded" else ViewMode(mode)

@@ -169,7 +169,7 @@ def _run_headless(session: Session, args: argparse.Namespace) -> int:
 
 def _begin_recordings(session: Session, take: Path | None, video: Path | None, source: Source) -> None:
     """Start the take and the video that were asked for; the session ends both."""
-    from realtime.sinks.overlay_video import OverlayVideo
+    from realtime.outputs.overlay_video import OverlayVideo
 
     if take:
         session.start_recording(take)

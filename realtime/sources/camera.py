@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facemodel.errors import LimelightError
 from realtime.frame import Frame
-from realtime.frame_pool import FramePool
+from realtime.loop.frame_pool import FramePool
 from realtime.opencv import cv2
 
 log = logging.getLogger(__name__)

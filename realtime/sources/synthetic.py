@@ -12,10 +12,10 @@ from facemodel import FaceModel, Parameters, project
 from facemodel.color import encode_srgb
 from facemodel.lighting import shade_diffuse
 from realtime.frame import Frame
-from realtime.frame_pool import FramePool
+from realtime.loop.frame_pool import FramePool
 from realtime.opencv import cv2
-from realtime.performer import Performer
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.sources.performer import Performer
 
 _OPTIONS = RenderOptions(mode=ViewMode.OVERLAY, whole_head=True)
 _NOISE_PICTURES = 8

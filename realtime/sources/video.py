@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facemodel.errors import LimelightError
 from realtime.frame import Frame
-from realtime.frame_pool import FramePool
+from realtime.loop.frame_pool import FramePool
 from realtime.opencv import cv2
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ from time import perf_counter
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import TrackedFrame, TrackingState
-from realtime.pipeline import PipelineStatus
-from realtime.recentering import Recentering
+from realtime.loop.pipeline import PipelineStatus
 from realtime.sinks.base import Sink
 from realtime.takes.player import TakePlayer
 from realtime.takes.reader import Take
+from realtime.tracking.recentering import Recentering
 
 _JOIN_SECONDS = 2.0
 

@@ -31,7 +31,7 @@ class CameraChoice(Protocol):
 
 
 class Status(Protocol):
-    """Where the live loop stands (`realtime.pipeline.PipelineStatus`).
+    """Where the live loop stands (`realtime.loop.pipeline.PipelineStatus`).
 
     Attributes:
         fps: tracked frames a second, over the last second.

@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
+from benchmark.plan import SECTIONS
 from limelight.cli import main
 from limelight.commands.benchmark import _SECTIONS
-from realtime.benchmark.plan import SECTIONS
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facemodel import Crop
-from realtime.crop_warp import CropWarp
 from realtime.opencv import cv2
+from realtime.tracking.crop_warp import CropWarp
 
 WIDTH, HEIGHT = 640, 480
 

@@ -8,7 +8,7 @@ from collections import deque
 import numpy as np
 
 from realtime.frame import Frame
-from realtime.frame_pool import FramePool
+from realtime.loop.frame_pool import FramePool
 
 
 def test_a_picture_that_nobody_holds_is_used_again():

@@ -14,7 +14,7 @@ from facemodel.color import encode_srgb
 from facemodel.reference import render as render_reference
 from facemodel.rotation import angle_between, matrix_to_euler
 from realtime.frame import Frame
-from realtime.performer import ActingRanges, Performer
+from realtime.sources.performer import ActingRanges, Performer
 from realtime.sources.synthetic import SyntheticPerformer, make_room
 from tests.toy_model import toy_model
 

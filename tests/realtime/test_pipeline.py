@@ -13,12 +13,12 @@ import pytest
 
 from facemodel import LimelightError
 from realtime.frame import Frame, TrackedFrame, TrackingState
-from realtime.frame_pool import FramePool
-from realtime.pipeline import Pipeline
-from realtime.recentering import Recentering
-from realtime.slot import LatestSlot
-from realtime.smoothing import Smoother, SmoothingStage
+from realtime.loop.frame_pool import FramePool
+from realtime.loop.pipeline import Pipeline
+from realtime.loop.slot import LatestSlot
 from realtime.sources.limited import LimitedSource
+from realtime.tracking.recentering import Recentering
+from realtime.tracking.smoothing import Smoother, SmoothingStage
 from tests.toy_model import toy_model
 
 LAYOUT = toy_model().layout

@@ -16,8 +16,8 @@ import pytest
 from facemodel import LimelightError
 from realtime.frame import Frame, TrackedFrame, TrackingState
 from realtime.opencv import cv2
+from realtime.outputs.video_writer import VideoWriter
 from realtime.sinks.recorder import Recorder
-from realtime.sinks.video_writer import VideoWriter
 from realtime.takes import TakeReader
 from tests.realtime.take_factory import header, mixed_states, tracked, write_take
 
@@ -280,7 +280,7 @@ def test_a_full_disk_ends_the_video_with_one_line_and_blocks_nobody(tmp_path, mo
     writer.submit(result_at(0))
     while not writer.frames:
         threading.Event().wait(0.005)
-    monkeypatch.setattr("realtime.sinks.video_writer.shutil.disk_usage", lambda path: usage(1, 1, 0))
+    monkeypatch.setattr("realtime.outputs.video_writer.shutil.disk_usage", lambda path: usage(1, 1, 0))
     errors = []
     for i in range(1, 40):
         try:
@@ -301,7 +301,7 @@ import resource, sys
 import numpy as np
 from facemodel import LimelightError
 from realtime.frame import Frame, TrackedFrame, TrackingState
-from realtime.sinks.video_writer import VideoWriter
+from realtime.outputs.video_writer import VideoWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3)).astype(np.uint8)
 writer = VideoWriter(sys.argv[1], 320, 240, 25.0, lambda result: noise)

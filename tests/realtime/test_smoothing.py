@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_euler
-from realtime.smoothing import (
+from realtime.tracking.smoothing import (
     OneEuroConfig,
     OneEuroFilter,
     OneEuroRotation,
@@ -14,7 +14,7 @@ from realtime.smoothing import (
     PersonLockConfig,
     Smoother,
 )
-from realtime.smoothing.one_euro import rotation_from_vector, rotation_vector
+from realtime.tracking.smoothing.one_euro import rotation_from_vector, rotation_vector
 from tests.toy_model import toy_model
 
 RATE = 30.0

@@ -9,7 +9,7 @@ from facemodel import Crop, project
 from facemodel.rotation import angle_between, matrix_from_euler
 from realtime.face_finder import FoundFace
 from realtime.frame import Frame, TrackingState
-from realtime.tracker import Tracker, TrackerConfig
+from realtime.tracking.tracker import Tracker, TrackerConfig
 from tests.toy_model import toy_model
 
 MODEL = toy_model()

@@ -21,7 +21,7 @@ from realtime.engines.base import Engine
 from realtime.face_finder import FaceFinder
 from realtime.frame import Frame, TrackedFrame, TrackingState
 from realtime.sources.base import Source
-from realtime.tracker import Tracker
+from realtime.tracking.tracker import Tracker
 from training.solve.config import SolveConfig
 from training.solve.observation import Observation, Observer
 from training.solve.solver import Solver

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from facemodel import CROP_SIZE, Crop, FaceModel, project
 from facemodel.mediapipe_outlines import FACE_OVAL
-from realtime.crop_warp import CropWarp
+from realtime.tracking.crop_warp import CropWarp
 from training.data.calibration import load_calibration
 from training.data.inner_mouth import inner_mouth_area
 from training.losses import landmark_weights

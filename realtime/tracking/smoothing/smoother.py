@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from facemodel.parameters import ParameterLayout, Parameters
 from facemodel.rotation import matrix_to_6d
-from realtime.smoothing.one_euro import (
+from realtime.tracking.smoothing.one_euro import (
     OneEuroConfig,
     OneEuroFilter,
     OneEuroRotation,
     rotation_from_vector,
     rotation_vector,
 )
-from realtime.smoothing.person import PersonLock, PersonLockConfig
+from realtime.tracking.smoothing.person import PersonLock, PersonLockConfig
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import Crop, FaceModel
-from realtime.consistency import ConsistencyCheck
-from realtime.crop_warp import CropWarp
 from realtime.engines.base import Engine
 from realtime.face_finder import FaceFinder
 from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.tracking.consistency import ConsistencyCheck
+from realtime.tracking.crop_warp import CropWarp
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A process that starts as `limelight run` does, draws one shaded frame, says how long each step took, and ends.
 
-`python -m realtime.benchmark.first_frame VIDEO NETWORK THREADS` prints one line of JSON, {step: s}, at that moment.
+`python -m benchmark.first_frame VIDEO NETWORK THREADS` prints one line of JSON, {step: s}, at that moment.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def main(video: str, network: str, threads: str) -> int:
     from realtime.engines import open_engine
     from realtime.face_finder import MediaPipeFaceFinder
     from realtime.frame import TrackingState
-    from realtime.recentering import Recentering
     from realtime.render import HeadlessRenderer
-    from realtime.smoothing import Smoother, SmoothingStage
     from realtime.sources.video import VideoSource
     from realtime.threads import limit_threads
-    from realtime.tracker import Tracker
+    from realtime.tracking.recentering import Recentering
+    from realtime.tracking.smoothing import Smoother, SmoothingStage
+    from realtime.tracking.tracker import Tracker
 
     limit_threads(int(threads))
     step("imports")

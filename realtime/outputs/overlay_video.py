@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel
 from realtime.frame import TrackedFrame, TrackingState
+from realtime.outputs.video_writer import VideoWriter
 from realtime.render import HeadlessRenderer, RenderOptions
-from realtime.sinks.video_writer import VideoWriter
 
 
 class OverlayVideo:

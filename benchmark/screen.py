@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import TrackedFrame, TrackingState
+from realtime.loop.slot import LatestSlot
 from realtime.render import HeadlessRenderer, RenderOptions
 from realtime.sinks.failure import Failure
-from realtime.slot import LatestSlot
 
 Shown = Callable[[NDArray[np.uint8], TrackedFrame, float], None]
 """Called with each picture (H, W, 3) BGR, the result that it shows, and the milliseconds that it took to draw."""

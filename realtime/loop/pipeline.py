@@ -11,12 +11,12 @@ from time import perf_counter
 
 from facemodel import LimelightError
 from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.loop.slot import LatestSlot
+from realtime.loop.stage_times import StageTimes
 from realtime.sinks.base import Sink
-from realtime.slot import LatestSlot
-from realtime.smoothing import SmoothingStage
 from realtime.sources.base import Source
-from realtime.stage_times import StageTimes
-from realtime.tracker import Tracker
+from realtime.tracking.smoothing import SmoothingStage
+from realtime.tracking.tracker import Tracker
 
 _log = logging.getLogger(__name__)
 

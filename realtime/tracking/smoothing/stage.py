@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from realtime.frame import TrackedFrame, TrackingState
-from realtime.recentering import Recentering
-from realtime.smoothing.smoother import Smoother
+from realtime.tracking.recentering import Recentering
+from realtime.tracking.smoothing.smoother import Smoother
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from realtime.benchmark.own import OwnEntry
+from benchmark.own import OwnEntry
 
 SECTIONS = ("tracking", "loop", "live", "startup")
 """In the order in which they run; a soak comes after them."""

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Protocol
 
+from benchmark.clip import Clip, ClipReader, Step
+from benchmark.figures import Spread, Tracking
+from benchmark.limited_process import LimitedProcess
+from benchmark.memory import peak_mb
 from facemodel import LimelightError
-from realtime.benchmark.clip import Clip, ClipReader, Step
-from realtime.benchmark.figures import Spread, Tracking
-from realtime.benchmark.limited_process import LimitedProcess
-from realtime.benchmark.memory import peak_mb
 from realtime.frame import Frame
 
 TURN = 6

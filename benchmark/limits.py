@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from realtime.benchmark.figures import Record
-from realtime.benchmark.peers import MEDIAPIPE, OPENSEEFACE
+from benchmark.figures import Record
+from benchmark.peers import MEDIAPIPE, OPENSEEFACE
 
 THREADS = 2
 """Of the limits that are not ratios."""

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from benchmark.clip import Clip, encode, film_performer, film_video
+from benchmark.contest import Entry, compare, turns
+from benchmark.figures import Live, Loop, Record, ratios_of
+from benchmark.limited_process import LimitedProcess
+from benchmark.live import LiveLoop, soak_of
+from benchmark.loops import WholeLoop
+from benchmark.machine import describe_machine
+from benchmark.peers import OPENSEEFACE, PEERS, MediaPipeEntry, find_openseeface
+from benchmark.plan import SIZES, Plan
+from benchmark.startup import measure_startup
 from facemodel import LimelightError
-from realtime.benchmark.clip import Clip, encode, film_performer, film_video
-from realtime.benchmark.contest import Entry, compare, turns
-from realtime.benchmark.figures import Live, Loop, Record, ratios_of
-from realtime.benchmark.limited_process import LimitedProcess
-from realtime.benchmark.live import LiveLoop, soak_of
-from realtime.benchmark.loops import WholeLoop
-from realtime.benchmark.machine import describe_machine
-from realtime.benchmark.peers import OPENSEEFACE, PEERS, MediaPipeEntry, find_openseeface
-from realtime.benchmark.plan import SIZES, Plan
-from realtime.benchmark.startup import measure_startup
 
 PLAIN, DRAWN = "plain", "drawn"
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
+from benchmark.clip import Step
+from benchmark.figures import Startup
 from facemodel import LimelightError
-from realtime.benchmark.clip import Step
-from realtime.benchmark.figures import Startup
 
 _PATIENCE_S = 120.0
 
@@ -41,9 +41,9 @@ def measure_startup(video: Path, network: str, threads: int, runs: int, step: St
 
 def _start(video: Path, network: str, threads: int) -> tuple[float, dict[str, float]]:
     """Seconds until the first shaded frame, and of each step."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[1])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-m", "realtime.benchmark.first_frame", str(video), network, str(threads)]
+    command = [sys.executable, "-m", "benchmark.first_frame", str(video), network, str(threads)]
     start = perf_counter()
     with subprocess.Popen(
         command,

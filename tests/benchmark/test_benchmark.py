@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.clip import ClipReader, encode, film_performer, film_video
+from benchmark.contest import TURN, compare, turns
+from benchmark.figures import Live, Loop, Record, Spread, Startup, Tracking, ratios_of
+from benchmark.frame_ids import CELL, ID_WIDTH, IDS, draw_id, read_id
+from benchmark.limited_process import LimitedProcess, can_confine
+from benchmark.limits import LIMITS
+from benchmark.live import ClipCamera, LiveLoop, soak_of
+from benchmark.memory import peak_mb, resident_mb
+from benchmark.peers import OpenSeeFacePeer, find_openseeface
+from benchmark.startup import measure_startup
+from benchmark.table import markdown, terminal
 from facemodel import LimelightError
-from realtime.benchmark.clip import ClipReader, encode, film_performer, film_video
-from realtime.benchmark.contest import TURN, compare, turns
-from realtime.benchmark.figures import Live, Loop, Record, Spread, Startup, Tracking, ratios_of
-from realtime.benchmark.frame_ids import CELL, ID_WIDTH, IDS, draw_id, read_id
-from realtime.benchmark.limited_process import LimitedProcess, can_confine
-from realtime.benchmark.limits import LIMITS
-from realtime.benchmark.live import ClipCamera, LiveLoop, soak_of
-from realtime.benchmark.memory import peak_mb, resident_mb
-from realtime.benchmark.peers import OpenSeeFacePeer, find_openseeface
-from realtime.benchmark.startup import measure_startup
-from realtime.benchmark.table import markdown, terminal
 from realtime.frame import Frame
 from realtime.opencv import cv2
 from realtime.sources.video import VideoSource

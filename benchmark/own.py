@@ -9,10 +9,10 @@ from facemodel import FaceModel
 from realtime.engines import open_engine
 from realtime.face_finder import MediaPipeFaceFinder
 from realtime.frame import Frame, TrackingState
-from realtime.recentering import Recentering
-from realtime.smoothing import Smoother, SmoothingStage
 from realtime.threads import limit_threads
-from realtime.tracker import Tracker
+from realtime.tracking.recentering import Recentering
+from realtime.tracking.smoothing import Smoother, SmoothingStage
+from realtime.tracking.tracker import Tracker
 
 
 class OwnTracker:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from realtime.benchmark.figures import Live, Record, Spread
-from realtime.benchmark.limits import LIMITS
-from realtime.benchmark.peers import PEERS
-from realtime.benchmark.run import DRAWN, PLAIN, named
+from benchmark.figures import Live, Record, Spread
+from benchmark.limits import LIMITS
+from benchmark.peers import PEERS
+from benchmark.run import DRAWN, PLAIN, named
 
 _TITLES = {"mediapipe": "MediaPipe Face Landmarker", "openseeface": "OpenSeeFace lm_model0"}
 _KINDS = {PLAIN: "not drawn", DRAWN: "drawn"}

@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from benchmark.limited_process import can_confine, usable_cores
 from facemodel import LimelightError
-from realtime.benchmark.limited_process import can_confine, usable_cores
 from realtime.render.headless import headless_context
 
 _PACKAGES = ("onnxruntime", "mediapipe", "opencv-python", "numpy")

@@ -10,16 +10,16 @@ from time import perf_counter, process_time
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.clip import Clip, ClipReader
+from benchmark.figures import Live, Soak, Spread
+from benchmark.frame_ids import ID_WIDTH, IDS, draw_id, read_id
+from benchmark.memory import peak_mb, resident_mb
+from benchmark.own import OwnTracker
+from benchmark.screen import Screen
 from facemodel import LimelightError
-from realtime.benchmark.clip import Clip, ClipReader
-from realtime.benchmark.figures import Live, Soak, Spread
-from realtime.benchmark.frame_ids import ID_WIDTH, IDS, draw_id, read_id
-from realtime.benchmark.memory import peak_mb, resident_mb
-from realtime.benchmark.own import OwnTracker
-from realtime.benchmark.screen import Screen
 from realtime.frame import Frame, TrackedFrame
-from realtime.frame_pool import FramePool
-from realtime.pipeline import Pipeline
+from realtime.loop.frame_pool import FramePool
+from realtime.loop.pipeline import Pipeline
 from realtime.sinks.base import Sink
 
 

@@ -9,12 +9,12 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.figures import Loop, Spread
+from benchmark.own import OwnTracker
+from benchmark.screen import Screen
 from facemodel import LimelightError
-from realtime.benchmark.figures import Loop, Spread
-from realtime.benchmark.own import OwnTracker
-from realtime.benchmark.screen import Screen
 from realtime.frame import TrackedFrame
-from realtime.pipeline import Pipeline
+from realtime.loop.pipeline import Pipeline
 from realtime.sinks.base import Sink
 from realtime.sources.limited import LimitedSource
 from realtime.sources.video import VideoSource
