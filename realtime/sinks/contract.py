@@ -1,0 +1,50 @@
+"""The contract of a sink: something that takes results, such as a recorder, a video file or a stream."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from realtime.frame import Result, StreamInfo
+
+
+class Policy(Enum):
+    """How a worker hands results to a sink that takes its time."""
+
+    EVERY = "every"  # all of them wait in a queue: nothing is dropped, nobody is held up (a recorder)
+    NEWEST = "newest"  # only the newest waits: the sink is never late (displays, streams)
+    IN_STEP = "in step"  # the feed waits for the sink: every result, in bounded memory (files, offline)
+
+
+class Sink(Protocol):
+    """Takes results in order, on a thread of its worker's.
+
+    Whatever a sink raises, of whatever type, costs nobody else a frame: its worker logs it, shows it as one line, and
+    stops delivering. `begin` may be called again after `close`, by hand or with another feed.
+
+    Attributes:
+        name: for people, such as "take session.mcap".
+    """
+
+    name: str
+
+    def begin(self, info: StreamInfo) -> None:
+        """Get ready for the results of a feed.
+
+        Raises:
+            LimelightError: the file cannot be written, the address is taken, no OpenGL, and the like.
+        """
+        ...
+
+    def submit(self, result: Result) -> None:
+        """Take one result; it may take its time."""
+        ...
+
+    def status(self) -> str:
+        """One line for people on how it goes, such as "1200 frames, 40.0 s"; "" where there is nothing to say. May be
+        called from any thread."""
+        ...
+
+    def close(self) -> None:
+        """Finish what can be finished, and release; a second call does nothing."""
+        ...
