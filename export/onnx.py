@@ -25,6 +25,7 @@ from export.quantize import Feed, Harm, outputs, quantized
 from export.simplify import simplified
 from export.tensorrt_graph import for_tensorrt
 from facemodel import CROP_SIZE, FaceModel, LimelightError
+from facemodel.whole_files import put
 from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from training.networks import Network, NetworkCheckpoint, Student, StudentConfig
 from training.networks.close_up import ConvolutionStep, jittered_pose, pose_span
@@ -133,14 +134,14 @@ def export_onnx(
                 f"export to {path}: {size / 1e6:.1f} MB, a {kind} has at most {MAX_BYTES[kind] / 1e6:.0f} MB"
             )
         engine, reference = OnnxRuntimeEngine(partial, model), _TorchEngine(network, model.digest)
+        if (apart := _apart(graph, _feeds(network, crops[:_TOGETHER]), engine.follows)) > _BEARABLE_APART:
+            raise LimelightError(f"export to {path}: several crops at once differ from one by one, by {apart:.1e}")
         found = parity(model, reference, engine, crops)
         followed = parity(model, reference, engine, crops, following=True) if engine.follows else None
         for way, compared in (("finding", found), ("following", followed)):
             if compared is not None and (problem := compared.problem(precision)):
                 raise LimelightError(f"export to {path}: {way}, {problem}, compared with PyTorch")
-        if (apart := _apart(graph, _feeds(network, crops[:_TOGETHER]), engine.follows)) > _BEARABLE_APART:
-            raise LimelightError(f"export to {path}: several crops at once differ from one by one, by {apart:.1e}")
-        partial.replace(path)
+        put(partial, path)
     except OSError as error:
         raise LimelightError(f"export to {path}: cannot be written ({error.strerror})") from error
     finally:
@@ -171,15 +172,15 @@ class _TorchEngine:
         self._network = network
 
     def infer(
-        self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
-    ) -> tuple[NDArray[np.float32], float]:
-        picture = torch.from_numpy(crop)[None]
+        self, crops: NDArray[np.uint8], poses: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        pictures = torch.from_numpy(crops)
         with torch.inference_mode():
-            if pose is None or not isinstance(self._network, Student):
-                parameters, confidence = self._network(picture)
+            if poses is None or not isinstance(self._network, Student):
+                parameters, confidence = self._network(pictures)
             else:
-                parameters, confidence = self._network.follow(picture, torch.from_numpy(pose)[None])
-        return parameters[0].numpy(), float(confidence)
+                parameters, confidence = self._network.follow(pictures, torch.from_numpy(poses))
+        return parameters.numpy(), confidence[:, 0].numpy()
 
 
 def prepared(checkpoint: NetworkCheckpoint) -> Network:

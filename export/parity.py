@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, project
 from facemodel.rotation import matrix_to_6d
-from realtime.engines.base import Engine
+from realtime.engines.base import MAX_FACES, Engine
 
 LARGEST_SHIFT = {"fp32": 0.01, "fp16": 0.1, "int8": 0.5}
 """Mean landmark shift, px of the 224 px crop, that a precision may cost."""
@@ -54,7 +56,7 @@ class Parity:
 def parity(
     model: FaceModel, reference: Engine, engine: Engine, crops: NDArray[np.uint8], following: bool = False
 ) -> Parity:
-    """Compare two engines.
+    """Compare two engines: the one that is right looks at one crop at a time, the other at 1 to `MAX_FACES` in turn.
 
     Args:
         model: the face model.
@@ -65,21 +67,37 @@ def parity(
     """
     groups = dict.fromkeys((name for name, span in model.layout.slices.items() if span.start < span.stop), 0.0)
     shifts = []
-    for crop in crops:
-        expected = reference.infer(crop)[0].copy()
-        pose = None
+    for batch in _batches(crops):
+        right = np.stack([reference.infer(crop[None])[0][0].copy() for crop in batch])
+        poses = None
         if following:
-            p = model.layout.view(expected)
-            pose = np.concatenate([matrix_to_6d(p.rotation), p.translation, [p.scale]]).astype(np.float32)
-            expected = reference.infer(crop, pose)[0].copy()
-        found = engine.infer(crop, pose)[0]
-        for name in groups:
-            span = model.layout.slices[name]
-            size = 1.0 + np.abs(expected[span]).max()
-            difference = np.abs(found[span] - expected[span]).max() / size
-            groups[name] = float(np.fmax(groups[name], difference if np.isfinite(difference) else np.inf))
-        shifts.append(np.linalg.norm(landmarks_of(model, found) - landmarks_of(model, expected), axis=1))
+            poses = np.stack([_pose_of(model, vector) for vector in right])
+            pairs = zip(batch, poses, strict=True)
+            right = np.stack([reference.infer(crop[None], pose[None])[0][0].copy() for crop, pose in pairs])
+        for expected, found in zip(right, engine.infer(batch, poses)[0], strict=True):
+            for name in groups:
+                span = model.layout.slices[name]
+                size = 1.0 + np.abs(expected[span]).max()
+                difference = np.abs(found[span] - expected[span]).max() / size
+                groups[name] = float(np.fmax(groups[name], difference if np.isfinite(difference) else np.inf))
+            shifts.append(np.linalg.norm(landmarks_of(model, found) - landmarks_of(model, expected), axis=1))
     return Parity(len(crops), groups, float(np.mean(shifts)), float(np.max(shifts)))
+
+
+def _batches(crops: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Yield all crops, 1, 2, ..., `MAX_FACES`, 1, 2, ... at a time."""
+    start = 0
+    for size in cycle(range(1, MAX_FACES + 1)):
+        if start >= len(crops):
+            return
+        yield crops[start : start + size]
+        start += size
+
+
+def _pose_of(model: FaceModel, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the pose (9,) of a parameter vector (P,), as engines take it."""
+    p = model.layout.view(vector)
+    return np.concatenate([matrix_to_6d(p.rotation), p.translation, [p.scale]]).astype(np.float32)
 
 
 def landmarks_of(model: FaceModel, vector: NDArray) -> NDArray:

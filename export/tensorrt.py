@@ -25,16 +25,14 @@ from export.parity import parity
 from export.tensorrt_graph import for_tensorrt, quantised
 from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import whole_file
-from realtime.engines.cuda import Cuda
+from realtime.engines.base import MAX_FACES
+from realtime.engines.cuda import Cuda, open_cuda
 from realtime.engines.onnxruntime import OnnxRuntimeEngine
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile, PlanHeader, PlanKey
 from realtime.engines.tensorrt import PlanRefusedError, TensorRtEngine, check_model
 from realtime.engines.tensorrt_library import TensorRtLibrary, TensorRtLog
 
 _log = logging.getLogger(__name__)
-
-MAX_FACES = 8
-"""Most crops in one run of a plan."""
 
 PRECISIONS = ("fp32", "fp16", "int8")
 
@@ -56,13 +54,13 @@ def open_tensorrt(
         precision: one of PRECISIONS; "int8" for a network with 8-bit arithmetic and "fp16" for others if None.
         folder: of kept plans; the user's cache if None.
         library: TensorRT; the one that is installed if None.
-        cuda: CUDA on the GPU; a new one if None.
+        cuda: CUDA on the GPU; what is installed if None.
 
     Raises:
         LimelightError: TensorRT or a GPU is missing, the network cannot be used or built, or no memory is left.
     """
     library = library or TensorRtLibrary.load()
-    cuda = cuda or Cuda()
+    cuda = cuda or open_cuda()
     return open_kept(PlanCache(cuda.gpu(), library, folder), network, model, precision, cuda)[0]
 
 
@@ -99,7 +97,7 @@ def export_tensorrt(
         crops: (N, R, R, 3) uint8 RGB to compare on, N >= 1.
         precision: as of `open_tensorrt`.
         library: TensorRT; the one that is installed if None.
-        cuda: CUDA on the GPU; a new one if None.
+        cuda: CUDA on the GPU; what is installed if None.
 
     Raises:
         LimelightError: TensorRT or a GPU is missing, the network cannot be used or built, differs from ONNX Runtime
@@ -107,7 +105,7 @@ def export_tensorrt(
         KeyboardInterrupt: interrupted; nothing is written.
     """
     library = library or TensorRtLibrary.load()
-    cuda = cuda or Cuda()
+    cuda = cuda or open_cuda()
     reference = OnnxRuntimeEngine(network, model)
     plan = PlanCache(cuda.gpu(), library).build(network, precision)
     engine = TensorRtEngine(plan, model, library, cuda)

@@ -24,18 +24,21 @@ from tqdm import tqdm
 from benchmark.memory import resident_mb
 from export.crops import performer_crops
 from export.parity import Parity, parity
-from export.tensorrt import MAX_FACES, PlanCache, open_kept
+from export.tensorrt import PlanCache, open_kept
 from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import write_text
 from realtime.engines import network_file
-from realtime.engines.base import Engine
-from realtime.engines.cuda import Cuda
-from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile
-from realtime.engines.tensorrt import PlanRunner
+from realtime.engines.base import MAX_FACES, Engine
+from realtime.engines.cuda import Cuda, open_cuda
+from realtime.engines.plan_file import FINDING, FOLLOWING
+from realtime.engines.tensorrt import LoadedPlan, PlanRunner
 from realtime.engines.tensorrt_library import TensorRtLibrary
 
 MEMORY_GROWTH = 20_000_000
 """Bytes by which memory may grow in a soak, on the host and on the GPU."""
+
+LATENCY_GROWTH = 2.0
+"""Factor by which the 95th percentile of latency may grow in a soak."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Soak:
         for place, growth in (("host", self.host_growth), ("GPU", self.gpu_growth)):
             if growth >= MEMORY_GROWTH:
                 return f"memory on the {place} grew by {growth / 1e6:.0f} MB (less than {MEMORY_GROWTH / 1e6:.0f} MB)"
-        if self.late_p95 > 2.0 * self.early_p95:
+        if self.late_p95 > LATENCY_GROWTH * self.early_p95:
             return f"p95 latency grew from {self.early_p95:.2f} to {self.late_p95:.2f} ms"
         return ""
 
@@ -105,15 +108,15 @@ def soak(engine: Engine, crops: NDArray[np.uint8], seconds: float, gpu_memory: C
         seconds: how long.
         gpu_memory: bytes in use on the GPU.
     """
-    pose = np.array([1, 0, 0, 0, 1, 0, 112, 112, 1], np.float32)
+    pose = np.array([[1, 0, 0, 0, 1, 0, 112, 112, 1]], np.float32)
     times = _Times()
     start = perf_counter()
     at_tenth: tuple[int, int, int] | None = None
     with tqdm(total=seconds, desc="soak", unit="s", leave=False, disable=None) as progress:
         while (now := perf_counter() - start) < seconds or at_tenth is None:
-            crop = crops[times.count % len(crops)]
+            i = times.count % len(crops)
             begun = perf_counter()
-            engine.infer(crop, pose if times.count % 10 else None)
+            engine.infer(crops[i : i + 1], pose if times.count % 10 else None)
             times.add(now / seconds, 1000.0 * (perf_counter() - begun))
             if at_tenth is None and now >= 0.1 * seconds:
                 at_tenth = times.count, _resident(), gpu_memory()
@@ -155,8 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.crops < 1 or not 0.0 < args.seconds < np.inf:
         parser.error("--crops must be at least 1, --seconds above 0")
     try:
-        library, cuda = TensorRtLibrary.load(), Cuda()
-        print(f"{library.version} on {cuda.gpu()}")
+        library, cuda = TensorRtLibrary.load(), open_cuda()
+        print(f"{library.version} on {cuda.gpu()}, through {cuda.package}")
         networks = [network_file(name) for name in args.networks]  # a wrong name is told before minutes are spent
         results: list[dict] = []
         _write(args.json, results)
@@ -202,7 +205,8 @@ def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, c
         engine, plan = open_kept(cache, network, model, precision, cuda)
         ways = [FINDING, FOLLOWING] if engine.follows else [FINDING]
         compared = {way: parity(model, reference, engine, crops, way == FOLLOWING) for way in ways}
-        table = [_latency_of(plan, way, batch, library, cuda) for way in ways for batch in (1, 2, 4, MAX_FACES)]
+        loaded = {way: LoadedPlan(f"plan of {network.stem}", plan.plans[way], library) for way in ways}
+        table = [latencies(PlanRunner(loaded[way], batch, cuda), way) for way in ways for batch in (1, 2, 4, MAX_FACES)]
         soaked = soak(engine, crops, args.seconds, cuda.used_memory)
         found = [compared[way].problem(precision) for way in ways] + [soaked.problem()]
         title = f"{network.stem} {precision}"
@@ -220,10 +224,6 @@ def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, c
             }
         )
     return results
-
-
-def _latency_of(plan: PlanFile, way: str, batch: int, library: TensorRtLibrary, cuda: Cuda) -> Latency:
-    return latencies(PlanRunner(f"plan of {plan.header.network}", plan.plans[way], batch, library, cuda), way)
 
 
 def _print(title: str, compared: dict[str, Parity], table: Sequence[Latency], soaked: Soak) -> None:

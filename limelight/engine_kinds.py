@@ -10,11 +10,11 @@ from realtime.engines.kind import ONNX_RUNTIME, EngineKind
 
 
 def _describe_tensorrt() -> str:
-    from realtime.engines.cuda import Cuda
+    from realtime.engines.cuda import open_cuda
     from realtime.engines.tensorrt_library import TensorRtLibrary
 
-    version = TensorRtLibrary.load().version
-    return f"{version} on {Cuda().gpu()}"
+    version, cuda = TensorRtLibrary.load().version, open_cuda()
+    return f"{version} on {cuda.gpu()}, through {cuda.package}"
 
 
 def _open_tensorrt(path: Path, model: FaceModel, threads: int) -> Engine:  # noqa: ARG001 (a GPU takes none)
@@ -31,5 +31,5 @@ def _open_tensorrt(path: Path, model: FaceModel, threads: int) -> Engine:  # noq
     return open_tensorrt(path, model)
 
 
-ENGINE_KINDS = (ONNX_RUNTIME, EngineKind("tensorrt", "TensorRT", _describe_tensorrt, _open_tensorrt))
+ENGINE_KINDS = (ONNX_RUNTIME, EngineKind("tensorrt", "TensorRT", "student", _describe_tensorrt, _open_tensorrt))
 """In the order in which a tie is decided, and in which the reason is told where none can open a network."""

@@ -32,15 +32,15 @@ class FallbackEngine:
         self.model_digest = engine.model_digest
 
     def infer(
-        self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
-    ) -> tuple[NDArray[np.float32], float]:
-        """As the engine in use does.
+        self, crops: NDArray[np.uint8], poses: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what the engine in use does.
 
         Raises:
             LimelightError: it failed, and no other one could take its place.
         """
         try:
-            return self._engine.infer(crop, pose)
+            return self._engine.infer(crops, poses)
         except LimelightError as error:
             problem = error
         for opener in self._others:
@@ -51,5 +51,5 @@ class FallbackEngine:
             if candidate.resolution == self.resolution and candidate.model_digest == self.model_digest:
                 self._engine, self.name = candidate, candidate.name
                 self._say(f"{problem}; going on with {candidate.name}")
-                return self.infer(crop, pose)
+                return self.infer(crops, poses)
         raise problem

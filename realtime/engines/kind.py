@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from facemodel import FaceModel, LimelightError
+from realtime.engines import DEFAULT_NETWORK
 from realtime.engines.base import Engine
 
 
@@ -18,6 +19,7 @@ class EngineKind:
     Attributes:
         name: what a user types, such as "onnxruntime".
         title: for people, such as "ONNX Runtime".
+        network: name or file of what it runs where none is asked for.
         describe: what runs, down to the versions and the device that its speed depends on; raises LimelightError with
             the reason where it cannot run on this machine.
         open: an engine for a network file, the face model in use, and so many threads; raises LimelightError.
@@ -25,13 +27,14 @@ class EngineKind:
 
     name: str
     title: str
+    network: str
     describe: Callable[[], str]
     open: Callable[[Path, FaceModel, int], Engine]
 
 
 def _describe_onnxruntime() -> str:
     try:
-        import onnxruntime  # noqa: F401 (a broken installation says so here)
+        import realtime.onnx_runtime  # noqa: F401 (a broken installation says so here)
 
         return f"ONNX Runtime {metadata.version('onnxruntime')}"
     except (ImportError, OSError, metadata.PackageNotFoundError) as error:
@@ -46,4 +49,4 @@ def _open_onnxruntime(path: Path, model: FaceModel, threads: int) -> Engine:
     return OnnxRuntimeEngine(path, model, threads)
 
 
-ONNX_RUNTIME = EngineKind("onnxruntime", "ONNX Runtime", _describe_onnxruntime, _open_onnxruntime)
+ONNX_RUNTIME = EngineKind("onnxruntime", "ONNX Runtime", DEFAULT_NETWORK, _describe_onnxruntime, _open_onnxruntime)

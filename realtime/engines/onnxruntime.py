@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
+from realtime.engines.base import MAX_FACES, POSE_SIZE, check_batch
+from realtime.onnx_runtime import onnxruntime
 
-_POSE = 9
 _INPUTS = (["crop"], ["crop", "pose", "known"])
 
 
 class OnnxRuntimeEngine:
     """Runs a network file in ONNX Runtime on the CPU; see `Engine`.
 
-    Input and outputs are bound once to arrays that live as long as the engine, so a frame allocates nothing.
+    Inputs and outputs are bound, once for each number of crops, to arrays that live as long as the engine: only the
+    first call with a number of crops allocates anything.
 
     Args:
         path: a file that `limelight export` wrote.
@@ -41,44 +42,51 @@ class OnnxRuntimeEngine:
             )
         self.name = f"{path.stem} (ONNX Runtime, {threads} {'thread' if threads == 1 else 'threads'})"
         self._session = session
-        self._crop = np.zeros((1, self.resolution, self.resolution, 3), np.uint8)
-        self._parameters = np.zeros((1, model.layout.size), np.float32)
-        self._confidence = np.zeros((1, 1), np.float32)
-        self._binding = session.io_binding()
-        self._binding.bind_cpu_input("crop", self._crop)
-        self._pose = np.zeros((1, _POSE), np.float32)
+        self._crops = np.zeros((MAX_FACES, self.resolution, self.resolution, 3), np.uint8)
+        self._poses = np.zeros((MAX_FACES, POSE_SIZE), np.float32)
         self._known = np.zeros((), np.bool_)
+        self._parameters = np.zeros((MAX_FACES, model.layout.size), np.float32)
+        self._confidences = np.zeros((MAX_FACES, 1), np.float32)
+        self._bindings: dict[int, onnxruntime.IOBinding] = {}
         self.follows = "known" in {node.name for node in session.get_inputs()}
-        if self.follows:
-            self._binding.bind_cpu_input("pose", self._pose)
-            self._binding.bind_cpu_input("known", self._known)
-        for name, array in (("parameters", self._parameters), ("confidence", self._confidence)):
-            self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
         expected = session.get_outputs()[0].shape[-1]
         if expected != model.layout.size:
             raise LimelightError(f"network {path}: gives {expected} parameters, the face model has {model.layout.size}")
 
     def infer(
-        self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
-    ) -> tuple[NDArray[np.float32], float]:
-        """Parameters (P,) and confidence of a crop (R, R, 3) uint8 RGB, in which a pose (9,) may be about known; the
-        array is reused by the next call.
+        self, crops: NDArray[np.uint8], poses: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return parameters (N, P) and confidences (N,) of crops (N, R, R, 3) uint8 RGB; see `Engine`.
 
         Raises:
-            ValueError: the crop has another shape or type.
+            ValueError: the crops or poses have another shape or type.
             LimelightError: ONNX Runtime failed, for lack of memory for example.
         """
-        if crop.shape != self._crop.shape[1:] or crop.dtype != np.uint8:
-            raise ValueError(f"crop: expected {self._crop.shape[1:]} uint8, got {crop.shape} {crop.dtype}")
-        self._crop[0] = crop
-        self._known[...] = pose is not None
-        if pose is not None:
-            self._pose[0] = pose
+        check_batch(crops, poses, self.resolution)
+        n = len(crops)
+        self._crops[:n] = crops
+        self._known[...] = poses is not None
+        if poses is not None:
+            self._poses[:n] = poses
+        binding = self._bindings.get(n)
+        if binding is None:
+            binding = self._bindings[n] = self._bound(n)
         try:
-            self._session.run_with_iobinding(self._binding)
+            self._session.run_with_iobinding(binding)
         except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
             raise LimelightError(f"{self.name}: failed in the middle of its work ({_first_line(error)})") from error
-        return self._parameters[0], float(self._confidence[0, 0])
+        return self._parameters[:n], self._confidences[:n, 0]
+
+    def _bound(self, n: int) -> onnxruntime.IOBinding:
+        """Return a binding to the first n rows of every array."""
+        binding = self._session.io_binding()
+        binding.bind_cpu_input("crop", self._crops[:n])
+        if self.follows:
+            binding.bind_cpu_input("pose", self._poses[:n])
+            binding.bind_cpu_input("known", self._known)
+        for name, array in (("parameters", self._parameters[:n]), ("confidence", self._confidences[:n])):
+            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return binding
 
 
 def _first_line(error: Exception) -> str:
@@ -88,7 +96,6 @@ def _first_line(error: Exception) -> str:
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
     if not path.is_file():
         raise LimelightError(f"network {path}: no such file; 'limelight export' writes one from a checkpoint")
-    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

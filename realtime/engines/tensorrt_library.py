@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from facemodel import LimelightError
-from realtime.engines.cuda import NO_DEVICE_CODES, NO_MEMORY_CODE
+from realtime.engines.cuda_memory import NO_DEVICE_CODES, NO_MEMORY_CODE
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
 
@@ -22,6 +21,7 @@ from export.tensorrt_graph import quantised
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from limelight.commands import export as export_command
 from realtime.engines import open_engine
+from realtime.onnx_runtime import onnxruntime
 from tests.toy_model import toy_model
 from tests.toy_student import toy_student
 from training.networks import NetworkCheckpoint, ResNet50Config, ResNet50Regressor, Student, StudentConfig, close_up
@@ -147,7 +147,8 @@ def test_the_engine_follows_where_it_is_told_the_pose(follower: tuple[Student, P
         expected = [network.follow(picture, torch.from_numpy(pose)[None])[0][0].numpy() for pose in POSES]
         found = network(picture)[0][0].numpy()
     for pose, right in ((POSES[0], expected[0]), (None, found), (POSES[1], expected[1])):
-        np.testing.assert_allclose(engine.infer(crop, pose)[0], right, rtol=1e-3, atol=1e-3)
+        seen, _ = engine.infer(crop[None], None if pose is None else pose[None])
+        np.testing.assert_allclose(seen[0], right, rtol=1e-3, atol=1e-3)
 
 
 def test_the_graph_itself_keeps_the_bounds(toy: FaceModel, exported: Path) -> None:
@@ -274,7 +275,7 @@ def test_a_resnet50_is_exported_within_its_limit(toy: FaceModel, tmp_path: Path)
     properties = {p.key: p.value for p in onnx.load(report.path).metadata_props}
     assert properties["kind"] == "resnet50" and json.loads(properties["network"])["resolution"] == 64
     crop = np.random.default_rng(4).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    parameters, confidence = open_engine(str(report.path), toy).infer(crop)
+    (parameters,), (confidence,) = open_engine(str(report.path), toy).infer(crop[None])
     with torch.inference_mode():
         expected, belief = prepared(checkpoint)(torch.from_numpy(crop[None]))
         others, _ = prepared(checkpoint)(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))
@@ -300,7 +301,7 @@ def test_what_is_no_student_becomes_no_checkpoint(tmp_path: Path) -> None:
 
 def test_the_engine_opens_what_was_exported(toy: FaceModel, checkpoint: NetworkCheckpoint, exported: Path) -> None:
     crop = np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    parameters, confidence = open_engine(str(exported), toy).infer(crop)
+    (parameters,), (confidence,) = open_engine(str(exported), toy).infer(crop[None])
     with torch.inference_mode():
         expected, belief = prepared(checkpoint)(torch.from_numpy(crop[None]))
     np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
@@ -325,11 +326,13 @@ def test_the_command_exports_and_refuses_in_one_line(
     assert "on 4 crops compared with PyTorch" in said and "key_position" in said
     assert open_engine(str(out), stored).resolution == 64
     with pytest.raises(LimelightError, match="no such file"):
-        command(["export", str(tmp_path / "none.pt"), "--out", str(out)])
+        command(["export", str(tmp_path / "none.pt"), "--out", str(tmp_path / "other.onnx")])
+    with pytest.raises(LimelightError, match="exists already"):
+        command(["export", str(pictures[0]), "--out", str(out)])
     with pytest.raises(LimelightError, match="missing or unreadable"):
-        command([*arguments[:-1], str(tmp_path / "none.png")])
+        command([*arguments[:-1], str(tmp_path / "none.png"), "--force"])
     with pytest.raises(LimelightError, match="trained for face model"):
-        command([*arguments[:4], *crops])
+        command([*arguments[:4], *crops, "--force"])
     assert command(["export", str(out), "--to", "fp16", "--out", str(tmp_path / "half.onnx"), *model, *crops]) == 0
     assert {p.key: p.value for p in onnx.load(tmp_path / "half.onnx").metadata_props}["precision"] == "fp16"
     capsys.readouterr()
@@ -392,8 +395,8 @@ def test_fewer_bits_say_nearly_the_same(
     assert {p.key: p.value for p in graph.metadata_props}["precision"] == precision
     assert quantised(graph) == (precision == "int8")
     engine, exact = open_engine(str(report.path), toy), open_engine(str(whole), toy)
-    for pose in (None, POSES[0]):
-        found, expected = (toy.layout.view(e.infer(noise(1)[0], pose)[0]).scale for e in (engine, exact))
+    for pose in (None, POSES[0][None]):
+        found, expected = (toy.layout.view(e.infer(noise(1), pose)[0][0]).scale for e in (engine, exact))
         assert found == pytest.approx(expected, rel=0.05)
 
 

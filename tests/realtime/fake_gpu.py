@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -132,12 +133,136 @@ class FakeCudaRuntime:
         return (CudaError.cudaSuccess,)
 
 
+class FakePyCuda:
+    """`pycuda.driver` over a simulated runtime, with pycuda's rules: calls need a context that is current in their
+    thread, and so does what frees; what it cannot free stays in `FakeCudaRuntime.living`.
+
+    Attributes:
+        runtime: what it works on.
+    """
+
+    class Error(Exception): ...
+
+    class MemoryError(Error): ...  # noqa: A001
+
+    class LogicError(Error): ...
+
+    class RuntimeError(Error): ...  # noqa: A001
+
+    def __init__(self, runtime: FakeCudaRuntime) -> None:
+        self.runtime = runtime
+        self._thread, self._started = threading.local(), False
+        self.Device = _FakeDevice(self)
+
+    def init(self) -> None:
+        if self.runtime.cudaGetDeviceCount()[0]:
+            raise self.RuntimeError("cuInit failed: no CUDA-capable device is detected")
+        self._started = True
+
+    def push(self) -> None:
+        self._thread.depth = self.depth + 1
+
+    def pop(self) -> None:
+        self.need_context("context::pop")
+        self._thread.depth -= 1
+
+    @property
+    def depth(self) -> int:
+        """How many contexts are stacked in this thread."""
+        return getattr(self._thread, "depth", 0)
+
+    def need_context(self, function: str) -> None:
+        if not self._started or not self.depth:
+            raise self.LogicError(f"{function} failed: invalid device context")
+
+    def mem_get_info(self) -> tuple[int, int]:
+        self.need_context("cuMemGetInfo")
+        return self.runtime.cudaMemGetInfo()[1:]
+
+    def mem_alloc(self, size: int) -> _FakeAllocation:
+        self.need_context("cuMemAlloc")
+        code, address = self.runtime.cudaMalloc(size)
+        if code or address is None:
+            raise self.MemoryError("cuMemAlloc failed: out of memory")
+        return _FakeAllocation(self, address, self.runtime.cudaFree)
+
+    def pagelocked_empty(self, shape: int, dtype: Any) -> NDArray:
+        self.need_context("cuMemHostAlloc")
+        _, address = self.runtime.cudaHostAlloc(shape * np.dtype(dtype).itemsize, 0)
+        allocation = _FakeAllocation(self, address, self.runtime.cudaFreeHost)
+        allocation.__array_interface__ = {
+            "version": 3, "shape": (shape,), "typestr": np.dtype(dtype).str, "data": (address, False),
+        }  # fmt: skip
+        return np.asarray(allocation)
+
+    def Stream(self) -> _FakeStream:  # noqa: N802
+        self.need_context("cuStreamCreate")
+        return _FakeStream(self)
+
+    def memcpy_htod_async(self, target: int, source: NDArray, stream: _FakeStream) -> None:
+        self.need_context("cuMemcpyHtoDAsync")
+        self.runtime.cudaMemcpyAsync(target, source.ctypes.data, source.nbytes, "up", stream.handle)
+
+    def memcpy_dtoh_async(self, target: NDArray, source: int, stream: _FakeStream) -> None:
+        self.need_context("cuMemcpyDtoHAsync")
+        self.runtime.cudaMemcpyAsync(target.ctypes.data, source, target.nbytes, "down", stream.handle)
+
+
+class _FakeDevice:
+    """Device and primary context in one."""
+
+    def __init__(self, driver: FakePyCuda) -> None:
+        self._driver = driver
+        self.push, self.pop = driver.push, driver.pop
+
+    def __call__(self, number: int) -> _FakeDevice:
+        return self
+
+    def count(self) -> int:
+        return self._driver.runtime.cudaGetDeviceCount()[1]
+
+    def name(self) -> str:
+        return self._driver.runtime.cudaGetDeviceProperties(0)[1].name.rstrip(b"\0").decode()
+
+    def compute_capability(self) -> tuple[int, int]:
+        return 8, 6
+
+    def retain_primary_context(self) -> _FakeDevice:
+        return self
+
+
+class _FakeAllocation:
+    def __init__(self, driver: FakePyCuda, address: int, free: Callable[[int], Any]) -> None:
+        self._driver, self._address, self._free = driver, address, free
+
+    def __int__(self) -> int:
+        return self._address
+
+    def free(self) -> None:
+        self._driver.need_context("cuMemFree")
+        self._free(self._address)
+
+
+class _FakeStream:
+    def __init__(self, driver: FakePyCuda) -> None:
+        self._driver, (_, self.handle) = driver, driver.runtime.cudaStreamCreate()
+
+    def synchronize(self) -> None:
+        self._driver.need_context("cuStreamSynchronize")
+        self._driver.runtime.cudaStreamSynchronize(self.handle)
+
+    def __del__(self) -> None:
+        if self._driver.depth:
+            self._driver.runtime.cudaStreamDestroy(self.handle)
+
+
 class FakeTensorRt:
     """`tensorrt` with plans that are names of Python functions.
 
     Attributes:
         recordable: whether a run can be recorded into a CUDA graph.
         errors: what it logs when it refuses a plan.
+    loaded: the plans that were loaded, in order.
     """
 
     TensorIOMode = SimpleNamespace(INPUT="in", OUTPUT="out")
@@ -149,6 +274,7 @@ class FakeTensorRt:
 
     def __init__(self, cuda: FakeCudaRuntime, networks: dict[bytes, tuple[dict, dict, Network]]) -> None:
         self.recordable, self.errors = True, ["Error Code 6: magic tag does not match"]
+        self.loaded: list[bytes] = []
         self._cuda, self._networks = cuda, networks
 
     def nptype(self, dtype: Any) -> Any:
@@ -157,6 +283,7 @@ class FakeTensorRt:
     def Runtime(self, logger: Any) -> Any:  # noqa: N802
         def deserialize(plan: bytes) -> Any:
             if plan in self._networks:
+                self.loaded.append(plan)
                 return _FakeEngine(self, *self._networks[plan])
             for message in self.errors:
                 logger.log(1, message)
@@ -170,52 +297,59 @@ class FakeTensorRt:
 
 
 class _FakeEngine:
-    """Engine and execution context in one."""
-
     def __init__(self, trt: FakeTensorRt, inputs: dict, outputs: dict, network: Network) -> None:
-        self._trt, self._inputs, self._network = trt, inputs, network
-        self._tensors = inputs | outputs  # (shape without batch, dtype) by name
-        self.num_io_tensors = len(self._tensors)
+        self.trt, self.inputs, self.network = trt, inputs, network
+        self.tensors = inputs | outputs  # (shape without batch, dtype) by name
+        self.num_io_tensors = len(self.tensors)
+
+    def create_execution_context(self) -> _FakeContext:
+        return _FakeContext(self)
+
+    def get_tensor_name(self, i: int) -> str:
+        return list(self.tensors)[i]
+
+    def get_tensor_mode(self, name: str) -> str:
+        return "in" if name in self.inputs else "out"
+
+    def get_tensor_dtype(self, name: str) -> Any:
+        return self.tensors[name][1]
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return (-1, *self.tensors[name][0])
+
+
+class _FakeContext:
+    def __init__(self, engine: _FakeEngine) -> None:
+        self._engine = engine
         self._batch: dict[str, int] = {}
         self._addresses: dict[str, int] = {}
 
-    def create_execution_context(self) -> _FakeEngine:
-        return self
-
-    def get_tensor_name(self, i: int) -> str:
-        return list(self._tensors)[i]
-
-    def get_tensor_mode(self, name: str) -> str:
-        return "in" if name in self._inputs else "out"
-
-    def get_tensor_dtype(self, name: str) -> Any:
-        return self._tensors[name][1]
-
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        batch = min(self._batch.values()) if len(self._batch) == len(self._inputs) else -1
-        return (batch, *self._tensors[name][0])
+        batch = min(self._batch.values()) if len(self._batch) == len(self._engine.inputs) else -1
+        return (batch, *self._engine.tensors[name][0])
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         self._batch[name] = shape[0]
-        return 1 <= shape[0] <= 8 and shape[1:] == self._tensors[name][0]
+        return 1 <= shape[0] <= 8 and shape[1:] == self._engine.tensors[name][0]
 
     def set_tensor_address(self, name: str, address: int) -> bool:
         self._addresses[name] = address
         return True
 
     def execute_async_v3(self, stream: int) -> bool:
-        if self._trt._cuda._recording is not None and not self._trt.recordable:
+        trt = self._engine.trt
+        if trt._cuda._recording is not None and not trt.recordable:
             return False
-        self._trt._cuda.enqueue(self._run)
+        trt._cuda.enqueue(self._run)
         return True
 
     def _run(self) -> None:
-        views = {name: self._view(name) for name in self._tensors}
-        for name, value in self._network({name: views[name] for name in self._inputs}).items():
+        views = {name: self._view(name) for name in self._engine.tensors}
+        for name, value in self._engine.network({name: views[name] for name in self._engine.inputs}).items():
             views[name][...] = value
 
     def _view(self, name: str) -> NDArray:
-        shape, dtype = self.get_tensor_shape(name), np.dtype(self._tensors[name][1])
+        shape, dtype = self.get_tensor_shape(name), np.dtype(self._engine.tensors[name][1])
         size = int(np.prod(shape)) * dtype.itemsize
         memory = (ctypes.c_uint8 * size).from_address(self._addresses[name])
         return np.ctypeslib.as_array(memory).view(dtype).reshape(shape)

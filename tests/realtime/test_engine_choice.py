@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from facemodel import FaceModel, LimelightError
 from limelight.engine_kinds import ENGINE_KINDS
+from realtime.engines import open_engine
 from realtime.engines.choice import ChoiceConfig, ChoiceMemory, EngineChooser, look_seconds
 from realtime.engines.fallback import FallbackEngine
 from realtime.engines.kind import ONNX_RUNTIME, EngineKind
@@ -27,11 +29,11 @@ class FakeEngine:
     def __init__(self, name: str, fails_at: int | None = None) -> None:
         self.name, self.fails_at, self.looks = name, fails_at, 0
 
-    def infer(self, crop, pose=None):
+    def infer(self, crops, poses=None):
         if self.looks == self.fails_at:
             raise LimelightError(f"{self.name}: no memory left")
         self.looks += 1
-        return np.full(3, self.looks, np.float32), 1.0
+        return np.full((len(crops), 3), self.looks, np.float32), np.ones(len(crops), np.float32)
 
 
 class Machine:
@@ -47,7 +49,7 @@ class Machine:
         self.opened: list[str] = []
         self.memory = ChoiceMemory(folder / "cache" / "engines.json")
         self.model = toy_model()
-        self.network = folder / "net.onnx"
+        self.folder = folder
         for _, name in speeds:
             (folder / name).write_bytes(name.encode())
 
@@ -63,20 +65,20 @@ class Machine:
             self.opened.append(f"{name} {path.name}")
             return FakeEngine(f"{name} {path.name}")
 
-        return EngineKind(name, name.title(), describe, open_network)
+        own = next(path for kind, path in self.speeds if kind == name)
+        return EngineKind(name, name.title(), str(self.folder / own), describe, open_network)
 
     def measure(self, engine: FakeEngine, model: FaceModel, seconds: float) -> float:
         self.measured.append(engine.name)
         kind, path = engine.name.split()
         return self.speeds[kind, path]
 
-    def open(self, engine: str = "auto", config: ChoiceConfig = CONFIG):
+    def open(self, engine: str = "auto", config: ChoiceConfig = CONFIG, network: str = "net.onnx"):
         self.said.clear()
         self.measured.clear()
         kinds = [self.kind(name) for name in dict.fromkeys(kind for kind, _ in self.speeds)]
-        return EngineChooser(kinds, self.said.append, self.memory, self.measure).open(
-            self.network, self.model, config, engine
-        )
+        path = network if network == "auto" else str(self.folder / network)
+        return EngineChooser(kinds, self.said.append, self.memory, self.measure).open(path, self.model, config, engine)
 
 
 def test_the_fastest_engine_that_keeps_up_is_said_and_remembered(tmp_path):
@@ -89,21 +91,44 @@ def test_the_fastest_engine_that_keeps_up_is_said_and_remembered(tmp_path):
     assert machine.said[0].endswith("(measured before)")
 
 
-def test_a_lighter_network_only_where_the_full_one_is_too_slow(tmp_path):
-    speeds = {("cpu", "net.onnx"): 0.012, ("cpu", "net-int8.onnx"): QUICK}
+def test_each_engine_runs_its_own_network_unless_one_is_asked_for(tmp_path):
+    speeds = {("cpu", "net-int8.onnx"): 0.012, ("gpu", "net.onnx"): QUICK, ("cpu", "net.onnx"): 0.020}
     machine = Machine(tmp_path, speeds)
-    assert machine.open().name == "cpu net.onnx"
-    assert machine.measured == ["cpu net.onnx"]
-    assert machine.open(config=ChoiceConfig(rate=100.0)).name == "cpu net-int8.onnx"
+    assert machine.open(network="auto").name == "gpu net.onnx"
+    assert machine.measured == ["cpu net-int8.onnx", "gpu net.onnx"]
+    machine.missing["gpu"] = "no GPU"
+    assert machine.open(network="auto").name == "cpu net-int8.onnx"
+    assert machine.open(network="auto", engine="cpu").name == "cpu net-int8.onnx"
+    machine.speeds["cpu", "net.onnx"] = SLOW
+    assert machine.open(network="net.onnx").name == "cpu net.onnx", "what was asked for runs, however slow it is"
+    assert machine.open(network="net.onnx", engine="cpu").name == "cpu net.onnx"
+
+
+def test_what_each_engine_of_the_program_runs_by_default():
+    assert {kind.name: kind.network for kind in ENGINE_KINDS} == {
+        "onnxruntime": "student-int8",
+        "tensorrt": "student",
+    }
+    model = FaceModel.load()
+    assert open_engine("auto", model).name == "student-int8 (ONNX Runtime, 2 threads)"
+    assert open_engine("student", model).name == "student (ONNX Runtime, 2 threads)"
 
 
 def test_where_nothing_keeps_up_the_fastest_runs_and_it_is_said(tmp_path):
-    machine = Machine(tmp_path, {("cpu", "net.onnx"): 0.2, ("cpu", "net-int8.onnx"): SLOW})
-    assert machine.open().name == "cpu net-int8.onnx"
+    machine = Machine(tmp_path, {("cpu", "net.onnx"): 0.2, ("gpu", "net.onnx"): SLOW})
+    assert machine.open().name == "gpu net.onnx"
     assert "too slow for every one of 30 frames" in machine.said[0]
 
 
-@pytest.mark.parametrize("change", ["threads", "rate", "network", "version", "engine"])
+def test_a_rate_is_said_of_what_was_measured_before(tmp_path):
+    machine = Machine(tmp_path, {("cpu", "net.onnx"): 0.012})
+    machine.open()
+    machine.open(config=ChoiceConfig(rate=60.0))
+    assert machine.measured == []
+    assert "is too slow for every one of 60 frames a second (measured before)" in machine.said[0]
+
+
+@pytest.mark.parametrize("change", ["threads", "network", "version", "engine"])
 def test_what_a_choice_depends_on_is_measured_anew(tmp_path, change):
     machine = Machine(tmp_path, {("cpu", "net.onnx"): 0.012, ("gpu", "net.onnx"): QUICK})
     if change == "engine":
@@ -112,10 +137,8 @@ def test_what_a_choice_depends_on_is_measured_anew(tmp_path, change):
     config = CONFIG
     if change == "threads":
         config = ChoiceConfig(threads=1)
-    elif change == "rate":
-        config = ChoiceConfig(rate=60.0)
     elif change == "network":
-        machine.network.write_bytes(b"trained again")
+        (tmp_path / "net.onnx").write_bytes(b"trained again")
     elif change == "version":
         machine.versions["cpu"] = "2"
     else:
@@ -195,6 +218,8 @@ def test_bad_network_files_keep_their_one_line(tmp_path):
     """Truncated, of another face model, of other dimensions: through the whole of the choice."""
     toy = toy_model(n_identity=5, n_expression=52, n_albedo=4)
     good = write_network(tmp_path / "net.onnx", toy)
+    said: list[str] = []
+    chooser = EngineChooser(ENGINE_KINDS, said.append, ChoiceMemory(tmp_path / "engines.json"))
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(good.read_bytes()[: good.stat().st_size // 2])
     plan = tmp_path / "net.plan"
@@ -206,18 +231,18 @@ def test_bad_network_files_keep_their_one_line(tmp_path):
         write_network(tmp_path / "size.onnx", toy, size=7): "gives 7 parameters",
         tmp_path / "absent.onnx": "no such file",
     }
-    said: list[str] = []
-    chooser = EngineChooser(ENGINE_KINDS, said.append, ChoiceMemory(tmp_path / "engines.json"))
     for path, message in cases.items():
         for engine in ("auto", "onnxruntime"):
             with pytest.raises(LimelightError, match=message) as caught:
-                chooser.open(path, toy, ChoiceConfig(threads=1, seconds=0.05), engine)
+                chooser.open(str(path), toy, ChoiceConfig(threads=1, seconds=0.05), engine)
             assert "\n" not in str(caught.value)
     assert not (tmp_path / "engines.json").exists()
-    cut.rename(tmp_path / "net-int8.onnx")
-    engine = chooser.open(good, toy, ChoiceConfig(threads=1, rate=1e6, seconds=0.05))
-    assert engine.name.startswith("net (ONNX Runtime")
-    assert any("net-int8.onnx: corrupt" in line and "doing without" in line for line in said)
+    said.clear()
+    assert chooser.open(str(good), toy, ChoiceConfig(threads=1, seconds=0.05)).name == "net (ONNX Runtime, 1 thread)"
+    assert len(said) == 1
+    assert [entry["engine"] for entry in json.loads((tmp_path / "engines.json").read_text()).values()] == [
+        "onnxruntime"
+    ]
 
 
 def test_the_real_measurement_times_a_real_engine(tmp_path):
@@ -247,11 +272,20 @@ def test_an_engine_that_fails_midway_is_replaced_within_the_frame():
         raise LimelightError("nothing here")
 
     engine = FallbackEngine(FakeEngine("gpu", fails_at=2), [broken, lambda: spare], said.append)
-    crop = np.zeros((8, 8, 3), np.uint8)
-    results = [engine.infer(crop)[0][0] for _ in range(4)]
+    crops = np.zeros((2, 8, 8, 3), np.uint8)
+    results = [engine.infer(crops)[0][1, 0] for _ in range(4)]
     assert results == [1, 2, 1, 2]
     assert engine.name == "spare"
     assert said == ["gpu: no memory left; going on with spare"]
+
+
+def test_with_no_network_asked_for_the_spare_runs_its_own(tmp_path):
+    machine = Machine(tmp_path, {("cpu", "net-int8.onnx"): 0.012, ("gpu", "net.onnx"): QUICK})
+    engine = machine.open(network="auto")
+    engine._engine.fails_at = 0
+    engine.infer(np.zeros((1, 8, 8, 3), np.uint8))
+    assert engine.name == "cpu net-int8.onnx"
+    assert machine.said[-1] == "gpu net.onnx: no memory left; going on with cpu net-int8.onnx"
 
 
 def test_without_a_spare_the_failure_is_told():
@@ -259,4 +293,4 @@ def test_without_a_spare_the_failure_is_told():
     other_size.resolution = 16
     engine = FallbackEngine(FakeEngine("gpu", fails_at=0), [lambda: other_size], lambda line: None)
     with pytest.raises(LimelightError, match="no memory left"):
-        engine.infer(np.zeros((8, 8, 3), np.uint8))
+        engine.infer(np.zeros((1, 8, 8, 3), np.uint8))

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import errno
 import gc
+import logging
 import sys
+import threading
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,11 +21,14 @@ import pytest
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
-from realtime.engines.cuda import Cuda
+from realtime.engines.cuda import Cuda, open_cuda
+from realtime.engines.cuda_pycuda import PyCuda
+from realtime.engines.cuda_python import CudaPython
 from realtime.engines.plan_file import FINDING, FOLLOWING, PlanFile, PlanHeader, PlanKey
-from realtime.engines.tensorrt import PlanRefusedError, PlanRunner, TensorRtEngine
+from realtime.engines.tensorrt import LoadedPlan, PlanRefusedError, PlanRunner, TensorRtEngine
 from realtime.engines.tensorrt_library import TensorRtLibrary
-from tests.realtime.fake_gpu import FakeCudaRuntime, FakeTensorRt
+from tests.realtime.fake_gpu import FakeCudaRuntime, FakePyCuda, FakeTensorRt
+from tests.realtime.test_engines import WRONG_BATCHES
 from tests.toy_model import toy_model
 
 SIDE = 8
@@ -35,7 +41,13 @@ def toy() -> FaceModel:
 
 class Machine:
     """A simulated GPU with a network whose parameters are the crop's sum over index + 1 where it finds, and minus the
-    pose's sum where it follows."""
+    pose's sum where it follows.
+
+    Attributes:
+        way: the package through which it is reached.
+    """
+
+    way = "cuda-python"
 
     def __init__(self, model: FaceModel, **cuda: Any) -> None:
         size = model.layout.size
@@ -58,64 +70,91 @@ class Machine:
         self.plan = PlanFile(header, {FINDING: b"find", FOLLOWING: b"follow"})
 
     def open(self, model: FaceModel, plan: PlanFile | Path | None = None) -> TensorRtEngine:
-        return TensorRtEngine(plan or self.plan, model, self.tensorrt.library, Cuda(self.runtime))
+        return TensorRtEngine(plan or self.plan, model, self.tensorrt.library, self.cuda())
+
+    def cuda(self) -> Cuda:
+        return PyCuda(FakePyCuda(self.runtime)) if self.way == "pycuda" else CudaPython(self.runtime)
+
+    @property
+    def launches(self) -> list[str]:
+        """What a frame without a pose calls."""
+        if self.way == "cuda-python":
+            return ["cudaGraphLaunch", "cudaStreamSynchronize"]
+        return [*3 * ["cudaMemcpyAsync"], "cudaStreamSynchronize"]
 
 
-def random_crop(seed: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+@pytest.fixture(autouse=True, params=["cuda-python", "pycuda"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is tested through both."""
+    monkeypatch.setattr(Machine, "way", request.param)
 
 
-def test_every_call_computes_its_own_crop(toy: FaceModel) -> None:
+def random_crops(seed: int, count: int = 1) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
+
+
+def test_every_call_computes_its_own_crops(toy: FaceModel) -> None:
     engine = Machine(toy).open(toy)
     assert engine.name == "toy (TensorRT 99.1 fp16, Toy GPU (8.6))"
     assert engine.resolution == SIDE and engine.model_digest == toy.digest
-    for seed in range(3):
-        parameters, confidence = engine.infer(random_crop(seed)[:, ::-1])
-        np.testing.assert_allclose(parameters, random_crop(seed).sum() / (1.0 + np.arange(toy.layout.size)), rtol=1e-5)
-        assert parameters.dtype == np.float32 and confidence == 0.25
+    for seed, count in enumerate([*range(1, 9), 3, 1, 8, 2]):
+        crops = random_crops(seed, count)
+        parameters, confidences = engine.infer(crops[:, :, ::-1])
+        sums = crops.sum(axis=(1, 2, 3))
+        np.testing.assert_allclose(parameters, sums[:, None] / (1.0 + np.arange(toy.layout.size)), rtol=1e-5)
+        assert parameters.dtype == confidences.dtype == np.float32 and confidences.tolist() == count * [0.25]
 
 
-def test_a_known_pose_is_followed_by_networks_that_can(toy: FaceModel) -> None:
+def test_known_poses_are_followed_by_networks_that_can(toy: FaceModel) -> None:
     machine = Machine(toy)
-    pose = np.arange(9, dtype=np.float32)
+    poses = np.stack([np.arange(9, dtype=np.float32), 2.0 * np.arange(9, dtype=np.float32)])
     engine = machine.open(toy)
-    assert engine.infer(random_crop(0), pose)[0][0] == -36.0
-    assert engine.infer(random_crop(0))[0][0] == random_crop(0).sum()
-    assert engine.infer(random_crop(0), 2.0 * pose)[0][0] == -72.0
+    assert engine.infer(random_crops(0), poses[:1])[0][0, 0] == -36.0
+    assert engine.infer(random_crops(0))[0][0, 0] == random_crops(0).sum()
+    assert engine.infer(random_crops(0, 2), poses)[0][:, 0].tolist() == [-36.0, -72.0]
+    assert engine.infer(random_crops(0), poses[1:])[0][0, 0] == -72.0
     only_finds = machine.open(toy, replace(machine.plan, plans={FINDING: b"find"}))
-    assert only_finds.infer(random_crop(1), pose)[0][0] == random_crop(1).sum()
+    assert only_finds.infer(random_crops(1), poses[:1])[0][0, 0] == random_crops(1).sum()
 
 
-def test_a_frame_is_one_graph_launch_and_takes_no_memory(toy: FaceModel) -> None:
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_frame_is_as_few_calls_as_can_be_and_takes_no_memory(toy: FaceModel, count: int) -> None:
     machine = Machine(toy)
     engine = machine.open(toy)
-    first, _ = engine.infer(random_crop(0))
+    first, _ = engine.infer(random_crops(0, count))
+    engine.infer(random_crops(0, 2))
     machine.runtime.calls.clear()
     free = machine.runtime.budget
-    second, _ = engine.infer(random_crop(1))
-    assert machine.runtime.calls == ["cudaGraphLaunch", "cudaStreamSynchronize"]
+    second, _ = engine.infer(random_crops(1, count))
+    assert machine.runtime.calls == machine.launches
     assert np.shares_memory(first, second) and machine.runtime.budget == free
+
+
+def test_a_plan_is_loaded_once_for_all_numbers_of_crops(toy: FaceModel) -> None:
+    machine = Machine(toy)
+    engine = machine.open(toy)
+    assert machine.tensorrt.loaded == [b"find", b"follow"]
+    for count in range(1, 9):
+        engine.infer(random_crops(0, count))
+    assert machine.tensorrt.loaded == [b"find", b"follow"]
 
 
 def test_what_cannot_be_recorded_runs_without_a_graph(toy: FaceModel, caplog: pytest.LogCaptureFixture) -> None:
     machine = Machine(toy)
     machine.tensorrt.recordable = False
-    engine = machine.open(toy)
+    with caplog.at_level(logging.INFO):
+        engine = machine.open(toy)
     assert "without a CUDA graph" in caplog.text
     machine.runtime.calls.clear()
-    assert engine.infer(random_crop(2))[0][0] == random_crop(2).sum()
+    assert engine.infer(random_crops(2))[0][0, 0] == random_crops(2).sum()
     assert "cudaGraphLaunch" not in machine.runtime.calls
 
 
-def test_several_crops_at_a_time(toy: FaceModel) -> None:
+def test_more_crops_than_a_plan_was_built_for_are_refused(toy: FaceModel) -> None:
     machine = Machine(toy)
-    runner = PlanRunner("plan", b"find", 3, machine.tensorrt.library, Cuda(machine.runtime))
-    for i in range(3):
-        runner.inputs["crop"][i] = random_crop(i)
-    runner.run()
-    np.testing.assert_allclose(runner.outputs["parameters"][:, 0], [random_crop(i).sum() for i in range(3)])
+    plan = LoadedPlan("plan", b"find", machine.tensorrt.library)
     with pytest.raises(LimelightError, match="not built for 9 crops"):
-        PlanRunner("plan", b"find", 9, machine.tensorrt.library, Cuda(machine.runtime))
+        PlanRunner(plan, 9, machine.cuda())
 
 
 def test_memory_is_given_back_but_for_results_in_use(toy: FaceModel) -> None:
@@ -123,22 +162,23 @@ def test_memory_is_given_back_but_for_results_in_use(toy: FaceModel) -> None:
     before = machine.runtime.budget
     engine = machine.open(toy)
     assert machine.runtime.budget < before
-    parameters, _ = engine.infer(random_crop(0))
+    engine.infer(random_crops(0, 4))
+    parameters = engine.infer(random_crops(0))[0]
     del engine
     gc.collect()
     assert machine.runtime.budget == before and len(machine.runtime.living) == 1
-    assert parameters[0] == random_crop(0).sum()
+    assert parameters[0, 0] == random_crops(0).sum()
     del parameters
     gc.collect()
     assert not machine.runtime.living
 
 
-def test_a_wrong_crop_is_a_bug_of_the_caller(toy: FaceModel) -> None:
-    engine = Machine(toy).open(toy)
-    with pytest.raises(ValueError, match="expected"):
-        engine.infer(np.zeros((SIDE, SIDE + 1, 3), np.uint8))
-    with pytest.raises(ValueError, match="uint8"):
-        engine.infer(np.zeros((SIDE, SIDE, 3), np.float32))
+@pytest.mark.parametrize(("crops", "poses", "message"), WRONG_BATCHES)
+def test_a_wrong_batch_is_a_bug_of_the_caller(
+    toy: FaceModel, crops: NDArray, poses: NDArray | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Machine(toy).open(toy).infer(crops, poses)
 
 
 def test_plan_files_come_back_whole(toy: FaceModel, tmp_path: Path) -> None:
@@ -147,7 +187,7 @@ def test_plan_files_come_back_whole(toy: FaceModel, tmp_path: Path) -> None:
     machine.plan.write(path)
     assert PlanFile.read(path) == machine.plan and PlanFile.read_header(path) == machine.plan.header
     assert [file.name for file in path.parent.iterdir()] == ["toy.plan"]
-    assert machine.open(toy, path).infer(random_crop(0))[0][0] == random_crop(0).sum()
+    assert machine.open(toy, path).infer(random_crops(0))[0][0, 0] == random_crops(0).sum()
 
 
 def test_unusable_plans_are_refused_in_one_line(toy: FaceModel, tmp_path: Path) -> None:
@@ -251,16 +291,86 @@ def test_only_a_plan_at_fault_is_worth_building_again(toy: FaceModel) -> None:
 
 
 def test_a_machine_that_cannot_is_told_in_one_line(toy: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(LimelightError, match=r"no usable NVIDIA GPU .cudaErrorNoDevice"):
+    reason = {"cuda-python": "cudaErrorNoDevice", "pycuda": "cuInit failed: no CUDA-capable device is detected"}
+    with pytest.raises(LimelightError, match=f"no usable NVIDIA GPU .{reason[Machine.way]}.; look at"):
         Machine(toy, devices=0).open(toy)
     with pytest.raises(LimelightError, match="no memory left on the GPU"):
         Machine(toy, budget=100).open(toy)
-    for name in ("tensorrt", "tensorrt_rtx", "cuda.bindings.runtime"):
+    for name in ("tensorrt", "tensorrt_rtx", "cuda.bindings.runtime", "pycuda.driver"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(LimelightError, match=r"TensorRT: not installed; .*limelight.gpu"):
         TensorRtLibrary.load()
-    with pytest.raises(LimelightError, match="cuda-python is not installed"):
-        Cuda()
+    with pytest.raises(LimelightError, match="neither cuda-python nor pycuda is installed"):
+        open_cuda()
+
+
+def test_pycuda_is_taken_where_cuda_python_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = FakeCudaRuntime()
+    put_module(monkeypatch, "pycuda.driver", FakePyCuda(runtime))
+    put_module(monkeypatch, "cuda.bindings.runtime", runtime)
+    assert open_cuda().package == "cuda-python"
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
+    cuda = open_cuda()
+    assert cuda.package == "pycuda" and cuda.gpu() == "Toy GPU (8.6)"
+    memory = cuda.device_memory((4, 2), np.float32)
+    assert cuda.used_memory() == 32
+    del memory
+    assert cuda.used_memory() == 0
+
+
+def test_a_package_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "pycuda").mkdir()
+    (tmp_path / "pycuda" / "__init__.py").touch()
+    (tmp_path / "pycuda" / "driver.py").write_text("raise ImportError('libcuda.so.1: cannot open\\nmore')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("pycuda", "pycuda.driver"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
+    with pytest.raises(LimelightError, match=r"CUDA: pycuda.driver cannot be loaded .libcuda.so.1: cannot open.; 'pip"):
+        open_cuda()
+    for name in ("pycuda", "pycuda.driver"):
+        sys.modules.pop(name, None)
+
+
+def test_an_engine_runs_and_is_freed_in_any_thread(toy: FaceModel) -> None:
+    """Made in one, used in a second, freed in a third; no thread keeps a context, which would end the program."""
+    machine = Machine(toy)
+    engine = [machine.open(toy)]
+    found: list[float] = []
+
+    def use() -> None:
+        found.append(float(engine[0].infer(random_crops(0, 2))[0][1, 0]))
+
+    def free() -> None:
+        engine.clear()
+        gc.collect()
+
+    for work in (use, free):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert found == [random_crops(0, 2)[1].sum()]
+    assert not machine.runtime.living
+
+
+def test_pycuda_leaves_no_context_behind_whatever_fails() -> None:
+    driver = FakePyCuda(FakeCudaRuntime(budget=100))
+    cuda = PyCuda(driver)
+    with pytest.raises(LimelightError, match="no memory left on the GPU"):
+        cuda.device_memory((101,), np.uint8)
+    with pytest.raises(LimelightError, match=r"CUDA: pycuda cannot record"):
+        cuda.stream().recorded(lambda: None)
+    assert driver.depth == 0
+
+
+def put_module(monkeypatch: pytest.MonkeyPatch, name: str, module: Any) -> None:
+    """Make `import NAME` give a module, and have its packages."""
+    parts = name.split(".")
+    for i in range(1, len(parts)):
+        package = ModuleType(".".join(parts[:i]))
+        package.__path__ = []
+        monkeypatch.setitem(sys.modules, package.__name__, package)
+    monkeypatch.setitem(sys.modules, name, module)
 
 
 def test_a_full_disk_leaves_no_half_written_plan(
