@@ -17,6 +17,24 @@ MEDIAPIPE_TO_IBUG68: NDArray[np.int64] = np.array(_JAW + _BROWS + _NOSE + _EYES 
 
 JAW68 = slice(0, 17)
 
+_DETECTOR_GROUPS = (
+    (*(33, 133), *(159, 145)),  # the subject's right eye
+    (*(263, 362), *(386, 374)),
+    (4,),  # nose tip
+    (*(61, 291), *(13, 14)),
+    (234, 127),  # the cheek's end before the right ear
+    (454, 356),
+)
+"""Which of MediaPipe's 478 points surround each of the six that its face detectors give."""
+
+
+def detector_points(landmarks478: NDArray) -> NDArray:
+    """Return the six points of MediaPipe's face detectors from its 478: (..., 478, D) to (..., 6, D).
+
+    Their order: the subject's right eye, left eye, nose tip, mouth, right ear, left ear.
+    """
+    return np.stack([landmarks478[..., list(group), :].mean(axis=-2) for group in _DETECTOR_GROUPS], axis=-2)
+
 
 def normalized_mean_error(points: ArrayLike, reference: ArrayLike) -> float:
     """Mean point distance over the square root of the area of the reference's tight box.

@@ -29,8 +29,9 @@ class CropWarp:
         self._part = np.empty(0, np.uint8)  # this and the halves grow to the largest that was needed
         self._halves = [np.empty(0, np.uint8)] * _MOST_HALVINGS
 
-    def __call__(self, image: NDArray[np.uint8], crop: Crop) -> NDArray[np.uint8]:
-        """The crop of an (H, W, 3) BGR frame; outside the frame is black. The result is reused by the next call."""
+    def __call__(self, image: NDArray[np.uint8], crop: Crop, out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+        """Return the crop of an (H, W, 3) BGR frame, outside of which is black, in `out` (R, R, 3) if that is given,
+        else in memory that the next call uses again."""
         matrix = crop.to_frame(self.resolution)  # crop pixels -> frame pixels
         part, matrix = self._shown(image, matrix, crop)
         self._part, four = _room(self._part, *part.shape[:2], 4)
@@ -43,7 +44,7 @@ class CropWarp:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
         )
-        return cv2.cvtColor(self._rgba, cv2.COLOR_RGBA2RGB, dst=self._rgb)
+        return cv2.cvtColor(self._rgba, cv2.COLOR_RGBA2RGB, dst=self._rgb if out is None else out)
 
     def _shown(self, image: NDArray[np.uint8], matrix: NDArray, crop: Crop) -> tuple[NDArray[np.uint8], NDArray]:
         """The part of the frame around the crop, halved as often as it takes, and the matrix that reads from it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,17 +38,24 @@ class FoundFace:
 
 
 class FaceFinder(Protocol):
-    """Finds the faces of a frame, at any size from 24 px on and turned by any angle. For one thread at a time."""
+    """Finds the faces of a frame, at any size from 24 px on and turned by any angle. For one thread at a time.
+
+    Attributes:
+        rounds: how often `look` has searched the whole picture, and some more.
+    """
+
+    rounds: int
 
     def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
         """Every face of an (H, W, 3) uint8 BGR image, the largest first: all turns and all tiles are searched."""
         ...
 
-    def look(self, image: NDArray[np.uint8], seconds: float = 0.003) -> list[FoundFace]:
-        """The faces that the next pieces of a search find, the largest first.
+    def look(self, image: NDArray[np.uint8], seconds: float = 0.003, known: Sequence[Crop] = ()) -> list[FoundFace]:
+        """The first face that the next pieces of a search find, or none.
 
         A search is cut into pieces, one a turn and tile; a call does as many as fit into `seconds`, at least one, and
-        the next call goes on from there, so that looking costs a live loop little.
+        the next call goes on from there, so that looking costs a live loop little. What lies in a `known` crop is not
+        looked for, so that more people can be looked for while some are followed.
         """
         ...
 

