@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ from facemodel.color import encode_srgb
 from facemodel.obj import submesh, write_obj
 from facemodel.rotation import matrix_to_euler
 from realtime.engines.base import Engine
-from realtime.face_finder import FaceFinder, FoundFace
+from realtime.sources.file_kind import shown
 from realtime.tracking.consistency import ConsistencyCheck
 from realtime.tracking.crop_warp import CropWarp
+from realtime.tracking.found_face import FaceFinder, FoundFace
+
+_SAME_PLACE = 0.25
+"""Distance of two faces' crops, in sides of the larger one, below which they are one face."""
 
 
 @dataclass(frozen=True)
@@ -35,36 +40,66 @@ class Reconstruction:
 
 
 class Reconstructor:
-    """Finds the faces of an image and runs the network on each, largest first."""
+    """Finds the faces of an image and runs the network on each.
 
-    def __init__(self, model: FaceModel, engine: Engine, finder: FaceFinder, passes: int = 3) -> None:
+    Args:
+        model: the face model.
+        engine: runs the network.
+        finder: searches all of the image.
+        passes: looks at each face, each with a better crop.
+        min_confidence: 0..1; a face is believed from here on.
+    """
+
+    def __init__(
+        self, model: FaceModel, engine: Engine, finder: FaceFinder, passes: int = 3, min_confidence: float = 0.9
+    ) -> None:
         self.model = model
         self._engine = engine
         self._finder = finder
         self._passes = passes
+        self._min_confidence = min_confidence
         self._consistent = ConsistencyCheck()
         self._warp = CropWarp(engine.resolution)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Reconstruction]:
-        """Faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none.
+        """Return the faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none.
 
-        What the finder takes for a face, but the network cannot place, is left out.
+        What the finder takes for a face is left out where the network cannot place it or does not believe in it, where
+        it is not upright in its own crop, and where it turns out to be another face of the image.
         """
-        faces = (self._reconstruct(image, face) for face in self._finder.find(image))
-        return [face for face in faces if face is not None]
+        seen = [self.place(image, face) for face in self._finder.find(image)]
+        return self._apart(face for face in seen if face is not None)
 
-    def _reconstruct(self, image: NDArray[np.uint8], face: FoundFace) -> Reconstruction | None:
+    def place(self, image: NDArray[np.uint8], face: FoundFace) -> Reconstruction | None:
+        """Return the reconstruction of one face that the finder found in an (H, W, 3) BGR image; None if it is not to
+        be believed."""
         layout = self.model.layout
-        crop, pose, result = Crop.around_head(*face.pose(self.model)), None, None
+        crop, pose = Crop.around_head(*self._finder.pose(face, self.model)), None
+        parameters, confidence = layout.neutral(), np.float32(0.0)
         for _ in range(self._passes):
-            seen, confidence = self._engine.infer(self._warp(image, crop), pose)
+            pixels = self._warp(image, crop)[None]
+            (seen,), (confidence,) = self._engine.infer(pixels, None if pose is None else pose[None])
             if not self._consistent(layout, seen):
-                break
-            result = Reconstruction(crop.lift(layout, seen), confidence)
-            p = layout.view(result.parameters)
+                return None
+            crop.lift(layout, seen, out=parameters)
+            p = layout.view(parameters)
             crop = Crop.around_head(p.rotation, p.translation, p.scale)
             pose = crop.lower_pose(p.rotation, p.translation, p.scale)
-        return result
+        if confidence < self._min_confidence or not self._finder.upright(image, crop):
+            return None
+        return Reconstruction(parameters, float(confidence))
+
+    def _apart(self, faces: Iterable[Reconstruction]) -> list[Reconstruction]:
+        """Return the faces by size, and of those at the same place the most confident one."""
+        kept: list[tuple[Crop, Reconstruction]] = []
+        for face in sorted(faces, key=lambda face: -face.confidence):
+            p = self.model.layout.view(face.parameters)
+            crop = Crop.around_head(p.rotation, p.translation, p.scale)
+            if all(
+                math.dist(crop.centre, other.centre) > _SAME_PLACE * max(crop.side, other.side) for other, _ in kept
+            ):
+                kept.append((crop, face))
+        return [face for _, face in sorted(kept, key=lambda one: -one[0].side)]
 
 
 def describe(model: FaceModel, face: Reconstruction) -> dict[str, Any]:
@@ -119,7 +154,7 @@ def write_reconstruction(
     """
     height, width = image.shape[:2]
     document = {
-        "image": str(image_path),
+        "image": shown(image_path),
         "width": width,
         "height": height,
         "faces": [describe(model, face) for face in faces],

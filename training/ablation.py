@@ -28,6 +28,7 @@ from training.evaluation.record import read_json
 from training.evaluation.section import UnmeasuredError
 from training.evaluation.sections import SECTIONS
 from training.evaluation.torch_loop import PhotoLoop, TorchNetwork
+from training.landmarker import BUNDLE
 from training.task import open_task
 from training.train import Trainer
 
@@ -226,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", metavar="LOSS", help="leave out these alone, beside the full run")
     parser.add_argument("--data", type=Path, help="data folder, for held-out photos (default: $LIMELIGHT_DATA)")
     parser.add_argument("--cache", type=Path, default=Path(".cache/evaluation"), help="of the evaluation's renders")
-    parser.add_argument("--landmarker", type=Path, default=Path("realtime/assets/face_landmarker.task"))
+    parser.add_argument("--landmarker", type=Path, default=BUNDLE)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     data = options.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)

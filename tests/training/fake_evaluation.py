@@ -35,9 +35,12 @@ class FakeNetwork:
         self._answer = answer
         self.asked = 0
 
-    def infer(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        self.asked += 1
-        return self._answer(self._known[crop.tobytes()].copy(), self.asked - 1), 1.0
+    def infer(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        answers = []
+        for crop in crops:
+            answers.append(self._answer(self._known[crop.tobytes()].copy(), self.asked))
+            self.asked += 1
+        return np.stack(answers), np.ones(len(crops), np.float32)
 
 
 class FakeLoop:

@@ -10,7 +10,6 @@ import pytest
 
 from facemodel import Crop, LimelightError
 from facemodel.rotation import matrix_to_euler
-from tests.conftest import ROOT
 from tests.toy_model import toy_model
 from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples
 from training.data.degrade import CameraFaults, photograph
@@ -21,6 +20,7 @@ from training.data.random_faces import FaceDistribution, RandomFaces, random_lig
 from training.data.scenery import Backgrounds
 from training.data.storage import cut
 from training.data.synthetic import SceneConfig, SceneRenderer, generate, render_shard
+from training.landmarker import BUNDLE
 
 _CLEAR = CameraFaults(0, 0, 0, 0, 0, 0)
 
@@ -251,7 +251,7 @@ def test_landmarker_finds_the_face_of_a_small_photo(sources):
     photo = next((sources / "photos" / "lfw").glob("*.jpg"))
     pytest.importorskip("mediapipe")
     image = cv2.cvtColor(cv2.imread(str(photo)), cv2.COLOR_BGR2RGB)
-    found = PhotoLandmarker(ROOT / "realtime" / "assets" / "face_landmarker.task")(image)
+    found = PhotoLandmarker(BUNDLE)(image)
     assert found is not None
     landmarks, scores, _ = found
     assert landmarks.shape == (478, 3) and scores.shape == (52,)

@@ -22,6 +22,7 @@ from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError
 from facemodel.camera import fit_pose
 from training.data.photo_labels import PhotoLandmarker, read_rgb
 from training.evaluation.verification import verification
+from training.landmarker import BUNDLE
 from training.networks import dlib_resnet
 from training.networks import fetch as fetching
 from training.networks.dlib_resnet import DlibResNet
@@ -343,7 +344,7 @@ def test_the_published_weights_tell_people_apart(model: FaceModel, sources: Path
     if not (cache / Path(dlib_resnet.WEIGHTS.member).name).is_file():
         pytest.skip("the weights have not been fetched")
     network = load_identity_network("dlib", cache)
-    landmarker = PhotoLandmarker(ROOT / "realtime" / "assets" / "face_landmarker.task")
+    landmarker = PhotoLandmarker(BUNDLE)
     crops, names = [], []
     second = sorted((sources / "photos" / "lfw").glob("*_0002.jpg"))[::12]
     for path in second:

@@ -15,7 +15,6 @@ from scipy.io import savemat
 from facemodel import ARKIT_NAMES, CROP_SIZE, MEDIAPIPE_TO_IBUG68, Crop, LimelightError, project
 from facemodel.mediapipe_outlines import INNER_LIPS
 from facemodel.rotation import matrix_from_euler
-from tests.conftest import ROOT
 from tests.toy_model import toy_model
 from training.data import prepare, prepared
 from training.data.calibration import learn_calibration, load_calibration, save_calibration
@@ -29,6 +28,7 @@ from training.data.photo_preparation import PhotoPreparer
 from training.data.prepare import DiskFullError, PrepareConfig, calibrated_fit, prepare_dataset
 from training.data.prepared import PreparedPhotos, PreparedWriter
 from training.data.teacher_segmenter import TeacherSegmenter
+from training.landmarker import BUNDLE
 from training.skin_classifier import ColorMixture, SkinClassifier, ycbcr
 
 SKIN, MARK, WALL = (220, 120, 90), (40, 60, 200), (30, 90, 40)  # RGB
@@ -620,9 +620,8 @@ class TestCommand:
             (tmp_path / "omi").mkdir(exist_ok=True)
             shutil.copy(sources / "photos" / "omi" / name, tmp_path / "omi")
         (tmp_path / "nothing").mkdir()
-        bundle = ROOT / "realtime" / "assets" / "face_landmarker.task"
         monkeypatch.setenv("LIMELIGHT_DATA", str(sources))
-        files = ("--out", tmp_path / "out", "--skin", skin, "--landmarker", bundle)
+        files = ("--out", tmp_path / "out", "--skin", skin, "--landmarker", BUNDLE)
         folders = (tmp_path / "omi", tmp_path / "nothing")
         status, errors = self.command(capsys, *folders, "--segmenter", "teacher", *files)
         assert status == 0 and errors.count("left out: data set") == 1 and "Traceback" not in errors

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, project
 from facemodel.rotation import matrix_from_euler
-from realtime.face_finder import FoundFace
-from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.frame import Frame, Result, TrackingState
+from tests.fake_finder import HeadFinder
 from tests.toy_model import toy_model
 from training.evaluation.measures import errors_against_truth
+from training.landmarker import LandmarkedFace
 from training.losses import landmark_weights
 from training.paper_losses import encode_srgb
 from training.renderer import Renderer, face_renderer
@@ -25,7 +26,7 @@ from training.solve.config import Deviations
 from training.solve.objective import Objective, distance_to_network, key_tint
 from training.solve.observation import Observation, Observer
 from training.solve.solver import Solver
-from training.solve.start import matching_landmarks
+from training.solve.start import KnownFaceLandmarks, matching_landmarks
 from training.solve.unknowns import PERSON, Unknowns, unit_vector
 
 SHORT = SolveConfig(
@@ -277,13 +278,13 @@ def tracked(model: FaceModel, truths: list[NDArray[np.float32]], lost: set[int])
 
 
 @pytest.fixture(scope="module")
-def clip(toy: FaceModel) -> tuple[list[NDArray[np.float32]], list[TrackedFrame], ClipReport, NDArray[np.float32]]:
+def clip(toy: FaceModel) -> tuple[list[NDArray[np.float32]], list[Result], ClipReport, NDArray[np.float32]]:
     """Truth, delivered frames, report and person of a solved clip of 9 frames whose fifth shows no face."""
     truths = frame_vectors(toy, 9)
     images = [drawn(toy, vector) for vector in truths]
-    solver = ClipSolver(toy, _NoEngine(), _NoFinder(), SHORT, Observer(toy, masker=Whole()))
+    solver = ClipSolver(toy, _NoEngine(), HeadFinder(toy.layout), _Landmarker(), SHORT, Observer(toy, masker=Whole()))
     solver.track = lambda open_source: tracked(toy, truths, lost={4})  # type: ignore[method-assign]
-    delivered: list[TrackedFrame] = []
+    delivered: list[Result] = []
     report = ClipReport()
     someone = solver(lambda: Clip(images), delivered.append, report)
     return truths, delivered, report, someone
@@ -293,14 +294,25 @@ class _NoEngine:
     resolution, name = 224, "none"
 
     def infer(
-        self, crop: NDArray[np.uint8], pose: NDArray[np.float32] | None = None
-    ) -> tuple[NDArray[np.float32], float]:
+        self, crops: NDArray[np.uint8], poses: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         raise AssertionError("tracking is scripted here")
 
 
-class _NoFinder:
-    def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
-        return []
+class _Landmarker:
+    """Finds these points in a picture of this size, and nothing in others."""
+
+    def __init__(self, points: NDArray[np.float64] | None = None, size: tuple[int, int] = (0, 0)) -> None:
+        self._points, self._size = points, size
+        self.seen: list[NDArray[np.uint8]] = []
+
+    def find(self, image: NDArray[np.uint8]) -> list[LandmarkedFace]:
+        self.seen.append(image)
+        return [landmarked(self._points)] if self._points is not None and image.shape[:2] == self._size else []
+
+
+def landmarked(points: NDArray[np.float64]) -> LandmarkedFace:
+    return LandmarkedFace(points, np.zeros(478), {}, np.eye(4))
 
 
 def test_clip_is_delivered_whole_and_in_order_with_one_person(toy: FaceModel, clip) -> None:
@@ -308,14 +320,18 @@ def test_clip_is_delivered_whole_and_in_order_with_one_person(toy: FaceModel, cl
     assert [result.frame.index for result in delivered] == list(range(9))
     assert report.frames == 9 and report.solved == 8 == len(report.residual)
     lost = delivered[4]
-    assert lost.raw is None and lost.smoothed is None and lost.state is TrackingState.SEARCHING
+    assert lost.faces == () and lost.state is TrackingState.SEARCHING
     for i, result in enumerate(delivered):
         if i == 4:
             continue
-        assert result.state is TrackingState.TRACKING and result.raw is not None and result.smoothed is not None
+        (face,) = result.faces
+        assert face.state is TrackingState.TRACKING and face.raw is not None
+        assert result.frame.image.shape == (HEIGHT, WIDTH, 3)
         for name in PERSON:
             span = toy.layout.slices[name]
-            np.testing.assert_allclose(result.smoothed[span], someone[span], atol=1e-5)
+            np.testing.assert_allclose(face.smoothed[span], someone[span], atol=1e-5)
+            np.testing.assert_array_equal(getattr(face.person, name), someone[span])
+        assert face.person.settled
 
 
 def test_clip_comes_closer_to_the_truth_and_is_steadier(toy: FaceModel, clip) -> None:
@@ -325,7 +341,7 @@ def test_clip_comes_closer_to_the_truth_and_is_steadier(toy: FaceModel, clip) ->
     errors = {"raw": [], "smoothed": []}
     for which, found in errors.items():
         for result in delivered:
-            vector = getattr(result, which)
+            vector = getattr(result.performer, which, None)
             if vector is not None:
                 found.append(errors_against_truth(toy, vector, truths[result.frame.index]))
     for name in ("rotation_deg", "nme68", "identity_mm", "expression_rmse"):
@@ -334,12 +350,14 @@ def test_clip_comes_closer_to_the_truth_and_is_steadier(toy: FaceModel, clip) ->
     first = delivered[:4]
     for group in ("expression", "rotation", "translation", "sh"):
         span = toy.layout.slices[group]
-        raw, smoothed = (np.stack([getattr(r, which) for r in first])[:, span] for which in ("raw", "smoothed"))
+        raw, smoothed = (
+            np.stack([getattr(r.performer, which) for r in first])[:, span] for which in ("raw", "smoothed")
+        )
         assert np.abs(np.diff(smoothed, 2, axis=0)).mean() < 0.7 * np.abs(np.diff(raw, 2, axis=0)).mean(), group
 
 
 def test_clip_without_a_face_is_one_clear_error(toy: FaceModel) -> None:
-    solver = ClipSolver(toy, _NoEngine(), _NoFinder(), SHORT, Observer(toy, masker=Whole()))
+    solver = ClipSolver(toy, _NoEngine(), HeadFinder(toy.layout), _Landmarker(), SHORT, Observer(toy, masker=Whole()))
     grey = [np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * 3
     with pytest.raises(LimelightError, match="clip: no face found in any of its 3 frames"):
         solver(lambda: Clip(grey), lambda frame: None, ClipReport())
@@ -384,9 +402,29 @@ def test_landmarks_are_those_of_the_same_face(toy: FaceModel) -> None:
     vector = person(toy)
     p = toy.layout.view(vector)
     points = project(toy.landmarks478(toy.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
-    near, far = (FoundFace(points + shift, {}, np.eye(4)) for shift in (3.0, 120.0))
+    near, far = (landmarked(points + shift) for shift in (3.0, 120.0))
     assert matching_landmarks(toy, vector, [far, near]) is near.landmarks
     assert matching_landmarks(toy, vector, [far]) is None
+
+
+def test_a_face_that_is_missed_in_the_whole_picture_is_shown_again_upright_and_large(toy: FaceModel) -> None:
+    vector = person(toy)
+    p = toy.layout.view(vector)
+    p.rotation, p.translation[:], p.scale = matrix_from_euler(0.1, 0.0, 1.9), (60.0, 50.0), 0.25
+    points = project(toy.landmarks478(toy.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
+    crop = Crop.around_head(p.rotation, p.translation, p.scale)
+    window = Crop(crop.centre, 1.5 * crop.side, crop.angle)
+    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    landmarker = _Landmarker(window.lower_points(points) * 512 / CROP_SIZE, (512, 512))
+    (found,) = KnownFaceLandmarks(toy, landmarker)(image, [vector])
+    np.testing.assert_allclose(found, points, atol=1e-3)
+    assert len(landmarker.seen) == 2
+    assert KnownFaceLandmarks(toy, _Landmarker())(image, [vector]) == [None]
+    straight = _Landmarker(points, (HEIGHT, WIDTH))
+    (found,) = KnownFaceLandmarks(toy, straight)(image, [vector])
+    np.testing.assert_array_equal(found, points)
+    assert len(straight.seen) == 1, "what was found is not looked for again"
+    assert KnownFaceLandmarks(toy, straight)(image, []) == []
 
 
 def test_schedule_spends_all_steps() -> None:

@@ -14,7 +14,7 @@ from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import whole_file
 from training.data.datasets import FaceDataset, FaceSample
 from training.data.fit import FitConfig
-from training.data.labelled_face import Landmarker, find_labelled_face
+from training.data.labelled_face import MainFaceLandmarker, find_labelled_face
 from training.data.photo_labels import PhotoLabels
 from training.data.photos import PhotoConfig, calibrate
 
@@ -23,7 +23,7 @@ _LEAST_PEOPLE = 60
 
 
 def learn_calibration(
-    model: FaceModel, datasets: Sequence[FaceDataset], landmarker: Landmarker, people: int = _PEOPLE
+    model: FaceModel, datasets: Sequence[FaceDataset], landmarker: MainFaceLandmarker, people: int = _PEOPLE
 ) -> FitConfig:
     """The fit's configuration with offsets and gains learned from photos of up to `people` different people.
 

@@ -11,7 +11,7 @@ from facemodel import MEDIAPIPE_TO_IBUG68, LimelightError
 from facemodel.landmarks import normalized_mean_error
 from training.data.datasets import FaceSample
 
-Landmarker = Callable[[NDArray[np.uint8]], tuple[NDArray, NDArray, NDArray] | None]
+MainFaceLandmarker = Callable[[NDArray[np.uint8]], tuple[NDArray, NDArray, NDArray] | None]
 """From a picture (H, W, 3) to landmarks (478, 3) px, scores (52,) and matrix (4, 4) of its main face, or None."""
 
 _FIVE = np.array([468, 473, 4, 61, 291])  # MediaPipe's indices of `FaceSample.landmarks5`
@@ -20,7 +20,7 @@ _SAME = 0.2  # largest NME of a face that is the labelled one
 
 
 def find_labelled_face(
-    landmarker: Landmarker, sample: FaceSample, picture: NDArray[np.uint8]
+    landmarker: MainFaceLandmarker, sample: FaceSample, picture: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Landmarks (478, 3) px and scores (52,) of the face that a sample's own points mark, else of the main face.
 

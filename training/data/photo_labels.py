@@ -17,13 +17,13 @@ from tqdm import tqdm
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
 from facemodel.whole_files import whole_file
+from training.landmarker import BUNDLE, Landmarker
 
 COLLECTIONS = ("omi", "ytf", "lfw", "utkface")
 _NAMED = ("ytf", "lfw")
 _SHARD = 500
 _MIN_SIDE = 256
 _PADDING = 0.3
-_MAX_FACES = 4
 
 
 @dataclass(frozen=True)
@@ -78,25 +78,14 @@ class PhotoLandmarker:
     """MediaPipe's Face Landmarker on single RGB photos, small and tightly cropped ones too.
 
     Args:
-        asset: the `face_landmarker.task` bundle.
+        bundle: MediaPipe's `face_landmarker.task`.
 
     Raises:
-        LimelightError: the bundle is missing.
+        LimelightError: MediaPipe is not installed, or the bundle is missing or corrupt.
     """
 
-    def __init__(self, asset: Path) -> None:
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        if not asset.is_file():
-            raise LimelightError(f"Face Landmarker bundle {asset}: no such file; pass --landmarker FILE")
-        self._detector = vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(asset)),
-                num_faces=_MAX_FACES,
-                output_face_blendshapes=True,
-                output_facial_transformation_matrixes=True,
-            )
-        )
+    def __init__(self, bundle: Path) -> None:
+        self._landmarker = Landmarker(bundle)
 
     def __call__(self, image: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray] | None:
         """Landmarks (478, 3) px, scores (52,) and matrix (4, 4) of the main face of an (H, W, 3) RGB photo.
@@ -116,43 +105,39 @@ class PhotoLandmarker:
 
     def close(self) -> None:
         """Release MediaPipe, which cannot do that by itself any more when the program ends."""
-        self._detector.close()
+        self._landmarker.close()
 
     def _detect(self, image: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray] | None:
-        import mediapipe
-
         height, width = image.shape[:2]
         enlarge = max(1.0, _MIN_SIDE / min(height, width))
         if enlarge > 1.0:
             image = cv2.resize(image, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
-        picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        result = self._detector.detect(picture)
-        if not result.face_landmarks:
+        faces = self._landmarker.find(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        if not faces:
             return None
-        faces = np.array(
-            [[(p.x * width, p.y * height, p.z * width) for p in face] for face in result.face_landmarks],
-            dtype=np.float32,
-        )  # (F, 478, 3)
-        low, high = faces[..., :2].min(axis=1), faces[..., :2].max(axis=1)
+        scale = width / image.shape[1], height / image.shape[0]
+        points = np.array([face.landmarks * scale for face in faces])  # (F, 478, 2)
+        low, high = points.min(axis=1), points.max(axis=1)
         off_middle = np.linalg.norm((low + high) / 2 - (width / 2, height / 2), axis=1)
         best = int(np.argmax(np.sqrt((high - low).prod(axis=1)) - off_middle))
-        score = {c.category_name: c.score for c in result.face_blendshapes[best]}
-        scores = np.array([score.get(name, 0.0) for name in ARKIT_NAMES], dtype=np.float32)
-        return faces[best], scores, np.asarray(result.facial_transformation_matrixes[best], dtype=np.float32)
+        face = faces[best]
+        landmarks = np.column_stack([points[best], face.depth * scale[0]]).astype(np.float32)
+        scores = np.array([face.scores.get(name, 0.0) for name in ARKIT_NAMES], dtype=np.float32)
+        return landmarks, scores, face.matrix.astype(np.float32)
 
 
-def label_photos(photos: Path, out: Path, asset: Path, collections: Sequence[str] = COLLECTIONS) -> PhotoLabels:
+def label_photos(photos: Path, out: Path, bundle: Path, collections: Sequence[str] = COLLECTIONS) -> PhotoLabels:
     """Label every photo below `photos`, keeping what earlier runs wrote to `out`, and return all labels.
 
     Photos that are unreadable or show no face are left out and counted on the progress bar. A photo that no
     shard lists yet is labelled now, so the run can be stopped at any time and loses at most one shard.
 
     Raises:
-        LimelightError: the photo folder or the bundle is missing.
+        LimelightError: the photo folder or the bundle is missing, or MediaPipe is not installed.
     """
     out.mkdir(parents=True, exist_ok=True)
     shards = list(_shards(photos, collections))
-    landmarker = PhotoLandmarker(asset)
+    landmarker = PhotoLandmarker(bundle)
     skipped = 0
     with tqdm(total=sum(len(names) for _, _, names in shards), unit="photo", desc="MediaPipe labels") as bar:
         for collection, number, names in shards:
@@ -225,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Label the training photos with MediaPipe's Face Landmarker.")
     parser.add_argument("--photos", type=Path, default=default_photos())
     parser.add_argument("--out", type=Path, default=Path(".cache/training/photo_labels"))
-    parser.add_argument("--landmarker", type=Path, default=Path("realtime/assets/face_landmarker.task"))
+    parser.add_argument("--landmarker", type=Path, default=BUNDLE)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     labels = label_photos(options.photos, options.out, options.landmarker)

@@ -13,7 +13,7 @@ from facemodel import ARKIT_NAMES, CROP_SIZE, MEDIAPIPE_TO_IBUG68, Crop, FaceMod
 from training.data.datasets import FaceSample
 from training.data.face_classes import face_mask, label_of
 from training.data.fit import FitConfig, LandmarkFitter, landmark_errors, without_offsets
-from training.data.labelled_face import Landmarker, find_labelled_face
+from training.data.labelled_face import MainFaceLandmarker, find_labelled_face
 from training.data.photometry import Photometry
 from training.data.prepared import PreparedShard
 from training.data.storage import cut
@@ -63,7 +63,7 @@ class PhotoPreparer:
     def __init__(
         self,
         model: FaceModel,
-        landmarker: Landmarker,
+        landmarker: MainFaceLandmarker,
         segmenter: Segmenter,
         classifier: SkinClassifier,
         fit: FitConfig,

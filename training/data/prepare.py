@@ -34,12 +34,13 @@ from training.data.datasets.base import to_stderr
 from training.data.datasets.folder import FRAME_STRIDE
 from training.data.fit import FitConfig
 from training.data.identity_features import add_features
-from training.data.labelled_face import Landmarker
+from training.data.labelled_face import MainFaceLandmarker
 from training.data.photo_labels import PhotoLandmarker, default_photos
 from training.data.photo_preparation import PhotoPreparer, PreparedPhoto, Segmenter
 from training.data.prepared import PreparedShard, PreparedWriter
 from training.data.skin_pixels import SegmentationTeacher
 from training.data.teacher_segmenter import TeacherSegmenter
+from training.landmarker import BUNDLE
 from training.networks.identity import load_identity_network
 from training.segmenter import Segmenter as UNetSegmenter
 from training.skin_classifier import SkinClassifier
@@ -163,7 +164,9 @@ def _write(writer: PreparedWriter, number: int, shard: PreparedShard, config: Pr
         time.sleep(config.pause)
 
 
-def calibrated_fit(root: Path, model: FaceModel, datasets: Sequence[FaceDataset], landmarker: Landmarker) -> FitConfig:
+def calibrated_fit(
+    root: Path, model: FaceModel, datasets: Sequence[FaceDataset], landmarker: MainFaceLandmarker
+) -> FitConfig:
     """The fit's configuration of a prepared folder; the one shipped for the face model if the folder has none yet,
     without it one that is learned from the data sets.
 
@@ -191,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--stride", type=int, default=FRAME_STRIDE, help="frames from one photo of a video to the next")
     parser.add_argument("--part", type=_part, default=(0, 1), metavar="I/N", help="only every N-th shard")
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--landmarker", type=Path, default=Path("realtime/assets/face_landmarker.task"))
+    parser.add_argument("--landmarker", type=Path, default=BUNDLE)
     parser.add_argument("--device", default="cpu", help="of the identity network")
     options = parser.parse_args(arguments)
     if options.identity and options.part[1] > 1:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -23,6 +22,7 @@ from facemodel import FaceModel, LimelightError
 from facemodel.color import decode_srgb
 from facemodel.lighting import SH_CONSTANTS
 from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from realtime.onnx_runtime import onnxruntime
 from training.data.degrade import photograph
 from training.data.photo_labels import PhotoLabels, read_rgb
 from training.data.random_faces import RandomFaces

@@ -10,6 +10,7 @@ import numpy as np
 from facemodel.errors import LimelightError
 from training.face_model.raster import Visibility, rasterize
 from training.face_model.surface import vertex_normals
+from training.landmarker import Landmarker
 
 
 @dataclass(frozen=True)
@@ -38,25 +39,25 @@ class Portrait:
     centre: np.ndarray
 
 
-def detect_landmarks(portrait: Portrait, landmarker: Path, config: ViewConfig) -> tuple[np.ndarray, np.ndarray]:
+def detect_landmarks(portrait: Portrait, bundle: Path, config: ViewConfig) -> tuple[np.ndarray, np.ndarray]:
     """MediaPipe's 478 landmarks as points of the mesh.
 
     Each view's landmarks are put on the surface seen under them; the views that agree are averaged with weights that
     grow with how squarely the surface faces the view.
 
     Args:
-        landmarker: MediaPipe's `face_landmarker.task`.
+        bundle: MediaPipe's `face_landmarker.task`.
 
     Returns:
         points (478, 3) mm, total weight (478,), 0 where no view sees the landmark.
 
     Raises:
-        LimelightError: the landmarker is missing, or finds no face in any view.
+        LimelightError: MediaPipe is not installed, its bundle is missing, or it finds no face in any view.
     """
     vertices, triangles = portrait.vertices, portrait.triangles
     views, view_weights = [], []
     normals = vertex_normals(vertices, triangles)
-    with _Detector(landmarker) as detector:
+    with Landmarker(bundle, max_faces=1) as landmarker:
         for yaw in config.yaws:
             for pitch in config.pitches:
                 rotation = _rotation(yaw, pitch)
@@ -64,9 +65,10 @@ def detect_landmarks(portrait: Portrait, landmarker: Path, config: ViewConfig) -
                 scale, middle = config.pixels_per_mm, config.size / 2
                 pixels = np.stack([middle + scale * posed[:, 0], middle - scale * posed[:, 1], posed[:, 2]], axis=1)
                 seen = rasterize(pixels, triangles, config.size, config.size)
-                landmarks = detector.landmarks(_shade(seen, triangles, normals @ rotation.T, portrait.colours))
-                if landmarks is None:
+                faces = landmarker.find(_shade(seen, triangles, normals @ rotation.T, portrait.colours)[..., ::-1])
+                if not faces:
                     continue
+                landmarks = faces[0].landmarks
                 column = np.clip(landmarks[:, 0].astype(int), 0, config.size - 1)
                 row = np.clip(landmarks[:, 1].astype(int), 0, config.size - 1)
                 triangle = seen.triangle[row, column]
@@ -89,32 +91,6 @@ def _robust_mean(points: np.ndarray, weights: np.ndarray, within: float) -> tupl
     weight = weights * near
     total = weight.sum(axis=0)
     return (points * weight[..., None]).sum(axis=0) / np.maximum(total, 1e-9)[:, None], total
-
-
-class _Detector:
-    def __init__(self, landmarker: Path) -> None:
-        import mediapipe
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        if not landmarker.exists():
-            raise LimelightError(f"{landmarker} is missing: name MediaPipe's face_landmarker.task")
-        options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_path=str(landmarker)), num_faces=1)
-        self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        self._image = lambda data: mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=data)
-
-    def __enter__(self) -> _Detector:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._landmarker.close()
-
-    def landmarks(self, image: np.ndarray) -> np.ndarray | None:
-        """(478, 2) pixels in an (H, W, 3) uint8 RGB image, or None without a face."""
-        found = self._landmarker.detect(self._image(np.ascontiguousarray(image))).face_landmarks
-        if not found:
-            return None
-        height, width = image.shape[:2]
-        return np.array([[point.x * width, point.y * height] for point in found[0]])
 
 
 def _rotation(yaw: float, pitch: float) -> np.ndarray:

@@ -18,21 +18,19 @@ from tqdm import tqdm
 
 from facemodel import Crop, FaceModel, LimelightError, ParameterLayout
 from realtime.engines.base import Engine
-from realtime.face_finder import FaceFinder
-from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.frame import Face, Frame, Person, Result, TrackingState
 from realtime.sources.base import Source
+from realtime.tracking.found_face import FaceFinder
 from realtime.tracking.tracker import Tracker
 from training.solve.config import SolveConfig
 from training.solve.observation import Observation, Observer
 from training.solve.solver import Solver
-from training.solve.start import RememberingFinder, matching_landmarks
+from training.solve.start import FindsLandmarks, KnownFaceLandmarks
 from training.solve.unknowns import PERSON, unit_vector
 
 LIGHT = ("sh", "key_position", "key_color", "shininess")
 MOVING = ("expression", "rotation", "translation", "scale", *LIGHT)
 """Groups that change from frame to frame."""
-
-_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +74,8 @@ class ClipSolver:
     Args:
         model: the face model.
         engine: the network that begins.
-        finder: finds faces and their landmarks.
+        finder: finds faces.
+        landmarker: MediaPipe.
         config: of the solve.
         observer: what looks; made if None.
     """
@@ -86,25 +85,26 @@ class ClipSolver:
         model: FaceModel,
         engine: Engine,
         finder: FaceFinder,
+        landmarker: FindsLandmarks,
         config: SolveConfig | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.model = model
         self.config = config or SolveConfig()
-        self._finder = RememberingFinder(finder)
-        self._tracker = Tracker(model, engine, self._finder)
+        self._tracker = Tracker(model, engine, finder)
+        self._landmarks = KnownFaceLandmarks(model, landmarker)
         self._observe = observer or Observer(model)
         self._solver = Solver(model, self.config)
 
     def __call__(
-        self, open_source: Callable[[], Source], deliver: Callable[[TrackedFrame], object], report: ClipReport
+        self, open_source: Callable[[], Source], deliver: Callable[[Result], object], report: ClipReport
     ) -> NDArray[np.float32]:
         """Solve a clip.
 
         Args:
             open_source: opens the clip at its beginning; called three times.
-            deliver: takes every frame in order, window by window: `raw` the network's parameters, `smoothed` the
-                solved ones; both None where no face was tracked.
+            deliver: takes every frame in order, window by window, without its picture: of its face `raw` the network's
+                parameters, `smoothed` the solved ones; no face where none was tracked.
             report: is filled in as the frames are done.
 
         Returns:
@@ -128,11 +128,11 @@ class ClipSolver:
         self._tracker.reset()
         frames = []
         for frame in tqdm(_pictures(open_source), desc="track", unit="frame", disable=None, leave=False):
-            result, landmarks = self._tracker.track(frame), None
-            raw = result.raw if result.state is TrackingState.TRACKING else None
+            faces, landmarks = self._tracker.track(frame), None
+            raw, confidence = (faces[0].raw, faces[0].confidence) if faces else (None, 0.0)
             if raw is not None:
-                landmarks = matching_landmarks(self.model, raw, self._finder.find(frame.image))
-            frames.append(ClipFrame(frame.index, frame.timestamp, raw, result.confidence, landmarks))
+                (landmarks,) = self._landmarks(frame.image, [raw])
+            frames.append(ClipFrame(frame.index, frame.timestamp, raw, confidence, landmarks))
         return frames
 
     def solve_person(
@@ -166,7 +166,7 @@ class ClipSolver:
         frames: Sequence[ClipFrame],
         person: NDArray[np.float32],
         roll: float,
-        deliver: Callable[[TrackedFrame], object],
+        deliver: Callable[[Result], object],
         report: ClipReport,
     ) -> None:
         window = _Window(self.model.layout, self._solver, person, deliver, report)
@@ -175,12 +175,12 @@ class ClipSolver:
             for frame, known, light in zip(_pictures(open_source), frames, steady, strict=False):
                 if known.raw is None or light is None:
                     window.finish()
-                    deliver(TrackedFrame(Frame(known.index, known.timestamp, _NO_PICTURE), TrackingState.SEARCHING))
+                    deliver(Result(frame.without_picture(), known.timestamp))
                     report.frames += 1
                 else:
                     crop = _crop(self.model.layout, known.raw, roll)
                     seen = self._observe(frame.image, crop, known.raw, known.landmarks)
-                    window.add(known, light, crop, seen)
+                    window.add(frame, known, light, crop, seen)
                 bar.update(report.frames - bar.n)
             window.finish()
             bar.update(report.frames - bar.n)
@@ -188,9 +188,10 @@ class ClipSolver:
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A frame that waits to be solved: `start` (P,) in px of its crop, `network` (P,) too."""
+    """A frame that waits to be solved, without its picture: `start` (P,) in px of its crop, `network` (P,) too."""
 
-    frame: ClipFrame
+    frame: Frame
+    known: ClipFrame
     crop: Crop
     seen: Observation
     start: NDArray[np.float32]
@@ -208,23 +209,24 @@ class _Window:
         layout: ParameterLayout,
         solver: Solver,
         person: NDArray[np.float32],
-        deliver: Callable[[TrackedFrame], object],
+        deliver: Callable[[Result], object],
         report: ClipReport,
     ) -> None:
         self._layout, self._solver, self._person = layout, solver, person
+        self._owner = Person(1, person[layout.slices["identity"]], person[layout.slices["albedo"]], settled=True)
         self._deliver, self._report = deliver, report
         self._waiting: list[_Waiting] = []
         self._before: list[NDArray[np.float32]] = []  # at most two solved vectors (P,) in frame px
 
-    def add(self, frame: ClipFrame, light: NDArray[np.float32], crop: Crop, seen: Observation) -> None:
+    def add(self, frame: Frame, known: ClipFrame, light: NDArray[np.float32], crop: Crop, seen: Observation) -> None:
         """Add the next frame, with the light (P,) in frame px to begin with; solves when a window is full."""
-        assert frame.raw is not None
-        start = frame.raw.copy()
+        assert known.raw is not None
+        start = known.raw.copy()
         for names, source in ((PERSON, self._person), (LIGHT, light)):
             for name in names:
                 start[self._layout.slices[name]] = source[self._layout.slices[name]]
-        lowered = (crop.lower(self._layout, vector) for vector in (start, frame.raw))
-        self._waiting.append(_Waiting(frame, crop, seen, *lowered))
+        lowered = (crop.lower(self._layout, vector) for vector in (start, known.raw))
+        self._waiting.append(_Waiting(frame.without_picture(), known, crop, seen, *lowered))
         config = self._solver.config
         if len(self._waiting) == config.window + config.overlap:
             self._solve(config.window)
@@ -253,18 +255,16 @@ class _Window:
             self._report.network_residual.append(float(before.residual[row]))
             self._report.landmarks.append(float(solution.after.landmarks[row]))
             self._report.network_landmarks.append(float(before.landmarks[row]))
-            known = waiting.frame
-            frame = Frame(known.index, known.timestamp, _NO_PICTURE)
-            self._deliver(
-                TrackedFrame(
-                    frame,
-                    TrackingState.TRACKING,
-                    raw=known.raw,
-                    smoothed=vector,
-                    crop=waiting.crop,
-                    confidence=known.confidence,
-                )
+            face = Face(
+                id=1,
+                state=TrackingState.TRACKING,
+                smoothed=vector,
+                person=self._owner,
+                raw=waiting.known.raw,
+                crop=waiting.crop,
+                confidence=waiting.known.confidence,
             )
+            self._deliver(Result(waiting.frame, waiting.known.timestamp, (face,)))
         self._waiting = self._waiting[count:]
 
 

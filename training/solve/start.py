@@ -1,20 +1,26 @@
-"""Where a solve begins: the network's answer for every face of a picture, with MediaPipe's points."""
+"""Where a solve begins: the network's answer for every face of a picture, with MediaPipe's points of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import FaceModel, project
+from facemodel import CROP_SIZE, Crop, FaceModel, project
 from realtime.engines.base import Engine
-from realtime.face_finder import FaceFinder, FoundFace
-from realtime.reconstruction import Reconstruction, Reconstructor
+from realtime.reconstruction import Reconstructor
+from realtime.tracking.found_face import FaceFinder
+from training.data.storage import cut, stored_matrix
+from training.landmarker import LandmarkedFace
 
 _SAME_FACE = 0.25
 """Distance of two faces' points, in sizes of the face, below which they are one face."""
+
+_WINDOW_SIDE, _WINDOW_EXTENT = 512, 1.5 * CROP_SIZE
+"""Of the window around a face that MediaPipe does not find in the whole picture: px, and px of the face's crop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,47 +39,70 @@ class Start:
 
 
 class NetworkStart:
-    """Runs face finder and network on pictures.
+    """Runs face finder, network and landmarker on pictures.
 
     Args:
         model, engine, finder: as `Reconstructor` takes them.
+        landmarker: MediaPipe.
     """
 
-    def __init__(self, model: FaceModel, engine: Engine, finder: FaceFinder) -> None:
+    def __init__(self, model: FaceModel, engine: Engine, finder: FaceFinder, landmarker: FindsLandmarks) -> None:
         self.model = model
-        self._finder = RememberingFinder(finder)
-        self._reconstruct = Reconstructor(model, engine, self._finder)
+        self._reconstruct = Reconstructor(model, engine, finder)
+        self._landmarks = KnownFaceLandmarks(model, landmarker)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Start]:
-        """Faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none."""
-        faces: list[Reconstruction] = self._reconstruct(image)
-        return [
-            Start(face.parameters, face.confidence, matching_landmarks(self.model, face.parameters, self._finder.found))
-            for face in faces
-        ]
+        """Return the faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none."""
+        faces = self._reconstruct(image)
+        landmarks = self._landmarks(image, [face.parameters for face in faces])
+        return [Start(face.parameters, face.confidence, points) for face, points in zip(faces, landmarks, strict=True)]
 
 
-class RememberingFinder:
-    """A face finder that keeps what it found last.
+class FindsLandmarks(Protocol):
+    """What is asked of `training.landmarker.Landmarker`."""
 
-    Attributes:
-        found: faces of the last picture.
+    def find(self, image: NDArray[np.uint8]) -> list[LandmarkedFace]:
+        """Return the faces of an (H, W, 3) uint8 BGR image."""
+        ...
+
+
+class KnownFaceLandmarks:
+    """Finds MediaPipe's points of faces that the network has placed.
+
+    MediaPipe misses small and turned faces in a whole picture: those it is shown again, upright and large.
     """
 
-    def __init__(self, finder: FaceFinder) -> None:
-        self._finder = finder
-        self.found: list[FoundFace] = []
+    def __init__(self, model: FaceModel, landmarker: FindsLandmarks) -> None:
+        self._model = model
+        self._landmarker = landmarker
 
-    def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
-        """As the finder that it was made from."""
-        self.found = self._finder.find(image)
-        return self.found
+    def __call__(
+        self, image: NDArray[np.uint8], faces: Sequence[NDArray[np.float32]]
+    ) -> list[NDArray[np.float64] | None]:
+        """Return the points (478, 2) of each of several faces, None where there are none.
+
+        Args:
+            image: (H, W, 3) BGR.
+            faces: (P,) each, in px of the image.
+        """
+        found = self._landmarker.find(image) if faces else []
+        points = [matching_landmarks(self._model, face, found) for face in faces]
+        return [self._closer(image, face) if one is None else one for face, one in zip(faces, points, strict=True)]
+
+    def _closer(self, image: NDArray[np.uint8], parameters: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        p = self._model.layout.view(parameters)
+        crop = Crop.around_head(p.rotation, p.translation, p.scale)
+        matrix = stored_matrix(crop, _WINDOW_SIDE, _WINDOW_EXTENT)  # (2, 3) px of the window -> px of the image
+        found = self._landmarker.find(cut(image, crop, size=_WINDOW_SIDE, extent=_WINDOW_EXTENT))
+        lifted = [replace(face, landmarks=face.landmarks @ matrix[:, :2].T + matrix[:, 2]) for face in found]
+        return matching_landmarks(self._model, parameters, lifted)
 
 
 def matching_landmarks(
-    model: FaceModel, parameters: NDArray[np.float32], found: Sequence[FoundFace]
+    model: FaceModel, parameters: NDArray[np.float32], found: Sequence[LandmarkedFace]
 ) -> NDArray[np.float64] | None:
-    """Points (478, 2) of the found face that parameters (P,) describe, both in px of one picture; None if none is."""
+    """Return the points (478, 2) of the found face that parameters (P,) describe, both in px of one picture; None if
+    none is."""
     p = model.layout.view(parameters)
     points = project(model.landmarks478(model.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
     best, distance = None, _SAME_FACE
