@@ -7,12 +7,14 @@ import pytest
 
 from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_euler
 from realtime.tracking.smoothing import (
+    PRESETS,
     OneEuroConfig,
     OneEuroFilter,
     OneEuroRotation,
     PersonLock,
     PersonLockConfig,
     Smoother,
+    SmoothingSettings,
 )
 from realtime.tracking.smoothing.one_euro import rotation_from_vector, rotation_vector
 from tests.toy_model import toy_model
@@ -39,15 +41,38 @@ def reference_one_euro(values, config, rate):
 def test_filter_follows_the_published_algorithm():
     config = OneEuroConfig(1.2, 0.4)
     values = np.cumsum(np.random.default_rng(0).normal(size=200))
-    one_euro = OneEuroFilter(config)
+    one_euro = OneEuroFilter([(config, 1)])
     ours = [float(one_euro(np.array([v]), i / RATE)[0]) for i, v in enumerate(values)]
     np.testing.assert_allclose(ours, reference_one_euro(values, config, RATE), rtol=1e-9)
 
 
 def test_time_that_stands_still_changes_nothing():
-    one_euro = OneEuroFilter(OneEuroConfig(1.0, 0.0))
+    one_euro = OneEuroFilter([(OneEuroConfig(1.0, 0.0), 1)])
     one_euro(np.array([1.0]), 0.0)
     assert one_euro(np.array([5.0]), 0.0)[0] == 1.0
+    assert one_euro(np.array([5.0]), 0.0, 0.0)[0] == 5.0  # nothing is held back
+
+
+def test_time_that_runs_back_begins_anew():
+    one_euro, rotation = OneEuroFilter([(OneEuroConfig(1.0, 0.0), 1)]), OneEuroRotation(OneEuroConfig(1.0, 0.0))
+    turned = matrix_from_euler(0.5, 0.0, 0.0)
+    one_euro(np.array([1.0]), 9.0)
+    rotation(np.eye(3), 9.0)
+    assert one_euro(np.array([5.0]), 2.0)[0] == 5.0
+    np.testing.assert_array_equal(rotation(turned, 2.0), turned)
+    assert 5.0 < one_euro(np.array([6.0]), 2.1)[0] < 6.0
+
+
+def test_a_strength_for_each_component():
+    value = np.array([5.0, 5.0, 5.0])
+    one_euro = OneEuroFilter([(OneEuroConfig(1.0, 0.1), 3)])
+    one_euro(np.zeros(3), 0.0)
+    out = one_euro(value, 0.1, np.array([0.0, 1.0, 3.0])).copy()
+    assert out[0] == 5.0 > out[1] > out[2] > 0.0
+    for strength, expected in zip((1.0, 3.0), out[1:], strict=True):
+        alone = OneEuroFilter([(OneEuroConfig(1.0, 0.1), 1)])
+        alone(np.zeros(1), 0.0)
+        assert alone(value[:1], 0.1, strength)[0] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("angle", [1e-7, 0.3, 2.0, np.pi - 1e-6, np.pi])
@@ -108,14 +133,32 @@ def test_frames_without_weight_do_not_shape_the_person():
     assert np.allclose(lock.update(np.array([9.0, 9.0]), 0.0), 1.0)
 
 
+def test_the_smoother_tells_whose_face_it_is(layout):
+    smoother = Smoother(layout)
+    assert not smoother.identity.any() and not smoother.person_frozen
+    raw = layout.neutral()
+    p = layout.view(raw)
+    p.identity[:], p.albedo[:] = 0.5, -0.25
+    first = smoother.update(raw, 0.0)
+    seen = smoother.identity
+    np.testing.assert_array_equal(seen, first[layout.slices["identity"]])
+    p.identity[:] = 1.5
+    for i in range(1, 130):
+        smoother.update(raw, i / RATE)
+    assert smoother.person_frozen
+    assert (seen == 0.5).all() and (smoother.identity > 1.0).all()  # what was handed out stays what it was
+    assert (smoother.albedo == -0.25).all()
+    smoother.reset_person()
+    assert not smoother.person_frozen
+
+
 @pytest.fixture
 def layout():
     return toy_model().layout
 
 
 def test_smoother_off_passes_motion_unchanged(layout):
-    smoother = Smoother(layout)
-    smoother.strength = 0.0
+    smoother = Smoother(layout, settings=PRESETS["raw"])
     rng = np.random.default_rng(4)
     for i in range(5):
         raw = layout.neutral()
@@ -130,8 +173,7 @@ def test_smoother_off_passes_motion_unchanged(layout):
 
 def test_stronger_smoothing_is_steadier(layout):
     def jitter(strength):
-        smoother = Smoother(layout)
-        smoother.strength = strength
+        smoother = Smoother(layout, settings=SmoothingSettings.uniform(strength))
         rng = np.random.default_rng(5)
         track = []
         for i in range(150):
@@ -181,7 +223,7 @@ def test_hold_then_ease_to_neutral(layout):
 def test_filters_side_by_side_are_those_filters() -> None:
     rng = np.random.default_rng(0)
     groups = [(OneEuroConfig(0.7, 0.1), 2), (OneEuroConfig(1.5, 3.0, 2.0), 3)]
-    together, apart = OneEuroFilter.side_by_side(groups), [OneEuroFilter(config) for config, _ in groups]
+    together, apart = OneEuroFilter(groups), [OneEuroFilter([group]) for group in groups]
     for i in range(20):
         value, unit = rng.normal(size=5), np.array([2.0, 2.0, 1.0, 1.0, 1.0])
         found = together(value, i / 30.0, 0.8, unit)

@@ -6,8 +6,6 @@ import json
 import math
 import re
 from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,9 +29,9 @@ from training.evaluation.report import Pictures, markdown
 from training.evaluation.run import measure_network
 from training.evaluation.section import Case, Findings
 from training.evaluation.sections import SECTIONS
+from training.landmarker import BUNDLE
 
 MODEL = toy_model()
-BUNDLE = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
 VECTOR = np.asarray(MODEL.layout.neutral(), float).tolist()
 
 

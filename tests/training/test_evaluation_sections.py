@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -29,10 +27,10 @@ from training.evaluation.section import Measure, UnmeasuredError, ranked_cases
 from training.evaluation.sections import SECTIONS
 from training.evaluation.sections.groups import age_group, label_of
 from training.evaluation.sections.photos import photo_color_error
+from training.landmarker import BUNDLE
 
 MODEL = toy_model()
 LAYOUT = MODEL.layout
-BUNDLE = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
 
 
 def truth(vector, _):
@@ -127,6 +125,7 @@ def test_registry_names_and_limits_are_those_that_must_hold():
         "groups.age_worst": 1.5,
         "groups.race_worst": 1.5,
         "groups.gender_worst": 1.5,
+        "clips.blinks_kept": 0.95,
     }
     assert all(len({m.key for m in s.measures}) == len(s.measures) for s in SECTIONS.values())
 
@@ -364,6 +363,7 @@ def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_pa
     assert found.figures["tracked"] == 1.0 and found.figures["frames"] == frames
     assert found.tables["clips"]["webcam.mp4 smoothed"]["nme68"] == pytest.approx(0.0, abs=1e-6)
     assert found.figures["rotation_deg"] == pytest.approx(0.0, abs=1e-3)
+    assert found.figures["blinks"] == 0.0 and "blinks_kept" not in found.figures
     jitter = SECTIONS["stability"].measure(seen).figures
     assert jitter["still_raw_landmarks"] == pytest.approx(
         2.0, rel=1e-3
@@ -374,6 +374,30 @@ def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_pa
     found = SECTIONS["stability"].measure(seen)
     assert all(row.startswith(WEBCAM_CLIPS[0]) for row in found.tables["clips"])
     assert found.figures["still_raw_landmarks"] == pytest.approx(2.0, rel=1e-3)
+
+
+def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_keep(shown, tmp_path):
+    frames, blink = 40, np.array([0.4, 0.9, 0.4])
+    left, right = (
+        LAYOUT.slices["expression"].start + LAYOUT.expression_names.index(f"eyeBlink{s}") for s in ("Left", "Right")
+    )
+    raw = [LAYOUT.neutral() for _ in range(frames)]
+    for t, closed in enumerate(blink):
+        raw[10 + t][[left, right]] = closed  # a blink,
+        raw[25 + t][left] = closed  # and a wink that the smoothed lid hardly shows
+    smoothed = [vector.copy() for vector in raw]
+    for vector in smoothed[20:]:
+        vector[left] *= 0.5
+    nothing = (np.full((frames, 478, 2), np.nan), np.full((frames, 4, 4), np.nan))
+    clip = TrackedClip(
+        "webcam.mp4", 30.0, [*raw, None], [*smoothed, smoothed[-1]], *(np.concatenate([a, a[:1]]) for a in nothing)
+    )
+    (tmp_path / "webcam.mp4").write_bytes(b"")
+    other = material(MODEL, shown.cache, BUNDLE, clips=(tmp_path / "webcam.mp4",))
+    found = SECTIONS["clips"].measure(context(other, truth, FakeLoop(clip=clip)))
+    assert found.figures["blinks"] == 3.0
+    assert found.figures["blinks_kept"] == pytest.approx(2.0 / 3.0)
+    assert found.tables["clips"]["webcam.mp4 smoothed"]["blinks"] == 2.0
 
 
 def test_labelled_photos_are_compared_with_their_labels_and_a_damaged_set_ends_nothing(shown, tmp_path):

@@ -1,11 +1,15 @@
-"""Steady in time: One Euro filters per group and the person lock."""
+"""Steady in time: One Euro filters per group, a filter for lids and the person lock."""
 
+from realtime.tracking.smoothing.lids import LidConfig, LidFilter
 from realtime.tracking.smoothing.one_euro import OneEuroConfig, OneEuroFilter, OneEuroRotation
 from realtime.tracking.smoothing.person import PersonLock, PersonLockConfig
+from realtime.tracking.smoothing.settings import PRESETS, SmoothingSettings
 from realtime.tracking.smoothing.smoother import Smoother, SmootherConfig
-from realtime.tracking.smoothing.stage import SmoothingStage, SmoothingStageConfig
 
 __all__ = [
+    "PRESETS",
+    "LidConfig",
+    "LidFilter",
     "OneEuroConfig",
     "OneEuroFilter",
     "OneEuroRotation",
@@ -13,6 +17,5 @@ __all__ = [
     "PersonLockConfig",
     "Smoother",
     "SmootherConfig",
-    "SmoothingStage",
-    "SmoothingStageConfig",
+    "SmoothingSettings",
 ]

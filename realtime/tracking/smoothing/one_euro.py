@@ -30,58 +30,77 @@ class OneEuroConfig:
     derivative_cutoff: float = 1.0
 
 
-def smoothing_factor(cutoff: float | NDArray, period: float) -> float | NDArray:
-    """Exponential smoothing factor of a first-order low-pass with `cutoff` Hz at a sample period in s."""
-    r = 2.0 * math.pi * period * cutoff
-    return r / (r + 1.0)
+def lag(cutoff: float, period: float, strength: float = 1.0) -> float:
+    """Return the share of a step that a first-order low-pass holds back in one sample.
+
+    Args:
+        cutoff: Hz, above 0.
+        period: s between samples.
+        strength: divides the cut-off; 0 holds nothing back.
+    """
+    return strength / (2.0 * math.pi * period * cutoff + strength)
 
 
 class OneEuroFilter:
     """One Euro filter on a vector, each component with its own speed."""
 
-    def __init__(self, config: OneEuroConfig) -> None:
-        self._min_cutoff: float | NDArray = config.min_cutoff
-        self._beta: float | NDArray = config.beta
-        self._derivative_cutoff: float | NDArray = config.derivative_cutoff
-        self.reset()
-
-    @classmethod
-    def side_by_side(cls, groups: Iterable[tuple[OneEuroConfig, int]]) -> OneEuroFilter:
-        """One filter for a vector of groups, each of so many components and with a configuration of its own: what a
-        filter for each of them would give, in one pass."""
+    def __init__(self, groups: Iterable[tuple[OneEuroConfig, int]]) -> None:
+        """
+        Args:
+            groups: configurations and how many components in a row each is for: what a filter for each of them would
+                give, in one pass.
+        """
         configs, sizes = zip(*groups, strict=True)
-        together = cls(configs[0])
-        together._min_cutoff = np.repeat([c.min_cutoff for c in configs], sizes)
-        together._beta = np.repeat([c.beta for c in configs], sizes)
-        together._derivative_cutoff = np.repeat([c.derivative_cutoff for c in configs], sizes)
-        return together
+        self._min_cutoff = np.repeat([c.min_cutoff for c in configs], sizes)  # (N,)
+        self._beta = np.repeat([c.beta for c in configs], sizes)
+        self._derivative_time = np.repeat([0.5 / (math.pi * c.derivative_cutoff) for c in configs], sizes)  # s
+        self._value, self._derivative = np.zeros_like(self._beta), np.zeros_like(self._beta)
+        self._step, self._work = np.zeros_like(self._beta), np.zeros_like(self._beta)
+        self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next value passes unchanged."""
-        self._value: NDArray | None = None
-        self._derivative: NDArray | None = None
-        self._time = 0.0
+        self._time: float | None = None
 
-    def __call__(self, value: NDArray, time: float, strength: float = 1.0, unit: float | NDArray = 1.0) -> NDArray:
-        """Filter `value` (N,) sampled at `time` s; `strength` divides the cut-off, `unit` the speed.
+    def __call__(
+        self, value: NDArray, time: float, strength: float | NDArray = 1.0, unit: float | NDArray = 1.0
+    ) -> NDArray[np.float64]:
+        """Return `value` (N,), sampled at `time` s, filtered.
 
-        A time that does not advance returns the last output. The returned array is the filter's state: read
-        it, do not write to it.
+        Args:
+            value: (N,).
+            time: s; one that stands still leaves the output as it is, one that runs back begins anew.
+            strength: divides the cut-off, of all or of each component; 0 passes the value unchanged.
+            unit: divides the speed.
+
+        Returns:
+            (N,) the filter's state: read it, do not write to it.
         """
-        if self._value is None or self._derivative is None:
-            self._value = np.array(value, dtype=np.float64)
-            self._derivative = np.zeros_like(self._value)
-            self._time = time
+        if self._time is None or time < self._time:
+            self._value[:], self._derivative[:], self._time = value, 0.0, time
             return self._value
         period = time - self._time
-        if period <= 0.0:
+        if period == 0.0:
+            np.copyto(self._value, value, where=np.equal(strength, 0.0))
             return self._value
         self._time = time
-        step = value - self._value
-        self._derivative += smoothing_factor(self._derivative_cutoff, period) * (step / period - self._derivative)
-        cutoff = (self._min_cutoff + self._beta * np.abs(self._derivative) / unit) / strength
-        self._value += smoothing_factor(cutoff, period) * step
-        return self._value
+        turn = 2.0 * math.pi * period
+        step, work, derivative = self._step, self._work, self._derivative
+        np.subtract(value, self._value, out=step)
+        np.divide(step, period, out=work)
+        work -= derivative
+        work *= period
+        work /= self._derivative_time + period
+        derivative += work
+        np.abs(derivative, out=work)
+        work *= self._beta
+        work /= unit
+        work += self._min_cutoff
+        work *= turn
+        work += strength
+        np.divide(strength, work, out=work)  # (N,) the share of the step that is held back
+        work *= step
+        return np.subtract(value, work, out=self._value)
 
 
 class OneEuroRotation:
@@ -98,21 +117,22 @@ class OneEuroRotation:
         self._time = 0.0
 
     def __call__(self, rotation: NDArray, time: float, strength: float = 1.0) -> NDArray:
-        """Filter a (3, 3) rotation sampled at `time` s; `strength` divides the cut-off."""
-        if self._value is None:
+        """Return a (3, 3) rotation, sampled at `time` s, filtered; time and strength as in `OneEuroFilter`."""
+        if self._value is None or time < self._time:
+            self.reset()
             self._value, self._time = np.array(rotation, dtype=np.float64), time
             return self._value
         period = time - self._time
-        if period <= 0.0:
-            return self._value
+        if period == 0.0:
+            return np.asarray(rotation) if strength == 0.0 else self._value
         self._time = time
         step = rotation_vector(rotation @ self._value.T)
         c = self.config
-        self._derivative += smoothing_factor(c.derivative_cutoff, period) * (
+        self._derivative += (1.0 - lag(c.derivative_cutoff, period)) * (
             (180.0 / math.pi / period) * step - self._derivative
         )
-        cutoff = (c.min_cutoff + c.beta * math.hypot(*self._derivative.tolist())) / strength
-        self._value = rotation_from_vector(smoothing_factor(cutoff, period) * step) @ self._value
+        cutoff = c.min_cutoff + c.beta * math.hypot(*self._derivative.tolist())
+        self._value = rotation_from_vector(-lag(cutoff, period, strength) * step) @ rotation
         return self._value
 
 
