@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import moderngl
@@ -25,6 +26,9 @@ _CLAY_LIGHT = make_environment(
 _WIRE_COLOR = (0.55, 0.95, 0.80)
 _UNIT_IRRADIANCE = np.zeros((9, 3), np.float32)
 _UNIT_IRRADIANCE[0] = 1.0 / 0.28209479177387814
+
+Faces = NDArray[np.float32] | Sequence[NDArray[np.float32]] | None
+"""Parameter vectors (P,): one, several, or none."""
 
 
 class FaceRenderer:
@@ -73,7 +77,7 @@ class FaceRenderer:
         target: moderngl.Framebuffer,
         viewport: Viewport,
         image: NDArray[np.uint8] | None,
-        parameters: NDArray[np.float32] | None,
+        parameters: Faces,
         options: RenderOptions,
         frame_size: tuple[int, int] | None = None,
     ) -> None:
@@ -83,22 +87,24 @@ class FaceRenderer:
             target: where to draw; its depth is neither read nor written.
             viewport: x, y, width, height in pixels of `target`.
             image: (H, W, 3) uint8 BGR frame, or None for a plain background.
-            parameters: (P,) in frame pixels, or None to draw no face. To relight, edit a copy of the vector.
+            parameters: (P,) in frame pixels, several of them in the order in which they are drawn, or None to draw no
+                face. To relight, edit a copy of the vector.
             options: what to show.
             frame_size: width, height of the frame that `parameters` belong to; the image's size, or without
                 an image the viewport's, if None.
         """
         if frame_size is None:
             frame_size = viewport[2:] if image is None else (image.shape[1], image.shape[0])
+        faces = [parameters] if isinstance(parameters, np.ndarray) else parameters or ()
         target.clear(*options.background, 1.0, viewport=viewport)
         if options.mode is ViewMode.SIDE_BY_SIDE:
             x, y, width, height = viewport
             left, right = (x, y, width // 2, height), (x + width // 2, y, width - width // 2, height)
-            self._draw_view(target, left, image, None, replace(options, mode=ViewMode.CAMERA), frame_size)
-            self._draw_view(target, right, None, parameters, options, frame_size)
+            self._draw_view(target, left, image, (), replace(options, mode=ViewMode.CAMERA), frame_size)
+            self._draw_view(target, right, None, faces, options, frame_size)
         else:
             shown = image if options.mode.shows_camera else None
-            self._draw_view(target, viewport, shown, parameters, options, frame_size)
+            self._draw_view(target, viewport, shown, faces, options, frame_size)
 
     def release(self) -> None:
         """Free every OpenGL object that this renderer made."""
@@ -117,15 +123,15 @@ class FaceRenderer:
         target: moderngl.Framebuffer,
         viewport: Viewport,
         image: NDArray[np.uint8] | None,
-        parameters: NDArray[np.float32] | None,
+        faces: Sequence[NDArray[np.float32]],
         options: RenderOptions,
         frame_size: tuple[int, int],
     ) -> None:
-        """One frame-shaped view: the face layer over the image, or over the background without one."""
+        """One frame-shaped view: each face's layer over the image, or over the background without one."""
         rectangle = letterbox(frame_size, viewport)
         if image is not None:
             self._draw_frame(target, rectangle, image, frame_size, options.mirror)
-        if parameters is not None and options.mode is not ViewMode.CAMERA:
+        for parameters in faces if options.mode is not ViewMode.CAMERA else ():
             p = self._layout.view(parameters)
             layer = self._draw_layer(p, options, image is not None, frame_size, rectangle[2:])
             opacity = 1.0 if image is None else options.opacity

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from realtime.opencv import cv2
-from realtime.render.face_renderer import FaceRenderer
+from realtime.render.face_renderer import FaceRenderer, Faces
 from realtime.render.options import RenderOptions
 
 
@@ -63,7 +63,7 @@ class HeadlessRenderer:
     def render(
         self,
         image: NDArray[np.uint8] | None,
-        parameters: NDArray[np.float32] | None,
+        parameters: Faces,
         options: RenderOptions | None = None,
     ) -> NDArray[np.uint8]:
         """Draw one picture; arguments as `FaceRenderer.draw`'s.
@@ -102,15 +102,14 @@ class _Surface:
         self._upright = np.empty_like(self._pixels)
         self._picture = np.empty((height, width, 3), np.uint8)
 
-    def render(
-        self, image: NDArray[np.uint8] | None, parameters: NDArray[np.float32] | None, options: RenderOptions
-    ) -> NDArray[np.uint8]:
+    def render(self, image: NDArray[np.uint8] | None, parameters: Faces, options: RenderOptions) -> NDArray[np.uint8]:
         self._renderer.draw(self._target, self._viewport, image, parameters, options)
         self._target.read_into(self._pixels, components=4)
         cv2.flip(self._pixels, 0, dst=self._upright)
         return cv2.cvtColor(self._upright, cv2.COLOR_RGBA2BGR, dst=self._picture)
 
     def release(self) -> None:
-        self._renderer.release()
-        self._target.release()
+        with self._ctx:  # and current no more: a thread that ends with a context would keep its memory for ever
+            self._renderer.release()
+            self._target.release()
         self._ctx.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from realtime.frame import Frame
+from realtime.frame import Frame, Sound
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,17 @@ class CameraChoice:
 class Source(Protocol):
     """Delivers frames until it ends. One thread reads; `close` may come from another.
 
+    Any `read` may raise `LimelightError`. The source is then to be closed; a live one can be opened again by the same
+    spec, and goes on.
+
     Attributes:
         name: for people, such as "Logitech C920" or "clip.mp4".
-        width, height: of every frame, px.
+        width, height: of the first frame, px, and nominal: a camera, a stream and a file may change their size in the
+            middle, and every frame tells its own.
         fps: nominal frames a second.
         live: True if frames come in real time and a late reader misses some (a camera); False if every frame
             waits to be read (a file).
+        sound: that belongs to the pictures, with `start` on the clock of its packets; None without any.
     """
 
     name: str
@@ -37,6 +42,7 @@ class Source(Protocol):
     height: int
     fps: float
     live: bool
+    sound: Sound | None
 
     def read(self) -> Frame | None:
         """The next frame, or None at the end.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel.errors import LimelightError
-from realtime.frame import Frame
+from realtime.frame import Frame, Sound
 from realtime.loop.frame_pool import FramePool
 from realtime.opencv import cv2
 
@@ -108,6 +108,18 @@ def find_camera(name: str, cameras: list[CameraInfo]) -> CameraInfo:
     raise LimelightError(f"no camera is called '{name}'; this machine has {_listed(cameras)}")
 
 
+def same_camera(camera: CameraInfo, cameras: list[CameraInfo]) -> CameraInfo:
+    """Return the camera that `camera` is now: one that was unplugged may come back under another number.
+
+    Raises:
+        LimelightError: another camera has its number now.
+    """
+    named = [other for other in cameras if other.name == camera.name]
+    if not named and any(other.index == camera.index for other in cameras):
+        raise LimelightError(f"{camera} is not there; its number has another camera now")
+    return named[0] if len(named) == 1 else camera
+
+
 def _listed(cameras: list[CameraInfo]) -> str:
     return ", ".join(str(camera) for camera in cameras) or "no camera"
 
@@ -135,6 +147,7 @@ class CameraSource:
     """
 
     live = True
+    sound: Sound | None = None
 
     def __init__(
         self,

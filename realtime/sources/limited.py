@@ -16,7 +16,7 @@ class LimitedSource:
         self._read = 0
         self._first: float | None = None
         self.name, self.width, self.height = source.name, source.width, source.height
-        self.fps, self.live = source.fps, source.live
+        self.fps, self.live, self.sound = source.fps, source.live, source.sound
 
     def read(self) -> Frame | None:
         if self._frames is not None and self._read >= self._frames:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, Parameters, project
 from facemodel.color import encode_srgb
 from facemodel.lighting import shade_diffuse
-from realtime.frame import Frame
+from realtime.frame import Frame, Sound
 from realtime.loop.frame_pool import FramePool
 from realtime.opencv import cv2
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
@@ -26,8 +26,11 @@ _NECK_END = np.array([0.0, -128.0, -25.0])
 class SyntheticPerformer:
     """A source that renders a face model acting over a blurred room, with sensor noise and true parameters.
 
-    Attributes: as `realtime.sources.base.Source`.
+    Attributes: as `realtime.sources.base.Source`, and
+        layout: of the frames' truth.
     """
+
+    sound: Sound | None = None
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class SyntheticPerformer:
         model = model or FaceModel.load()
         self.name = "synthetic performer"
         self.width, self.height, self.fps, self.live = width, height, fps, live
+        self.layout = model.layout
         self._performer = Performer(model.layout, width, height, seed)
         self._frames = None if duration is None else round(duration * fps)
         self._room = make_room(width, height, seed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import moderngl
 import numpy as np
@@ -275,3 +277,21 @@ def test_constant_sky_is_its_own_irradiance() -> None:
 def test_shader_includes_are_resolved() -> None:
     source = load_shader("face.frag")
     assert "#include" not in source and "encode_srgb" in source and source.startswith("#version 330 core")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system does not tell its memory")
+def test_renderers_that_come_and_go_leave_no_memory_behind(model):
+    """A video that is started again has a new renderer each time."""
+
+    def megabytes():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+    def come_and_go(times):
+        for _ in range(times):
+            with HeadlessRenderer(model, 64, 48) as renderer:
+                renderer.render(None, model.layout.neutral())
+
+    come_and_go(6)
+    before = megabytes()
+    come_and_go(8)
+    assert megabytes() - before < 40.0  # each kept some 10 MB while its context stayed current

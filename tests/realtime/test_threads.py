@@ -25,7 +25,7 @@ for i in range(8):
 video.release()
 limit_threads(count)
 source = VideoSource(path)
-decoders = source._capture.get(cv2.CAP_PROP_N_THREADS)
+decoders = source._reader._stream.codec_context.thread_count
 print(json.dumps({
     "opencv": cv2.getNumThreads(),
     "decoder": decoders,

@@ -1,0 +1,288 @@
+"""The sink that writes what it draws into an mp4 file, which can be read even if this program is killed."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from numpy.typing import NDArray
+
+from facemodel import LimelightError
+from realtime.frame import Result, StreamInfo
+from realtime.outputs.h264 import CODEC, H264Encoder
+from realtime.outputs.sound_track import SoundTrack
+from realtime.sources.file_kind import shown
+from realtime.sources.images import pad_to_size
+
+log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE = 10.0  # seconds that a live performance may pause in the video
+_CONTAINER_OPTIONS = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "flush_packets": "1",
+    "max_interleave_delta": "100000",  # microseconds that pictures wait for sound that ended
+    "video_track_timescale": "90000",
+}
+
+
+class Drawing(Protocol):
+    """Draws results; made, used and closed on one thread."""
+
+    def draw(self, result: Result) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 BGR; the array may be reused by the next call."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
+class VideoFile:
+    """Draws every result and encodes it as H.264; see `realtime.sinks.contract.Sink`.
+
+    Frames have the times of their results, whatever their rate. A stall is no frame: the picture before stays. Where
+    the clock of the feed runs backwards, as with another source, the video goes on one frame later; a live performance
+    that pauses for more than 10 s is joined. The sound of the feed is kept. The file is a fragmented mp4: killed, it
+    lacks at most its last quarter of a second and a frame.
+
+    Attributes:
+        name: for people.
+        path: of the video.
+        frames: in the video so far.
+        seconds: length of the video so far.
+    """
+
+    def __init__(self, path: str | Path, drawing: Callable[[StreamInfo], Drawing]) -> None:
+        """
+        Args:
+            path: ends in .mp4; never a file that exists when the first feed begins.
+            drawing: makes what draws the results, once a feed begins and on its thread.
+
+        Raises:
+            LimelightError: the path does not end in .mp4.
+        """
+        self.path = Path(path)
+        self.name = f"video {shown(self.path)}"
+        if self.path.suffix.lower() != ".mp4":
+            raise LimelightError(f"{self.name}: the name must end in .mp4")
+        self.frames = 0
+        self.seconds = 0.0
+        self._make_drawing = drawing
+        self._drawing: Drawing | None = None
+        self._writing: _Writing | None = None
+        self._sound_note = ""
+
+    def begin(self, info: StreamInfo) -> None:
+        """Open the file.
+
+        Raises:
+            LimelightError: the file exists or cannot be written, no OpenGL, or the sink is finished already.
+        """
+        if self.frames:
+            raise LimelightError(f"{self.name}: is finished; film on under another name")
+        self._drawing = self._make_drawing(info)
+        try:
+            self._writing = _Writing(self.path, self.name, info)
+        except BaseException:
+            self._drawing.close()
+            raise
+        self._sound_note = self._writing.sound_note
+
+    def submit(self, result: Result) -> None:
+        """Draw and encode one result.
+
+        Raises:
+            LimelightError: the file cannot be written any more; it can be read up to there.
+        """
+        if self._writing is None or self._drawing is None or result.stalled:
+            return
+        image = self._drawing.draw(result)
+        try:
+            self._writing.add(image, result.frame.timestamp)  # which its sound has, too
+        finally:
+            self._take_over(self._writing)
+
+    def status(self) -> str:
+        """Frames and seconds so far, and what became of the sound, if it is not kept."""
+        return ", ".join(filter(None, [f"{self.frames} frames, {self.seconds:.1f} s", self._sound_note]))
+
+    def close(self) -> None:
+        """Finish the file; a video of nothing leaves none. A second call does nothing.
+
+        Raises:
+            LimelightError: the end of the video could not be written.
+        """
+        writing, self._writing = self._writing, None
+        if writing is None:
+            return
+        try:
+            writing.finish()
+        finally:
+            self._take_over(writing)
+            if self._drawing is not None:
+                self._drawing.close()
+
+    def _take_over(self, writing: _Writing) -> None:
+        self.frames, self.seconds, self._sound_note = writing.frames, writing.end, writing.sound_note
+
+
+class _Writing:
+    """One video that is being written."""
+
+    def __init__(self, path: Path, name: str, info: StreamInfo) -> None:
+        self._path, self._name, self._info = path, name, info
+        self.frames = 0
+        self.sound_note = ""
+        self._nominal = 1.0 / info.fps
+        self._last_time = 0.0
+        self._offset = 0.0  # of the feed's clock against the video's
+        self._position = 0.0  # of the last frame in the video, s
+        self._failed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = _WholeWrites(path, "xb")
+        except OSError as error:
+            if isinstance(error, FileExistsError) and path.parent.is_dir():
+                reason = "exists already and is never overwritten; choose another name"
+            else:
+                reason = f"cannot be created ({error.strerror})"
+            raise LimelightError(f"{name}: {reason}") from error
+        self._sound: SoundTrack | None = None
+        try:
+            self._container = av.open(self._file, "w", format="mp4", options=_CONTAINER_OPTIONS)
+            self._stream = self._container.add_stream(CODEC)
+            context = self._stream.codec_context
+            assert isinstance(context, VideoCodecContext)
+            self._encoder = H264Encoder(info.width, info.height, info.fps, context)
+            self._sound = self._open_sound(self._container)
+            self._container.start_encoding()
+        except BaseException as error:
+            self._failed = True
+            self._release()
+            if isinstance(error, OSError | av.FFmpegError):
+                raise LimelightError(f"{name}: cannot be written ({error.strerror})") from error
+            raise
+
+    @property
+    def end(self) -> float:
+        """Seconds in the video at which the last frame ends."""
+        return self._position + self._nominal if self.frames else 0.0
+
+    def add(self, image: NDArray[np.uint8], time: float) -> None:
+        """Encode one picture (H, W, 3) uint8 BGR of the feed's `time`, s."""
+        if self._failed:
+            return
+        position = self._place(time)
+        if image.shape[:2] != (self._info.height, self._info.width):
+            image = pad_to_size(image, self._info.width, self._info.height)
+        packets = self._encoder.encode(image, position)
+        self._add_sound(position)
+        self._mux(packets)
+        self.frames += 1
+        self._position = position
+
+    def finish(self) -> None:
+        """Write what the encoder and the sound still hold, and the end of the file."""
+        try:
+            if not self._failed and self.frames:
+                self._mux(self._encoder.flush())
+                self._add_sound(self.end)
+                self._guard(self._container.close)
+        finally:
+            self._release()
+
+    def _place(self, time: float) -> float:
+        """Seconds in the video at which a result belongs."""
+        step = time - self._last_time
+        self._last_time = time
+        if self.frames == 0:
+            self._offset = time
+            self._start_sound(time)
+        elif step < 0.0 or (self._info.live and step > _LONGEST_PAUSE):
+            self._offset = time - self.end
+            self._drop_sound(f"its sound ends at {self.end:.1f} s, where the source jumped")
+        return time - self._offset
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            packet.stream = self._stream
+        self._guard(lambda: self._container.mux(packets))
+
+    def _guard(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except (OSError, av.FFmpegError) as error:
+            self._failed = True
+            raise LimelightError(
+                f"{self._name}: cannot be written ({error.strerror}); it ends after {self.frames} frames"
+            ) from error
+
+    def _open_sound(self, container: OutputContainer) -> SoundTrack | None:
+        if self._info.sound is None:
+            return None
+        try:
+            return SoundTrack(self._info.sound, container)
+        except LimelightError as error:
+            self._note(f"it has no sound: {error}")
+            return None
+
+    def _start_sound(self, time: float) -> None:
+        if self._sound is not None:
+            try:
+                self._sound.start(time)
+            except (av.FFmpegError, ValueError) as error:
+                self._drop_sound(f"it has no sound: {error}")
+
+    def _add_sound(self, until: float) -> None:
+        if self._sound is None:
+            return
+        packets = self._sound.until(until)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, ValueError):
+                self._drop_sound(f"its sound ends at {self._position:.1f} s, where the source is damaged")
+                return
+            if packet is None:
+                return
+            self._guard(lambda packet=packet: self._container.mux(packet))  # type: ignore[misc]
+
+    def _drop_sound(self, note: str) -> None:
+        if self._sound is not None:
+            self._sound.close()
+            self._sound = None
+            self._note(note)
+
+    def _note(self, note: str) -> None:
+        self.sound_note = note
+        log.warning("%s: %s", self._name, note)
+
+    def _release(self) -> None:
+        """Close everything; a container whose file is closed writes no more."""
+        if self._sound is not None:
+            self._sound.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            if not self._failed:
+                raise LimelightError(f"{self._name}: cannot be written ({error.strerror})") from error
+        finally:
+            if self.frames == 0:
+                self._path.unlink(missing_ok=True)
+
+
+class _WholeWrites(io.FileIO):
+    """A file that writes all it is given, or raises: FFmpeg does not ask how much was written."""
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        rest = memoryview(data)
+        while rest:
+            rest = rest[super().write(rest) :]
+        return len(data)
