@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,15 +115,28 @@ class FaceModel:
         path = Path(path)
         if not path.is_file():
             raise LimelightError(f"face model {path}: no such file; build it with 'limelight model build'")
+        return cls.read(path, f"face model {path}")
+
+    @classmethod
+    def read(cls, file: Path | IO[bytes], what: str) -> FaceModel:
+        """Read and check a face model from a file that may be open, such as one in memory.
+
+        Args:
+            file: its path, or open for reading.
+            what: the file in error messages.
+
+        Raises:
+            LimelightError: not a face model, of another version, or malformed; the message names the array.
+        """
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with np.load(file, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
         except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise LimelightError(f"face model {path}: unreadable or truncated ({error})") from error
+            raise LimelightError(f"{what}: unreadable or truncated ({error})") from error
         try:
             _check(arrays)
         except LimelightError as error:
-            raise LimelightError(f"face model {path}: {error}") from error
+            raise LimelightError(f"{what}: {error}") from error
         return cls.from_arrays(arrays)
 
     @classmethod
@@ -146,12 +160,23 @@ class FaceModel:
         return cls(**values, digest=_digest(arrays))  # type: ignore[arg-type]
 
     def save(self, path: str | Path) -> Path:
-        """Write the model, bases as float16, compressed; returns the path.
+        """Write the model; returns the path.
 
         The file appears whole or not at all: one that was there stays until the new one is complete.
 
         Raises:
             LimelightError: the arrays are malformed or the file cannot be written.
+        """
+        path = Path(path)
+        with whole_file(path, f"face model {path}") as partial, partial.open("wb") as file:
+            self.write(file)
+        return path
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write the model to an open file, bases as float16, compressed.
+
+        Raises:
+            LimelightError: the arrays are malformed.
         """
         arrays: dict[str, NDArray] = {"format_version": np.array(FORMAT_VERSION, np.int32)}
         for f in fields(self):
@@ -164,10 +189,7 @@ class FaceModel:
                 value = value.astype(np.float32)
             arrays[f.name] = value
         _check(arrays)
-        path = Path(path)
-        with whole_file(path, f"face model {path}") as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # given a name, NumPy would append .npz to it
-        return path
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # given a name, NumPy would append .npz to it
 
     @cached_property
     def layout(self) -> ParameterLayout:

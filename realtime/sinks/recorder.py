@@ -2,112 +2,174 @@
 
 from __future__ import annotations
 
-import logging
+import itertools
 import queue
 import threading
-import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from facemodel import LimelightError
-from realtime.frame import TrackedFrame
-from realtime.sinks.failure import Failure
-from realtime.takes.format import TakeHeader, encode_frame
-from realtime.takes.writer import FLUSH_SECONDS, TakeWriter
+import numpy as np
+from numpy.typing import NDArray
 
-_log = logging.getLogger(__name__)
+from realtime.frame import Result, StreamInfo
+from realtime.takes.format import TakeHeader
+from realtime.takes.messages import Marker
+from realtime.takes.writer import TakeWriter
 
-_BACKLOG_WARNING = 300  # frames; ten seconds of a camera, about 600 KB
+if TYPE_CHECKING:
+    from realtime.outputs.h264 import H264Encoder
+
+_PICTURES = 8
+"""That wait to be encoded; more are left out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A result in the recorder's queue: without its picture, which is apart if it is to be filmed."""
+
+    result: Result
+    picture: NDArray[np.uint8] | None = None
 
 
 class Recorder:
-    """Records every frame that it is given, those without a face too.
+    """Records every result that it is given, those without a face too; of a stall a mark. A `realtime.sinks.Sink`.
 
-    `submit` encodes the frame, which takes microseconds, and puts the bytes in a queue without a limit; a
-    thread writes them. A disk that stalls for a while costs memory (about 2 KB a frame; the pictures are not
-    kept), never a frame, and is warned of once. A disk that fails ends the recording: the next `submit`, or
-    `close`, raises.
+    It wants a worker with the policy `EVERY`. A disk that stalls for a while costs memory (some KB a frame; the
+    pictures are not kept), never a frame. A disk that fails ends the recording, and what was written stays readable.
+
+    With a reference video, some pictures wait in the queue too; where the encoder is too slow for a live feed, pictures
+    are left out of it, never frames, and counted.
 
     Attributes:
-        path: of the take.
+        name: for people.
+        path: of the take; one that is begun again goes on in a new file, NAME-2.mcap and so on.
+        left_out: pictures that the reference video lacks.
     """
 
-    def __init__(self, path: str | Path, header: TakeHeader) -> None:
-        """Create the take at once, so that a bad path is known before the performance.
-
-        Raises:
-            LimelightError: the file exists already, or cannot be written.
+    def __init__(self, path: str | Path, reference_video: bool = False) -> None:
+        """
+        Args:
+            path: of the take.
+            reference_video: record the pictures too, as H.264.
         """
         self.path = Path(path)
-        self._writer = TakeWriter(self.path, header)
-        self._queue: queue.SimpleQueue[tuple[bytes, float] | None] = queue.SimpleQueue()
-        self._started = time.monotonic()
-        self._failure = Failure()
-        self._warned = False
-        self._closed = False
-        self._thread = threading.Thread(target=self._write, name="limelight-recorder", daemon=True)
-        self._thread.start()
+        self.name = f"take {self.path}"
+        self.left_out = 0
+        self._reference_video = reference_video
+        self._encoder: H264Encoder | None = None
+        self._room = threading.Semaphore(_PICTURES)
+        self._fps = 0.0
+        self._writer: TakeWriter | None = None
+        self._marks: queue.SimpleQueue[str | Marker] = queue.SimpleQueue()
+        self._began: float | None = None
+        self._newest: float | None = None  # s, on the feed's clock
 
     @property
     def frames(self) -> int:
         """Frames written so far."""
-        return self._writer.frames
-
-    @property
-    def failed(self) -> bool:
-        """Whether the take has ended early because it could not be written."""
-        return self._failure.happened
-
-    @property
-    def backlog(self) -> int:
-        """Frames that wait to be written."""
-        return self._queue.qsize()
+        return 0 if self._writer is None else self._writer.frames
 
     @property
     def seconds(self) -> float:
-        """Since the recording began."""
-        return time.monotonic() - self._started
+        """Of the feed since the recording began."""
+        began, newest = self._began, self._newest
+        return 0.0 if began is None or newest is None else newest - began
 
-    def submit(self, result: TrackedFrame) -> None:
-        """Record one frame; returns at once.
+    def begin(self, info: StreamInfo) -> None:
+        """Create the take at once, so that a bad path is known before the performance.
 
         Raises:
-            LimelightError: once, when the take cannot be written any more.
+            LimelightError: the file exists already, or cannot be written; or a reference video was asked for, and there
+                is no H.264 here.
         """
-        self._failure.raise_once()
-        if self._closed or self._failure.told:
-            return
-        self._queue.put((encode_frame(result), result.frame.timestamp))
-        if not self._warned and self.backlog > _BACKLOG_WARNING:
-            self._warned = True
-            _log.warning("take %s: the disk is slow, %d frames wait in memory", self.path, self.backlog)
+        if self._reference_video:
+            self._encoder = _encoder(info.width, info.height, info.fps)
+        self._room, self._fps, self.left_out = threading.Semaphore(_PICTURES), info.fps, 0
+        if self._writer is not None:
+            self.path = _next_free(self.path)
+            self.name = f"take {self.path}"
+        self._writer = TakeWriter(self.path, TakeHeader.describe(info), info.model)
+        self._began = self._newest = None
+
+    def prepare(self, result: Result) -> Prepared:
+        """Return what is queued: the result without its picture, of which a queue would keep too many."""
+        self._newest = result.time
+        self._began = result.time if self._began is None else self._began
+        picture = None
+        if self._reference_video and not result.stalled:
+            if self._room.acquire(blocking=False):
+                picture = result.frame.image
+            else:
+                self.left_out += 1
+        return Prepared(replace(result, frame=result.frame.without_picture(), timings={}), picture)
+
+    def submit(self, prepared: Prepared) -> None:
+        """Write one result that `prepare` gave.
+
+        Raises:
+            LimelightError: the take cannot be written any more.
+        """
+        try:
+            if self._writer is not None:
+                self._writer.append(prepared.result)
+                if prepared.picture is not None:
+                    self._film(prepared.picture, prepared.result.time)
+                self._write_marks()
+        finally:
+            if prepared.picture is not None:
+                self._room.release()
+
+    def mark(self, text: str) -> None:
+        """Put a marker at the newest result's time; from any thread."""
+        newest = self._newest
+        self._marks.put(text if newest is None else Marker(newest, text))
+
+    def status(self) -> str:
+        """Return how much was written, in one line."""
+        left_out = f", {self.left_out} pictures left out" if self.left_out else ""
+        return f"{self.frames} frames, {self.seconds:.1f} s{left_out}"
 
     def close(self) -> None:
-        """Write what waits, finish the file, and force it to the disk; a second call does nothing.
+        """Finish the file, and force it to the disk; a second call does nothing.
 
         Raises:
-            LimelightError: the take could not be written to its end, and `submit` has not said so yet.
+            LimelightError: the take could not be written to its end.
         """
-        if self._closed:
+        if self._writer is None:
             return
-        self._closed = True
-        self._queue.put(None)
-        self._thread.join()
-        self._failure.raise_once()
+        with self._writer:  # closes it, whatever the marks do
+            if self._writer.usable:
+                self._write_marks()
 
-    def _write(self) -> None:
-        try:
-            with self._writer as writer:
-                while True:
-                    try:
-                        item = self._queue.get(timeout=FLUSH_SECONDS)
-                    except queue.Empty:
-                        writer.flush()
-                        continue
-                    if item is None:
-                        return
-                    writer.append_encoded(*item)
-        except LimelightError as error:
-            self._failure.set(error)
-        except Exception:  # a recording must not end unnoticed
-            _log.exception("the recorder failed")
-            self._failure.set(LimelightError(f"take {self.path}: recording ended on an internal error, see the log"))
+    def _film(self, picture: NDArray[np.uint8], time: float) -> None:
+        """Encode the newest frame's picture; one of another size begins with a key picture of its own."""
+        assert self._writer is not None
+        height, width = picture.shape[:2]
+        size = (width - width % 2, height - height % 2)
+        if self._encoder is None or size != (self._encoder.width, self._encoder.height):
+            self._encoder = _encoder(width, height, self._fps)
+        for packet in self._encoder.encode(picture, time):
+            self._writer.add_picture(bytes(packet))
+
+    def _write_marks(self) -> None:
+        """Write what was marked since; marks from before the first result stand at its time."""
+        assert self._writer is not None
+        while True:
+            try:
+                mark = self._marks.get_nowait()
+            except queue.Empty:
+                return
+            self._writer.mark(Marker(self._began or 0.0, mark) if isinstance(mark, str) else mark)
+
+
+def _next_free(path: Path) -> Path:
+    """The path, numbered so that there is no such file yet."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return next(candidate for candidate in numbered if not candidate.exists())
+
+
+def _encoder(width: int, height: int, fps: float) -> H264Encoder:
+    from realtime.outputs.h264 import H264Encoder  # loads FFmpeg, which most recordings do without
+
+    return H264Encoder(width, height, fps)

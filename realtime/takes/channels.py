@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, LimelightError, ParameterLayout
 from facemodel.rotation import matrix_from_6d, matrix_to_euler
-from realtime.takes.reader import Take
+from realtime.takes.take import Track
 
 FIELD_OF_VIEW = np.radians(60.0)
 """Horizontal, of the full frame: gives the depth that weak perspective does not know."""
@@ -17,7 +17,7 @@ FIELD_OF_VIEW = np.radians(60.0)
 
 @dataclass(frozen=True, eq=False)
 class Channels:
-    """Head and light of a take, N frames. A row is NaN where the take has no parameters for it.
+    """Head and light of a face, N frames. A row is NaN where the take has no parameters for it.
 
     Attributes:
         head_angles: (N, 3) yaw, pitch, roll in degrees: nose to image right, up, clockwise in the picture.
@@ -41,24 +41,24 @@ class Channels:
     shininess: NDArray[np.float32]
 
 
-def channels_of(take: Take, raw: bool = False) -> Channels:
-    """The channels of a take.
+def channels_of(track: Track, raw: bool = False) -> Channels:
+    """Return the channels of one face of a take.
 
     Args:
-        take: N frames.
+        track: N frames.
         raw: the network's own parameters instead of the smoothed ones.
     """
-    layout = take.header.layout
-    vectors = take.raw if raw else take.smoothed  # (N, P)
+    layout = track.header.layout
+    vectors = track.raw if raw else track.smoothed  # (N, P)
     group = {name: vectors[:, span] for name, span in layout.slices.items()}
     known = ~np.isnan(vectors[:, 0])
-    angles = np.full((len(take), 3), np.nan)
+    angles = np.full((len(track), 3), np.nan)
     yaw_pitch_roll = matrix_to_euler(matrix_from_6d(group["rotation"][known].astype(float)))
     angles[known] = np.degrees(np.stack(yaw_pitch_roll, axis=-1))
     translation, scale = group["translation"], group["scale"][:, 0]
     return Channels(
         head_angles=angles,
-        head_position=head_position(translation, scale, take.header.width, take.header.height),
+        head_position=head_position(translation, scale, track.size),
         translation=translation,
         scale=scale,
         sh=group["sh"].reshape(-1, 9, 3),
@@ -68,26 +68,25 @@ def channels_of(take: Take, raw: bool = False) -> Channels:
     )
 
 
-def head_position(translation: NDArray, scale: NDArray, width: int, height: int) -> NDArray[np.float64]:
-    """Where the head centre is, in mm in the camera's frame, from its weak-perspective pose.
+def head_position(translation: NDArray, scale: NDArray, size: NDArray) -> NDArray[np.float64]:
+    """Return where the head centre is, in mm in the camera's frame, from its weak-perspective pose.
 
     Args:
         translation: (N, 2) frame pixels.
         scale: (N,) px/mm.
-        width, height: of the frame, px.
+        size: (N, 2) width and height of each frame, px.
 
     Returns:
         (N, 3): x and y off the optical axis, z = -F / f with F the focal length of `FIELD_OF_VIEW` in pixels.
     """
     f = np.asarray(scale, float)
-    focal = 0.5 * width / np.tan(0.5 * FIELD_OF_VIEW)
-    x = (np.asarray(translation[:, 0], float) - 0.5 * width) / f
-    y = -(np.asarray(translation[:, 1], float) - 0.5 * height) / f
-    return np.stack([x, y, -focal / f], axis=-1)
+    focal = 0.5 * size[:, 0] / np.tan(0.5 * FIELD_OF_VIEW)
+    x, y = ((np.asarray(translation, float) - 0.5 * size) / f[:, None]).T
+    return np.stack([x, -y, -focal / f], axis=-1)
 
 
-def arkit_weights(take: Take, raw: bool = False) -> NDArray[np.float32]:
-    """(N, 52) expression weights 0..1 in the order of `ARKIT_NAMES`, mouthClose at most jawOpen.
+def arkit_weights(track: Track, raw: bool = False) -> NDArray[np.float32]:
+    """Return (N, 52) expression weights 0..1 in the order of `ARKIT_NAMES`, mouthClose at most jawOpen.
 
     A shape that the face model splits into NAMELeft and NAMERight becomes their mean; one that it lacks stays 0.
     Rows are NaN where the take has no parameters.
@@ -95,8 +94,8 @@ def arkit_weights(take: Take, raw: bool = False) -> NDArray[np.float32]:
     Raises:
         LimelightError: the face model's expressions are not ARKit's.
     """
-    layout = take.header.layout
-    weights = (take.raw if raw else take.smoothed)[:, layout.slices["expression"]]  # (N, E)
+    layout = track.header.layout
+    weights = (track.raw if raw else track.smoothed)[:, layout.slices["expression"]]  # (N, E)
     sources = _arkit_columns(layout)
     if not any(sources):
         raise LimelightError("its face model has no ARKit expressions; export it as npz, which keeps the model's own")
@@ -112,7 +111,7 @@ def arkit_weights(take: Take, raw: bool = False) -> NDArray[np.float32]:
 
 
 def has_arkit_expressions(layout: ParameterLayout) -> bool:
-    """Whether a face model's expressions can be given ARKit's names."""
+    """Return whether a face model's expressions can be given ARKit's names."""
     return any(_arkit_columns(layout))
 
 

@@ -1,48 +1,96 @@
-"""What a take holds on disk: MCAP, one header message, then one message per frame.
+"""What a take holds on disk: MCAP, one header message, then one message per frame and per event.
 
-A take can be read without Limelight. The header (topic `/limelight/header`) is JSON and names every number of
-the parameter vector, its units and the face model. Frames (topic `/limelight/frames`) are CDR with their ROS
-2 message definition in the file, which MCAP's own tools and Foxglove decode. An MCAP log time is wall-clock
-nanoseconds.
+A take can be read without Limelight. The header (topic `/limelight/header`), stall marks (`/limelight/stalls`) and
+markers (`/limelight/markers`) are JSON; the header names every number of the parameter vector, its units and the face
+model. Frames (`/limelight/frames`), the face model (`/limelight/model`), persons (`/limelight/persons`) and the
+reference video (`/limelight/video`) are CDR with their ROS 2 message definition in the file, which MCAP's own tools and
+Foxglove decode. An MCAP log time is wall-clock nanoseconds; `time` is seconds on the clock of the feed.
+
+Format version 1 had the header and one face a frame alone, and no face model.
 """
 
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from facemodel import LimelightError, ParameterLayout
+from realtime.frame import StreamInfo, TrackingState
 
-from facemodel import Crop, FaceModel, LimelightError, ParameterLayout
-from realtime.frame import TrackedFrame, TrackingState
-from realtime.sources.base import Source
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 
-FORMAT_VERSION = 1
 HEADER_TOPIC = "/limelight/header"
+MODEL_TOPIC = "/limelight/model"
+PERSON_TOPIC = "/limelight/persons"
 FRAME_TOPIC = "/limelight/frames"
-FRAME_SCHEMA_NAME = "limelight_msgs/msg/TrackedFrame"
+STALL_TOPIC = "/limelight/stalls"
+MARKER_TOPIC = "/limelight/markers"
+VIDEO_TOPIC = "/limelight/video"
 
-FRAME_SCHEMA = """\
-# One frame of a take. Parameters are in the pixels of the full frame; the header names each of them.
-uint8 SEARCHING=0  # no face known yet
-uint8 TRACKING=1   # parameters come from this frame
-uint8 HELD=2       # just lost: the last pose is held
-uint8 NEUTRAL=3    # lost for longer: eases to neutral
+STATES = (TrackingState.SEARCHING, TrackingState.TRACKING, TrackingState.HELD, TrackingState.NEUTRAL)
+"""A state's number in the file is its place here."""
 
-uint64 index        # of the frame in its source; a gap means frames that the tracker missed
-float64 timestamp   # seconds; monotonic clock for a camera, position in the stream for a file
-float64[4] crop     # centre x, centre y, side (frame pixels), angle (radians, clockwise); NaN without a crop
+_FRAME_SCHEMA = """\
+# One frame of a take, with the faces that were followed, the performer first.
+uint64 index       # of the frame in its source; a gap means frames that were missed
+float64 time       # seconds, on the clock of the feed
+float64 timestamp  # seconds, of the frame itself; monotonic clock for a camera, position in the stream for a file
+uint32 width       # of the frame, pixels; may change in the middle of a take
+uint32 height
+limelight_msgs/Face[] faces
+================================================================================
+MSG: limelight_msgs/Face
+# One face. Parameters are in the pixels of the full frame; the header names each of them.
+uint8 TRACKING=1  # parameters come from this frame
+uint8 HELD=2      # just lost: the last pose is held
+uint8 NEUTRAL=3   # lost for longer: eases to neutral
+
+uint32 id          # of this face in its session, from 1 on
+uint32 person      # whose face it is: a key of /limelight/persons
 uint8 state
-float32 confidence  # 0..1
-float32[] raw       # the network's parameters; empty unless TRACKING
-float32[] smoothed  # parameters as shown and streamed; empty while SEARCHING
+float32 confidence # 0..1
+float64[4] crop    # centre x, centre y, side (frame pixels), angle (radians, clockwise); NaN without a crop
+float32[] raw      # the network's parameters; empty unless TRACKING
+float32[] smoothed # parameters as shown and streamed
 """
 
-HEADER_SCHEMA = {
+_MODEL_SCHEMA = """\
+# The face model of a take without identity and albedo modes: mesh, named targets, regions, landmarks, mean albedo.
+string name
+string digest  # of the model that the take was recorded with
+uint8[] npz    # a face model file: a NumPy archive of named arrays
+"""
+
+_PERSON_SCHEMA = """\
+# One person, as far as known at this time; the last message of a key counts.
+uint32 key
+bool settled        # identity and albedo stay from here on
+float32[] identity  # coefficients of the model that the take was recorded with
+float32[] albedo
+uint8[] npz         # rig, a NumPy archive: vertices (V, 3) mm without expression, diffuse and specular (V, 3) linear
+                    # RGB, eye_centres (2, 3) mm; targets and triangles are those of /limelight/model
+"""
+
+_VIDEO_SCHEMA = """\
+# One frame of the reference video, in the form of foxglove_msgs/CompressedVideo. The MCAP sequence number is that of
+# the frame in /limelight/frames which it shows.
+builtin_interfaces/Time timestamp
+string frame_id
+uint8[] data   # Annex B, one access unit, in decoding order without B-frames
+string format  # h264
+================================================================================
+MSG: builtin_interfaces/Time
+int32 sec
+uint32 nanosec
+"""
+
+_NUMBER, _INTEGER, _STRING = {"type": "number"}, {"type": "integer"}, {"type": "string"}
+
+_HEADER_SCHEMA = {
     "title": "limelight.TakeHeader",
     "type": "object",
     "description": (
@@ -54,33 +102,72 @@ HEADER_SCHEMA = {
         "from the head centre. Colours are linear RGB."
     ),
     "properties": {
-        "format_version": {"type": "integer"},
+        "format_version": _INTEGER,
         "created": {"type": "string", "description": "ISO 8601, UTC"},
-        "software": {"type": "string"},
-        "network": {"type": "string"},
-        "model_name": {"type": "string"},
-        "model_digest": {"type": "string"},
-        "source_name": {"type": "string"},
+        "software": _STRING,
+        "network": _STRING,
+        "model_name": _STRING,
+        "model_digest": _STRING,
+        "source_name": _STRING,
         "source_live": {"type": "boolean"},
-        "width": {"type": "integer"},
-        "height": {"type": "integer"},
-        "fps": {"type": "number"},
-        "n_identity": {"type": "integer"},
-        "n_albedo": {"type": "integer"},
-        "expression_names": {"type": "array", "items": {"type": "string"}},
+        "width": _INTEGER,
+        "height": _INTEGER,
+        "fps": _NUMBER,
+        "n_identity": _INTEGER,
+        "n_albedo": _INTEGER,
+        "expression_names": {"type": "array", "items": _STRING},
         "expression_range": {"type": "array", "items": {"type": ["number", "null"]}},
-        "parameters": {"type": "array", "items": {"type": "string"}},
+        "parameters": {"type": "array", "items": _STRING},
         "slices": {"type": "object"},
     },
 }
 
-STATES = (TrackingState.SEARCHING, TrackingState.TRACKING, TrackingState.HELD, TrackingState.NEUTRAL)
-"""A state's number in the file is its place here."""
+_STALL_SCHEMA = {
+    "title": "limelight.Stall",
+    "type": "object",
+    "description": "No frame came from `begin` to `end`. A second message with the same `begin` tells the end.",
+    "properties": {"begin": _NUMBER, "end": {"type": ["number", "null"]}},
+}
 
-_CDR_LITTLE_ENDIAN = b"\x00\x01\x00\x00"
-_FIXED = struct.Struct("<Qd4dB3xf")
-_COUNT = struct.Struct("<I")
-_NO_CROP = (float("nan"),) * 4
+_MARKER_SCHEMA = {
+    "title": "limelight.Marker",
+    "type": "object",
+    "description": "Something that was marked during the take.",
+    "properties": {"time": _NUMBER, "text": _STRING},
+}
+
+
+@dataclass(frozen=True)
+class Topic:
+    """How the messages of one topic are written: name, and the schema by which anybody can read them."""
+
+    name: str
+    message_encoding: str
+    schema_name: str
+    schema_encoding: str
+    schema: bytes
+
+
+def _json_topic(name: str, schema: dict[str, Any]) -> Topic:
+    return Topic(name, "json", schema["title"], "jsonschema", json.dumps(schema).encode())
+
+
+def _cdr_topic(name: str, schema_name: str, schema: str) -> Topic:
+    return Topic(name, "cdr", schema_name, "ros2msg", schema.encode())
+
+
+TOPICS = {
+    topic.name: topic
+    for topic in (
+        _json_topic(HEADER_TOPIC, _HEADER_SCHEMA),
+        _cdr_topic(MODEL_TOPIC, "limelight_msgs/msg/FaceModel", _MODEL_SCHEMA),
+        _cdr_topic(PERSON_TOPIC, "limelight_msgs/msg/Person", _PERSON_SCHEMA),
+        _cdr_topic(FRAME_TOPIC, "limelight_msgs/msg/Frame", _FRAME_SCHEMA),
+        _json_topic(STALL_TOPIC, _STALL_SCHEMA),
+        _json_topic(MARKER_TOPIC, _MARKER_SCHEMA),
+        _cdr_topic(VIDEO_TOPIC, "foxglove_msgs/msg/CompressedVideo", _VIDEO_SCHEMA),
+    )
+}
 
 
 def _software() -> str:
@@ -97,10 +184,12 @@ class TakeHeader:
     Attributes:
         layout: of every parameter vector in it.
         model_name, model_digest: of the face model that the parameters drive.
-        source_name, width, height, fps, source_live: of the source.
+        source_name, fps, source_live: of the feed.
+        width, height: of its first frame, px.
         network: what computed the parameters, for people.
         created: ISO 8601, UTC.
         software: what wrote it.
+        format_version: one of `READABLE_VERSIONS`.
     """
 
     layout: ParameterLayout
@@ -114,25 +203,26 @@ class TakeHeader:
     network: str = ""
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
     software: str = field(default_factory=_software)
+    format_version: int = FORMAT_VERSION
 
     @classmethod
-    def describe(cls, source: Source, model: FaceModel, network: str = "") -> TakeHeader:
-        """The header of a take that starts now."""
+    def describe(cls, info: StreamInfo) -> TakeHeader:
+        """Return the header of a take of a feed that starts now."""
         return cls(
-            layout=model.layout,
-            model_name=model.name,
-            model_digest=model.digest,
-            source_name=source.name,
-            width=int(source.width),
-            height=int(source.height),
-            fps=float(source.fps),
-            source_live=bool(source.live),
-            network=network,
+            layout=info.model.layout,
+            model_name=info.model.name,
+            model_digest=info.model.digest,
+            source_name=info.name,
+            width=int(info.width),
+            height=int(info.height),
+            fps=float(info.fps),
+            source_live=bool(info.live),
+            network=info.network,
         )
 
     def to_json(self) -> bytes:
-        content = {key: value for key, value in asdict(self).items() if key != "layout"}
-        content |= {"format_version": FORMAT_VERSION} | self.layout.to_dict()
+        """Return the header as it stands in a file."""
+        content = {key: value for key, value in asdict(self).items() if key != "layout"} | self.layout.to_dict()
         return json.dumps(content, allow_nan=False).encode()
 
     @classmethod
@@ -145,8 +235,10 @@ class TakeHeader:
         try:
             content = json.loads(data)
             found = content["format_version"]
-            if found != FORMAT_VERSION:
-                raise LimelightError(f"format version {found} is not {FORMAT_VERSION}: it needs another Limelight")
+            if found not in READABLE_VERSIONS:
+                raise LimelightError(
+                    f"format version {found} is later than {FORMAT_VERSION}: it needs a newer Limelight"
+                )
             return cls(
                 layout=ParameterLayout.from_dict(content),
                 model_name=str(content["model_name"]),
@@ -159,82 +251,7 @@ class TakeHeader:
                 network=str(content["network"]),
                 created=str(content["created"]),
                 software=str(content["software"]),
+                format_version=int(found),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise LimelightError(f"its header is malformed ({error!r})") from error
-
-    def require_model(self, model: FaceModel) -> None:
-        """Check that `model` is the one that the take was recorded with.
-
-        Raises:
-            LimelightError: it is another one.
-        """
-        if model.digest != self.model_digest:
-            raise LimelightError(
-                f"the take was recorded with face model '{self.model_name}' ({self.model_digest}), this is "
-                f"'{model.name}' ({model.digest}); drawing it needs the former, export-take works without"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class TakeFrame:
-    """One frame of a take: `TrackedFrame` without its picture.
-
-    Attributes:
-        index, timestamp: of the frame in its source; seconds.
-        state, confidence, crop: as in `TrackedFrame`.
-        raw, smoothed: (P,) float32 or None, as in `TrackedFrame`.
-    """
-
-    index: int
-    timestamp: float
-    state: TrackingState
-    confidence: float
-    crop: Crop | None
-    raw: NDArray[np.float32] | None
-    smoothed: NDArray[np.float32] | None
-
-
-def encode_frame(result: TrackedFrame) -> bytes:
-    """CDR of one frame, by `FRAME_SCHEMA`."""
-    crop = result.crop
-    fixed = _FIXED.pack(
-        result.frame.index,
-        result.frame.timestamp,
-        *(_NO_CROP if crop is None else (*crop.centre, crop.side, crop.angle)),
-        STATES.index(result.state),
-        result.confidence,
-    )
-    return b"".join((_CDR_LITTLE_ENDIAN, fixed, _encode_vector(result.raw), _encode_vector(result.smoothed)))
-
-
-def decode_frame(data: bytes) -> TakeFrame:
-    """The inverse of `encode_frame`.
-
-    Raises:
-        ValueError: `data` is not such a message.
-    """
-    try:
-        if data[:4] != _CDR_LITTLE_ENDIAN:
-            raise ValueError("not little-endian CDR")
-        index, timestamp, x, y, side, angle, state, confidence = _FIXED.unpack_from(data, 4)
-        raw, end = _decode_vector(data, 4 + _FIXED.size)
-        smoothed, _ = _decode_vector(data, end)
-        crop = None if np.isnan(side) else Crop((x, y), side, angle)
-        return TakeFrame(index, timestamp, STATES[state], confidence, crop, raw, smoothed)
-    except (struct.error, IndexError) as error:
-        raise ValueError(f"malformed frame message ({error})") from error
-
-
-def _encode_vector(vector: NDArray | None) -> bytes:
-    if vector is None:
-        return _COUNT.pack(0)
-    return _COUNT.pack(vector.size) + np.asarray(vector, "<f4").tobytes()
-
-
-def _decode_vector(data: bytes, start: int) -> tuple[NDArray[np.float32] | None, int]:
-    (count,) = _COUNT.unpack_from(data, start)
-    start += _COUNT.size
-    if count == 0:
-        return None, start
-    return np.frombuffer(data, "<f4", count, start).astype(np.float32), start + 4 * count

@@ -1,4 +1,4 @@
-"""Plays a take back as the tracked frames that the live loop delivered."""
+"""Plays a take back as the results that the live loop delivered."""
 
 from __future__ import annotations
 
@@ -9,27 +9,33 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import Crop
-from realtime.frame import Frame, TrackedFrame
-from realtime.takes.reader import Take
+from facemodel import FaceModel
+from realtime.frame import Face, Frame, Result
+from realtime.takes.messages import TakeFace, TakeFrame
+from realtime.takes.reference_video import ReferenceVideo
+from realtime.takes.take import Take
 
 BACKGROUND_BGR = (48, 44, 42)
 
 
 def plain_background(width: int, height: int) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 BGR, a dark grey to show a face on."""
-    return np.full((height, width, 3), BACKGROUND_BGR, np.uint8)
+    """Return (height, width, 3) uint8 BGR, read only, a dark grey to show a face on."""
+    picture = np.full((height, width, 3), BACKGROUND_BGR, np.uint8)
+    picture.setflags(write=False)
+    return picture
 
 
 class TakePlayer:
-    """A take as tracked frames, over a plain background since a take holds no pictures.
+    """A take as results, over its reference video, or over a plain background where it has none.
 
     In real time (`live`) `read` returns each frame when it is due and misses those that a slow reader had no
     time for; otherwise every frame comes as fast as it is read. `read` is for one thread; the rest may be
     called from others.
 
     Attributes:
-        name, width, height, fps, live: as of a `Source`.
+        take: that is played.
+        name, width, height, fps, live: as of a `StreamInfo`; frames tell their own size.
+        network: what computed the take, for people.
         duration: seconds.
     """
 
@@ -38,7 +44,6 @@ class TakePlayer:
         take: Take,
         live: bool = False,
         at_end: Literal["stop", "loop", "pause"] = "stop",
-        background: NDArray[np.uint8] | None = None,
     ) -> None:
         """Play `take` from its start.
 
@@ -46,17 +51,19 @@ class TakePlayer:
             take: with at least one frame.
             live: real time.
             at_end: after the last frame, end (`read` returns None), start again, or wait for `seek`.
-            background: (H, W, 3) uint8 BGR of the source's size; plain if None.
         """
         header = take.header
+        self.take = take
+        self.network = header.network
         self.name = take.path.name
         self.width, self.height, self.fps = header.width, header.height, header.fps
         self.live = live
-        self.duration = take.duration
-        self._take = take
         self._at_end = at_end
-        self._image = plain_background(self.width, self.height) if background is None else background
-        self._times = np.maximum.accumulate(take.timestamp - take.timestamp[0])
+        self._background = plain_background(self.width, self.height)
+        self._video = ReferenceVideo(take.path, take.video) if take.video else None
+        times = np.array([frame.time for frame in take.frames])
+        self._times = np.maximum.accumulate(times - times[0])
+        self.duration = float(self._times[-1])
         self._changed = threading.Condition()
         self._next = 0
         self._playing = True
@@ -65,10 +72,19 @@ class TakePlayer:
         self._anchor = time.perf_counter()  # wall clock at which take time 0 was or would have been
 
     @property
+    def model(self) -> FaceModel:
+        """The face model that the results' parameters drive: the take's own.
+
+        Raises:
+            LimelightError: see `Take.model`.
+        """
+        return self.take.model
+
+    @property
     def position(self) -> float:
         """Seconds from the start, of the frame that comes next."""
         with self._changed:
-            return float(self._times[min(self._next, len(self._take) - 1)])
+            return float(self._times[min(self._next, len(self.take) - 1)])
 
     @property
     def playing(self) -> bool:
@@ -78,7 +94,7 @@ class TakePlayer:
     @playing.setter
     def playing(self, on: bool) -> None:
         with self._changed:
-            if on and not self._playing and self._next >= len(self._take) - 1:
+            if on and not self._playing and self._next >= len(self.take) - 1:
                 self._next = 0  # played to the end: from the start again
             self._playing = on
             self._rebase()
@@ -92,12 +108,14 @@ class TakePlayer:
             self._rebase()
             self._changed.notify_all()
 
-    def read(self) -> TrackedFrame | None:
-        """The next frame, in real time when it is due; waits while paused. None at the end, or once
-        closed."""
+    def read(self) -> Result | None:
+        """Wait for the next result, in real time until it is due, and return it; None at the end, or once closed.
+
+        A stall of the recording is a time without results.
+        """
         with self._changed:
             while not self._closed:
-                if self._next >= len(self._take) and not self._turn_at_end():
+                if self._next >= len(self.take) and not self._turn_at_end():
                     return None
                 if not self._playing and not self._show_once:
                     self._changed.wait()
@@ -114,9 +132,10 @@ class TakePlayer:
             self._show_once = False
             row = self._next
             self._next += 1
-        return self._frame(row)
+        return self._result(self.take.frames[row])
 
     def close(self) -> None:
+        """End: `read` returns None from now on, one that waits too."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -128,33 +147,44 @@ class TakePlayer:
         if self._at_end == "loop":
             self._next = 0
         else:
-            self._next = len(self._take) - 1
+            self._next = len(self.take) - 1
             self._playing = False
         self._rebase()
         return True
 
     def _rebase(self) -> None:
-        row = min(self._next, len(self._take) - 1)
+        row = min(self._next, len(self.take) - 1)
         self._anchor = time.perf_counter() - float(self._times[row])
 
     def _skip_missed(self) -> None:
         """Go to the newest frame that is due."""
         now = time.perf_counter() - self._anchor
         due = int(np.searchsorted(self._times, now, side="right")) - 1
-        self._next = max(self._next, min(due, len(self._take) - 1))
+        self._next = max(self._next, min(due, len(self.take) - 1))
 
-    def _frame(self, row: int) -> TrackedFrame:
-        take = self._take
-        x, y, side, angle = take.crop[row]
-        return TrackedFrame(
-            frame=Frame(int(take.index[row]), float(take.timestamp[row]), self._image),
-            state=take.state[row],
-            raw=_present(take.raw[row]),
-            smoothed=_present(take.smoothed[row]),
-            crop=None if np.isnan(side) else Crop((float(x), float(y)), float(side), float(angle)),
-            confidence=float(take.confidence[row]),
+    def _result(self, frame: TakeFrame) -> Result:
+        faces = tuple(self._face(face) for face in frame.faces)
+        picture = self._picture(frame)
+        return Result(Frame(frame.index, frame.timestamp, picture), frame.time, faces)
+
+    def _face(self, face: TakeFace) -> Face:
+        smoothed = self.take.vector(face)
+        assert smoothed is not None
+        return Face(
+            id=face.id,
+            state=face.state,
+            smoothed=smoothed,
+            person=self.take.persons[face.person],
+            raw=self.take.vector(face, raw=True),
+            crop=face.crop,
+            confidence=face.confidence,
         )
 
-
-def _present(row: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    return None if np.isnan(row[0]) else row.copy()
+    def _picture(self, frame: TakeFrame) -> NDArray[np.uint8]:
+        if self._video is not None:
+            picture = self._video.picture(frame.sequence, frame.width, frame.height)
+            if picture is not None:
+                return picture
+        if self._background.shape[:2] != (frame.height, frame.width):
+            self._background = plain_background(frame.width, frame.height)
+        return self._background

@@ -1,123 +1,134 @@
-"""Writes a take so that a crash loses almost nothing.
-
-MCAP collects messages in chunks; a chunk is in the file only once it is whole. A chunk is ended and handed to
-the operating system every `FLUSH_SECONDS`, or `FLUSH_BYTES` if those come sooner, so a process that is killed
-(SIGKILL) loses at most what came since, and a full disk as little; the file up to there is whole chunks. Every
-`SYNC_SECONDS` the file is also forced to the disk itself, which is what a power cut or a crash of the machine can
-cost. Chunks are not compressed: float parameters hardly shrink, and a damaged file stays legible.
-"""
+"""Writes results into a take: frames with their faces, persons as they become known, stalls, markers."""
 
 from __future__ import annotations
 
-import json
-import os
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, cast
 
-from mcap.writer import CompressionType, Writer
+import numpy as np
 
-from facemodel import LimelightError
-from realtime.frame import TrackedFrame
+from facemodel import FaceModel, LimelightError
+from realtime.frame import Person, Result
 from realtime.takes.format import (
-    FRAME_SCHEMA,
-    FRAME_SCHEMA_NAME,
     FRAME_TOPIC,
-    HEADER_SCHEMA,
     HEADER_TOPIC,
+    MARKER_TOPIC,
+    MODEL_TOPIC,
+    PERSON_TOPIC,
+    STALL_TOPIC,
+    TOPICS,
+    VIDEO_TOPIC,
     TakeHeader,
-    encode_frame,
 )
+from realtime.takes.mcap_file import McapFile
+from realtime.takes.messages import Marker, Stall, encode_frame
+from realtime.takes.reference_video import encode_packet
+from realtime.takes.rig import Rig, encode_model
 
-FLUSH_SECONDS = 0.1
-FLUSH_BYTES = 16 * 1024
-SYNC_SECONDS = 1.0
+FIRST_ESTIMATE_SECONDS = 1.0
+"""After which a person's rig is written again; then at twice the time each, until identity and albedo have settled."""
 
 
 class TakeWriter:
-    """Writes one take; never overwrites a file. One thread at a time."""
+    """Writes one take; never overwrites a file. One thread at a time. See `McapFile` for what a crash costs.
 
-    def __init__(self, path: str | Path, header: TakeHeader) -> None:
-        """Create the file and put the header on the disk.
+    Attributes:
+        path: of the take.
+        frames: written so far.
+    """
+
+    def __init__(self, path: str | Path, header: TakeHeader, model: FaceModel) -> None:
+        """Create the file and put header and face model on the disk.
+
+        Args:
+            path: of the take.
+            header: that describes `model`.
+            model: that the parameters drive.
 
         Raises:
             LimelightError: the file exists, or cannot be written.
         """
         self.path = Path(path)
         self.frames = 0
-        self._stream = _WholeChunksFile(self.path)
-        self._closed = False
-        self._failed = False
-        self._sequence = 0
-        self._first: float | None = None
+        self._file = McapFile(self.path)
         self._created_ns = int(datetime.fromisoformat(header.created).timestamp() * 1e9)
-        self._writer = Writer(cast(IO[bytes], self._stream), compression=CompressionType.NONE)
-        self._writer.start(library="limelight")
-        header_schema = self._writer.register_schema(
-            "limelight.TakeHeader", "jsonschema", json.dumps(HEADER_SCHEMA).encode()
-        )
-        frame_schema = self._writer.register_schema(FRAME_SCHEMA_NAME, "ros2msg", FRAME_SCHEMA.encode())
-        header_channel = self._writer.register_channel(HEADER_TOPIC, "json", header_schema)
-        self._frame_channel = self._writer.register_channel(FRAME_TOPIC, "cdr", frame_schema)
-        self._writer.add_message(header_channel, self._created_ns, header.to_json(), self._created_ns)
-        self._synced = time.monotonic()
+        self._first: float | None = None
+        self._last = 0.0
+        self._stall: Stall | None = None
+        self._persons = _Persons(model, self._write_rig)
+        for topic in TOPICS.values():
+            self._file.declare(topic)
         try:
-            self.flush()
+            for name, message in ((HEADER_TOPIC, header.to_json()), (MODEL_TOPIC, encode_model(model))):
+                self._file.add(TOPICS[name], self._created_ns, message)
+                self._file.flush()  # a chunk each: damage to one leaves the other
         except LimelightError:
-            self._stream.close()
-            self.path.unlink(missing_ok=True)
+            self._file.discard()
             raise
 
-    def append(self, result: TrackedFrame) -> None:
-        """Add one frame.
+    @property
+    def usable(self) -> bool:
+        """Whether more can be added: it is open, and the disk has not failed."""
+        return self._file.usable
+
+    def append(self, result: Result) -> None:
+        """Add one result; of one without a new frame, a mark that the feed stalls.
 
         Raises:
             LimelightError: the disk is full or failed; everything before the last flush stays readable.
         """
-        self.append_encoded(encode_frame(result), result.frame.timestamp)
-
-    def append_encoded(self, message: bytes, timestamp: float) -> None:
-        """Add one frame that `encode_frame` encoded, of this timestamp; see `append`."""
-        self._first = timestamp if self._first is None else self._first
-        log_time = self._created_ns + max(0, round((timestamp - self._first) * 1e9))
-        self._writer.add_message(self._frame_channel, log_time, message, log_time, self._sequence)
-        self._sequence += 1
+        time = result.time
+        self._first = time if self._first is None else self._first
+        if result.stalled:
+            if self._stall is None and self.frames:
+                self._stall = Stall(self._last)
+                self._add(STALL_TOPIC, time, self._stall.to_json())
+            self._file.flush_if_due()
+            return
+        self._end_stall(time)
+        for face in result.faces:
+            self._persons.see(face.person, time)
+        self._add(FRAME_TOPIC, time, encode_frame(result), self.frames)
         self.frames += 1
-        self._unflushed += len(message)
-        if self._unflushed >= FLUSH_BYTES or time.monotonic() - self._flushed >= FLUSH_SECONDS:
-            self.flush()
+        self._last = time
+
+    def add_picture(self, packet: bytes) -> None:
+        """Add the picture of the newest frame to the reference video, as an H.264 access unit in Annex B.
+
+        Raises:
+            LimelightError: as `append`.
+        """
+        self._add(VIDEO_TOPIC, self._last, encode_packet(packet, self._last), self.frames - 1)
+
+    def mark(self, marker: Marker) -> None:
+        """Add a marker.
+
+        Raises:
+            LimelightError: as `append`.
+        """
+        self._add(MARKER_TOPIC, marker.time, marker.to_json())
 
     def flush(self) -> None:
-        """Hand everything so far to the operating system, and to the disk where that is due; see `append`."""
-        self._flushed, self._unflushed = time.monotonic(), 0
-        try:
-            self._writer.flush()
-            if self._flushed - self._synced >= SYNC_SECONDS:
-                self._stream.sync()
-                self._synced = self._flushed
-        except OSError as error:
-            self._failed = True
-            raise self._explained(error) from error
+        """Hand everything so far to the operating system.
+
+        Raises:
+            LimelightError: as `append`.
+        """
+        self._file.flush()
 
     def close(self) -> None:
-        """Write the index and force everything to the disk; a second call does nothing.
+        """Write what is still to be said, and the index, and force everything to the disk; a second call does nothing.
 
         Raises:
             LimelightError: the disk is full or failed; the frames that are in the file stay readable.
         """
-        if self._closed:
-            return
-        self._closed = True
         try:
-            if not self._failed:
-                self._writer.finish()
-                self._stream.flush()
-                self._stream.sync()
-        except OSError as error:
-            raise self._explained(error) from error
+            if self.usable:
+                self._persons.finish(self._last)
         finally:
-            self._stream.close()
+            self._file.close()
 
     def __enter__(self) -> TakeWriter:
         return self
@@ -125,54 +136,63 @@ class TakeWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _explained(self, error: OSError) -> LimelightError:
-        return LimelightError(
-            f"take {self.path}: cannot be written ({error.strerror}); "
-            "the recording ended, what was written stays readable"
-        )
+    def _end_stall(self, time: float) -> None:
+        if self._stall is not None:
+            self._add(STALL_TOPIC, time, Stall(self._stall.begin, time).to_json())
+            self._stall = None
+
+    def _write_rig(self, rig: Rig, time: float) -> None:
+        self._add(PERSON_TOPIC, time, rig.encode())
+
+    def _add(self, topic: str, time: float, message: bytes, sequence: int = 0) -> None:
+        first = time if self._first is None else self._first
+        log_time = self._created_ns + max(0, round((time - first) * 1e9))
+        self._file.add(TOPICS[topic], log_time, message, sequence)
 
 
-class _WholeChunksFile:
-    """A file that grows only by whole flushes: one that fails half-way is cut off again."""
+@dataclass
+class _Known:
+    """A person of the take: the newest estimate, the one that was written last, and when (s) it was first seen and is
+    written next."""
 
-    def __init__(self, path: Path) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        try:
-            if not path.parent.is_dir():
-                path.parent.mkdir(parents=True)
-        except OSError as error:
-            raise LimelightError(f"take {path}: its folder cannot be created ({error.strerror})") from error
-        try:
-            self._descriptor = os.open(path, flags, 0o644)
-        except FileExistsError as error:
-            raise LimelightError(
-                f"take {path}: exists already and is never overwritten; choose another name"
-            ) from error
-        except OSError as error:
-            raise LimelightError(f"take {path}: cannot be created ({error.strerror})") from error
-        self._written = 0
-        self._pending = bytearray()
+    newest: Person
+    written: Person
+    since: float
+    due: float
 
-    def write(self, data: bytes) -> int:
-        self._pending += data
-        return len(data)
 
-    def tell(self) -> int:
-        return self._written + len(self._pending)
+class _Persons:
+    """Decides when a person's rig is written: at first sight, at growing distances while it changes, when it has
+    settled, and at the end. A recording that is killed is drawn with the last one."""
 
-    def flush(self) -> None:
-        remaining = memoryview(bytes(self._pending))
-        try:
-            while remaining:
-                remaining = remaining[os.write(self._descriptor, remaining) :]
-        except OSError:
-            os.ftruncate(self._descriptor, self._written)
-            raise
-        self._written += len(self._pending)
-        self._pending.clear()
+    def __init__(self, model: FaceModel, write: Callable[[Rig, float], None]) -> None:
+        self._model = model
+        self._write = write
+        self._known: dict[int, _Known] = {}
 
-    def sync(self) -> None:
-        os.fsync(self._descriptor)
+    def see(self, person: Person, time: float) -> None:
+        """Take note of a person's newest estimate."""
+        known = self._known.get(person.key)
+        if known is None:
+            self._known[person.key] = _Known(person, person, time, time + FIRST_ESTIMATE_SECONDS)
+            self._write(Rig.of(person, self._model), time)
+            return
+        known.newest = person
+        settled = person.settled and not known.written.settled
+        if settled or (time >= known.due and not person.settled):
+            known.due = time + max(FIRST_ESTIMATE_SECONDS, time - known.since)
+            self._write_newest(known, time)
 
-    def close(self) -> None:
-        os.close(self._descriptor)
+    def finish(self, time: float) -> None:
+        """Write the last estimate of everybody whose it is not yet."""
+        for known in self._known.values():
+            self._write_newest(known, time)
+
+    def _write_newest(self, known: _Known, time: float) -> None:
+        if not _same(known.newest, known.written):
+            known.written = known.newest
+            self._write(Rig.of(known.newest, self._model), time)
+
+
+def _same(a: Person, b: Person) -> bool:
+    return a.settled == b.settled and np.array_equal(a.identity, b.identity) and np.array_equal(a.albedo, b.albedo)

@@ -1,4 +1,4 @@
-"""CSV: one row per frame; cells are empty where the take has no parameters."""
+"""CSV: one row per frame of the take; cells are empty where it has no parameters of the face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from facemodel import ARKIT_NAMES
 from realtime.takes.channels import arkit_weights, channels_of
-from realtime.takes.reader import Take
+from realtime.takes.take import Track
 
 extension = ".csv"
 
@@ -26,17 +26,17 @@ COLUMNS: tuple[str, ...] = (
 )
 
 
-def write(take: Take, path: Path, raw: bool) -> None:
+def write(track: Track, path: Path, raw: bool) -> None:
     """See `Exporter`."""
-    channels = channels_of(take, raw)
+    channels = channels_of(track, raw)
     numbers = np.column_stack(
         [
-            arkit_weights(take, raw),
+            arkit_weights(track, raw),
             channels.head_angles,
             channels.head_position,
             channels.translation,
             channels.scale,
-            channels.sh.reshape(len(take), 27),
+            channels.sh.reshape(len(track), 27),
             channels.key_position,
             channels.key_color,
             channels.shininess,
@@ -46,5 +46,5 @@ def write(take: Take, path: Path, raw: bool) -> None:
         rows = csv.writer(file)
         rows.writerow(COLUMNS)
         for i, row in enumerate(numbers):
-            start = [take.index[i], f"{take.timestamp[i]:.6f}", take.state[i].value, f"{take.confidence[i]:.4f}"]
+            start = [track.index[i], f"{track.timestamp[i]:.6f}", track.state[i].value, f"{track.confidence[i]:.4f}"]
             rows.writerow([*start, *("" if np.isnan(value) else f"{value:.9g}" for value in row)])

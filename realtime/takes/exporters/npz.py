@@ -1,4 +1,4 @@
-"""NumPy archive: everything in the take, as arrays with names; rows are NaN where it has no parameters."""
+"""NumPy archive: everything that a take says of a face, as arrays with names; rows are NaN without parameters."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES
 from realtime.takes.channels import arkit_weights, channels_of, has_arkit_expressions
-from realtime.takes.reader import Take
+from realtime.takes.take import Track
 
 extension = ".npz"
 
 
-def write(take: Take, path: Path, raw: bool) -> None:
+def write(track: Track, path: Path, raw: bool) -> None:
     """See `Exporter`. Expressions are ARKit's 52, or the model's own where it has other ones."""
-    header, layout = take.header, take.header.layout
-    parameters = take.raw if raw else take.smoothed
+    header, layout = track.header, track.header.layout
+    parameters = track.raw if raw else track.smoothed
     arkit = has_arkit_expressions(layout)
-    expression = arkit_weights(take, raw) if arkit else parameters[:, layout.slices["expression"]]
+    expression = arkit_weights(track, raw) if arkit else parameters[:, layout.slices["expression"]]
     arrays: dict[str, NDArray] = {
-        "frame": take.index,
-        "timestamp": take.timestamp,
-        "state": np.array([state.value for state in take.state]),
-        "confidence": take.confidence,
-        "crop": take.crop,
+        "frame": track.index,
+        "timestamp": track.timestamp,
+        "state": np.array([state.value for state in track.state]),
+        "confidence": track.confidence,
+        "crop": track.crop,
+        "size": track.size,
+        "person": track.person,
         "expression": expression,
         "expression_names": np.array(ARKIT_NAMES if arkit else layout.expression_names),
         "identity": parameters[:, layout.slices["identity"]],
         "albedo": parameters[:, layout.slices["albedo"]],
-        **vars(channels_of(take, raw)),
+        **vars(channels_of(track, raw)),
         "parameters": parameters,
         "parameter_names": np.array(list(layout.names())),
         "header": np.array(header.to_json().decode()),

@@ -1,0 +1,95 @@
+"""Repairing and trimming takes: messages are copied as they are, whatever their format version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemodel import LimelightError
+from realtime.takes.format import FRAME_TOPIC
+from realtime.takes.mcap_file import McapFile
+from realtime.takes.messages import Marker, Stall, TakeFrame
+from realtime.takes.reader import Recorded, TakeReader
+from realtime.takes.reference_video import VideoPacket
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What an edit wrote: frames, and one line on what the original lacks; None if it was whole."""
+
+    frames: int
+    cut: str | None
+
+
+def repair_take(path: Path, out: Path) -> Edited:
+    """Write all that can be read of a take into a whole file with an index.
+
+    Raises:
+        LimelightError: no frame can be read, or `out` exists or cannot be written.
+    """
+    reader = TakeReader(path)
+    frames = _copy(reader, out, lambda recorded: not reader.knows(recorded) or reader.decode(recorded) is not None)
+    return Edited(frames, reader.cut)
+
+
+def trim_take(path: Path, out: Path, begin: float, end: float) -> Edited:
+    """Write the part of a take from `begin` to `end` seconds after its first frame, both included.
+
+    Header, face model and persons are kept; of the rest, what belongs to the part, the reference video from a key
+    picture on. Times stay what they were.
+
+    Raises:
+        LimelightError: the part holds no frame, or `out` exists or cannot be written.
+    """
+    if not begin <= end:
+        raise LimelightError(f"a part from {begin:g} to {end:g} s holds nothing; --to must be later than --from")
+    reader = TakeReader(path)
+    frames: list[TakeFrame] = []
+    packets: list[VideoPacket] = []
+    for event in reader.events():
+        if isinstance(event, TakeFrame):
+            frames.append(event)
+        elif isinstance(event, VideoPacket):
+            packets.append(event)
+    if not frames:
+        raise LimelightError(f"take {path}: holds no frame")
+    begin, end = frames[0].time + begin, frames[0].time + end
+    part = [frame.sequence for frame in frames if begin <= frame.time <= end]
+    if not part:
+        raise LimelightError(f"take {path}: there is no frame in that part")
+    keys = [packet.sequence for packet in packets if packet.key and packet.sequence <= part[0]]
+    pictures = range(keys[-1] if keys else part[0], part[-1] + 1)
+
+    def keep(recorded: Recorded) -> bool:
+        event = reader.decode(recorded)
+        match event:
+            case TakeFrame() | Marker():
+                return begin <= event.time <= end
+            case Stall():
+                return event.begin <= end and (event.end is None or event.end >= begin)
+            case VideoPacket():
+                return event.sequence in pictures
+        return event is not None or not reader.knows(recorded)
+
+    count = _copy(reader, out, keep)
+    return Edited(count, reader.cut)
+
+
+def _copy(reader: TakeReader, out: Path, keep: Callable[[Recorded], bool]) -> int:
+    """Copy the messages that are to be kept, and return how many frames are among them."""
+    file = McapFile(out)
+    frames = 0
+    try:
+        for recorded in reader.messages():
+            if keep(recorded):
+                message = recorded.message
+                file.add(recorded.topic, message.log_time, message.data, message.sequence)
+                frames += recorded.topic.name == FRAME_TOPIC
+        if not frames:
+            raise LimelightError(f"take {reader.path}: holds no frame that can be read")
+        file.close()
+    except BaseException:
+        file.discard()
+        raise
+    return frames

@@ -1,0 +1,192 @@
+"""The messages of a take but its header: frames with their faces, stall marks, markers."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import Crop
+from realtime.frame import Result, TrackingState
+from realtime.takes.cdr import CdrReader, CdrWriter
+from realtime.takes.format import STATES
+
+_FRAME = struct.Struct("<QddIII")  # the last is the number of faces
+_FACE = struct.Struct("<IIB3xf")
+_CROP = struct.Struct("<4d")
+_NO_CROP = (float("nan"),) * 4
+
+_FRAME_V1 = struct.Struct("<Qd4dB3xf")
+
+_MAX_FACES = 1000
+"""In one frame; more is damage."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TakeFace:
+    """One face of a frame of a take: `realtime.frame.Face` with the key of its person.
+
+    Attributes:
+        id: of the face in its session, from 1 on.
+        person: key of whose face it is.
+        state, confidence, crop: as in `Face`.
+        smoothed: (P,) float32, read only.
+        raw: (P,) float32 or None, read only.
+    """
+
+    id: int
+    person: int
+    state: TrackingState
+    confidence: float
+    crop: Crop | None
+    smoothed: NDArray[np.float32]
+    raw: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TakeFrame:
+    """One frame of a take: a `Result` without its picture.
+
+    Attributes:
+        index, timestamp: of the frame in its source; s.
+        time: s, on the clock of the feed.
+        width, height: of the frame, px.
+        faces: the performer first.
+        sequence: number of the frame's message in its file.
+    """
+
+    index: int
+    time: float
+    timestamp: float
+    width: int
+    height: int
+    faces: tuple[TakeFace, ...] = ()
+    sequence: int = 0
+
+
+@dataclass(frozen=True)
+class Stall:
+    """A time without frames: from the last frame before it (s, on the clock of the feed) to the first one after it.
+
+    `end` is None where the recording was cut short in it.
+    """
+
+    begin: float
+    end: float | None = None
+
+    def to_json(self) -> bytes:
+        """Return the mark as it stands in a file."""
+        return json.dumps({"begin": self.begin, "end": self.end}).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Stall:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: `data` is not such a mark.
+        """
+        content = json.loads(data)
+        return cls(float(content["begin"]), None if content["end"] is None else float(content["end"]))
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Something that was marked during a take: when (s, on the clock of the feed) and what."""
+
+    time: float
+    text: str
+
+    def to_json(self) -> bytes:
+        """Return the marker as it stands in a file."""
+        return json.dumps({"time": self.time, "text": self.text}).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Marker:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: `data` is not a marker.
+        """
+        content = json.loads(data)
+        return cls(float(content["time"]), str(content["text"]))
+
+
+def encode_frame(result: Result) -> bytes:
+    """Return the CDR message of one result; of its picture only the size is kept."""
+    height, width = result.frame.image.shape[:2]
+    cdr = CdrWriter()
+    frame = result.frame
+    cdr.fields(_FRAME, 8, frame.index, result.time, frame.timestamp, width, height, len(result.faces))
+    for face in result.faces:
+        crop = face.crop
+        cdr.fields(_FACE, 4, face.id, face.person.key, STATES.index(face.state), face.confidence)
+        cdr.fields(_CROP, 8, *(_NO_CROP if crop is None else (*crop.centre, crop.side, crop.angle)))
+        cdr.floats(face.raw)
+        cdr.floats(face.smoothed)
+    return cdr.message()
+
+
+def decode_frame(data: bytes, size: int, sequence: int = 0) -> TakeFrame:
+    """Read what `encode_frame` wrote.
+
+    Args:
+        data: the message.
+        size: P, of each parameter vector.
+        sequence: of the message.
+
+    Raises:
+        ValueError: `data` is not such a message.
+    """
+    try:
+        cdr = CdrReader(data)
+        index, time, timestamp, width, height, count = cdr.fields(_FRAME, 8)
+        if count > _MAX_FACES:
+            raise ValueError(f"{count} faces in one frame")
+        faces = tuple(_faces(cdr, count, size))
+        return TakeFrame(index, time, timestamp, width, height, faces, sequence)
+    except (struct.error, IndexError) as error:
+        raise ValueError(f"malformed frame message ({error})") from error
+
+
+def decode_frame_v1(data: bytes, size: int, width: int, height: int, sequence: int = 0) -> TakeFrame:
+    """Read a frame of format version 1, which has one face at most: of id 1, of person 1.
+
+    Args:
+        data: the message.
+        size: P, of each parameter vector.
+        width, height: of every frame, px.
+        sequence: of the message.
+
+    Raises:
+        ValueError: `data` is not such a message.
+    """
+    try:
+        cdr = CdrReader(data)
+        index, timestamp, x, y, side, angle, state, confidence = cdr.fields(_FRAME_V1, 8)
+        raw, smoothed = _of_size(cdr.floats(), size), _of_size(cdr.floats(), size)
+        crop = None if np.isnan(side) else Crop((x, y), side, angle)
+        faces = () if smoothed is None else (TakeFace(1, 1, STATES[state], confidence, crop, smoothed, raw),)
+        return TakeFrame(index, timestamp, timestamp, width, height, faces, sequence)
+    except (struct.error, IndexError) as error:
+        raise ValueError(f"malformed frame message ({error})") from error
+
+
+def _faces(cdr: CdrReader, count: int, size: int) -> Iterator[TakeFace]:
+    for _ in range(count):
+        number, person, state, confidence = cdr.fields(_FACE, 4)
+        x, y, side, angle = cdr.fields(_CROP, 8)
+        raw, smoothed = _of_size(cdr.floats(), size), _of_size(cdr.floats(), size)
+        if smoothed is None:
+            raise ValueError("a face without parameters")
+        crop = None if np.isnan(side) else Crop((x, y), side, angle)
+        yield TakeFace(number, person, STATES[state], confidence, crop, smoothed, raw)
+
+
+def _of_size(vector: NDArray[np.float32] | None, size: int) -> NDArray[np.float32] | None:
+    if vector is not None and len(vector) != size:
+        raise ValueError(f"{len(vector)} parameters instead of {size}")
+    return vector
