@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,45 +17,73 @@ from facemodel.errors import LimelightError
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, what: str, shared: bool = False) -> Iterator[Path]:
+def whole_file(path: Path, what: str, shared: bool = False, suffix: str = "") -> Iterator[Path]:
     """Gives a path to write to, which becomes `path` in the end; an older file survives a failed write.
 
     Args:
         path: of the file; its folder is made if absent.
         what: the file in error messages, such as `checkpoint FILE`.
         shared: several processes may write it at once.
+        suffix: of the path that is given, for writers that go by it.
 
     Raises:
         LimelightError: the file cannot be written; RuntimeError, which PyTorch raises on a full disk, counts as that.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part" if shared else f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        partial.replace(path)
-    except (OSError, RuntimeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0]
-        raise LimelightError(f"{what}: cannot be written ({reason})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+    with contextlib.ExitStack() as cleaning:
+        try:
+            if is_device(path):
+                folder = Path(cleaning.enter_context(tempfile.TemporaryDirectory(prefix="limelight-")))
+            else:
+                folder = Path(os.path.realpath(path)).parent
+                folder.mkdir(parents=True, exist_ok=True)
+            partial = folder / f"{path.name}{f'.{os.getpid()}' if shared else ''}.part{suffix}"
+            cleaning.callback(_remove, partial)
+            yield partial
+            put(partial, path)
+        except (OSError, RuntimeError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error).partition("\n")[0]
+            raise LimelightError(f"{what}: cannot be written ({reason})") from error
 
 
-def check_writable(path: Path) -> None:
-    """See whether a file can be written, before hours are spent on what belongs in it.
+def put(finished: Path, path: Path) -> None:
+    """Put a whole file in the place of another. A link stays one; into a device or a pipe the bytes are copied.
 
     Raises:
-        LimelightError: it cannot.
+        OSError: it cannot be put there.
     """
-    partial = path.with_name(path.name + ".part")
+    if is_device(path):
+        with finished.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        finished.unlink()
+    else:
+        finished.replace(os.path.realpath(path))
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file, links followed; False of what cannot be looked at, such as too long a name."""
+    return _type(path) == stat.S_IFREG
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder, links followed."""
+    return _type(path) == stat.S_IFDIR
+
+
+def is_device(path: Path) -> bool:
+    """Whether there is neither a file nor a folder but something else, such as /dev/stdout."""
+    return _type(path) not in (stat.S_IFREG, stat.S_IFDIR, None)
+
+
+def _type(path: Path) -> int | None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-        partial.unlink()
-        if path.is_dir():
-            raise IsADirectoryError(None, "is a folder")
-    except OSError as error:
-        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+        return stat.S_IFMT(path.stat().st_mode)
+    except OSError:
+        return None
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -78,14 +78,21 @@ def write_report(
     draw = CaseDrawer(material, _REPORT_SIDE)
     cases, charts = {}, {}
     for record in evaluation.networks:
+        case_file, chart_file = report_pictures(pictures, record.name)
         rows = _render_cases(record)
         if rows and _drawable(evaluation, material):
             drawn = [(title, draw(case)) for title, case in tqdm(rows, unit="case", desc="report", leave=False)]
-            cases[record.name] = _save(path, pictures / f"report_{_slug(record.name)}.png", sheet(drawn))
+            cases[record.name] = _save(path, case_file, sheet(drawn))
         chart = curves(record.history)
         if chart is not None:
-            charts[record.name] = _save(path, pictures / f"report_{_slug(record.name)}_curves.png", chart)
+            charts[record.name] = _save(path, chart_file, chart)
     write_text(path, markdown(evaluation, ablation, Pictures(cases, charts), remarks))
+
+
+def report_pictures(folder: Path, network: str) -> tuple[Path, Path]:
+    """Return the paths of a network's pictures in the report: of its cases, and of its learning curves."""
+    name = "".join(c if c.isalnum() or c in "-_" else "_" for c in network.removesuffix(".onnx"))
+    return folder / f"report_{name}.png", folder / f"report_{name}_curves.png"
 
 
 def write_gallery(path: Path, evaluation: Evaluation, material: Material) -> None:
@@ -132,8 +139,3 @@ def _save(report: Path, path: Path, picture: NDArray[np.uint8]) -> str:
         raise LimelightError(f"{path}: cannot be encoded")
     write_bytes(path, data.tobytes())
     return Path(os.path.relpath(path, report.parent)).as_posix()
-
-
-def _slug(name: str) -> str:
-    """A network's name as part of a file name."""
-    return "".join(c if c.isalnum() or c in "-_" else "_" for c in Path(name).stem)

@@ -27,7 +27,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "$LIMELIGHT_DATA and left out without it. Interrupted, --json has every section that was finished.",
     )
     what = parser.add_argument_group("what is measured")
-    what.add_argument("--network", default="student", metavar="NAME|FILE", help="default: student")
+    what.add_argument(
+        "--network",
+        default="auto",
+        metavar="NAME|FILE",
+        help="of the whole loop (default: auto, what runs by default on a CPU: student-int8)",
+    )
     what.add_argument(
         "--against",
         action="append",
@@ -46,6 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     out = parser.add_argument_group("what is written")
     out.add_argument("--json", type=Path, metavar="FILE", help="every figure")
     out.add_argument("--report", type=Path, metavar="FILE.md", help="the tables")
+    out.add_argument("--force", action="store_true", help="replace files that exist already")
     parser.set_defaults(run=run)
 
 
@@ -55,16 +61,21 @@ def run(args: argparse.Namespace) -> int:
 
     from benchmark.run import run_plan
     from benchmark.table import markdown, terminal
-    from facemodel.whole_files import check_writable, write_text
+    from facemodel.output_files import Outputs
+    from facemodel.whole_files import write_text
+    from realtime.engines import network_file
 
     plan = _plan(args)
+    networks = [network_file(entry.network) for entry in plan.networks]
+    outputs = Outputs("benchmark", [*networks, *([args.video] if args.video else [])], args.force)
     for path in (args.json, args.report):
         if path is not None:
-            check_writable(path)  # before minutes are spent
+            outputs.claim(path)
 
     def keep(record: Record) -> None:
         if args.json:
             write_text(args.json, json.dumps(record.as_json(), indent=2) + "\n")
+            outputs.written(args.json)
 
     with TemporaryDirectory(prefix="limelight-benchmark-") as folder:
         record = run_plan(plan, Path(folder), keep)
@@ -72,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"limelight: left out: {what}: {why}", file=sys.stderr)
     if args.report:
         write_text(args.report, markdown(record))
+        outputs.written(args.report)
     print(terminal(record), end="")
     return 0
 
@@ -85,7 +97,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     from benchmark.own import OwnEntry
     from benchmark.plan import QUICK, SECTIONS, Extent, Plan
     from facemodel import LimelightError
-    from realtime.engines import network_file
+    from realtime.engines import AUTO, DEFAULT_NETWORK, network_file
 
     for threads in args.threads:
         if threads < 1:
@@ -100,7 +112,8 @@ def _plan(args: argparse.Namespace) -> Plan:
     against = args.against
     if against is None:
         against = [] if args.quick else _shipped()
-    networks = list(dict.fromkeys([args.network, *against]))
+    first = DEFAULT_NETWORK if args.network == AUTO else args.network
+    networks = list(dict.fromkeys([first, *against]))
     for network in networks:
         network_file(network)
     entries = tuple(OwnEntry(name, network) for name, network in zip(_titles(networks), networks, strict=True))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from facemodel import FaceModel
+    from facemodel.output_files import Outputs
     from training.evaluation.context import Extent, Material
     from training.evaluation.record import Evaluation, NetworkRecord
 
@@ -71,6 +72,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="FILE.html",
         help=f"best, median and worst cases, photos of people among them (default: {_CACHE / 'gallery.html'})",
     )
+    out.add_argument("--force", action="store_true", help="replace files that exist already")
     parser.set_defaults(run=run)
 
 
@@ -78,8 +80,8 @@ def run(args: argparse.Namespace) -> int:
     from facemodel import FaceModel, LimelightError
 
     try:
-        from facemodel.whole_files import check_writable
-        from limelight.evaluation_output import print_findings, write_gallery, write_report
+        from facemodel.output_files import Outputs
+        from limelight.evaluation_output import print_findings, report_pictures, write_gallery, write_report
         from training.evaluation.ablation import read_ablation
         from training.evaluation.record import read_evaluations, write_evaluation
     except ImportError as error:
@@ -89,28 +91,47 @@ def run(args: argparse.Namespace) -> int:
     ablation = read_ablation(args.ablation) if args.ablation else None
     remarks = _text(args.remarks) if args.remarks else ""
     histories = _histories(args.history)
+    known = read_evaluations(args.known) if args.known else None
+    titles = [record.name for record in known.networks] if known else _titles([args.network, *args.against])
+    outputs = Outputs("evaluate", _inputs(args), args.force)
+    if args.report:
+        for title in titles:
+            for picture in report_pictures(args.pictures or args.report.parent, title):
+                outputs.claim(picture)
     for path in (args.json, args.report, args.gallery):
         if path is not None:
-            check_writable(path)
+            outputs.claim(path)
     model = FaceModel.load()
-    if args.known:
-        evaluation = _with_histories(read_evaluations(args.known), histories)
+    if known:
+        evaluation = _with_histories(known, histories)
         for record in evaluation.networks:
             for name in record.sections:
                 print_findings(record, name)
         if args.json:
             write_evaluation(args.json, evaluation)
+            outputs.written(args.json)
     else:
-        evaluation = _measure(args, model, histories)
+        evaluation = _measure(args, model, histories, outputs)
     material = _material(args, model, evaluation.extent)
     if args.report:
         write_report(args.report, args.pictures or args.report.parent, evaluation, material, ablation, remarks)
     if args.gallery:
         write_gallery(args.gallery, evaluation, material)
+    for path in outputs.claimed:
+        outputs.written(path)
     return 0
 
 
-def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, list]) -> Evaluation:
+def _inputs(args: argparse.Namespace) -> list[Path]:
+    """The files that are read: what is known already, or networks and clips; of the data folder none."""
+    from realtime.engines import network_file
+
+    networks = [] if args.known else [network_file(network) for network in (args.network, *args.against)]
+    texts = [path for path in (args.ablation, args.remarks) if path is not None]
+    return [*(args.known or networks), *args.clips, *texts, *(Path(h.partition("=")[2]) for h in args.history)]
+
+
+def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, list], outputs: Outputs) -> Evaluation:
     """Measure every network; the JSON grows by section."""
     from facemodel import LimelightError
     from limelight.evaluation_output import print_findings
@@ -134,6 +155,7 @@ def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, li
             print_findings(record, name)
             if args.json:
                 write_evaluation(args.json, evaluation)
+                outputs.written(args.json)
 
         with EvaluationLoop(model, engine) as loop:
             start = _record(title, network, engine.resolution, histories)
@@ -209,13 +231,11 @@ def _extent(args: argparse.Namespace) -> Extent:
 
 
 def _material(args: argparse.Namespace, model: FaceModel, extent: Extent) -> Material:
-    from importlib.resources import files
-
     from facemodel import LimelightError
     from training.evaluation.context import Material
+    from training.landmarker import BUNDLE
 
     data = args.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)
     if data is not None and not data.is_dir():
         raise LimelightError(f"data folder {data}: no such folder")
-    bundle = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
-    return Material(model, data, args.cache, bundle, extent, args.clips)
+    return Material(model, data, args.cache, BUNDLE, extent, args.clips)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemodel import FaceModel, LimelightError
+from facemodel.output_files import Outputs
 
 if TYPE_CHECKING:
     from export.parity import Parity
@@ -45,6 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="crops to compare and to calibrate on: pictures, or folders of prepared training data (default: the "
         "synthetic performer's)",
     )
+    parser.add_argument("--force", action="store_true", help="replace files that exist already")
     parser.set_defaults(run=run)
 
 
@@ -56,6 +58,9 @@ def run(args: argparse.Namespace) -> int:
         from export.parity import CROPS
     except ImportError as error:
         raise LimelightError(f"export needs more packages ({error.name}): pip install 'limelight[train]'") from error
+    models = [args.face_model] if args.face_model else []
+    outputs = Outputs(f"export --to {args.to}", [args.checkpoint, *models, *args.crops], args.force)
+    outputs.claim(args.out)
     checkpoint = _checkpoint(args.checkpoint)
     model = FaceModel.load(args.face_model)
     side = checkpoint.config.resolution
@@ -68,11 +73,13 @@ def run(args: argparse.Namespace) -> int:
         with tempfile.TemporaryDirectory() as folder:
             network = export_onnx(checkpoint, Path(folder, f"{args.out.stem}.onnx"), model, compared).path
             plan = export_tensorrt(network, args.out, model, compared)
+        outputs.written(args.out)
         print(
             f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, {plan.header.key.precision} on {plan.header.key.gpu}"
         )
         return 0
     report = export_onnx(checkpoint, args.out, model, compared, _PRECISIONS[args.to], calibration)
+    outputs.written(args.out)
     print(f"{report.path}: {report.size / 1e6:.1f} MB, on {report.found.crops} crops compared with PyTorch:")
     _print("finding the face" if report.followed else "all in one", report.found)
     if report.followed:

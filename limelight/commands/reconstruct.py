@@ -16,8 +16,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument("--network", default="student", metavar="NAME|FILE", help="network (default: student)")
+    parser.add_argument(
+        "--network", default="auto", metavar="NAME|FILE", help="network (default: auto, which is student-int8)"
+    )
     parser.add_argument("--no-picture", action="store_true", help="leave out NAME.png, which needs OpenGL")
+    parser.add_argument("--force", action="store_true", help="replace files that exist already")
     parser.set_defaults(run=run)
 
 
@@ -25,31 +28,30 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from facemodel import FaceModel, LimelightError
-    from limelight.output_files import make_folder, refuse_twins
-    from realtime.engines import open_engine
-    from realtime.face_finder import MediaPipeFaceFinder
-    from realtime.reconstruction import Reconstructor, write_reconstruction
-    from realtime.reconstruction_picture import write_picture
+    from facemodel.output_files import Outputs
+    from limelight.reconstruction_files import ReconstructionFiles
+    from realtime.engines import network_file, open_engine
+    from realtime.reconstruction import Reconstructor
     from realtime.sources.images import read_image
+    from realtime.tracking.finder import open_finder
 
-    refuse_twins("images", args.images)
-    make_folder(args.out)
+    outputs = Outputs("reconstruct", [*args.images, network_file(args.network)], args.force)
+    claimed = [ReconstructionFiles(outputs, path, args.out, not args.no_picture) for path in args.images]
     model = FaceModel.load()
     engine = open_engine(args.network, model)
+    reconstructor = Reconstructor(model, engine, open_finder())
     failures = 0
-    with MediaPipeFaceFinder(max_faces=10) as finder:
-        reconstructor = Reconstructor(model, engine, finder)
-        for path in tqdm(args.images, unit="image", disable=len(args.images) < 2):
-            try:
-                image = read_image(path)
-                faces = reconstructor(image)
-                _warn(path, len(faces))
-                write_reconstruction(args.out, path, image, model, faces)
-                if faces and not args.no_picture:
-                    write_picture(args.out / f"{path.stem}.png", model, image, faces[0])
-            except LimelightError as error:
-                failures += 1
-                tqdm.write(f"limelight: error: {error}", file=sys.stderr)
+    for path, files in tqdm(
+        zip(args.images, claimed, strict=True), unit="image", total=len(claimed), disable=len(claimed) < 2
+    ):
+        try:
+            image = read_image(path)
+            faces = reconstructor(image)
+            _warn(path, len(faces))
+            files.write(image, model, faces)
+        except LimelightError as error:
+            failures += 1
+            tqdm.write(f"limelight: error: {error}", file=sys.stderr)
     return 1 if failures else 0
 
 

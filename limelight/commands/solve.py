@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from facemodel import FaceModel
+    from facemodel.output_files import Outputs
+    from limelight.reconstruction_files import ReconstructionFiles
     from realtime.engines import Engine
     from training.solve import ClipReport, ImageSolver, SolveConfig
 
@@ -26,8 +26,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="reconstruct photographs and clips by analysis-by-synthesis, slower and closer",
         description="Starts from the network's answer and moves every parameter until the rendered face looks like "
         "the picture and its landmarks lie where MediaPipe sees them. Of an image it writes what `reconstruct` writes, "
-        "of a clip a take, with one identity and albedo for all its frames. Ctrl-C keeps what is done; images whose "
-        "NAME.json exists are left out, so the same command goes on where it ended.",
+        "of a clip a take, with one identity and albedo for all its frames. Ctrl-C keeps what is done; what is done "
+        "from the same image or clip is left out, so the same command goes on where it ended.",
     )
     parser.add_argument(
         "inputs", nargs="+", type=Path, metavar="IMAGE|VIDEO", help="images, folders of images, or videos"
@@ -45,7 +45,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="steps for an image (default: 150); for a clip, steps for its person, and 2/5 of them for its frames",
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="processor threads (default: 2)")
-    parser.add_argument("--force", action="store_true", help="solve again what is done, and replace it")
+    parser.add_argument(
+        "--force", action="store_true", help="solve again what is done, and replace files that exist already"
+    )
     parser.add_argument("--no-picture", action="store_true", help="leave out NAME.png, which needs OpenGL")
     parser.set_defaults(run=run)
 
@@ -56,17 +58,25 @@ def run(args: argparse.Namespace) -> int:
     try:
         import torch
 
+        from training.landmarker import import_mediapipe
         from training.solve import SolveConfig
     except ImportError as error:
         raise LimelightError(f"solve needs more packages ({error.name}): pip install 'limelight[train]'") from error
-    from realtime.engines import open_engine
+    from facemodel.output_files import Outputs
+    from limelight.reconstruction_files import ReconstructionFiles
+    from realtime.engines import network_file, open_engine
+
+    import_mediapipe()
 
     for name, value in (("--steps", args.steps), ("--threads", args.threads)):
         if value is not None and value < 1:
             raise LimelightError(f"{name} {value}: at least 1")
     images, clips = _jobs(args)
-    _refuse_what_cannot_be_written(args)
-    todo = _undone(images, args.out, args.force)
+    outputs = Outputs("solve", [*images, *(path for path, _ in clips), network_file(args.network)], args.force)
+    todo, clips = _undone(images, clips, args, outputs)
+    claimed = [(path, ReconstructionFiles(outputs, path, args.out, not args.no_picture)) for path in todo]
+    for path, take in clips:
+        outputs.claim(take, _files_of(path))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: files are finished
     torch.set_num_threads(args.threads)
     model = FaceModel.load()
@@ -74,10 +84,10 @@ def run(args: argparse.Namespace) -> int:
         _require_opengl(model)
     engine = open_engine(args.network, model, threads=args.threads)
     config = SolveConfig() if args.steps is None else SolveConfig.of_steps(args.steps)
-    failures = _solve_images(todo, args, model, engine, config) if todo else 0
+    failures = _solve_images(claimed, model, engine, config) if claimed else 0
     for path, take in clips:
         try:
-            _solve_clip(path, take, args.force, model, engine, config)
+            _solve_clip(path, take, outputs, model, engine, config)
         except LimelightError as error:
             failures += 1
             print(f"limelight: error: {error}", file=sys.stderr)
@@ -88,54 +98,64 @@ def _jobs(args: argparse.Namespace) -> tuple[list[Path], list[tuple[Path, Path]]
     """Images, and clips with the take of each.
 
     Raises:
-        LimelightError: what is asked for cannot be done at once, or two results would have one name.
+        LimelightError: what is asked for cannot be done at once.
     """
     from facemodel import LimelightError
-    from limelight.output_files import refuse_twins
-    from realtime.sources.images import IMAGE_SUFFIXES, list_images
+    from realtime.sources.images import list_images
 
     if args.take is not None:
         if len(args.inputs) > 1:
             raise LimelightError(f"--take {args.take}: a take is of one clip, got {len(args.inputs)}; use --out DIR")
-        if args.inputs[0].suffix.lower() in IMAGE_SUFFIXES:
+        if _is_image(args.inputs[0]):
             raise LimelightError(f"--take {args.take}: {args.inputs[0]} is one image; use --out DIR")
         return [], [(args.inputs[0], args.take)]
     images, clips = [], []
     for path in args.inputs:
         if path.is_dir():
             images += list_images(path)
-        elif path.suffix.lower() in IMAGE_SUFFIXES:
+        elif _is_image(path):
             images.append(path)
         else:
             clips.append((path, args.out / f"{path.stem}.mcap"))
-    refuse_twins("images", images)
-    refuse_twins("videos", [path for path, _ in clips])
     return images, clips
 
 
-def _refuse_what_cannot_be_written(args: argparse.Namespace) -> None:
-    """Know before hours of work whether there is where to put its result.
-
-    Raises:
-        LimelightError: a folder cannot be made or written to, or the take exists.
-    """
+def _is_image(path: Path) -> bool:
+    """Whether a file is one picture: neither a video nor an animation, whatever it is called."""
     from facemodel import LimelightError
-    from limelight.output_files import make_folder
+    from realtime.sources.file_kind import FileKind, file_kind
+    from realtime.sources.images import IMAGE_SUFFIXES
 
-    folder = args.out if args.take is None else args.take.parent
-    make_folder(folder)
-    if not os.access(folder, os.W_OK):
-        raise LimelightError(f"{folder}: cannot be written to; choose another folder")
-    if args.take is not None and args.take.exists() and not args.force:
-        raise LimelightError(f"take {args.take}: exists already; choose another name, or replace it with --force")
+    try:
+        moves = file_kind(path) in (FileKind.VIDEO, FileKind.ANIMATION)
+    except LimelightError:
+        moves = False  # whoever opens it says why it cannot be read
+    return path.suffix.lower() in IMAGE_SUFFIXES and not moves and not path.is_dir()
 
 
-def _undone(images: Sequence[Path], out: Path, force: bool) -> list[Path]:
-    """Images without a result yet."""
-    todo = [path for path in images if force or not (out / f"{path.stem}.json").exists()]
+def _files_of(clip: Path) -> list[Path]:
+    """The files that a clip is read from: itself, or the images of a folder."""
+    from realtime.sources.images import list_images
+
+    return list_images(clip) if clip.is_dir() else [clip]
+
+
+def _undone(
+    images: Sequence[Path], clips: Sequence[tuple[Path, Path]], args: argparse.Namespace, outputs: Outputs
+) -> tuple[list[Path], list[tuple[Path, Path]]]:
+    """Images and clips without a result yet."""
+    from limelight.reconstruction_files import json_of
+
+    if args.force:
+        return list(images), list(clips)
+    todo = [path for path in images if not outputs.done(json_of(path, args.out), [path])]
     if len(todo) < len(images):
         print(f"limelight: {len(images) - len(todo)} of {len(images)} images are done already", file=sys.stderr)
-    return todo
+    undone = [(path, take) for path, take in clips if not outputs.done(take, _files_of(path))]
+    for path, take in clips:
+        if (path, take) not in undone:
+            print(f"limelight: {path.name} is done already, in {take}; --force solves it again", file=sys.stderr)
+    return todo, undone
 
 
 def _require_opengl(model: FaceModel) -> None:
@@ -149,7 +169,10 @@ def _require_opengl(model: FaceModel) -> None:
 
 
 def _solve_images(
-    paths: Sequence[Path], args: argparse.Namespace, model: FaceModel, engine: Engine, config: SolveConfig
+    claimed: Sequence[tuple[Path, ReconstructionFiles]],
+    model: FaceModel,
+    engine: Engine,
+    config: SolveConfig,
 ) -> int:
     """Solve images one after the other; returns how many could not be read.
 
@@ -159,31 +182,32 @@ def _solve_images(
     from tqdm import tqdm
 
     from facemodel import LimelightError
-    from realtime.face_finder import MediaPipeFaceFinder
     from realtime.sources.images import read_image
+    from realtime.tracking.finder import open_finder
+    from training.landmarker import Landmarker
     from training.solve import ImageSolver, NetworkStart
 
     failures = 0
-    with MediaPipeFaceFinder(max_faces=10) as finder:
-        solver = ImageSolver(model, NetworkStart(model, engine, finder), config)
-        for path in tqdm(paths, unit="image", disable=None if len(paths) > 1 else True):
+    with Landmarker(max_faces=10) as landmarker:
+        solver = ImageSolver(model, NetworkStart(model, engine, open_finder(), landmarker), config)
+        for path, files in tqdm(claimed, unit="image", disable=None if len(claimed) > 1 else True):
             try:
                 image = read_image(path)
             except LimelightError as error:
                 failures += 1
                 tqdm.write(f"limelight: error: {error}", file=sys.stderr)
                 continue
-            _solve_image(solver, path, image, args.out, not args.no_picture)
+            _solve_image(solver, path, image, files)
     return failures
 
 
-def _solve_image(solver: ImageSolver, path: Path, image: NDArray[np.uint8], out: Path, picture: bool) -> None:
-    """Solve an image and write its files, NAME.json last: where it is, the others are."""
-    from tqdm import tqdm
+def _solve_image(solver: ImageSolver, path: Path, image: NDArray[np.uint8], files: ReconstructionFiles) -> None:
+    """Solve an image and write its files.
 
-    from facemodel import LimelightError
-    from realtime.reconstruction import write_reconstruction
-    from realtime.reconstruction_picture import write_picture
+    Raises:
+        LimelightError: they cannot be written.
+    """
+    from tqdm import tqdm
 
     with tqdm(total=solver.config.steps, desc=path.name, unit="step", disable=None, leave=False) as bar:
         solved = solver(image, tick=bar.update)
@@ -196,63 +220,57 @@ def _solve_image(solver: ImageSolver, path: Path, image: NDArray[np.uint8], out:
             f"landmarks {first.network_landmarks:.1f} -> {first.landmarks:.1f} px",
             file=sys.stderr,
         )
-    faces = [one.face for one in solved]
-    try:
-        with tempfile.TemporaryDirectory(prefix=".solve-", dir=out) as name:
-            folder = Path(name)
-            write_reconstruction(folder, path, image, solver.model, faces)
-            if faces and picture:
-                write_picture(folder / f"{path.stem}.png", solver.model, image, faces[0])
-            for file in sorted(folder.iterdir(), key=lambda file: file.suffix == ".json"):
-                file.replace(out / file.name)
-    except OSError as error:
-        raise LimelightError(f"{out}: cannot be written ({error.strerror})") from error
+    files.write(image, solver.model, [one.face for one in solved])
 
 
-def _solve_clip(path: Path, take: Path, force: bool, model: FaceModel, engine: Engine, config: SolveConfig) -> None:
-    """Solve a clip into a take, which is readable as far as it got whatever ends it.
+def _solve_clip(
+    path: Path, take: Path, outputs: Outputs, model: FaceModel, engine: Engine, config: SolveConfig
+) -> None:
+    """Solve a clip into a claimed take, which is readable as far as it got whatever ends it.
 
     Raises:
-        LimelightError: the clip cannot be read, shows no face, or the take exists or cannot be written.
+        LimelightError: the clip cannot be read, shows no face, or the take cannot be written.
     """
     from contextlib import ExitStack
 
-    from realtime.face_finder import MediaPipeFaceFinder
-    from realtime.frame import TrackedFrame
+    from realtime.frame import Result, StreamInfo
     from realtime.sources import open_source
     from realtime.takes.format import TakeHeader
     from realtime.takes.writer import TakeWriter
+    from realtime.tracking.finder import open_finder
+    from training.landmarker import Landmarker
     from training.solve import ClipReport, ClipSolver
 
-    if take.exists() and not force:
-        print(f"limelight: {take} exists already, {path.name} is left out; --force replaces it", file=sys.stderr)
-        return
     source = open_source(str(path))
-    header = TakeHeader.describe(source, model, f"{engine.name}, solved")
+    size = (source.width, source.height, source.fps, source.live)
+    header = TakeHeader.describe(StreamInfo(source.name, *size, model, f"{engine.name}, solved"))
     source.close()
     report = ClipReport()
-    with ExitStack() as files:
-        writers: list[TakeWriter] = []
+    writers: list[TakeWriter] = []
+    whole = False
+    try:
+        with ExitStack() as files:
 
-        def deliver(frame: TrackedFrame) -> None:
-            if not writers:
-                take.unlink(missing_ok=True)
-                writers.append(files.enter_context(TakeWriter(take, header)))
-            writers[0].append(frame)
+            def deliver(result: Result) -> None:
+                if not writers:
+                    outputs.withdraw(take)
+                    writers.append(files.enter_context(TakeWriter(take, header, model)))
+                writers[0].append(result)
 
-        try:
-            with MediaPipeFaceFinder() as finder:
-                ClipSolver(model, engine, finder, config)(lambda: open_source(str(path)), deliver, report)
-        finally:
-            _tell(path, take, report, bool(writers))
+            with Landmarker() as landmarker:
+                solver = ClipSolver(model, engine, open_finder(), landmarker, config)
+                solver(lambda: open_source(str(path)), deliver, report)
+        whole = True
+    finally:
+        if writers:
+            outputs.written(take, whole)
+            _tell(path, take, report)
 
 
-def _tell(path: Path, take: Path, report: ClipReport, written: bool) -> None:
+def _tell(path: Path, take: Path, report: ClipReport) -> None:
     """Say what has become of a clip, on whatever way its solve ended."""
     import numpy as np
 
-    if not written:
-        return
     line = f"limelight: take with {report.frames} frames of {path.name}, {report.solved} solved, written to {take}"
     if report.solved:
         before, after = np.mean(report.network_residual), np.mean(report.residual)

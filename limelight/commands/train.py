@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 
 from facemodel import FaceModel, LimelightError
+from facemodel.output_files import Outputs
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -13,6 +16,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--config", default="student", help="name of a shipped configuration, or a TOML file")
     parser.add_argument("--resume", metavar="CHECKPOINT", help="continue the run that wrote this file")
     parser.add_argument("--minutes", type=float, help="stop after this much training, schedule included")
+    parser.add_argument("--force", action="store_true", help="replace the checkpoint of another run of this name")
     parser.set_defaults(run=run)
 
 
@@ -27,10 +31,13 @@ def run(args: argparse.Namespace) -> int:
     if args.minutes is not None and args.minutes <= 0:
         raise LimelightError(f"--minutes {args.minutes}: must be above 0")
     config = load_config(args.config)
+    last = Path(config.checkpoints) / config.name / "last.pt"
+    goes_on = args.resume is not None and os.path.realpath(args.resume) == os.path.realpath(last)
+    Outputs("train", force=args.force or goes_on).claim(last)
     model = FaceModel.load(config.face_model or None)
     trainer = Trainer(config, model, open_task(config, model), args.minutes)
     if args.resume:
         trainer.resume(args.resume)
     trainer.run()
-    print(f"checkpoint: {trainer.folder / 'last.pt'}")
+    print(f"checkpoint: {last}")
     return 0

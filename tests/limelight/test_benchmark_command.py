@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -36,22 +37,43 @@ def test_trackers_beside_each_other(tmp_path, capsys):
     found = json.loads(target.read_text())
     assert list(found["tracking"]) == ["1"]
     trackers = found["tracking"]["1"]
-    assert list(trackers) == ["student", "mediapipe"]
+    assert list(trackers) == ["student-int8", "mediapipe"]
     for tracker in trackers.values():
         assert 0.0 < tracker["step_ms"]["p50"] <= tracker["step_ms"]["p95"]
         assert sum(stage["p50"] for stage in tracker["stages_ms"].values()) < 2.0 * tracker["step_ms"]["p50"]
         assert tracker["found"] == 1.0
-    assert set(trackers["student"]["stages_ms"]) == {"crop", "network", "lift", "smooth"}
-    ratio = trackers["student"]["step_ms"]["p50"] / trackers["mediapipe"]["step_ms"]["p50"]
-    assert found["ratios"]["student_vs_mediapipe"] == pytest.approx(ratio, abs=1e-3)
-    assert found["ratios"]["student_vs_mediapipe_1_thread"] == found["ratios"]["student_vs_mediapipe"]
-    assert "student_vs_openseeface" not in found["ratios"]
+    assert set(trackers["student-int8"]["stages_ms"]) == {"crop", "network", "lift", "smooth"}
+    ratio = trackers["student-int8"]["step_ms"]["p50"] / trackers["mediapipe"]["step_ms"]["p50"]
+    assert found["ratios"] == {
+        "default_vs_mediapipe": pytest.approx(ratio, abs=1e-3),
+        "default_vs_mediapipe_1_thread": pytest.approx(ratio, abs=1e-3),
+        "default_vs_openseeface": None,
+        "student_int8_vs_mediapipe": pytest.approx(ratio, abs=1e-3),
+        "student_int8_vs_mediapipe_1_thread": pytest.approx(ratio, abs=1e-3),
+    }
     assert "LIMELIGHT_DATA" in found["left_out"]["openseeface"]
     assert (found["loop"], found["live"], found["startup"], found["soak"]) == ({}, {}, None, None)
     shown = capsys.readouterr()
     assert "left out: openseeface" in shown.err
     assert "MediaPipe Face Landmarker" in shown.out and "MediaPipe Face Landmarker" in report.read_text()
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_without_mediapipe_it_is_left_out_with_a_remark(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    monkeypatch.setattr("benchmark.machine.PACKAGES", ("numpy", "no-such-package"))
+    monkeypatch.setattr("benchmark.table.PACKAGES", ("numpy", "no-such-package"))
+    target, report = tmp_path / "figures.json", tmp_path / "BENCHMARKS.md"
+    files = ("--json", target, "--report", report)
+    assert benchmark("--quick", "--threads", 1, "--only", "tracking", *files) == 0
+    found = json.loads(target.read_text())
+    assert "mediapipe" not in found["tracking"]["1"]
+    assert found["ratios"]["default_vs_mediapipe"] is None
+    remark = "MediaPipe is not installed: pip install 'limelight[train]'"
+    assert found["left_out"]["mediapipe"] == remark and found["machine"]["no-such-package"] is None
+    assert f"left out: mediapipe: {remark}" in capsys.readouterr().err
+    text = report.read_text()
+    assert "no-such-package" not in text and "numpy" in text
 
 
 def test_openseeface_takes_part_where_its_files_are(sources, tmp_path):
@@ -61,8 +83,9 @@ def test_openseeface_takes_part_where_its_files_are(sources, tmp_path):
     assert benchmark("--quick", "--threads", 1, "--only", "tracking", "--data", sources, "--json", target) == 0
     found = json.loads(target.read_text())
     trackers = found["tracking"]["1"]
-    ratio = trackers["student"]["step_ms"]["p50"] / trackers["openseeface"]["step_ms"]["p50"]
-    assert found["ratios"]["student_vs_openseeface"] == pytest.approx(ratio, abs=1e-3)
+    ratio = trackers["student-int8"]["step_ms"]["p50"] / trackers["openseeface"]["step_ms"]["p50"]
+    assert found["ratios"]["student_int8_vs_openseeface"] == pytest.approx(ratio, abs=1e-3)
+    assert found["ratios"]["default_vs_openseeface"] == found["ratios"]["student_int8_vs_openseeface"]
     assert trackers["openseeface"]["found"] == 1.0
 
 
@@ -109,7 +132,7 @@ def test_what_makes_no_sense_is_one_line(tmp_path, capsys):
         (["--video", tmp_path / "no.mp4"], "no such file"),
         (["--video", empty], "the file is empty"),
         (["--data", tmp_path / "absent"], "no such folder"),
-        (["--json", tmp_path], "cannot be written"),
+        (["--json", tmp_path], "is a folder"),
         (["--quick", "--threads", 1, "--only", "live", "--network", text], "corrupt"),
     ):
         assert benchmark(*arguments) == 1
@@ -117,3 +140,14 @@ def test_what_makes_no_sense_is_one_line(tmp_path, capsys):
         assert words in complaint
     with pytest.raises(SystemExit):
         benchmark("--only", "everything")
+
+
+def test_existing_files_are_refused_before_anything_is_measured(tmp_path, capsys):
+    for option, name in (("--json", "figures.json"), ("--report", "BENCHMARKS.md")):
+        (tmp_path / name).write_text("precious")
+        assert benchmark("--quick", option, tmp_path / name) == 1
+        (line,) = errors_of(capsys)
+        assert "exists already" in line and "--force" in line
+        assert (tmp_path / name).read_text() == "precious"
+    assert benchmark("--quick", "--json", tmp_path / "new", "--report", tmp_path / "new") == 1
+    assert "this one name" in errors_of(capsys)[0]

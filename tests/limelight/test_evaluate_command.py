@@ -132,10 +132,31 @@ def test_what_is_wrong_is_one_line(clip, cache, tmp_path, capsys):
         (("--remarks", tmp_path / "absent.md"), "cannot be read"),
         (("--json", tmp_path / "file" / "x.json"), "cannot be written"),
         (("--report", tmp_path / "file" / "x.md"), "cannot be written"),
-        (("--gallery", tmp_path), "cannot be written"),
+        (("--gallery", tmp_path), "is a folder"),
         (("--only", "clips", "stability"), "nothing to measure: no data folder"),
         (("--only", "performer", "--performer-frames", 0), "nothing to measure"),
     ):
         assert evaluate(*arguments) == 1, arguments
         found = errors_of(capsys)
         assert len(found) == 1 and words in found[0], (arguments, found)
+
+
+def test_existing_files_are_refused_before_anything_is_measured(clip, cache, tmp_path, capsys):
+    for option, name in (("--json", "f.json"), ("--report", "r.md"), ("--gallery", "g.html")):
+        (tmp_path / name).write_text("precious")
+        assert evaluate(clip, "--cache", cache, option, tmp_path / name) == 1
+        assert "exists already" in capsys.readouterr().err
+        assert (tmp_path / name).read_text() == "precious"
+    (tmp_path / "report_student.png").write_text("precious")
+    assert evaluate(clip, "--cache", cache, "--report", tmp_path / "new.md") == 1
+    assert "report_student.png: exists already" in capsys.readouterr().err
+    before = clip.read_bytes()
+    assert evaluate(clip, "--cache", cache, "--json", clip, "--force") == 1
+    assert "is an input itself" in capsys.readouterr().err and clip.read_bytes() == before
+
+
+def test_networks_of_one_name_have_pictures_of_their_own(tmp_path):
+    from limelight.evaluation_output import report_pictures
+
+    names = ("a/student.onnx", "b/student.onnx", "student")
+    assert len({path for name in names for path in report_pictures(tmp_path, name)}) == 6

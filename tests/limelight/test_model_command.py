@@ -60,3 +60,29 @@ def test_import_saves_where_asked(monkeypatch, tmp_path, capsys, kind, arguments
     assert run_model("import", kind, *arguments, "--out", str(out)) == 0
     assert str(out) in capsys.readouterr().out
     assert out.is_file()
+
+
+def test_a_strangers_file_stays_and_an_own_one_is_replaced(monkeypatch, tmp_path):
+    monkeypatch.setattr(FaceModel, "load", classmethod(lambda cls, path=None: toy_model(2, 5, 1)))
+    monkeypatch.setattr("facemodel.importers.bfm2017.import_bfm2017", lambda *_: toy_model(4, 6, 2))
+    shape, albedo, out = (tmp_path / name for name in ("shape.h5", "albedo.h5", "out.npz"))
+    shape.write_bytes(b"shape")
+    albedo.write_bytes(b"albedo")
+    out.write_bytes(b"precious")
+    command = ("import", "bfm2017", str(shape), str(albedo), "--out")
+    with pytest.raises(LimelightError, match="exists already"):
+        run_model(*command, str(out))
+    assert out.read_bytes() == b"precious"
+    assert run_model(*command, str(out), "--force") == 0
+    assert run_model(*command, str(out)) == 0
+    with pytest.raises(LimelightError, match="is an input itself"):
+        run_model(*command, str(albedo), "--force")
+    assert albedo.read_bytes() == b"albedo"
+
+
+def test_building_replaces_no_model_unasked(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "model.npz").write_bytes(b"precious")
+    with pytest.raises(LimelightError, match="exists already"):
+        run_model("build", "--sources", str(tmp_path), "--out", str(tmp_path / "model.npz"))
+    assert (tmp_path / "model.npz").read_bytes() == b"precious"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,7 +118,7 @@ def test_nobody_is_an_empty_list_and_a_warning(results, capsys, tmp_path):
     assert json.loads((out / "nobody.json").read_text())["faces"] == []
     assert not (out / "nobody.obj").exists()
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((100, 100, 3), 128, np.uint8))
-    assert main(["reconstruct", str(tmp_path / "wall.png"), "--out", str(tmp_path)]) == 0
+    assert main(["reconstruct", str(tmp_path / "wall.png"), "--out", str(tmp_path / "out")]) == 0
     assert "no face found" in capsys.readouterr().err
 
 
@@ -131,6 +133,109 @@ def test_what_is_no_image_is_one_line_each_and_the_others_are_done(capsys, tmp_p
     assert (tmp_path / "out" / "wall.json").is_file()
 
 
-def test_images_of_one_name_are_refused(capsys, tmp_path):
-    assert main(["reconstruct", "a/x.png", "b/x.jpg", "--out", str(tmp_path)]) == 1
-    assert "'x'" in capsys.readouterr().err
+def photographs(tmp_path, *names):
+    """Pictures of nobody, each of another grey."""
+    for shade, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), np.full((60, 80, 3), 90 + shade, np.uint8))
+    return [str(tmp_path / name) for name in names]
+
+
+def error_line(capsys):
+    """The one line of the one error."""
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("limelight: error:")]
+    return line
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_images_of_one_name_are_refused_before_any_work(capsys, tmp_path, force):
+    one, two = photographs(tmp_path, "a/x.png", "b/x.jpg")
+    assert main(["reconstruct", one, two, "--out", str(tmp_path / "out"), *force]) == 1
+    line = error_line(capsys)
+    assert one in line and two in line
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_photograph_beside_its_results_stays(results, capsys, tmp_path, force):
+    out, _ = results
+    before = (out.parent / "face.png").read_bytes()
+    (tmp_path / "face.png").write_bytes(before)
+    (tmp_path / "link").symlink_to(tmp_path)
+    for folder in (tmp_path, tmp_path / "link"):
+        assert main(["reconstruct", str(tmp_path / "face.png"), "--out", str(folder), *force]) == 1
+        assert "is an input itself" in error_line(capsys)
+    assert (tmp_path / "face.png").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"face.png", "link"}
+
+
+def test_the_same_image_again_and_another_of_its_name(capsys, tmp_path):
+    one, two = photographs(tmp_path, "a/me.png", "b/me.png")
+    command = ["reconstruct", "--no-picture", "--out", str(tmp_path / "out")]
+    assert main([*command, one]) == main([*command, one]) == 0
+    capsys.readouterr()
+    assert main([*command, two]) == 1
+    assert "exists already" in error_line(capsys)
+    document = tmp_path / "out" / "me.json"
+    assert json.loads(document.read_text())["image"] == one
+    assert main([*command, two, "--force"]) == 0
+    assert json.loads(document.read_text())["image"] == two
+
+
+def test_a_mesh_of_an_earlier_image_does_not_stay_beside_nobody(results, tmp_path):
+    out, _ = results
+    (tmp_path / "out").mkdir()
+    for name in ("face.json", "face.obj", "face.neutral.obj", "face.png"):
+        (tmp_path / "out" / name).write_bytes((out / name).read_bytes())
+    (nobody,) = photographs(tmp_path, "face.png")
+    assert main(["reconstruct", nobody, "--out", str(tmp_path / "out"), "--force"]) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["face.json"]
+
+
+def test_a_disk_that_fills_leaves_the_results_before_it(results, tmp_path, monkeypatch, capsys):
+    out, _ = results
+    face = str(out.parent / "face.png")
+    command = ["reconstruct", face, "--no-picture", "--out", str(tmp_path)]
+    assert main(command) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("facemodel.obj.np.savetxt", full)
+    capsys.readouterr()
+    assert main(command) == 1
+    assert "No space left on device" in error_line(capsys)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_what_moves_is_refused_by_what_takes_it(capsys, tmp_path):
+    video = tmp_path / "clip.png"  # whatever it is called
+    writer = cv2.VideoWriter(str(tmp_path / "clip.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (160, 120))
+    for _ in range(3):
+        writer.write(np.full((120, 160, 3), 90, np.uint8))
+    writer.release()
+    (tmp_path / "clip.mp4").rename(video)
+    animation = cv2.Animation()
+    animation.frames = [np.full((60, 80, 3), shade, np.uint8) for shade in (10, 200)]
+    animation.durations = [100, 100]
+    moving = [video]
+    for name in ("moving.webp", "moving-too.png"):
+        assert cv2.imwriteanimation(str(tmp_path / name), animation)
+        moving.append(tmp_path / name)
+    for path in moving:
+        assert main(["reconstruct", str(path), "--out", str(tmp_path / "out")]) == 1
+        assert "limelight run --source" in error_line(capsys)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are text there")
+def test_a_name_that_is_not_utf8_makes_json_that_is(tmp_path, capfd):
+    image = tmp_path / os.fsdecode(b"caf\xe9.png")
+    (ordinary,) = photographs(tmp_path, "ordinary.png")
+    Path(ordinary).rename(image)
+    assert main(["reconstruct", str(image), "--no-picture", "--out", str(tmp_path / "out")]) == 0
+    (document,) = (tmp_path / "out").iterdir()
+    assert os.fsencode(document.name) == b"caf\xe9.json"
+    json.loads(document.read_text())["image"].encode("utf-8")
+    assert "no face found" in capfd.readouterr().err

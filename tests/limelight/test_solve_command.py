@@ -13,10 +13,10 @@ import pytest
 
 from facemodel import FaceModel
 from limelight.cli import main
-from realtime.frame import TrackedFrame
+from realtime.frame import Result
 from realtime.sources.synthetic import SyntheticPerformer
+from realtime.takes import load_take, mcap_file
 from realtime.takes import writer as take_writer
-from realtime.takes.reader import load_take
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,8 @@ def test_nonsense_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert main(["solve", "a.jpg", "--out", str(tmp_path), "--steps", "0"]) == 1
     assert "--steps 0" in capsys.readouterr().err
     assert main(["solve", "a/x.jpg", "b/x.jpg", "--out", str(tmp_path)]) == 1
-    assert "overwrite each other" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "a/x.jpg" in said and "b/x.jpg" in said and said.count("error:") == 1
 
 
 def test_folder_of_images_goes_on_where_it_ended(
@@ -92,15 +93,49 @@ def test_folder_of_images_goes_on_where_it_ended(
     for name in ("one.png", "two.png"):
         (folder / name).write_bytes(performer.read_bytes())
     (folder / "notes.txt").write_text("not an image")
-    out.mkdir()
-    (out / "one.json").write_text("{}")
     command = ["solve", str(folder), "--out", str(out), "--steps", "1", "--no-picture"]
+    assert main(["solve", str(folder / "one.png"), *command[2:]]) == 0
+    stamp = (out / "one.json").stat().st_mtime_ns
     assert main(command) == 0
     assert "1 of 2 images are done already" in capsys.readouterr().err
-    assert (out / "one.json").read_text() == "{}"
-    assert {path.name for path in out.iterdir()} == {"one.json", "two.json", "two.obj", "two.neutral.obj"}
+    assert (out / "one.json").stat().st_mtime_ns == stamp
+    results = {f"{name}{suffix}" for name in ("one", "two") for suffix in (".json", ".obj", ".neutral.obj")}
+    assert {path.name for path in out.iterdir()} == results
     assert main([*command, "--force"]) == 0
-    assert json.loads((out / "one.json").read_text())["faces"]
+    assert (out / "one.json").stat().st_mtime_ns > stamp
+
+
+def test_done_is_judged_by_content_and_a_strangers_file_stays(
+    performer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "performer.png"
+    command = ["--out", str(out), "--steps", "1", "--no-picture"]
+    assert main(["solve", str(performer), *command]) == 0
+    before = (out / "performer.json").read_bytes()
+    cv2.imwrite(str(other), cv2.flip(cv2.imread(str(performer)), 1))
+    assert main(["solve", str(other), *command]) == 1
+    said = capsys.readouterr().err
+    assert "exists already" in said and "done already" not in said
+    assert (out / "performer.json").read_bytes() == before
+    (out / "performer.json").write_text("{}")
+    assert main(["solve", str(performer), *command]) == 1
+    assert (out / "performer.json").read_text() == "{}"
+    assert main(["solve", str(performer), *command, "--force"]) == 0
+    assert json.loads((out / "performer.json").read_text())["faces"]
+
+
+def test_inputs_are_never_outputs(performer: Path, video: Path, tmp_path: Path) -> None:
+    image, clip = tmp_path / "performer.png", tmp_path / "clip.mcap"
+    image.write_bytes(performer.read_bytes())
+    clip.write_bytes(video.read_bytes())
+    for command in (
+        ["solve", str(image), "--out", str(tmp_path)],
+        ["solve", str(clip), "--out", str(tmp_path)],
+        ["solve", str(clip), "--take", str(clip)],
+    ):
+        assert main([*command, "--steps", "1", "--force"]) == 1
+    assert image.read_bytes() == performer.read_bytes() and clip.read_bytes() == video.read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_interrupted_image_leaves_nothing_that_looks_done(
@@ -138,12 +173,18 @@ def test_clip_becomes_a_take_of_one_person(video: Path, tmp_path: Path, capsys: 
     before, after = map(float, re.search(r"colour error ([\d.]+) -> ([\d.]+)", said).groups())
     assert after < before
     take, model = load_take(path), FaceModel.load()
+    track = take.track()
     assert len(take) == 8 and take.header.model_digest == model.digest and "solved" in take.header.network
-    assert np.isfinite(take.smoothed[:6]).all() and np.isnan(take.smoothed[6:]).all()
-    person = take.smoothed[:6, model.layout.slices["identity"]]
+    assert np.isfinite(track.smoothed[:6]).all() and np.isnan(track.smoothed[6:]).all()
+    person = track.smoothed[:6, model.layout.slices["identity"]]
     np.testing.assert_allclose(person, np.broadcast_to(person[0], person.shape), atol=1e-5)
-    assert np.ptp(take.raw[:6, model.layout.slices["identity"]], axis=0).max() > 1e-3
+    assert take.rigs[1].person.settled and take.person_model(1).n_vertices == model.n_vertices
+    assert np.ptp(track.raw[:6, model.layout.slices["identity"]], axis=0).max() > 1e-3
 
+    stamp = path.stat().st_mtime_ns
+    assert main(["solve", str(video), "--take", str(path), "--steps", "2"]) == 0
+    assert "done already" in capsys.readouterr().err and path.stat().st_mtime_ns == stamp
+    path.write_bytes(path.read_bytes() + b"by hand")
     assert main(["solve", str(video), "--take", str(path), "--steps", "2"]) == 1
     assert "exists already" in capsys.readouterr().err
     assert main(["solve", str(video), "--out", str(tmp_path / "out"), "--steps", "2"]) == 0
@@ -155,7 +196,7 @@ def test_interrupted_clip_stays_readable(
 ) -> None:
     append, path = take_writer.TakeWriter.append, tmp_path / "take.mcap"
 
-    def interrupted(writer: take_writer.TakeWriter, frame: TrackedFrame) -> None:
+    def interrupted(writer: take_writer.TakeWriter, frame: Result) -> None:
         if frame.frame.index == 4:
             raise KeyboardInterrupt
         append(writer, frame)
@@ -164,6 +205,9 @@ def test_interrupted_clip_stays_readable(
     assert main(["solve", str(video), "--take", str(path), "--steps", "2"]) == 130
     assert len(load_take(path)) == 4
     assert str(path) in capsys.readouterr().err
+    monkeypatch.undo()
+    assert main(["solve", str(video), "--take", str(path), "--steps", "2"]) == 0, "unfinished, but its own"
+    assert len(load_take(path)) == 8
 
 
 def test_full_disk_ends_a_clip_with_one_line(
@@ -172,7 +216,7 @@ def test_full_disk_ends_a_clip_with_one_line(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(take_writer.os, "write", full)
+    monkeypatch.setattr(mcap_file.os, "write", full)
     assert main(["solve", str(video), "--take", str(tmp_path / "take.mcap"), "--steps", "2"]) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
     assert len(errors) == 1 and "No space left on device" in errors[0]

@@ -86,6 +86,17 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint_and_ctrl_c_leaves_one(wor
     assert load_network(path).build() is not None
 
 
+def test_another_runs_checkpoint_is_not_replaced_unasked(workplace, capsys):
+    path = workplace / "checkpoints" / "small" / "last.pt"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"three days of training")
+    (workplace / "elsewhere.pt").write_bytes(b"of another run")
+    for resume in ([], ["--resume", "elsewhere.pt"]):
+        assert main(["train", "--config", "small.toml", *resume]) == 1
+        assert "exists already" in capsys.readouterr().err
+    assert path.read_bytes() == b"three days of training"
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
