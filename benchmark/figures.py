@@ -137,7 +137,8 @@ class Record:
         loop: {threads: {"640x480": {"plain" | "drawn": ...}}}.
         live: {threads: {"plain" | "drawn": ...}}.
         startup, soak: None if not measured.
-        ratios: {"student_vs_mediapipe": ..., "student_vs_mediapipe_1_thread": ...}: see `ratios_of`.
+        ratios: {"student_vs_mediapipe": ..., "student_vs_mediapipe_1_thread": ..., "default_vs_mediapipe": ...}: see
+            `ratios_of`; None if not measured.
         left_out: {what: why}.
     """
 
@@ -148,7 +149,7 @@ class Record:
     live: dict[int, dict[str, Live]] = field(default_factory=dict)
     startup: Startup | None = None
     soak: Soak | None = None
-    ratios: dict[str, float] = field(default_factory=dict)
+    ratios: dict[str, float | None] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -156,17 +157,24 @@ class Record:
         return {"format": FORMAT, **asdict(self)}
 
 
-def ratios_of(tracking: dict[int, dict[str, Tracking]], peers: Iterable[str]) -> dict[str, float]:
-    """Every network's median step divided by each peer's.
+def ratios_of(tracking: dict[int, dict[str, Tracking]], peers: Iterable[str], default: str) -> dict[str, float | None]:
+    """Return every network's median step divided by each peer's.
+
+    Args:
+        tracking: {threads: {tracker: ...}}.
+        peers: which trackers are not ours.
+        default: the network that runs where none is asked for; it stands in the ratios once more as "default".
 
     Returns:
         {"NETWORK_vs_PEER_1_thread": ..., "NETWORK_vs_PEER_2_threads": ...}, and under "NETWORK_vs_PEER" the largest.
+        "default_vs_PEER" is there for every peer, and None if it or the network was not measured.
     """
-    peers, ratios = tuple(peers), {}
+    peers = tuple(peers)
+    ratios: dict[str, float | None] = {f"default_vs_{peer}": None for peer in peers}
     networks = dict.fromkeys(name for trackers in tracking.values() for name in trackers if name not in peers)
-    for network in networks:
+    for title, network in [("default", default), *((name, name) for name in networks)]:
         for peer in peers:
-            key = f"{network}_vs_{peer}".replace("-", "_")
+            key = f"{title}_vs_{peer}".replace("-", "_")
             found = {
                 threads: round(trackers[network].step_ms.p50 / trackers[peer].step_ms.p50, 4)
                 for threads, trackers in tracking.items()

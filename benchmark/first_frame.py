@@ -29,13 +29,11 @@ def main(video: str, network: str, threads: str) -> int:
 
     from facemodel import FaceModel, LimelightError
     from realtime.engines import open_engine
-    from realtime.face_finder import MediaPipeFaceFinder
     from realtime.frame import TrackingState
     from realtime.render import HeadlessRenderer
     from realtime.sources.video import VideoSource
     from realtime.threads import limit_threads
-    from realtime.tracking.recentering import Recentering
-    from realtime.tracking.smoothing import Smoother, SmoothingStage
+    from realtime.tracking.finder import open_finder
     from realtime.tracking.tracker import Tracker
 
     limit_threads(int(threads))
@@ -44,17 +42,17 @@ def main(video: str, network: str, threads: str) -> int:
     step("face model")
     engine = open_engine(network, model, threads=int(threads))
     step("network")
-    with MediaPipeFaceFinder() as finder, closing(VideoSource(video)) as source:
+    finder = open_finder()
+    with closing(VideoSource(video)) as source:
         step("face finder and source")
         with HeadlessRenderer(model, source.width, source.height) as renderer:
             step("renderer")
             tracker = Tracker(model, engine, finder)
-            stage = SmoothingStage(Smoother(model.layout), Recentering(model.layout))
+            tracker.reset(thorough=False)
             while (frame := source.read()) is not None:
-                result = tracker.track(frame)
-                stage(result)
-                if result.state is TrackingState.TRACKING:
-                    renderer.render(frame.image, result.smoothed)
+                faces = tracker.track(frame)
+                if faces and faces[0].state is TrackingState.TRACKING:
+                    renderer.render(frame.image, faces[0].smoothed)
                     step("first frame")
                     print(json.dumps(steps), flush=True)
                     return 0

@@ -17,10 +17,15 @@ from benchmark.memory import peak_mb, resident_mb
 from benchmark.own import OwnTracker
 from benchmark.screen import Screen
 from facemodel import LimelightError
-from realtime.frame import Frame, TrackedFrame
+from realtime.frame import Frame, Result, Sound
 from realtime.loop.frame_pool import FramePool
-from realtime.loop.pipeline import Pipeline
-from realtime.sinks.base import Sink
+from realtime.loop.live_feed import LiveFeed
+from realtime.loop.loop import Listener, Loop
+from realtime.sinks.contract import Policy
+from realtime.sinks.worker import Worker, WorkerConfig
+
+_PATIENCE = 30.0
+"""s for the first picture to come through, however busy the machine is; only then is anything measured."""
 
 
 class ClipCamera:
@@ -30,6 +35,7 @@ class ClipCamera:
     """
 
     live = True
+    sound: Sound | None = None
 
     def __init__(self, clip: Clip, fps: float) -> None:
         self.name, self.width, self.height, self.fps = clip.name, clip.width, clip.height, fps
@@ -85,14 +91,16 @@ class LiveLoop:
         self._own = OwnTracker(network, threads)
         self._camera = ClipCamera(clip, fps)
         self._parameters, self._pictures = _Latencies(self._camera), _Latencies(self._camera)
-        self._screen = (
-            Screen(self._own.model, clip.width, clip.height, self._pictures.note, every=False) if drawn else None
-        )
-        sinks: list[Sink] = [_Arrivals(self._parameters)]
+        self._own.tracker.reset(thorough=False)
+        feed = LiveFeed(self._camera, self._own.tracker)
+        self._screen = Worker(Screen(self._pictures.note), WorkerConfig(Policy.NEWEST)) if drawn else None
+        listeners: list[Listener] = [self._note_arrival]
         if self._screen is not None:
-            sinks.append(self._screen)
-        self._pipeline = Pipeline(self._camera, self._own.tracker, self._own.stage, sinks)
-        self._pipeline.start()
+            if not self._screen.begin(feed.info):
+                raise LimelightError(self._screen.problem)
+            listeners.append(self._screen.offer)
+        self._loop = Loop(feed, listeners)
+        self._loop.start()
 
     def watch(self, seconds: float) -> Live:
         """What the loop does in the next so many seconds.
@@ -100,16 +108,19 @@ class LiveLoop:
         Raises:
             LimelightError: the loop failed, or delivered nothing.
         """
+        self._parameters.arrived.wait(_PATIENCE)
+        if self._screen is not None:
+            self._pictures.arrived.wait(_PATIENCE)
         self._parameters.take()
         self._pictures.take()
-        tracked = self._pipeline.status().tracked_frames
+        tracked = self._loop.status().tracked_frames
         start, busy = perf_counter(), process_time()
         time.sleep(seconds)
         busy, elapsed = process_time() - busy, perf_counter() - start
-        tracked = self._pipeline.status().tracked_frames - tracked
+        tracked = self._loop.status().tracked_frames - tracked
         (to_parameters, missed), (to_screen, _) = self._parameters.take(), self._pictures.take()
-        if self._pipeline.errors:
-            raise LimelightError(self._pipeline.errors[0])
+        if problem := self._loop.status().error or (self._screen is not None and self._screen.problem):
+            raise LimelightError(problem)
         if not to_parameters or (self._screen is not None and not to_screen):
             raise LimelightError(f"the live loop delivered nothing in {seconds:.1f} s")
         return Live(
@@ -124,8 +135,13 @@ class LiveLoop:
             peak_memory_mb=peak_mb(),
         )
 
+    def _note_arrival(self, result: Result) -> None:
+        """Parameters arrive."""
+        if not result.stalled:
+            self._parameters.note(result.frame.image, result)
+
     def close(self) -> None:
-        self._pipeline.stop()
+        self._loop.stop()
         if self._screen is not None:
             self._screen.close()
         self._own.close()
@@ -152,12 +168,13 @@ class _Latencies:
 
     def __init__(self, camera: ClipCamera) -> None:
         self._camera = camera
+        self.arrived = threading.Event()  # the first one has
         self._lock = threading.Lock()
         self._values: list[float] = []
         self._missed = 0
         self._last: int | None = None
 
-    def note(self, picture: NDArray[np.uint8], result: TrackedFrame, milliseconds: float = 0.0) -> None:  # noqa: ARG002
+    def note(self, picture: NDArray[np.uint8], result: Result, milliseconds: float = 0.0) -> None:  # noqa: ARG002
         """A picture (H, W, 3) has arrived, made of `result`.
 
         Raises:
@@ -170,6 +187,7 @@ class _Latencies:
             self._values.append(1000.0 * (now - self._camera.captured_at(number)))
             self._missed += 0 if self._last is None else result.frame.index - self._last - 1
             self._last = result.frame.index
+        self.arrived.set()
 
     def take(self) -> tuple[list[float], int]:
         """What was noted since the last call, and how many frames in between never arrived."""
@@ -177,16 +195,3 @@ class _Latencies:
             taken = self._values, self._missed
             self._values, self._missed = [], 0
             return taken
-
-
-class _Arrivals:
-    """The sink where parameters arrive."""
-
-    def __init__(self, latencies: _Latencies) -> None:
-        self._latencies = latencies
-
-    def submit(self, result: TrackedFrame) -> None:
-        self._latencies.note(result.frame.image, result)
-
-    def close(self) -> None:
-        """Nothing to release."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -13,10 +13,11 @@ from benchmark.figures import Loop, Spread
 from benchmark.own import OwnTracker
 from benchmark.screen import Screen
 from facemodel import LimelightError
-from realtime.frame import TrackedFrame
-from realtime.loop.pipeline import Pipeline
-from realtime.sinks.base import Sink
-from realtime.sources.limited import LimitedSource
+from realtime.frame import Result
+from realtime.loop.live_feed import LiveConfig, LiveFeed
+from realtime.loop.loop import Loop as LiveLoop
+from realtime.sinks.contract import Policy
+from realtime.sinks.worker import Worker, WorkerConfig
 from realtime.sources.video import VideoSource
 
 STAGES = ("crop", "network", "lift", "smooth")
@@ -41,26 +42,27 @@ class WholeLoop:
         Raises:
             LimelightError: the video cannot be read, no OpenGL, or the loop failed.
         """
-        source = LimitedSource(VideoSource(video), frames)
         own, done, timings, draw_ms = self._own, _Done(), _Timings(), []
 
-        def shown(picture: NDArray[np.uint8], result: TrackedFrame, milliseconds: float) -> None:  # noqa: ARG001
+        def shown(picture: NDArray[np.uint8], result: Result, milliseconds: float) -> None:  # noqa: ARG001
             draw_ms.append(milliseconds)
-            done.submit(result)
+            done.note(result)
 
         own.tracker.reset()
-        own.stage.reset()
-        with closing(source):
-            last: Sink = Screen(own.model, source.width, source.height, shown, every=True) if drawn else done
-            pipeline = Pipeline(source, own.tracker, own.stage, (timings, last))
-            try:
-                pipeline.start()
-                pipeline.wait()
-            finally:
-                pipeline.stop()
-                last.close()
-        if pipeline.errors:
-            raise LimelightError(pipeline.errors[0])
+        feed = LiveFeed(VideoSource(video), own.tracker, config=LiveConfig(frames=frames))
+        screen = Worker(Screen(shown), WorkerConfig(Policy.IN_STEP)) if drawn else None
+        if screen is not None and not screen.begin(feed.info):
+            raise LimelightError(screen.problem)
+        loop = LiveLoop(feed, (timings.note, done.note if screen is None else screen.offer))
+        try:
+            loop.start()
+            loop.wait()
+        finally:
+            loop.stop()
+            if screen is not None:
+                screen.close()
+        if problem := loop.status().error or (screen is not None and screen.problem):
+            raise LimelightError(problem)
         stages = timings.spreads()
         if drawn:
             stages["draw"] = Spread.of(draw_ms)
@@ -76,11 +78,8 @@ class _Done:
     def __init__(self) -> None:
         self._moments: list[float] = []
 
-    def submit(self, result: TrackedFrame) -> None:  # noqa: ARG002 (only when counts)
+    def note(self, result: Result) -> None:  # noqa: ARG002 (only when counts)
         self._moments.append(perf_counter())
-
-    def close(self) -> None:
-        """Nothing to release."""
 
     def fps(self) -> float:
         """Frames a second after the warm-up.
@@ -95,16 +94,13 @@ class _Done:
 
 
 class _Timings:
-    """Keeps every frame's timings, which the loop completes after its sinks have returned."""
+    """Keeps every frame's timings."""
 
     def __init__(self) -> None:
-        self._timings: list[dict[str, float]] = []
+        self._timings: list[Mapping[str, float]] = []
 
-    def submit(self, result: TrackedFrame) -> None:
+    def note(self, result: Result) -> None:
         self._timings.append(result.timings)
-
-    def close(self) -> None:
-        """Nothing to release."""
 
     def spreads(self) -> dict[str, Spread]:
         """{stage: ms} of the frames in which the stage ran."""

@@ -13,14 +13,14 @@ from benchmark.limited_process import can_confine, usable_cores
 from facemodel import LimelightError
 from realtime.render.headless import headless_context
 
-_PACKAGES = ("onnxruntime", "mediapipe", "opencv-python", "numpy")
+PACKAGES = ("onnxruntime", "mediapipe", "opencv-python", "numpy")
 
 
 def describe_machine() -> dict[str, Any]:
-    """{"cpu", "cores", "cores_confined", "system", "python", "opengl", "load", PACKAGE: version}.
+    """Return {"cpu", "cores", "cores_confined", "system", "python", "opengl", "load", PACKAGE: version}.
 
     `load` is the number of busy processes over the last minute, before the benchmark: 0 on a quiet machine; None
-    where the system does not tell. `opengl` is None where there is none.
+    where the system does not tell. `opengl`, and a package's version, is None where there is none.
     """
     return {
         "cpu": _cpu(),
@@ -30,8 +30,15 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "opengl": _opengl(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        **{name: metadata.version(name) for name in _PACKAGES},
+        **{name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _cpu() -> str:

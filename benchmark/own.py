@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from time import perf_counter
 
 from facemodel import FaceModel
 from realtime.engines import open_engine
-from realtime.face_finder import MediaPipeFaceFinder
 from realtime.frame import Frame, TrackingState
 from realtime.threads import limit_threads
-from realtime.tracking.recentering import Recentering
-from realtime.tracking.smoothing import Smoother, SmoothingStage
+from realtime.tracking.finder import open_finder
 from realtime.tracking.tracker import Tracker
 
 
 class OwnTracker:
-    """Crop, network, lift to the frame and smoothing of one network; close it after use.
+    """Crop, network, lift to the frame and smoothing of one network.
 
     Attributes:
-        model, tracker, stage: what a pipeline is made of.
+        model, tracker: what a live feed is made of.
         found: whether the last frame held a face.
     """
 
@@ -34,23 +31,19 @@ class OwnTracker:
         """
         limit_threads(threads)
         self.model = FaceModel.load()
-        self._finder = MediaPipeFaceFinder()
-        self.tracker = Tracker(self.model, open_engine(network, self.model, threads=threads), self._finder)
-        self.stage = SmoothingStage(Smoother(self.model.layout), Recentering(self.model.layout))
+        engine = open_engine(network, self.model, threads=threads)
+        self.tracker = Tracker(self.model, engine, open_finder())
         self.found = False
 
     def step(self, frame: Frame) -> dict[str, float]:
-        """Track one frame; milliseconds per stage."""
-        result = self.tracker.track(frame)
-        tracked = perf_counter()
-        self.stage(result)
-        result.timings["smooth"] = 1000.0 * (perf_counter() - tracked)
-        self.found = result.state is TrackingState.TRACKING
-        return result.timings
+        """Track one frame; return milliseconds per stage."""
+        timings: dict[str, float] = {}
+        faces = self.tracker.track(frame, timings=timings)
+        self.found = bool(faces) and faces[0].state is TrackingState.TRACKING
+        return timings
 
     def close(self) -> None:
-        """Release the face finder; a second call does nothing."""
-        self._finder.close()
+        """Do nothing: there is nothing to release."""
 
 
 @dataclass(frozen=True)

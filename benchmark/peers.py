@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from facemodel import LimelightError
 from realtime.frame import Frame
+from realtime.onnx_runtime import onnxruntime
 from realtime.opencv import cv2
+from training.landmarker import import_mediapipe, open_graph
 
 MEDIAPIPE, OPENSEEFACE = "mediapipe", "openseeface"
 PEERS = (MEDIAPIPE, OPENSEEFACE)
@@ -30,21 +28,12 @@ class MediaPipePeer:
     """
 
     def __init__(self) -> None:
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        import mediapipe as mp
-
-        self._mp = mp
-        vision = mp.tasks.vision
-        bundle = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
-        self._landmarker: Any = vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=mp.tasks.BaseOptions(model_asset_buffer=bundle.read_bytes()),
-                running_mode=vision.RunningMode.VIDEO,
-                num_faces=1,
-                output_face_blendshapes=True,
-                output_facial_transformation_matrixes=True,
-            )
-        )
+        """
+        Raises:
+            LimelightError: MediaPipe is not installed.
+        """
+        self._mp = import_mediapipe()
+        self._landmarker = open_graph(max_faces=1, video=True)
         self.found = False
 
     def step(self, frame: Frame) -> dict[str, float]:
@@ -201,6 +190,16 @@ class OpenSeeFaceEntry:
 
     def open(self, threads: int) -> OpenSeeFacePeer:
         return OpenSeeFacePeer(self.folder, threads)
+
+
+def find_mediapipe() -> MediaPipeEntry:
+    """Return MediaPipe's entry.
+
+    Raises:
+        LimelightError: it is not installed.
+    """
+    import_mediapipe()
+    return MediaPipeEntry()
 
 
 def find_openseeface(data: Path | None) -> OpenSeeFaceEntry:

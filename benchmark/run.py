@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,10 +16,11 @@ from benchmark.limited_process import LimitedProcess
 from benchmark.live import LiveLoop, soak_of
 from benchmark.loops import WholeLoop
 from benchmark.machine import describe_machine
-from benchmark.peers import OPENSEEFACE, PEERS, MediaPipeEntry, find_openseeface
+from benchmark.peers import MEDIAPIPE, OPENSEEFACE, PEERS, find_mediapipe, find_openseeface
 from benchmark.plan import SIZES, Plan
 from benchmark.startup import measure_startup
 from facemodel import LimelightError
+from realtime.engines import DEFAULT_NETWORK
 
 PLAIN, DRAWN = "plain", "drawn"
 
@@ -95,11 +96,16 @@ class _Run:
 
     def _tracking(self) -> None:
         extent, record = self._plan.extent, self._record
-        entries: list[Entry] = [*self._plan.networks, MediaPipeEntry()]
-        try:
-            entries.append(find_openseeface(self._plan.data))
-        except LimelightError as error:
-            record.left_out[OPENSEEFACE] = str(error)
+        entries: list[Entry] = [*self._plan.networks]
+        finders: dict[str, Callable[[], Entry]] = {
+            MEDIAPIPE: find_mediapipe,
+            OPENSEEFACE: partial(find_openseeface, self._plan.data),
+        }
+        for name, find in finders.items():
+            try:
+                entries.append(find())
+            except LimelightError as error:
+                record.left_out[name] = str(error)
         for threads in self._plan.threads:
             total = turns(len(entries), extent.frames, extent.warm_up)
             with tqdm(total=total, desc=f"tracking, {named(threads)}", unit="turn", leave=False) as progress:
@@ -110,7 +116,7 @@ class _Run:
             record.left_out.update({f"{name}, {named(threads)}": why for name, why in left_out.items()})
             if not any(entry.name in found for entry in self._plan.networks):
                 raise LimelightError(f"no network could be measured: {next(iter(left_out.values()))}")
-        record.ratios = ratios_of(record.tracking, PEERS)
+        record.ratios = ratios_of(record.tracking, PEERS, DEFAULT_NETWORK)
 
     def _loop(self) -> None:
         plan, kinds = self._plan, self._kinds()

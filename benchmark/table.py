@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.figures import Live, Record, Spread
 from benchmark.limits import LIMITS
+from benchmark.machine import PACKAGES
 from benchmark.peers import PEERS
 from benchmark.run import DRAWN, PLAIN, named
 
@@ -63,8 +64,7 @@ def _circumstances(record: Record) -> Iterator[tuple[str, str]]:
     machine, settings = record.machine, record.settings
     yield "processor", f"{machine['cpu']}, {machine['cores']} cores used"
     yield "system", f"{machine['system']}, Python {machine['python']}, OpenGL {machine['opengl'] or 'none'}"
-    packages = ("onnxruntime", "mediapipe", "opencv-python", "numpy")
-    yield "packages", ", ".join(f"{name} {machine[name]}" for name in packages)
+    yield "packages", ", ".join(f"{name} {machine[name]}" for name in PACKAGES if machine[name])
     yield "frames", f"{settings['frames_of']}, {', '.join(settings['sizes'])}"
     if machine["load"] is not None:
         yield "load before", f"{machine['load']} busy processes (0 is a quiet machine)"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from facemodel import FaceModel
+from facemodel import Crop, FaceModel
 from realtime.engines.base import Engine
-from realtime.face_finder import FaceFinder, FoundFace, MediaPipeFaceFinder
-from realtime.frame import Frame, TrackingState
+from realtime.frame import Face, Frame
 from realtime.sources import open_source
 from realtime.sources.limited import LimitedSource
 from realtime.sources.synthetic import SyntheticPerformer
-from realtime.tracking.recentering import Recentering
-from realtime.tracking.smoothing import Smoother, SmoothingStage
+from realtime.tracking.finder import open_finder
+from realtime.tracking.found_face import FaceFinder, FoundFace
 from realtime.tracking.tracker import Tracker
 from training.evaluation.context import Pose, TrackedClip
 from training.evaluation.live import performer_report
 from training.evaluation.sections.clips import clip_figures
+from training.landmarker import Landmarker
 
 
 class EvaluationLoop:
@@ -32,12 +32,16 @@ class EvaluationLoop:
     Args:
         model: of the network.
         engine: runs it.
+
+    Raises:
+        LimelightError: MediaPipe, which clips are measured against, is not installed.
     """
 
     def __init__(self, model: FaceModel, engine: Engine) -> None:
         self._model = model
         self._engine = engine
-        self._finder = MediaPipeFaceFinder()
+        self._finder = open_finder()
+        self._landmarker = Landmarker(max_faces=1)
 
     def __enter__(self) -> EvaluationLoop:
         return self
@@ -45,7 +49,7 @@ class EvaluationLoop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._finder.close()
+        self._landmarker.close()
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Parameters (P,) of the main face of an (H, W, 3) BGR picture; None if the tracker does not take it up."""
@@ -61,20 +65,17 @@ class EvaluationLoop:
         Raises:
             LimelightError: the clip cannot be read.
         """
-        smooth = SmoothingStage(Smoother(self._model.layout), Recentering(self._model.layout))
         raw, smoothed, landmarks, matrices, times = [], [], [], [], []
         with (
-            MediaPipeFaceFinder(max_faces=1) as judge,
             closing(LimitedSource(open_source(str(path)), frames)) as source,
             tqdm(desc=path.stem, unit="frame", leave=False) as progress,
         ):
             tracker = Tracker(self._model, self._engine, self._finder)
             while (frame := source.read()) is not None:
-                result = tracker.track(frame)
-                smooth(result)
-                faces = judge.find(frame.image)
-                raw.append(result.raw)
-                smoothed.append(result.smoothed)
+                performer = _performer(tracker.track(frame))
+                faces = self._landmarker.find(frame.image)
+                raw.append(None if performer is None else performer.raw)
+                smoothed.append(None if performer is None else performer.smoothed)
                 landmarks.append(faces[0].landmarks if faces else np.full((478, 2), np.nan))
                 matrices.append(faces[0].matrix if faces else np.full((4, 4), np.nan))
                 times.append(frame.timestamp)
@@ -97,30 +98,46 @@ class EvaluationLoop:
             for _ in tqdm(range(frames), desc="performer", unit="frame", leave=False):
                 frame = source.read()
                 assert frame is not None and frame.truth is not None
-                result = tracker.track(frame)
-                pairs.append((result.raw if result.state is TrackingState.TRACKING else None, frame.truth))
+                performer = _performer(tracker.track(frame))
+                pairs.append((None if performer is None else performer.raw, frame.truth))
         return pairs
 
     def _first_frame(self, finder: FaceFinder, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        return Tracker(self._model, self._engine, finder).track(Frame(0, 0.0, image)).raw
+        performer = _performer(Tracker(self._model, self._engine, finder).track(Frame(0, 0.0, image)))
+        return None if performer is None else performer.raw
 
 
-@dataclass(frozen=True)
-class _KnownFace(FoundFace):
-    known: Pose
-
-    def pose(self, model: FaceModel) -> Pose:  # noqa: ARG002 (known without one)
-        return self.known
+def _performer(faces: tuple[Face, ...]) -> Face | None:
+    return faces[0] if faces else None
 
 
 class _Known:
-    """A face finder that finds one face at a known pose."""
+    """A face finder that finds one face at a known pose, without looking."""
+
+    rounds = 0
 
     def __init__(self, pose: Pose) -> None:
-        self._face = _KnownFace(np.zeros((478, 2)), {}, np.eye(4), pose)
+        self._pose = pose
+        crop = Crop.around_head(*pose)
+        middle, half = np.array(crop.centre), 0.25 * crop.side
+        self._face = FoundFace(np.concatenate([middle - half, middle + half]), np.tile(middle, (6, 1)), 1.0)
 
-    def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:  # noqa: ARG002 (known without looking)
+    def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:  # noqa: ARG002
         return [self._face]
+
+    def look(
+        self,
+        image: NDArray[np.uint8],  # noqa: ARG002
+        seconds: float = 0.003,  # noqa: ARG002
+        known: Sequence[Crop] = (),  # noqa: ARG002
+    ) -> list[FoundFace]:
+        return [self._face]
+
+    def pose(self, face: FoundFace, model: FaceModel) -> Pose:  # noqa: ARG002
+        return self._pose
+
+    def upright(self, image: NDArray[np.uint8], crop: Crop) -> bool:  # noqa: ARG002
+        return True
 
 
 def evaluate_clip(

@@ -1,4 +1,4 @@
-"""What flows through the live loop: frames in, tracked frames out."""
+"""What flows: frames in, results out, and what a sink must know of them beforehand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facemodel import Crop, FaceModel
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture from a source.
 
@@ -30,6 +30,13 @@ class Frame:
     image: NDArray[np.uint8]
     truth: NDArray[np.float32] | None = None
 
+    def without_picture(self) -> Frame:
+        """Return the frame with a black picture of the same size that takes no memory."""
+        return Frame(self.index, self.timestamp, np.broadcast_to(_BLACK, self.image.shape), self.truth)
+
+
+_BLACK = np.zeros(3, np.uint8)
+
 
 class TrackingState(Enum):
     """Where the tracker stands after a frame."""
@@ -38,35 +45,6 @@ class TrackingState(Enum):
     TRACKING = "tracking"  # parameters come from this frame
     HELD = "held"  # just lost: the last pose is held for a moment
     NEUTRAL = "neutral"  # lost for longer: the face eases to neutral while the search goes on
-
-
-@dataclass(slots=True)
-class TrackedFrame:
-    """A frame and what the loop made of it; all parameters in frame pixels.
-
-    Attributes:
-        frame: the frame that the parameters were computed from.
-        state: tracking state after this frame.
-        raw: (P,) the network's parameters, lifted to the frame; None unless state is TRACKING.
-        smoothed: (P,) parameters to draw and to send; None while SEARCHING.
-        centred: (P,) `smoothed` after re-centring, for a head that is shown alone or streamed; None while no
-            centre is set.
-        crop: the crop that the network saw; None unless state is TRACKING.
-        confidence: 0..1, the network's own belief that the crop holds a face.
-        timings: milliseconds per stage of this frame.
-        captured: when the picture was taken, on the `time.perf_counter` clock, or when it was due in a file that
-            plays at its own pace; None for a picture that waited for its turn.
-    """
-
-    frame: Frame
-    state: TrackingState
-    raw: NDArray[np.float32] | None = None
-    smoothed: NDArray[np.float32] | None = None
-    centred: NDArray[np.float32] | None = None
-    crop: Crop | None = None
-    confidence: float = 0.0
-    timings: dict[str, float] = field(default_factory=dict)
-    captured: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +147,7 @@ class StreamInfo:
         model: the face model that the parameters drive.
         network: what computes the parameters, for people.
         sound: that belongs to the pictures; None without any.
+        pictures: frames hold what a camera saw; False of a take without its video.
     """
 
     name: str
@@ -179,3 +158,4 @@ class StreamInfo:
     model: FaceModel
     network: str = ""
     sound: Sound | None = None
+    pictures: bool = True

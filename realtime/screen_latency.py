@@ -7,7 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
-from realtime.frame import TrackedFrame
+from realtime.frame import Result
 
 
 class ScreenLatency:
@@ -21,7 +21,7 @@ class ScreenLatency:
         self.seconds = seconds
         self._shown: deque[tuple[float, float]] = deque(maxlen=1000)  # moment, age in ms
 
-    def note(self, result: TrackedFrame, moment: float | None = None) -> None:
+    def note(self, result: Result, moment: float | None = None) -> None:
         """Take in a result that is on the screen since `moment` (`perf_counter`), or since now if None."""
         if result.captured is not None:
             moment = perf_counter() if moment is None else moment

@@ -1,44 +1,58 @@
-"""A session: one person's use of the program, with sources and recordings that come and go."""
+"""A session: one person's use of the program, with feeds and sinks that come and go. It only wires."""
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import platformdirs
 
 from facemodel import FaceModel, LimelightError
-from realtime.engines.base import Engine
-from realtime.face_finder import FaceFinder
-from realtime.loop.pipeline import Pipeline, PipelineStatus
-from realtime.sinks.base import Sink
+from realtime.frame import StreamInfo
+from realtime.loop.feed import Feed, Transport
+from realtime.loop.live_feed import LiveConfig, LiveFeed
+from realtime.loop.loop import Listener, Loop, LoopStatus
+from realtime.loop.source_reader import Reopening
+from realtime.loop.take_feed import TakeFeed
+from realtime.sinks.address import Address
 from realtime.sinks.recorder import Recorder
-from realtime.sources import CameraInfo, list_cameras, open_source, resolve_camera
+from realtime.sinks.registry import open_sink
+from realtime.sinks.worker import SinkState, SinkStatus, Worker
+from realtime.sources import SourceSettings, list_cameras, local_path, open_source, resolve_camera
 from realtime.sources.base import CameraChoice, Source
-from realtime.sources.limited import LimitedSource
-from realtime.takes.format import TakeHeader
-from realtime.tracking.recentering import Recentering
-from realtime.tracking.smoothing import Smoother, SmootherConfig, SmoothingStage
-from realtime.tracking.tracker import Tracker, TrackerConfig
+from realtime.sources.camera import CameraInfo, same_camera
+from realtime.takes import TakePlayer, is_take, load_take
+from realtime.tracking.smoothing import SmoothingSettings
+from realtime.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
 class SessionConfig:
-    """Attributes:
-    takes: folder for takes without a name of their own.
-    realtime: play files at their own pace and drop frames that come too late, as a camera does.
-    frames, seconds: end a source after so many; None for no limit.
+    """How a session runs.
+
+    Attributes:
+        takes: folder for takes without a name of their own.
+        paced: play files and takes at their own pace, as a window wants; otherwise as fast as they can be worked
+            through.
+        frames, seconds: end a source after so many; None for no limit.
+        source: how sources are opened.
+        performer: of the faces that are found first, the one from the left, from 1 on, that is the performer; None for
+            the largest.
+        smoothing: at the start; None for what the window remembers, or else the preset `balanced`.
     """
 
     takes: Path = platformdirs.user_documents_path() / "Limelight"
-    realtime: bool = True
+    paced: bool = True
     frames: int | None = None
     seconds: float | None = None
-    tracker: TrackerConfig = TrackerConfig()
-    smoother: SmootherConfig = SmootherConfig()
+    source: SourceSettings = SourceSettings()
+    performer: int | None = None
+    smoothing: SmoothingSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -51,163 +65,267 @@ class RecordingStatus:
 
 
 def dated_path(folder: Path, suffix: str, now: datetime | None = None) -> Path:
-    """A path in `folder`, named after the moment, that does not exist yet."""
-    stem = f"take-{now or datetime.now():%Y%m%d-%H%M%S}"
-    path, count = folder / f"{stem}{suffix}", 2
-    while path.exists():
-        path, count = folder / f"{stem}-{count}{suffix}", count + 1
-    return path
+    """Return a path in `folder`, named after the moment, that does not exist yet."""
+    return free_path(folder / f"take-{now or datetime.now():%Y%m%d-%H%M%S}{suffix}")
+
+
+def free_path(path: Path) -> Path:
+    """Return a path, with a number behind its name where it exists already; NAME-2 is followed by NAME-3 where NAME
+    exists too."""
+    free, stem, count = path, path.stem, 2
+    if (numbered := re.fullmatch(r"(.+)-(\d+)", stem)) and path.with_stem(numbered[1]).exists():
+        stem, count = numbered[1], int(numbered[2]) + 1
+    while free.exists():
+        free, count = path.with_stem(f"{stem}-{count}"), count + 1
+    return free
 
 
 class Session:
-    """Builds a pipeline for each source and carries sinks, smoothing and recording from one to the next.
+    """Builds a loop for each feed, and carries sinks, listeners and smoothing from one to the next.
 
-    All methods may be called from any thread. `open_source` and `stop` may take seconds.
-
-    Attributes:
-        on_first_source: called with the first source before its first frame is read: where a take or a video that
-            was asked for in advance begins. What it raises, `use_source` raises, and tries it again next time.
+    All methods may be called from any thread. `open`, `use` and `stop` may take seconds.
     """
 
     def __init__(
-        self, model: FaceModel, engine: Engine, finder: FaceFinder, config: SessionConfig | None = None
+        self, model: FaceModel, make_tracker: Callable[[], Tracker], config: SessionConfig | None = None
     ) -> None:
+        """
+        Args:
+            model: the face model in use; a take brings its own.
+            make_tracker: called once, when the first live feed is opened: a take needs no network.
+            config: see `SessionConfig`.
+        """
         self.model = model
-        self.network_name = engine.name
         self.config = config or SessionConfig()
-        self.on_first_source: Callable[[Source], None] | None = None
-        self._tracker = Tracker(model, engine, finder, self.config.tracker)
-        self._stage = SmoothingStage(Smoother(model.layout, self.config.smoother), Recentering(model.layout))
-        self._smoothing = self._stage.smoother.strength
-        self._pipeline: Pipeline | None = None
+        self._make_tracker = make_tracker
+        self._tracker: Tracker | None = None
+        self._smoothing = self.config.smoothing or SmoothingSettings()
+        self._loop: Loop | None = None
         self._camera: CameraInfo | None = None
-        self._sinks: list[Sink] = []
-        self._owned: list[Sink] = []
-        self._recorder: Recorder | None = None
+        self._workers: list[Worker] = []
+        self._listeners: list[Listener] = []
         self._stopped = False
         self._lock = threading.RLock()  # guards the attributes, held for moments
-        self._switching = threading.Lock()  # one change of source at a time, held for seconds
+        self._switching = threading.RLock()  # one change of feed at a time, held for seconds
 
     @property
-    def smoothing(self) -> float:
-        """Strength 0 (off) to 1 (heavy)."""
+    def smoothing(self) -> SmoothingSettings:
+        """How strongly each part is smoothed; setting it takes effect with the next result."""
         return self._smoothing
 
     @smoothing.setter
-    def smoothing(self, strength: float) -> None:
+    def smoothing(self, settings: SmoothingSettings) -> None:
         with self._lock:
-            self._smoothing = strength
-            if self._pipeline is not None:
-                self._pipeline.smoothing = strength
+            self._smoothing = settings
+            if isinstance(feed := self._feed, LiveFeed):
+                feed.set_smoothing(settings)
+
+    @property
+    def transport(self) -> Transport | None:
+        """Play, pause and seek, of a take that plays; None while the feed is live, or there is none."""
+        feed = self._feed
+        return feed.transport if feed is not None else None
+
+    @property
+    def info(self) -> StreamInfo | None:
+        """What is known of the feed, its face model too; None while there is none."""
+        feed = self._feed
+        return feed.info if feed is not None else None
+
+    @property
+    def network_name(self) -> str:
+        """What computes, or computed, the parameters, for people; "" while there is no feed."""
+        info = self.info
+        return info.network if info is not None else ""
 
     def cameras(self) -> Sequence[CameraChoice]:
-        """The cameras of this machine, by name."""
+        """Return the cameras of this machine, by name."""
         return [CameraChoice(f"camera:{camera.index}", camera.name) for camera in list_cameras()]
 
-    def open_source(self, spec: str | None) -> None:
-        """Switch to a source by name (see `realtime.sources.open_source`).
+    def open(self, spec: str | None) -> Loop:
+        """Switch to a take, or to a source by name (see `realtime.sources.open_source`), and return its running loop.
 
-        What ran before goes on until the new source is open; only a camera that is opened again is let go first,
-        since it cannot be opened twice.
+        What ran before goes on until the new one is open; only a camera that is opened again is let go first, since it
+        cannot be opened twice. A source that can be lost is opened again by itself when it was.
 
         Raises:
             LimelightError: it cannot be opened.
         """
+        spec = local_path(spec) if spec else spec
+        if spec and is_take(spec):
+            recording = self.recording()
+            if recording is not None and os.path.realpath(recording.path) == os.path.realpath(spec):
+                self.stop_recording()
+            take = load_take(spec)
+            player = TakePlayer(take, live=self.config.paced, at_end="pause" if self.config.paced else "stop")
+            return self.use(TakeFeed(player, take.model, take.cut or ""))
+        settings = self.config.source
         with self._switching:
             camera = resolve_camera(spec)
             if camera is not None and self._camera is not None and camera.index == self._camera.index:
-                self._end_pipeline()
-            self._switch(open_source(spec))
+                self._end_loop()
+            source = open_source(spec, settings)
+
+            def again() -> Source:
+                return open_source(f"camera:{same_camera(camera, list_cameras()).index}" if camera else spec, settings)
+
+            loop = self.use_source(source, Reopening(again) if source.live else None)
             self._camera = camera
+            return loop
 
-    def use_source(self, source: Source) -> Pipeline:
-        """Switch to a source that is already open, and return its running pipeline.
+    def use_source(self, source: Source, reopening: Reopening | None = None) -> Loop:
+        """Switch to a source that is open already, and return its running loop.
 
-        A take that is being written ends: its header describes one source, and its clock is that source's.
+        Args:
+            source: closed when the loop ends.
+            reopening: how to open it again when it was lost; None ends the loop then.
+        """
+        config = LiveConfig(self.config.paced, self.config.frames, self.config.seconds)
+        with self._switching:
+            try:
+                self._end_loop()  # which has the tracker
+                tracker = self._tracker = self._tracker or self._make_tracker()
+            except BaseException:
+                source.close()
+                raise
+            tracker.reset(thorough=not source.live)
+            tracker.set_smoothing(self._smoothing)
+            feed = LiveFeed(source, tracker, tracker.engine.name, config, reopening)
+            if (number := self.config.performer) is not None:
+                feed.choose_first(number)
+            return self.use(feed)
+
+    def use(self, feed: Feed) -> Loop:
+        """Switch to a feed, and return its running loop.
+
+        Files that are being written end: they belong to the feed that they began with. Other sinks go on with the new
+        one.
         """
         with self._switching:
-            return self._switch(source)
-
-    def _switch(self, source: Source) -> Pipeline:
-        try:
-            self._end_pipeline()
-            self.stop_recording()
-        except LimelightError:
-            source.close()
-            raise
-        if self.config.frames is not None or self.config.seconds is not None:
-            source = LimitedSource(source, self.config.frames, self.config.seconds)
-        self._tracker.reset()
-        self._stage.reset()
-        with self._lock:
-            if self._stopped:
-                source.close()
+            self._end_loop()
+            for worker in self.workers():
+                worker.begin(feed.info)
+            with self._lock:
+                stopped = self._stopped
+            if stopped:
+                feed.close()
+                for worker in self.workers():
+                    worker.close()
                 raise LimelightError("the session has ended")
-            pipeline = Pipeline(source, self._tracker, self._stage, self._sinks, self.config.realtime)
-            pipeline.smoothing = self._smoothing
-            self._pipeline = pipeline
-        if self.on_first_source is not None:
-            try:
-                self.on_first_source(pipeline.source)
-            except LimelightError:
-                self._end_pipeline()
-                raise
-            self.on_first_source = None
-        pipeline.start()
-        return pipeline
+            with self._lock:
+                loop = Loop(feed, [*self._listeners, *(worker.offer for worker in self._workers)])
+                self._loop = loop
+            loop.start()
+            return loop
 
-    def add_sink(self, sink: Sink, owned: bool = False) -> None:
-        """Deliver every tracked frame from now on to `sink`, whatever the source; `stop` closes an owned one."""
+    def listen(self, listener: Listener) -> None:
+        """Deliver every result from now on to `listener`, on the loop's thread, whatever the feed."""
         with self._lock:
-            self._sinks.append(sink)
-            if owned:
-                self._owned.append(sink)
-            if self._pipeline is not None:
-                self._pipeline.add_sink(sink)
+            self._listeners.append(listener)
+            if self._loop is not None:
+                self._loop.listen(listener)
 
-    def remove_sink(self, sink: Sink) -> None:
-        """Stop delivering to `sink`."""
+    def unlisten(self, listener: Listener) -> None:
+        """Stop delivering to `listener`; once this returns no result is under way to it."""
         with self._lock:
-            self._sinks = [s for s in self._sinks if s is not sink]
-            if self._pipeline is not None:
-                self._pipeline.remove_sink(sink)
+            self._listeners = [other for other in self._listeners if other != listener]
+            loop = self._loop
+        if loop is not None:
+            loop.unlisten(listener)
 
-    def status(self) -> PipelineStatus:
-        """Where the loop stands; of an empty loop while no source is open."""
+    def add_sink(self, sink: str | Worker) -> Worker:
+        """Send every result from now on to a sink, given by its address or as a worker, and return its worker.
+
+        It begins with the feed, or at once where there is one; one that fails is shown by `sinks`.
+
+        Raises:
+            LimelightError: there is no such kind of sink.
+        """
+        worker = open_sink(sink) if isinstance(sink, str) else sink
+        with self._switching:
+            with self._lock:
+                self._workers.append(worker)
+                loop = self._loop
+            if loop is not None:
+                worker.begin(loop.feed.info)
+                loop.listen(worker.offer)
+        return worker
+
+    def remove_sink(self, worker: Worker) -> None:
+        """Finish a sink and forget it."""
         with self._lock:
-            return self._pipeline.status() if self._pipeline is not None else PipelineStatus()
+            self._workers = [other for other in self._workers if other is not worker]
+            loop = self._loop
+        if loop is not None:
+            loop.unlisten(worker.offer)
+        worker.close()
+
+    def restart_sink(self, worker: Worker) -> Worker:
+        """Start a failed sink again, and return its worker; a file goes on in a new one, `NAME-2.mcap`."""
+        if not worker.config.per_feed:
+            worker.restart()
+            return worker
+        self.remove_sink(worker)
+        address = Address.parse(worker.address)
+        return self.add_sink(address.text.replace(address.path, str(free_path(Path(address.path))), 1))
+
+    def workers(self) -> tuple[Worker, ...]:
+        """Return the workers of all sinks, to start one again, or to end it."""
+        with self._lock:
+            return tuple(self._workers)
+
+    def sinks(self) -> tuple[SinkStatus, ...]:
+        """Return how each sink goes."""
+        return tuple(worker.status() for worker in self.workers())
+
+    def status(self) -> LoopStatus:
+        """Return where the loop stands; of an empty one while there is no feed. Its error may also be a sink's."""
+        with self._lock:
+            loop = self._loop
+        status = loop.status() if loop is not None else LoopStatus()
+        failed = [sink.line for sink in self.sinks() if sink.state is SinkState.FAILED]
+        return replace(status, error=status.error or failed[-1]) if failed else status
 
     def recenter(self) -> None:
-        """Make the next tracked pose straight ahead, in what is shown alone or streamed."""
-        with self._lock:
-            if self._pipeline is not None:
-                self._pipeline.recenter()
+        """Make the performer's next pose straight ahead, in what is shown alone or streamed."""
+        if (feed := self._feed) is not None:
+            feed.recenter()
 
     def reset_person(self) -> None:
-        """Forget identity and albedo: another person sits down."""
-        with self._lock:
-            if self._pipeline is not None:
-                self._pipeline.reset_person()
+        """Forget the performer's identity and albedo: another person sits down."""
+        if (feed := self._feed) is not None:
+            feed.reset_person()
+
+    def choose(self, number: int) -> None:
+        """Make the `number`-th face from the left, from 1 on, the performer."""
+        if (feed := self._feed) is not None:
+            feed.choose(number)
+
+    def choose_at(self, x: float, y: float) -> None:
+        """Make the face at a place in the frame, px, the performer."""
+        if (feed := self._feed) is not None:
+            feed.choose_at(x, y)
 
     def start_recording(self, path: Path | None = None) -> Path:
         """Begin a take, in a new dated file if no path is given, and return its path.
 
         Raises:
-            LimelightError: no source is open, a take is being written already, or the file cannot be written.
+            LimelightError: no live feed is open, a take is being written already, or the file cannot be written.
         """
-        with self._lock:
-            if self._pipeline is None:
-                raise LimelightError("nothing to record: open a source first")
-            if self._recorder is not None:
-                if not self._recorder.failed:
-                    raise LimelightError(f"already recording to {self._recorder.path}")
-                self.remove_sink(self._recorder)
-            target = path or dated_path(self.config.takes, ".mcap")
-            source = self._pipeline.source
-            header = TakeHeader.describe(source, self.model, self.network_name)
-            self._recorder = Recorder(target, header)
-            self.add_sink(self._recorder)
-            return target
+        if not isinstance(self._feed, LiveFeed) or self.status().ended:
+            raise LimelightError("nothing to record: open a camera or a video first")
+        if (recording := self.recording()) is not None:
+            raise LimelightError(f"already recording to {recording.path}")
+        if (failed := self._recorder()) is not None:
+            self.remove_sink(failed)
+        target = path or dated_path(self.config.takes, ".mcap")
+        worker = self.add_sink(str(target))
+        if path is None and target.exists() and worker.problem:  # another program took the name meanwhile
+            worker = self.restart_sink(worker)
+        if worker.problem:
+            self.remove_sink(worker)
+            raise LimelightError(worker.problem)
+        return Path(worker.address)
 
     def stop_recording(self) -> None:
         """Finalise the take; does nothing if none is being written.
@@ -215,40 +333,67 @@ class Session:
         Raises:
             LimelightError: its last frames could not be written.
         """
-        with self._lock:
-            recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            self.remove_sink(recorder)
-            recorder.close()
+        worker = self._recorder()
+        if worker is not None:
+            self.remove_sink(worker)
+            if worker.problem:
+                raise LimelightError(worker.problem)
 
     def recording(self) -> RecordingStatus | None:
-        """The take that is being written, or None; a take ends by itself when it can no longer be written."""
-        with self._lock:
-            recorder = self._recorder
-            if recorder is None or recorder.failed:
-                return None
-            return RecordingStatus(recorder.path, recorder.frames, recorder.seconds)
+        """Return the take that is being written, or None; a take ends by itself when it can no longer be written."""
+        worker = self._recorder()
+        if worker is None or worker.status().state is not SinkState.RUNNING:
+            return None
+        recorder = worker.sink
+        assert isinstance(recorder, Recorder)
+        return RecordingStatus(recorder.path, recorder.frames, recorder.seconds)
 
-    def stop(self) -> None:
-        """End the loop, then finish the take and the sinks that the session owns; a second call does nothing.
+    def mark(self, text: str = "") -> None:
+        """Put a marker at this moment into the take that is being written; does nothing if there is none."""
+        if (worker := self._recorder()) is not None:
+            assert isinstance(worker.sink, Recorder)
+            worker.sink.mark(text)
 
-        Raises:
-            LimelightError: the loop hangs in a device, or a file could not be finished; everything else was.
+    def stop(self) -> tuple[str, ...]:
+        """End the loop, then finish every sink; a second call does nothing.
+
+        Returns:
+            What could not be ended or finished, one line each; everything else was.
         """
         with self._lock:
             self._stopped = True
-            owned, self._owned = self._owned, []
+        workers = self.workers()
         problems = []
-        for step in (self.stop_recording, self._end_pipeline, *(sink.close for sink in owned)):
-            try:
-                step()
-            except LimelightError as error:
-                problems.append(str(error))
-        if problems:
-            raise LimelightError("; ".join(problems))
+        try:
+            self._end_loop()
+        except LimelightError as error:
+            problems.append(str(error))
+        self._finish(workers)
+        return (*problems, *(worker.problem for worker in workers if worker.problem))
 
-    def _end_pipeline(self) -> None:
+    def _finish(self, workers: Sequence[Worker]) -> None:
+        """End sinks, all at once: one that hangs holds up no other."""
+        for worker in workers:
+            worker.end()
+        for worker in workers:
+            self.remove_sink(worker)
+
+    @property
+    def _feed(self) -> Feed | None:
+        loop = self._loop
+        return None if loop is None else loop.feed
+
+    def _recorder(self) -> Worker | None:
+        """The worker that writes a take, if there is one."""
+        return next((worker for worker in self.workers() if isinstance(worker.sink, Recorder)), None)
+
+    def _end_loop(self) -> None:
         with self._lock:
-            pipeline, self._pipeline, self._camera = self._pipeline, None, None
-        if pipeline is not None and not pipeline.stop():
-            raise LimelightError(f"{pipeline.source.name}: the live loop does not let go; close limelight")
+            loop, self._loop, self._camera = self._loop, None, None
+        if loop is None:
+            return
+        released = loop.stop()
+        self._finish([worker for worker in self.workers() if worker.config.per_feed])
+        if not released:
+            self._tracker = None  # the hanging loop still has it
+            raise LimelightError(f"{loop.feed.info.name}: the live loop does not let go; close limelight")

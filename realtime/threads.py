@@ -14,8 +14,7 @@ def limit_threads(count: int) -> None:
 
     It pins OpenCV, the decoders that `VideoSource` opens, and OpenGL where it runs on the CPU (Mesa's llvmpipe;
     LP_NUM_THREADS of the environment wins). BLAS and OpenMP get one thread: what the live loop multiplies is too
-    small to be shared. ONNX Runtime is told by `open_engine`. MediaPipe, which runs only while a face is searched,
-    offers no such setting.
+    small to be shared. ONNX Runtime is told by `open_engine` and `open_finder`.
     """
     cv2.setNumThreads(count)
     threadpool_limits(1)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,6 @@ LANDMARKER_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0
 _PACKAGES = {
     "numpy": "numpy",
     "opencv-python": "cv2",
-    "mediapipe": "mediapipe",
     "onnxruntime": "onnxruntime",
     "moderngl": "moderngl",
     "PyQt6": "PyQt6.QtWidgets",
@@ -92,6 +92,7 @@ def examine() -> list[Finding]:
         ("OpenGL", _opengl),
         ("display", _display),
         ("engines", _engines),
+        ("training", _training),
     )
     findings: list[Finding] = []
     for name, group in groups:
@@ -120,18 +121,37 @@ def _packages() -> Iterator[Finding]:
         except (ImportError, OSError) as error:
             remedy = "reinstall limelight, and see README for the system libraries"
             yield Finding(package, False, str(error).splitlines()[0], remedy, needed)
-    versions = {metadata.version(name) for name in ("opencv-python", "opencv-contrib-python")}
+    names = ("opencv-python", "opencv-contrib-python")
+    versions = {version for name in names if (version := _version(name)) is not None}
     if len(versions) > 1:
         detail = f"opencv-python and opencv-contrib-python differ ({', '.join(sorted(versions))})"
         yield Finding("OpenCV", False, detail, "install both at the same version", needed=True)
 
 
-def _assets() -> Iterator[Finding]:
-    landmarker = Path(str(files("realtime") / "assets" / "face_landmarker.task"))
-    if landmarker.is_file() and _sha256(landmarker) != LANDMARKER_SHA256:
-        yield Finding("face landmarker", False, f"{landmarker} is not the file that was shipped", "reinstall", True)
+def _training() -> Iterator[Finding]:
+    """Yield what training, solve and evaluate need beyond the rest."""
+    extra = [text for text in metadata.requires("limelight") or () if re.search(r"extra == .train.", text)]
+    names = [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in extra]
+    missing = [name for name in names if _version(name) is None]
+    detail = f"without {', '.join(missing)}" if missing else f"{len(names)} packages"
+    yield Finding("training", not missing, detail, "to train, solve and evaluate, pip install 'limelight[train]'")
+    landmarker = Path(str(files("training") / "assets" / "face_landmarker.task"))
+    if not landmarker.is_file():
+        yield Finding("face landmarker", False, f"{landmarker} does not exist", "reinstall limelight")
+    elif _sha256(landmarker) != LANDMARKER_SHA256:
+        yield Finding("face landmarker", False, f"{landmarker} is not the file that was shipped", "reinstall limelight")
     else:
-        yield _file("face landmarker", landmarker)
+        yield Finding("face landmarker", True, f"{landmarker.stat().st_size / 1e6:.1f} MB")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _assets() -> Iterator[Finding]:
     yield _file("student network", Path(str(files("realtime") / "assets" / "student.onnx")))
     path = Path(str(files("facemodel") / "assets" / "limelight.npz"))
     yield _file("face model", path)
@@ -160,9 +180,9 @@ def _sha256(path: Path) -> str:
 
 
 def _network() -> Iterator[Finding]:
-    from realtime.engines import open_engine
+    from realtime.engines import AUTO, open_engine
 
-    engine = open_engine("student", FaceModel.load())
+    engine = open_engine(AUTO, FaceModel.load())
     yield Finding("network", True, f"{engine.name}, {engine.resolution} px", needed=True)
 
 

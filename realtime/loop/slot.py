@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Generic, TypeVar
+
+from realtime.loop.clock import Clock, SystemClock
 
 T = TypeVar("T")
 
@@ -11,10 +12,15 @@ T = TypeVar("T")
 class LatestSlot(Generic[T]):
     """Thread-safe holder of one item. Putting replaces; taking empties."""
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._condition = (clock or SystemClock()).condition()
         self._item: T | None = None
         self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will come; an item may still wait."""
+        return self._closed
 
     def put(self, item: T) -> None:
         """Store `item`, replacing one that nobody took."""
@@ -41,7 +47,7 @@ class LatestSlot(Generic[T]):
             return item
 
     def close(self) -> None:
-        """Wake every waiting reader; items still in the slot can be taken."""
+        """Wake everybody who waits; an item that is still in the slot can be taken."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

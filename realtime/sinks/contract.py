@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from realtime.frame import Result, StreamInfo
 
@@ -22,6 +22,8 @@ class Sink(Protocol):
     Whatever a sink raises, of whatever type, costs nobody else a frame: its worker logs it, shows it as one line, and
     stops delivering. `begin` may be called again after `close`, by hand or with another feed.
 
+    A sink may also have a method `prepare(result: Result) -> object`: see `Preparing`.
+
     Attributes:
         name: for people, such as "take session.mcap".
     """
@@ -36,8 +38,8 @@ class Sink(Protocol):
         """
         ...
 
-    def submit(self, result: Result) -> None:
-        """Take one result; it may take its time."""
+    def submit(self, result: Any, /) -> None:
+        """Take one result, or what `prepare` made of it; it may take its time."""
         ...
 
     def status(self) -> str:
@@ -47,4 +49,15 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish what can be finished, and release; a second call does nothing."""
+        ...
+
+
+class Preparing(Protocol):
+    """What a sink has that must not keep whole results in its queue, such as a recorder, which drops their pictures."""
+
+    def prepare(self, result: Result) -> Any:
+        """Return what is queued in the place of a result, and then given to `submit`.
+
+        Called on the loop's thread, so it takes microseconds. A sink without this method is given the result itself.
+        """
         ...

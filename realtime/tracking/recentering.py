@@ -29,9 +29,9 @@ class Recentering:
         self._rotation = p.rotation.T.copy()
         self._translation = p.translation.astype(float)
 
-    def clear(self) -> None:
-        """Show poses as they are."""
-        self._rotation = None
+    def rescale(self, factor: float) -> None:
+        """Take in that the frames are `factor` times as large from now on."""
+        self._translation *= factor
 
     def apply(self, vector: NDArray, width: int, height: int) -> NDArray:
         """A new (P,) vector with the reference taken out; `vector` itself while no reference is set."""

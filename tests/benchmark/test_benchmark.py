@@ -207,7 +207,12 @@ def test_ratios_are_of_medians_and_the_largest_stands_for_all():
         1: {"student": tracking(6.0), "student-open": tracking(3.0), "mediapipe": tracking(12.0)},
         2: {"student": tracking(5.0), "mediapipe": tracking(8.0), "openseeface": tracking(4.0)},
     }
-    assert ratios_of(measured, ("mediapipe", "openseeface")) == {
+    peers = ("mediapipe", "openseeface")
+    ratios = ratios_of(measured, peers, default="student-open")
+    assert ratios == {
+        "default_vs_mediapipe": 0.25,
+        "default_vs_mediapipe_1_thread": 0.25,
+        "default_vs_openseeface": None,
         "student_vs_mediapipe": 0.625,
         "student_vs_mediapipe_1_thread": 0.5,
         "student_vs_mediapipe_2_threads": 0.625,
@@ -216,6 +221,11 @@ def test_ratios_are_of_medians_and_the_largest_stands_for_all():
         "student_open_vs_mediapipe": 0.25,
         "student_open_vs_mediapipe_1_thread": 0.25,
     }
+    ratios = ratios_of(measured, peers, default="student")
+    assert ratios["default_vs_mediapipe"] == 0.625 and ratios["default_vs_openseeface"] == 1.25
+    assert ratios["default_vs_mediapipe_1_thread"] == 0.5 and ratios["default_vs_openseeface_2_threads"] == 1.25
+    ratios = ratios_of(measured, peers, default="unmeasured")
+    assert ratios["default_vs_mediapipe"] is None and ratios["default_vs_openseeface"] is None
 
 
 def test_growth_is_from_the_first_tenth_to_the_last():
@@ -315,7 +325,7 @@ def record() -> Record:
         live={2: {"plain": live(), "drawn": live(p95=45.0)}},
         startup=Startup(2.5, [2.5], {"imports": 1.0, "first frame": 1.5}),
         soak=soak_of([live(), live(), live(memory=325.0)], 0.5),
-        ratios=ratios_of({2: trackers}, ("mediapipe", "openseeface")),
+        ratios=ratios_of({2: trackers}, ("mediapipe", "openseeface"), "student-int8"),
         left_out={"openseeface": "no data folder"},
     )  # fmt: skip
 

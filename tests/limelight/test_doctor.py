@@ -16,6 +16,7 @@ from limelight.engine_kinds import ENGINE_KINDS
 from realtime.engines import Engine
 from realtime.engines.kind import EngineKind
 from tests.toy_model import toy_model
+from training.landmarker import BUNDLE
 
 
 def run_doctor(*arguments: str) -> int:
@@ -28,9 +29,8 @@ def run_doctor(*arguments: str) -> int:
 @pytest.fixture
 def assets(tmp_path, monkeypatch) -> Path:
     """An installation whose assets can be damaged: a folder with the real landmarker and a toy face model."""
-    real = Path(str(doctor.files("realtime"))) / "assets" / "face_landmarker.task"
-    (tmp_path / "realtime" / "assets").mkdir(parents=True)
-    shutil.copy(real, tmp_path / "realtime" / "assets")
+    (tmp_path / "training" / "assets").mkdir(parents=True)
+    shutil.copy(BUNDLE, tmp_path / "training" / "assets")
     toy_model(2, 5, 1).save(tmp_path / "facemodel" / "assets" / "limelight.npz")
     monkeypatch.setattr(doctor, "files", lambda package: tmp_path / package)
     return tmp_path
@@ -51,7 +51,7 @@ def test_it_names_what_it_looks_at(capsys):
         "engine onnxruntime",
         "engine tensorrt",
         "face landmarker",
-        "mediapipe",
+        "training",
     ):
         assert name in report
     assert all(line.startswith(("ok ", "missing ", "absent ")) for line in report.splitlines())
@@ -91,9 +91,9 @@ def test_engines_are_told_with_what_they_run_on_or_why_not(monkeypatch):
         raise RuntimeError("driver on fire\nand more")
 
     kinds = [
-        EngineKind("onnxruntime", "ONNX Runtime", lambda: "ONNX Runtime 1.99", open_nothing),
-        EngineKind("tensorrt", "TensorRT", missing, open_nothing),
-        EngineKind("abacus", "Abacus", broken, open_nothing),
+        EngineKind("onnxruntime", "ONNX Runtime", "student", lambda: "ONNX Runtime 1.99", open_nothing),
+        EngineKind("tensorrt", "TensorRT", "student", missing, open_nothing),
+        EngineKind("abacus", "Abacus", "student", broken, open_nothing),
     ]
     monkeypatch.setattr("limelight.engine_kinds.ENGINE_KINDS", tuple(kinds))
     findings = findings_of(doctor._engines)
@@ -139,18 +139,40 @@ def test_cameras_are_listed_by_name(monkeypatch):
 
 def test_intact_assets(assets):
     findings = findings_of(doctor._assets)
-    assert findings["face landmarker"].ok
     assert findings["face model"].ok
     assert "toy-2-5-1-0" in findings["its content"].detail
     assert not findings["student network"].ok
 
 
-def test_a_changed_landmarker_is_noticed(assets):
-    path = assets / "realtime" / "assets" / "face_landmarker.task"
+def test_the_landmarker_is_found_and_a_changed_or_missing_one_is_noticed(assets):
+    path = assets / "training" / "assets" / BUNDLE.name
+    assert findings_of(doctor._training)["face landmarker"].ok
     path.write_bytes(path.read_bytes()[:-1])
-    finding = findings_of(doctor._assets)["face landmarker"]
-    assert not finding.ok
-    assert finding.needed
+    changed = findings_of(doctor._training)["face landmarker"]
+    path.unlink()
+    missing = findings_of(doctor._training)["face landmarker"]
+    assert "not the file that was shipped" in changed.detail and "does not exist" in missing.detail
+    for finding in (changed, missing):
+        assert not finding.ok and not finding.needed, "nobody needs it to run"
+
+
+def test_what_training_lacks_is_named_with_the_way_to_get_it(monkeypatch):
+    wanted = ['h5py>=3.11; extra == "train"', 'mediapipe<1,>=0.10; extra == "train"', "numpy>=1.26"]
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: [*wanted, 'absent-too; extra == "gpu"'])
+    monkeypatch.setattr(doctor, "_version", lambda package: {"h5py": "3.12", "numpy": "2.0"}.get(package))
+    finding = findings_of(doctor._training)["training"]
+    assert not finding.ok and not finding.needed
+    assert finding.detail == "without mediapipe"
+    assert "pip install 'limelight[train]'" in finding.remedy
+    monkeypatch.setattr(doctor, "_version", lambda package: "1.0")
+    finding = findings_of(doctor._training)["training"]
+    assert finding.ok and finding.detail == "2 packages"
+
+
+@pytest.mark.parametrize(("contrib", "fine"), [(None, True), ("5.0", True), ("4.9", False)])
+def test_two_opencvs_must_be_of_one_version(monkeypatch, contrib, fine):
+    monkeypatch.setattr(doctor, "_version", {"opencv-python": "5.0", "opencv-contrib-python": contrib}.get)
+    assert ("OpenCV" not in findings_of(doctor._packages)) == fine
 
 
 def test_a_damaged_face_model_is_noticed(assets):
@@ -161,8 +183,7 @@ def test_a_damaged_face_model_is_noticed(assets):
 
 
 def test_missing_assets_are_named(assets):
-    shutil.rmtree(assets / "realtime")
     shutil.rmtree(assets / "facemodel")
     findings = findings_of(doctor._assets)
-    assert [f.ok for f in findings.values()] == [False] * 3
+    assert [f.ok for f in findings.values()] == [False] * 2
     assert all(f.needed for f in findings.values())

@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from realtime.opencv import cv2
+from realtime.sources.synthetic import SyntheticPerformer
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("facemodel", "training", "export", "realtime", "shaders", "limelight")
 READ_IN_THE_REPOSITORY = {
@@ -69,10 +72,10 @@ def run_installed(installed: Path, folder: Path, *arguments: str) -> subprocess.
 
 
 def test_the_face_landmarker_is_googles_file():
-    content = (ROOT / "realtime" / "assets" / "face_landmarker.task").read_bytes()
+    content = (ROOT / "training" / "assets" / "face_landmarker.task").read_bytes()
     assert len(content) == 3_758_596
     assert hashlib.sha256(content).hexdigest() == "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
-    assert "Apache License" in (ROOT / "realtime" / "assets" / "face_landmarker.LICENSE").read_text()
+    assert "Apache License" in (ROOT / "training" / "assets" / "face_landmarker.LICENSE").read_text()
 
 
 def test_every_asset_has_its_notice():
@@ -85,14 +88,24 @@ def test_every_asset_has_its_notice():
 
 
 def test_one_opencv(project):
-    pins = {d.split("==")[1] for d in project["dependencies"] if d.startswith("opencv")}
-    assert len(pins) == 1, "opencv-python and opencv-contrib-python hold the same files: their versions must agree"
+    everything = project["dependencies"] + project["optional-dependencies"]["train"]
+    pins = dict(d.split("==") for d in everything if d.startswith("opencv"))
+    assert set(pins) == {"opencv-python", "opencv-contrib-python"}
+    assert len(set(pins.values())) == 1, "both hold the same files: their versions must agree"
 
 
 def test_running_needs_no_training_packages(project):
     names = " ".join(project["dependencies"])
-    for heavy in ("torch", "scipy", "trimesh", "scikit", "numba", "h5py"):
+    for heavy in ("torch", "scipy", "trimesh", "scikit", "numba", "h5py", "mediapipe", "opencv-contrib"):
         assert heavy not in names
+
+
+def test_the_wheel_asks_for_mediapipe_in_the_extra_alone(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith("/METADATA")]
+    for package in ("mediapipe", "opencv-contrib-python"):
+        (line,) = [line for line in metadata.splitlines() if line.startswith(f"Requires-Dist: {package}")]
+        assert 'extra == "train"' in line
 
 
 def test_the_rooms_that_run_import_no_training_packages():
@@ -103,6 +116,59 @@ def test_the_rooms_that_run_import_no_training_packages():
         "sys.exit(', '.join(sorted(heavy)) or None)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=120)
+
+
+WITHOUT_THE_EXTRA = """
+import sys
+for name in {modules!r}:
+    sys.modules[name] = None
+from limelight.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""A program without the packages of the extra train, whatever is installed."""
+
+
+def run_without_the_extra(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run a command as an installation without the extra does, without a display."""
+    modules = ("h5py", "mediapipe", "numba", "onnx", "onnxscript", "PIL", "rtree", "sklearn", "scipy")
+    modules += ("tensorboard", "torch", "trimesh")
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment |= {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder)}
+    command = [sys.executable, "-c", WITHOUT_THE_EXTRA.format(modules=modules), *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_without_the_extra_it_captures(tmp_path):
+    done = run_without_the_extra(tmp_path, "run", "--headless", "--source", "synthetic", "--frames", "5")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["tracked_frames"] == 5
+
+
+def test_without_the_extra_it_reconstructs(tmp_path):
+    performer = SyntheticPerformer(width=640, height=480, fps=30.0, seed=3, live=False)
+    cv2.imwrite(str(tmp_path / "face.png"), performer.read().image)
+    performer.close()
+    done = run_without_the_extra(tmp_path, "reconstruct", "face.png", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((tmp_path / "out" / "face.json").read_text())["faces"]) == 1
+    assert (tmp_path / "out" / "face.png").is_file()
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("solve", "--help"), ("doctor",)])
+def test_without_the_extra_it_helps(tmp_path, arguments):
+    done = run_without_the_extra(tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("solve", "a.jpg", "--out", "out"), ("evaluate", "--quick"), ("model", "build", "--sources", ".")]
+)
+def test_what_needs_the_extra_says_so_in_one_line(tmp_path, arguments):
+    done = run_without_the_extra(tmp_path, *arguments)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("limelight: error: ") and line.endswith("pip install 'limelight[train]'")
 
 
 def test_the_wheel_holds_every_module_and_asset(wheel):

@@ -16,7 +16,7 @@ import pytest
 
 from facemodel import FaceModel
 from realtime.opencv import cv2
-from realtime.takes.reader import load_take
+from realtime.takes import load_take
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = tempfile.TemporaryDirectory(prefix="limelight-")
@@ -70,7 +70,13 @@ def performance(tmp_path_factory):
 def test_closing_line(performance):
     _, out, _ = performance
     closing = json.loads(out.strip().splitlines()[-1])
-    assert set(closing) == {"frames", "tracked_frames", "fps", "latency_ms"}
+    assert {"frames", "tracked_frames", "fps", "latency_ms", "stalls", "reopened", "unusable_frames"} <= set(closing)
+    assert {
+        (Path(sink["name"].partition(" ")[2]).name, sink["delivered"], sink["dropped"]) for sink in closing["sinks"]
+    } == {
+        ("take.mcap", FRAMES, 0),
+        ("out.mp4", FRAMES, 0),
+    }
     assert closing["frames"] == FRAMES
     assert closing["tracked_frames"] >= FRAMES - 1
     assert closing["fps"] > 0
@@ -84,7 +90,7 @@ def test_take_holds_every_frame_and_reads_alone(performance):
     model = FaceModel.load()
     assert take.header.model_digest == model.digest
     assert len(take) == FRAMES
-    steps = np.diff(take.timestamp)
+    steps = np.diff(take.track().timestamp)
     np.testing.assert_allclose(steps, 1 / 30, atol=1e-6)
 
 
@@ -104,7 +110,7 @@ def test_without_camera_and_display_it_ends_by_itself_and_says_where(tmp_path):
     assert "no display" in err
     assert "synthetic performer" in err
     said = [line for line in err.splitlines() if line.startswith("limelight: ")]
-    written = [Path(line.split(" written to ")[1]) for line in said if " written to " in line]
+    written = [Path(line.split("written: ")[1]) for line in said if "written: " in line]
     assert {path.suffix for path in written} == {".mcap", ".mp4"}
     assert all(path.stat().st_size > 1000 for path in written)
 
@@ -139,6 +145,41 @@ def test_an_interrupt_finalises_take_and_video(tmp_path):
     assert reopened.isOpened() and reopened.get(cv2.CAP_PROP_FRAME_COUNT) == frames
 
 
+def test_a_file_of_the_same_source_is_replaced_and_a_strangers_is_not(performance, tmp_path):
+    folder, _, _ = performance
+    take, video = tmp_path / "t.mcap", tmp_path / "v.mp4"
+    command = ("run", "--source", folder / "out.mp4", "--headless", "--frames", "5", "--take", take, "--video", video)
+    for extra in ((), ()):
+        status, _, err = ended(limelight(*command, *extra, home=tmp_path))
+        assert status == 0, err
+    for path in (take, video):
+        path.write_bytes(b"precious")
+        status, _, err = ended(limelight(*command, home=tmp_path))
+        assert status == 1 and "exists already" in err and path.read_bytes() == b"precious"
+        status, _, err = ended(limelight(*command, "--force", home=tmp_path))
+        assert status == 0, err
+    assert len(load_take(take)) == 5
+    before = (folder / "out.mp4").read_bytes()
+    for force in ((), ("--force",)):
+        status, _, err = ended(limelight(*command[:-1], folder / "out.mp4", *force, home=tmp_path))
+        assert status == 1 and "is an input itself" in err
+    assert (folder / "out.mp4").read_bytes() == before
+
+
+def test_stills_that_are_read_are_no_outputs_and_a_take_may_lie_beside_them(tmp_path):
+    stills = tmp_path / "stills"
+    stills.mkdir()
+    for name in ("1.png", "2.png"):
+        cv2.imwrite(str(stills / name), np.full((120, 160, 3), 90, np.uint8))
+    os.link(stills / "1.png", tmp_path / "link.mp4")
+    command = ("run", "--source", stills, "--headless", "--take", stills / "t.mcap")
+    for _ in range(2):  # the take in the folder makes it no other source
+        status, _, err = ended(limelight(*command, home=tmp_path))
+        assert status == 0, err
+    status, _, err = ended(limelight(*command[:-2], "--video", tmp_path / "link.mp4", "--force", home=tmp_path))
+    assert status == 1 and "is an input itself" in err
+
+
 def test_the_engine_is_measured_once_and_then_remembered(performance):
     _, _, first = performance
     status, _, second = ended(
@@ -147,7 +188,16 @@ def test_the_engine_is_measured_once_and_then_remembered(performance):
     assert status == 0, second
     for err, when in ((first, "measured now"), (second, "measured before")):
         (line,) = engine_lines(err)
-        assert "ONNX Runtime, 1 thread" in line and when in line
+        assert "student-int8 (ONNX Runtime, 1 thread)" in line and when in line
+
+
+def test_the_network_that_was_asked_for_runs():
+    status, _, err = ended(
+        limelight("run", "--source", "synthetic", "--headless", "--frames", "2", "--network", "student")
+    )
+    assert status == 0, err
+    (line,) = engine_lines(err)
+    assert line.startswith("limelight: engine: student (ONNX Runtime, 2 threads), ")
 
 
 def test_an_unknown_engine_is_one_line():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from realtime.frame import Frame, TrackedFrame, TrackingState
+from realtime.frame import Frame, Result
 from realtime.screen_latency import ScreenLatency
 
 
-def result(captured: float | None) -> TrackedFrame:
-    return TrackedFrame(Frame(0, 0.0, np.zeros((2, 2, 3), np.uint8)), TrackingState.SEARCHING, captured=captured)
+def result(captured: float | None) -> Result:
+    return Result(Frame(0, 0.0, np.zeros((2, 2, 3), np.uint8)), 0.0, captured=captured)
 
 
 def test_the_median_of_the_last_seconds():

@@ -1,81 +1,71 @@
-"""A session: sources and recordings come and go, and a take is always finished."""
+"""A session: feeds and sinks come and go, and a take is always finished."""
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import datetime
 
 import numpy as np
 import pytest
 
-from facemodel import FaceModel, LimelightError, project
-from realtime.face_finder import FoundFace
+from facemodel import FaceModel, LimelightError
 from realtime.frame import Frame, TrackingState
 from realtime.render.geometry import FaceGeometry
-from realtime.session import Session, SessionConfig, dated_path
+from realtime.session import Session, SessionConfig, dated_path, free_path
+from realtime.sinks.contract import Policy
+from realtime.sinks.worker import SinkState, Worker, WorkerConfig
 from realtime.sources import CameraInfo
-from realtime.takes.reader import load_take
-from tests.toy_model import toy_model
-
-MODEL = toy_model()
-LAYOUT = MODEL.layout
-HEAD = LAYOUT.neutral()
-LAYOUT.view(HEAD).translation[:] = (160, 120)
-
-
-class StillNetwork:
-    """A network and a finder for a head that always looks the same from its own crop."""
-
-    name, resolution, model_digest = "still", 32, MODEL.digest
-
-    def find(self, image):
-        p = LAYOUT.view(HEAD)
-        points = project(MODEL.landmarks478(MODEL.mean), p.rotation, p.translation, p.scale)
-        return [FoundFace(points, {}, np.eye(4))]
-
-    def infer(self, pixels, pose=None):
-        from facemodel import Crop
-
-        p = LAYOUT.view(HEAD)
-        return Crop.around_head(p.rotation, p.translation, p.scale).lower(LAYOUT, HEAD), 0.9
-
-
-class Blank:
-    """So many grey frames at 100 a second."""
-
-    def __init__(self, count, name="blank", live=False):
-        self.name, self.width, self.height, self.fps, self.live = name, 320, 240, 100.0, live
-        self.left, self.closed = count, False
-
-    def read(self):
-        if self.left == 0 or self.closed:
-            return None
-        self.left -= 1
-        time.sleep(0.002)
-        return Frame(1000 - self.left, (1000 - self.left) / 100.0, np.full((240, 320, 3), 128, np.uint8))
-
-    def close(self):
-        self.closed = True
+from realtime.takes import load_take
+from realtime.tracking.smoothing import SmoothingSettings
+from tests.realtime.loop_parts import MODEL, Collector, ListSource, PictureTracker
 
 
 @pytest.fixture
-def session(tmp_path):
-    still = StillNetwork()
-    session = Session(MODEL, still, still, SessionConfig(takes=tmp_path / "takes", realtime=False))
+def tracker():
+    return PictureTracker()
+
+
+@pytest.fixture
+def session(tmp_path, tracker):
+    session = Session(MODEL, lambda: tracker, SessionConfig(takes=tmp_path / "takes", paced=False))
     yield session
     session.stop()
 
 
+def steady(count=100_000, **options):
+    """A source that goes on for as long as a test may take, at 500 frames a second."""
+
+    class Steady(ListSource):
+        def read(self):
+            time.sleep(0.002)
+            return super().read()
+
+    return Steady(count, **options)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10.0
+    while not condition():
+        assert time.monotonic() < deadline, "never came"
+        time.sleep(0.005)
+
+
+def stream(sink, policy=Policy.EVERY, per_feed=False):
+    return Worker(sink, WorkerConfig(policy, per_feed=per_feed), "test://")
+
+
 def test_frames_flow_and_the_status_follows(session):
-    pipeline = session.use_source(Blank(30))
-    assert pipeline.wait(20)
+    loop = session.use_source(ListSource(30))
+    assert loop.wait(20)
     status = session.status()
-    assert (status.frames, status.tracked_frames, status.source_name) == (30, 30, "blank")
-    assert status.state is TrackingState.TRACKING
+    assert (status.frames, status.tracked_frames, status.source_name) == (30, 30, "list")
+    assert (status.state, status.faces) == (TrackingState.TRACKING, 1)
+    assert session.network_name == "no network"
 
 
-def test_without_a_sink_that_draws_no_mesh_is_computed(session, tmp_path, monkeypatch):
-    """Tracking, smoothing and recording need parameters alone; vertices are for those who show them."""
+def test_without_a_sink_that_draws_no_mesh_is_computed(session, monkeypatch):
+    """Tracking, smoothing and listening need parameters alone; vertices are for those who show them."""
 
     def never(*_):
         raise AssertionError("a mesh was computed")
@@ -83,168 +73,300 @@ def test_without_a_sink_that_draws_no_mesh_is_computed(session, tmp_path, monkey
     for name in ("shape", "albedo", "normals"):
         monkeypatch.setattr(FaceModel, name, never)
     monkeypatch.setattr(FaceGeometry, "update_shape", never)
-    session.on_first_source = lambda _: session.start_recording(tmp_path / "take.mcap")
-    pipeline = session.use_source(Blank(20))
-    assert pipeline.wait(20)
+    session.add_sink(stream(Collector()))
+    assert session.use_source(ListSource(20)).wait(20)
     assert (session.status().tracked_frames, session.status().error) == (20, "")
+
+
+def test_the_tracker_is_made_when_it_is_needed_and_once(tmp_path):
+    made = []
+
+    def make():
+        made.append(PictureTracker())
+        return made[-1]
+
+    session = Session(MODEL, make, SessionConfig(paced=False))
+    assert made == []
+    session.use_source(ListSource(3)).wait(20)
+    session.use_source(ListSource(3, live=True)).wait(20)
+    assert len(made) == 1
+    assert [asked for asked in made[0].asked if asked[0] == "reset"] == [("reset", True), ("reset", False)]
+    session.stop()
 
 
 def test_a_recording_is_finished_when_the_source_changes(session, tmp_path):
     """One take, one source: its header and its clock belong to that source."""
-    session.use_source(Blank(1000))
+    session.use_source(steady(name="first"))
     path = session.start_recording()
     assert path.parent == tmp_path / "takes"
-    deadline = time.monotonic() + 10
-    while session.recording().frames < 5 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    session.use_source(Blank(10, "other")).wait(20)
+    wait_for(lambda: session.recording().frames >= 5)
+    session.use_source(ListSource(10, name="other")).wait(20)
     assert session.recording() is None
     take = load_take(path)
     assert take.cut is None
-    assert take.header.source_name == "blank"
-    assert take.header.model_digest == MODEL.digest
+    assert take.header.source_name == "first"
     assert len(take) >= 5
-    assert (np.diff(take.timestamp) > 0).all()
 
 
-def test_after_a_recording_that_failed_a_new_one_starts(session, tmp_path):
-    session.use_source(Blank(100_000))
-    session.start_recording(tmp_path / "first.mcap")
-    session._recorder._failure.set(LimelightError("take first.mcap: the disk is full"))
-    assert session.recording() is None
-    session.start_recording(tmp_path / "second.mcap")
-    assert session.recording().path == tmp_path / "second.mcap"
-    assert len(session._sinks) == 1
-
-
-def test_a_recording_is_finished_by_stop(session):
-    session.use_source(Blank(20)).wait(20)
-    session.use_source(Blank(1000))
+def test_one_take_at_a_time_and_only_of_a_live_feed(session):
+    with pytest.raises(LimelightError, match="nothing to record"):
+        session.start_recording()
+    session.use_source(steady())
     path = session.start_recording()
-    time.sleep(0.2)
+    with pytest.raises(LimelightError, match=f"already recording to {path}"):
+        session.start_recording()
+    session.stop_recording()
+    session.stop_recording()
+    assert session.start_recording() != path
+
+
+def test_a_take_that_cannot_be_begun_is_refused_and_the_next_one_is_not(session, tmp_path):
+    session.use_source(steady())
+    (tmp_path / "here.mcap").write_bytes(b"mine")
+    with pytest.raises(LimelightError, match="exists already"):
+        session.start_recording(tmp_path / "here.mcap")
+    assert session.recording() is None
+    assert session.sinks() == ()
+    session.start_recording(tmp_path / "there.mcap")
+    assert session.recording().path == tmp_path / "there.mcap"
+
+
+def test_a_take_plays_as_a_feed_and_the_camera_comes_back(session, tmp_path):
+    path = tmp_path / "t.mcap"
+    session.add_sink(str(path))
+    session.use_source(ListSource(40)).wait(20)
+    seen = Collector()
+    session.listen(seen.submit)
+    loop = session.open(str(path))
+    assert session.transport is not None
+    assert loop.wait(20)
+    take = load_take(path)
+    assert [r.frame.index for r in seen.results] == [frame.index for frame in take.frames] == list(range(40))
+    assert seen.results[0].performer.id == 1
+    with pytest.raises(LimelightError, match="nothing to record"):
+        session.start_recording()
+    session.use_source(ListSource(5)).wait(20)
+    assert session.transport is None
+
+
+def test_streams_go_on_with_the_next_feed_and_files_do_not(session):
+    lasting, file = Collector(), Collector()
+    session.add_sink(stream(lasting))
+    session.add_sink(stream(file, per_feed=True))
+    session.use_source(ListSource(10, name="first")).wait(20)
+    session.use_source(ListSource(10, name="second")).wait(20)
     session.stop()
-    assert load_take(path).cut is None
+    assert len(lasting.results) == 20
+    assert len(file.results) == 10
+    assert file.closed == 1
+    assert [info.name for info in file.begun] == ["first"]
 
 
-def test_owned_sinks_are_closed_by_stop_and_their_failures_told(session):
-    class Broken:
-        def submit(self, result):
-            pass
+def test_a_sink_may_join_and_leave_in_the_middle(session):
+    session.use_source(steady())
+    sink = Collector()
+    worker = session.add_sink(stream(sink))
+    wait_for(lambda: len(sink.results) > 5)
+    session.remove_sink(worker)
+    assert sink.closed == 1
+    count = len(sink.results)
+    time.sleep(0.05)
+    assert len(sink.results) == count
+    assert session.sinks() == ()
 
-        def close(self):
-            raise LimelightError("video out.mp4: the disk is full")
 
-    session.add_sink(Broken(), owned=True)
-    with pytest.raises(LimelightError, match="disk is full"):
-        session.stop()
+def test_a_failing_sink_is_shown_and_costs_the_others_nothing(session):
+    bad, good = Collector(fail_at=3), Collector()
+    worker = session.add_sink(stream(bad))
+    session.add_sink(stream(good))
+    loop = session.use_source(ListSource(50))
+    loop.wait(20)
+    wait_for(lambda: worker.status().state is SinkState.FAILED)
+    assert "disk full" in session.status().error
+    assert [status.state for status in session.sinks()] == [SinkState.FAILED, SinkState.RUNNING]
+    assert session.stop() == (worker.problem,)
+    assert len(good.results) == 50
 
 
-def test_a_new_source_starts_without_the_old_centre(session):
-    session.use_source(Blank(100_000))
+def test_a_failed_take_goes_on_in_a_new_file(session, tmp_path):
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    session.use_source(steady())
+    worker = session.add_sink(str(tmp_path / "t.mcap"))
+    wait_for(lambda: worker.status().delivered > 3)
+    worker.sink._writer.append = fail
+    wait_for(lambda: worker.status().state is SinkState.FAILED)
+    again = session.restart_sink(worker)
+    assert again.status().state is SinkState.RUNNING
+    assert session.recording().path == tmp_path / "t-2.mcap"
+    assert len(load_take(tmp_path / "t.mcap")) > 3
+
+
+def test_a_take_that_fails_again_and_again_counts_on(tmp_path):
+    for number in range(2, 5):
+        free_path(tmp_path / "t.mcap").touch()
+        assert free_path(tmp_path / "t.mcap").name == f"t-{number}.mcap"
+    assert free_path(tmp_path / "t-3.mcap").name == "t-4.mcap"
+    (tmp_path / "scene-7.mcap").touch()
+    assert free_path(tmp_path / "scene-7.mcap").name == "scene-7-2.mcap"  # somebody's own number
+
+
+def test_a_failed_stream_is_started_again(session):
+    sink = Collector(fail_at=1)
+    worker = session.add_sink(stream(sink))
+    session.use_source(steady())
+    wait_for(lambda: worker.status().state is SinkState.FAILED)
+    sink.fail_at = None
+    assert session.restart_sink(worker) is worker
+    wait_for(lambda: len(sink.results) > 3)
+    assert session.status().error == ""
+
+
+def test_an_unknown_kind_of_sink_is_refused(session):
+    with pytest.raises(LimelightError, match="gopher://x: no such kind of sink"):
+        session.add_sink("gopher://x")
+
+
+def test_smoothing_reaches_the_tracker_now_and_with_the_next_source(session, tracker):
+    settings = SmoothingSettings.parse("still")
+    session.smoothing = settings
+    session.use_source(ListSource(2)).wait(20)
+    assert ("set_smoothing", settings) in tracker.asked
+    session.use_source(steady())
+    session.smoothing = SmoothingSettings.parse("raw")
+    wait_for(lambda: tracker.asked[-1] == ("set_smoothing", SmoothingSettings.parse("raw")))
+
+
+def test_what_is_asked_without_a_feed_does_nothing(session):
     session.recenter()
-    time.sleep(0.3)
-    results = []
-
-    class Collector:
-        def submit(self, result):
-            results.append(result)
-
-        def close(self):
-            pass
-
-    session.add_sink(Collector())
-    deadline = time.monotonic() + 10
-    while not results and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert results[-1].centred is not None
-    session.use_source(Blank(5, "other")).wait(20)
-    assert results[-1].centred is None
+    session.reset_person()
+    session.choose(1)
+    session.choose_at(1.0, 2.0)
+    assert session.status().source_name == ""
+    assert session.transport is None
 
 
-def test_a_camera_that_is_opened_again_is_let_go_first(session, monkeypatch):
-    """Whatever the words for it: a camera cannot be opened twice."""
-    held = []
+class Camera(ListSource):
+    """A camera that is there once at a time."""
 
-    def open_camera(spec):
-        assert not held, "the camera is still held"
-        source = Blank(100_000, "camera", live=True)
-        held.append(source)
-        close = source.close
+    open_now = 0
 
-        def let_go():
-            close()
-            held.clear()
+    def __init__(self, index):
+        assert Camera.open_now == 0, "a camera cannot be opened twice"
+        Camera.open_now += 1
+        super().__init__(100_000, live=True, name=f"camera {index}")
 
-        source.close = let_go
-        return source
-
-    monkeypatch.setattr("realtime.session.open_source", open_camera)
-    monkeypatch.setattr("realtime.session.resolve_camera", lambda spec: CameraInfo(0, "C920"))
-    for spec in (None, "camera", "camera:0", "C920"):
-        session.open_source(spec)
-    assert session.status().source_name == "camera"
+    def close(self):
+        super().close()
+        if self.closed == 1:
+            Camera.open_now -= 1
 
 
-def test_recording_twice_or_without_a_source_is_refused(session):
-    with pytest.raises(LimelightError, match="open a source"):
-        session.start_recording()
-    session.use_source(Blank(1000))
-    session.start_recording()
-    with pytest.raises(LimelightError, match="already recording"):
-        session.start_recording()
+@pytest.fixture
+def one_camera(monkeypatch):
+    camera = CameraInfo(0, "Logitech C920")
+    Camera.open_now = 0
+    monkeypatch.setattr("realtime.session.resolve_camera", lambda spec: camera if spec == "camera" else None)
+    monkeypatch.setattr("realtime.session.list_cameras", lambda: [CameraInfo(2, camera.name)])
+    opened = []
+
+    def open_source(spec, settings):
+        opened.append(spec)
+        return Camera(spec) if spec.startswith("camera") else ListSource(10, name=spec)
+
+    monkeypatch.setattr("realtime.session.open_source", open_source)
+    return opened
 
 
-def test_a_source_that_cannot_be_opened_leaves_the_old_one_running(session):
-    first = Blank(100_000)
-    session.use_source(first)
+def test_a_camera_that_is_opened_again_is_let_go_first(session, one_camera):
+    session.open("camera")
+    session.open("camera")
+    assert session.status().source_name == "camera camera"
+
+
+def test_what_ran_goes_on_where_the_next_source_cannot_be_opened(session, monkeypatch):
+    session.use_source(steady())
     with pytest.raises(LimelightError):
-        session.open_source("no/such/file.mp4")
-    assert not first.closed
-    assert session.status().source_name == "blank"
+        session.open("/nowhere/clip.mp4")
+    frames = session.status().frames
+    wait_for(lambda: session.status().frames > frames)
 
 
-def test_switching_closes_the_old_source(session):
-    first = Blank(100_000)
-    session.use_source(first)
-    session.use_source(Blank(5, "second")).wait(20)
-    assert first.closed
-    assert session.status().source_name == "second"
+def test_a_lost_camera_is_opened_again_by_its_name(session, one_camera, monkeypatch):
+    session.open("camera")
+    wait_for(lambda: session.status().frames > 3)
+    source = session._feed.source
+
+    def unplugged():
+        raise LimelightError("unplugged")
+
+    source.read = unplugged
+    wait_for(lambda: session.status().feed.reopened == 1)
+    assert one_camera == ["camera", "camera:2"]  # it came back under another number
+    frames = session.status().frames
+    wait_for(lambda: session.status().frames > frames)
 
 
-def test_what_was_asked_for_in_advance_begins_with_the_first_frame(session, tmp_path):
-    session.on_first_source = lambda source: session.start_recording(tmp_path / f"{source.name}.mcap")
-    session.use_source(Blank(25)).wait(20)
-    session.stop()
-    assert len(load_take(tmp_path / "blank.mcap")) == 25
+def test_stop_ends_everything_and_says_what_it_could_not(session):
+    hang = threading.Event()
+
+    class Hanging(Collector):
+        def submit(self, result):
+            hang.wait(20)
+
+    worker = Worker(Hanging(), WorkerConfig(Policy.EVERY, patience=0.2))
+    session.add_sink(worker)
+    session.use_source(ListSource(5)).wait(20)
+    problems = session.stop()
+    hang.set()
+    assert len(problems) == 1
+    assert "hangs" in problems[0]
+    assert session.stop() == ()
+    with pytest.raises(LimelightError, match="has ended"):
+        session.use_source(ListSource(5))
 
 
-def test_limits_apply_to_the_source(tmp_path):
-    still = StillNetwork()
-    session = Session(MODEL, still, still, SessionConfig(takes=tmp_path, realtime=False, frames=7))
-    pipeline = session.use_source(Blank(100))
-    assert pipeline.wait(20)
-    assert session.status().frames == 7
-    session.stop()
+def test_a_source_is_closed_when_no_tracker_can_be_had():
+    def none():
+        raise LimelightError("network 'x': no such file")
 
-
-def test_a_stopped_session_stays_stopped(session):
-    session.stop()
-    source = Blank(5)
-    with pytest.raises(LimelightError, match="ended"):
+    session = Session(MODEL, none)
+    source = ListSource(5)
+    with pytest.raises(LimelightError, match="no such file"):
         session.use_source(source)
-    assert source.closed
+    assert source.closed == 1
 
 
-def test_smoothing_carries_over_to_the_next_source(session):
-    session.smoothing = 0.9
-    assert session.use_source(Blank(3)).smoothing == 0.9
-    session.smoothing = 0.1
-    assert session.use_source(Blank(3)).smoothing == 0.1
-
-
-def test_dated_paths_never_collide(tmp_path):
-    now = datetime(2026, 1, 2, 3, 4, 5)
+def test_dated_paths_do_not_collide(tmp_path):
+    now = datetime(2026, 11, 28, 20, 15, 0)
     first = dated_path(tmp_path, ".mcap", now)
-    assert first.name == "take-20260102-030405.mcap"
+    assert first.name == "take-20261128-201500.mcap"
     first.touch()
-    assert dated_path(tmp_path, ".mcap", now).name == "take-20260102-030405-2.mcap"
+    assert dated_path(tmp_path, ".mcap", now).name == "take-20261128-201500-2.mcap"
+
+
+def test_a_frames_memory_is_not_kept_by_a_recorder(session, tmp_path):
+    """What waits for the disk has no pictures."""
+    import gc
+    import weakref
+
+    class Picture(np.ndarray):
+        pass
+
+    kept = []
+
+    class Watched(ListSource):
+        def read(self):
+            frame = super().read()
+            if frame is None:
+                return None
+            image = np.zeros((24, 32, 3), np.uint8).view(Picture)
+            kept.append(weakref.ref(image))
+            return Frame(frame.index, frame.timestamp, image)
+
+    session.add_sink(str(tmp_path / "t.mcap"))
+    session.use_source(Watched(50)).wait(20)
+    session.stop()
+    gc.collect()
+    assert sum(ref() is not None for ref in kept) <= 3

@@ -1,0 +1,95 @@
+"""Arguments that several commands have, and what their texts may be."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from realtime.sources import SourceSettings
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number from 1 on."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """Read a number above 0."""
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return value
+
+
+def face_count(text: str) -> int:
+    """Read how many faces are followed: 1 to 8."""
+    from realtime.engines.base import MAX_FACES
+
+    value = positive_int(text)
+    if value > MAX_FACES:
+        raise argparse.ArgumentTypeError(f"at most {MAX_FACES} faces can be followed at once")
+    return value
+
+
+def thread_count(text: str) -> int:
+    """Read how many threads may run: at least 1, and not many times what the machine has."""
+    value, most = positive_int(text), 4 * (os.cpu_count() or 1)
+    if value > most:
+        raise argparse.ArgumentTypeError(f"this machine has {os.cpu_count()} processors; give at most {most}")
+    return value
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what a source is opened by; `source_settings` reads it."""
+    parser.add_argument(
+        "--source",
+        metavar="SOURCE",
+        help="camera, camera:N, a camera's name, a video or image file, a folder of images, a take, a stream "
+        "(rtsp://, http://, udp://), or synthetic (default: the first camera, or the synthetic performer where there "
+        "is none)",
+    )
+    parser.add_argument(
+        "--rotate",
+        choices=("auto", "0", "90", "180", "270"),
+        default="auto",
+        help="turn the picture clockwise (default: auto, what the file's metadata say)",
+    )
+    parser.add_argument("--fps", type=positive_float, default=30.0, help="rate of a folder of images (default: 30)")
+
+
+def source_settings(args: argparse.Namespace, live: bool) -> SourceSettings:
+    """Return how sources are opened.
+
+    Args:
+        args: with what `add_source_arguments` added.
+        live: the synthetic performer acts in real time, as before a camera.
+    """
+    from realtime.sources import SourceSettings
+
+    rotate = None if args.rotate == "auto" else int(args.rotate)
+    return SourceSettings(image_fps=args.fps, synthetic_live=live, rotate=rotate)
+
+
+def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what runs which network."""
+    parser.add_argument(
+        "--network",
+        default="auto",
+        metavar="NAME|FILE",
+        help="network (default: auto, student-int8 on a CPU and student on a GPU)",
+    )
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="what runs the network: onnxruntime, tensorrt, or auto (default), which measures what is installed for a "
+        "second, and remembers what suits this machine",
+    )
+    parser.add_argument(
+        "--threads", type=thread_count, default=2, metavar="N", help="that any computation may use (default: 2)"
+    )
