@@ -10,6 +10,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence
 from PyQt6.QtWidgets import QMenu, QMenuBar, QWidget
 
+from realtime.engines.base import MAX_FACES
 from realtime.render import ViewMode
 
 
@@ -25,6 +26,7 @@ class ActionSpec:
         tip: one sentence more.
         checkable: it is on or off.
         view_only: the keys work only while the view has the focus, since widgets use them too.
+        on_help_page: the F1 page has a line for it.
     """
 
     name: str
@@ -34,6 +36,12 @@ class ActionSpec:
     tip: str = ""
     checkable: bool = False
     view_only: bool = False
+    on_help_page: bool = True
+
+    @property
+    def tool_tip(self) -> str:
+        """What it does, and its first key."""
+        return f"{self.tip or self.text} ({key_text(self.keys[0])})"
 
 
 MODE_TITLES: dict[ViewMode, tuple[str, str]] = {
@@ -49,13 +57,22 @@ MODE_TITLES: dict[ViewMode, tuple[str, str]] = {
 """Title and tooltip of every view mode, in the order of their keys 1, 2, 3, ..."""
 
 
+CHOICES = range(1, MAX_FACES + 1)
+"""Numbers of faces that a key makes the performer."""
+
+
 def mode_action(mode: ViewMode) -> str:
     """Name of the action that shows `mode`."""
     return f"mode.{mode.name.lower()}"
 
 
+def choose_action(number: int) -> str:
+    """Name of the action that makes the `number`-th face the performer."""
+    return f"choose.{number}"
+
+
 ACTIONS: tuple[ActionSpec, ...] = (
-    ActionSpec("open_file", "Open video or image …", ("Ctrl+O",), "File", "Track a video file or a picture"),
+    ActionSpec("open_file", "Open video, image or take …", ("Ctrl+O",), "File", "Track a video, play a take"),
     ActionSpec("open_folder", "Open folder of images …", ("Ctrl+Shift+O",), "File", "Track a folder of pictures"),
     ActionSpec(
         "record",
@@ -65,6 +82,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Write every tracked frame to a take; again to finish",
         checkable=True,
     ),
+    ActionSpec("mark", "Mark this moment", ("K",), "File", "Put a marker into the take that is being recorded"),
     ActionSpec("quit", "Quit", ("Q", "Ctrl+Q"), "File", "End the program; a running take is finished first"),
     *(
         ActionSpec(mode_action(mode), title, (str(number),), "View", tip, checkable=True)
@@ -88,6 +106,17 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("leave_full_screen", "Leave full screen or help", ("Esc",), "View"),
     ActionSpec("recenter", "Re-centre the head", ("C",), "Tracking", "The present pose becomes straight ahead"),
     ActionSpec("new_person", "New person", ("N",), "Tracking", "Forget the face learned so far and learn it anew"),
+    *(
+        ActionSpec(
+            choose_action(number),
+            f"Face {number} is the performer",
+            (f"Ctrl+{number}",),
+            "Tracking",
+            "Counted from the left of the camera's picture; the marks say it",
+            on_help_page=False,
+        )
+        for number in CHOICES
+    ),
     ActionSpec(
         "light_override",
         "Override the light",
@@ -104,9 +133,10 @@ ACTIONS: tuple[ActionSpec, ...] = (
 
 GESTURES: tuple[tuple[str, str], ...] = (
     ("Drag with Ctrl or the right button", "move the key light around the head"),
-    ("Drop a file", "open a video, a picture or a folder"),
+    (f"Click on a face, or Ctrl+1 to Ctrl+{CHOICES[-1]}", "make it the performer"),
+    ("Drop a file", "open a video, a picture, a folder or a take"),
 )
-"""What the mouse does in the view, for the F1 page."""
+"""What the mouse does in the view, and what has a key for each face, for the F1 page."""
 
 
 def key_text(key: str) -> str:
@@ -136,13 +166,13 @@ def build_actions(
         menu = menus.get(spec.menu)
         if menu is None:
             menu = menus[spec.menu] = menu_bar.addMenu(spec.menu)
-        if spec.name == "next_mode":
+        if spec.name in ("next_mode", choose_action(CHOICES[0])):
             menu.addSeparator()
         action = QAction(spec.text, owner)
         action.setObjectName(spec.name)
         action.setCheckable(spec.checkable)
         action.setShortcuts([QKeySequence(key) for key in spec.keys])
-        action.setToolTip(" ".join(filter(None, [spec.tip or spec.text, f"({key_text(spec.keys[0])})"])))
+        action.setToolTip(spec.tool_tip)
         action.setStatusTip(spec.tip)
         action.triggered.connect(partial(_run, handlers[spec.name]))
         if spec.name.startswith("mode."):

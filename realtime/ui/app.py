@@ -4,46 +4,41 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import threading
+import time
 from functools import partial
 from types import TracebackType
-from typing import Any
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QSurfaceFormat
 from PyQt6.QtWidgets import QApplication
 
-from facemodel import LimelightError
+from realtime.interruption import Interruption, finishing_files
+from realtime.session import Session
 from realtime.ui.display import check_opengl, require_display
-from realtime.ui.session_protocol import Playback, Session
 from realtime.ui.settings import SettingsFile
 from realtime.ui.theme import STYLESHEET
 from realtime.ui.window import MainWindow
 
 _log = logging.getLogger(__name__)
 
+_GLANCE_MS = 100
+
 _STOP_SECONDS = 8.0
-"""How long a closed window waits for the session; its threads wait for a hanging camera for less."""
+"""How long a closed window waits for a session that gets nowhere; its threads wait for a hanging camera for less."""
 
 
-def run_window(
-    session: Session,
-    settings: SettingsFile | None = None,
-    source: str | None = None,
-    playback: Playback | None = None,
-) -> int:
-    """Show the window until it is closed, then stop the session.
+def run_window(session: Session, settings: SettingsFile | None = None, source: str | None = None) -> int:
+    """Show the window until it is closed, or Ctrl-C, SIGTERM or SIGHUP closes it, then stop the session.
 
-    A take that is being recorded is finalised. If the session does not stop within a few seconds (a driver that
-    hangs), the process is ended here and now.
+    Files that are being written are finished, however often a signal comes. If the session gets nowhere for a few
+    seconds (a driver that hangs), the process is ended here and now.
 
     Args:
-        session: not started yet; the window opens its source.
+        session: without a feed yet; the window opens its source.
         settings: where the window remembers itself; the user's own file if None.
-        source: as `Session.open_source` takes it; None for the remembered or else the default one.
-        playback: the transport, if the session replays a take; no source is opened then.
+        source: a source or a take, as `Session.open` takes it; None for the remembered or else the default one.
 
     Returns:
         The exit status of the process.
@@ -51,24 +46,23 @@ def run_window(
     Raises:
         LimelightError: there is no display, or no OpenGL 3.3.
     """
-    application = make_application()
-    window = MainWindow(session, settings or SettingsFile(), playback)
-    window.closed.connect(application.quit)
-    previous = _close_on_signals(window)
-    previous_hook, sys.excepthook = sys.excepthook, partial(_report, window)
-    window.show()
-    window.activateWindow()  # without a window manager nobody else gives it the keyboard
-    if playback is None:
-        window.start(source)
-    try:
-        status = application.exec()
-    finally:
-        sys.excepthook = previous_hook
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        problems = _stop(session)
+    with finishing_files() as interruption:
+        application = make_application()
+        window = MainWindow(session, settings or SettingsFile())
+        window.closed.connect(application.quit)
+        timer = _close_when(interruption, window)
+        previous_hook, sys.excepthook = sys.excepthook, partial(_report, window)
+        window.show()
+        window.activateWindow()  # without a window manager nobody else gives it the keyboard
+        window.sources.start(source)
+        try:
+            status = application.exec()
+        finally:
+            timer.stop()
+            sys.excepthook = previous_hook
+            problems = _stop(session)
     if problems is None:
-        print("limelight: a device did not let go in time; the program ends without it", file=sys.stderr)
+        print("limelight: a device or a disk did not let go in time; the program ends without it", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status or 1)
@@ -94,40 +88,38 @@ def make_application() -> QApplication:
     return application
 
 
-def _close_on_signals(window: MainWindow) -> dict[int, Any]:
-    """Ctrl+C in the terminal closes the window; the window's timer lets Python see the signal.
+def _close_when(interruption: Interruption, window: MainWindow) -> QTimer:
+    """Close the window once a signal has come.
 
-    The event loop closes it, since a signal may arrive in the middle of painting, whose OpenGL must not go away.
+    The event loop looks for it, since a signal may come in the middle of painting, whose OpenGL must not go away.
     """
-
-    def close(*_: object) -> None:
-        QTimer.singleShot(0, window.close)
-
-    return {number: signal.signal(number, close) for number in (signal.SIGINT, signal.SIGTERM)}
+    timer = QTimer(window)
+    timer.timeout.connect(lambda: window.close() if interruption else None)
+    timer.start(_GLANCE_MS)
+    return timer
 
 
 def _report(window: MainWindow, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A bug in the window is logged and said, and capture goes on; by default PyQt would end the process."""
     _log.error("the window failed", exc_info=(kind, error, trace))
-    window.area.banner.show_error(f"internal error: {error or kind.__name__}; the log has more", retry=False)
+    window.area.banner.show_error(f"internal error: {error or kind.__name__}; the log has more")
 
 
-def _stop(session: Session) -> list[str] | None:
+def _stop(session: Session) -> tuple[str, ...] | None:
     """End the session in a thread that may be left behind.
 
     Returns:
-        What could not be finished, a line each; None if the session did not end in time. A take is finished first.
+        What could not be finished, a line each; None if the session got nowhere for a while. A sink that still writes
+        what waits for it gets somewhere.
     """
-    problems: list[str] = []
-
-    def stop() -> None:
-        for step in (session.stop_recording, session.stop):
-            try:
-                step()
-            except LimelightError as error:
-                problems.append(str(error))
-
-    thread = threading.Thread(target=stop, name="limelight-stop", daemon=True)
+    workers = session.workers()
+    problems: list[tuple[str, ...]] = []
+    thread = threading.Thread(target=lambda: problems.append(session.stop()), name="limelight-stop", daemon=True)
     thread.start()
-    thread.join(_STOP_SECONDS)
-    return None if thread.is_alive() else problems
+    delivered, since = -1, time.monotonic()
+    while thread.is_alive() and time.monotonic() - since < _STOP_SECONDS:
+        thread.join(_GLANCE_MS / 1000.0)
+        now = sum(worker.status().delivered for worker in workers)
+        if now != delivered:
+            delivered, since = now, time.monotonic()
+    return None if thread.is_alive() else tuple(line for lines in problems for line in lines)

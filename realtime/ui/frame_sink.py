@@ -1,4 +1,4 @@
-"""The window's sink: hands the newest tracked frame from the loop's thread to Qt's."""
+"""Hands the newest result from the loop's thread to Qt's."""
 
 from __future__ import annotations
 
@@ -6,36 +6,44 @@ import threading
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from realtime.frame import TrackedFrame
+from facemodel import FaceModel
+from realtime.frame import Result
+from realtime.session import Session
 
 
 class FrameSink(QObject):
-    """Keeps the newest tracked frame and says once that there is one; the window drops the rest, nobody waits.
+    """Keeps the newest result and says once that there is one; the window drops the rest, nobody waits.
 
-    `arrived` is emitted on the loop's thread, and again only after `take`.
+    `submit` is a listener of the session. `arrived` is emitted on the loop's thread, and again only after `take`.
     """
 
     arrived = pyqtSignal()
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
+        self._session = session
         self._lock = threading.Lock()
-        self._newest: TrackedFrame | None = None
+        self._newest: tuple[Result, FaceModel] | None = None
         self._closed = False
 
-    def submit(self, result: TrackedFrame) -> None:
+    def submit(self, result: Result) -> None:
+        """Keep a result, with the face model of the feed that gives it."""
+        info = self._session.info
+        if info is None:
+            return  # the feed is being ended
         with self._lock:
-            waiting, self._newest = self._newest is not None, result
+            waiting, self._newest = self._newest is not None, (result, info.model)
             closed = self._closed
         if not waiting and not closed:
             self.arrived.emit()
 
-    def take(self) -> TrackedFrame | None:
-        """The newest frame since the last call, or None."""
+    def take(self) -> tuple[Result, FaceModel] | None:
+        """Return the newest result since the last call, and the model that its parameters drive; None without one."""
         with self._lock:
             newest, self._newest = self._newest, None
             return newest
 
     def close(self) -> None:
+        """Emit nothing more."""
         with self._lock:
             self._closed = True

@@ -15,6 +15,7 @@ class ViewOptions:
     opacity: of the face over the camera's picture, 0..1.
     whole_head: ears, scalp and neck are drawn over the camera's picture too.
     frozen: the picture stands still; tracking and recording go on.
+    alone: the feed has no pictures that faces could be laid over: whole heads stand on a plain ground.
     """
 
     mode: ViewMode = ViewMode.OVERLAY
@@ -22,3 +23,4 @@ class ViewOptions:
     opacity: float = 1.0
     whole_head: bool = False
     frozen: bool = False
+    alone: bool = False

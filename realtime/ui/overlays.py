@@ -1,4 +1,4 @@
-"""What lies over the picture: a line while there is none, an error with a way out, the F1 page."""
+"""What lies over the picture: marks at faces, a line while there is no picture, the banner, the F1 page."""
 
 from __future__ import annotations
 
@@ -6,46 +6,14 @@ from collections.abc import Iterable
 
 from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
 from PyQt6.QtGui import QMouseEvent, QResizeEvent
-from PyQt6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from realtime.ui.actions import ACTIONS, GESTURES, ActionSpec, key_text
+from realtime.ui.banner import Banner
+from realtime.ui.face_marks import FaceMarks, place_marks
+from realtime.ui.view import FaceView
 
 _MARGIN = 16
-
-
-class Banner(QFrame):
-    """An error in plain words, with a button that tries again."""
-
-    retry = pyqtSignal()
-    dismissed = pyqtSignal()
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("banner")
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.again = QPushButton("Retry")
-        self.again.setToolTip("Open the source again")
-        close = QPushButton("✕")
-        close.setAccessibleName("Dismiss")
-        close.setToolTip("Dismiss")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 8, 8, 8)
-        layout.addWidget(self.text, 1)
-        layout.addWidget(self.again)
-        layout.addWidget(close)
-        self.again.clicked.connect(self.retry)
-        close.clicked.connect(self.hide)
-        close.clicked.connect(self.dismissed)
-        self.hide()
-
-    def show_error(self, line: str, retry: bool) -> None:
-        self.text.setText(line)
-        self.setAccessibleName(line)
-        self.again.setVisible(retry)
-        self.show()
-        self.raise_()
 
 
 class HelpPage(QFrame):
@@ -63,7 +31,7 @@ class HelpPage(QFrame):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(5)
-        entries = [(" ".join(map(key_text, spec.keys)), spec.text) for spec in specs]
+        entries = [(" ".join(map(key_text, spec.keys)), spec.text) for spec in specs if spec.on_help_page]
         half = (len(entries) + 1) // 2
         for i, (key, text) in enumerate(entries):
             column = 0 if i < half else 2
@@ -94,10 +62,12 @@ class HelpPage(QFrame):
 class ViewArea(QWidget):
     """The view with its overlays on top, laid out by hand, since a layout would put them beside each other."""
 
-    def __init__(self, view: QWidget) -> None:
+    def __init__(self, view: FaceView) -> None:
         super().__init__()
         self._view = view
         view.setParent(self)
+        self.marks = FaceMarks()
+        self.marks.setParent(self)
         self.placeholder = QLabel(self)
         self.placeholder.setObjectName("placeholder")
         self.placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -108,8 +78,17 @@ class ViewArea(QWidget):
         self.banner.installEventFilter(self)
         self.setMinimumSize(320, 240)
 
+    def show_marks(self) -> None:
+        """Mark the faces that the view shows, unless it fills the screen: then the picture stands alone."""
+        result, fit = self._view.result, self._view.fit
+        if result is None or fit is None or self.window().isFullScreen():
+            self.marks.show_marks(())
+        else:
+            self.marks.show_marks(place_marks(result.faces, self._view.model.layout, fit))
+
     def resizeEvent(self, _event: QResizeEvent | None) -> None:
         self._place()
+        self.show_marks()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         if event.type() in (QEvent.Type.Show, QEvent.Type.LayoutRequest):
@@ -119,6 +98,7 @@ class ViewArea(QWidget):
     def _place(self) -> None:
         width, height = self.width(), self.height()
         self._view.setGeometry(0, 0, width, height)
+        self.marks.setGeometry(0, 0, width, height)
         self.placeholder.setGeometry(_MARGIN, 0, width - 2 * _MARGIN, height)
         banner_width = min(720, width - 2 * _MARGIN)
         banner_height = max(self.banner.sizeHint().height(), self.banner.heightForWidth(banner_width))

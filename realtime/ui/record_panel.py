@@ -8,8 +8,8 @@ from PyQt6.QtCore import Qt, QUrl
 from PyQt6.QtGui import QAction, QDesktopServices
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
+from realtime.session import RecordingStatus
 from realtime.ui.controls import ElidedLabel
-from realtime.ui.session_protocol import Recording
 
 
 def elapsed(seconds: float) -> str:
@@ -47,9 +47,10 @@ class RecordPanel(QFrame):
         layout.addWidget(self.button)
         layout.addLayout(row)
         self.button.clicked.connect(self._clicked)
+        action.changed.connect(self._follow_action)
         self.show_recording(None)
 
-    def show_recording(self, recording: Recording | None) -> None:
+    def show_recording(self, recording: RecordingStatus | None) -> None:
         """Show the take that is being written, or where the last one went."""
         running = recording is not None
         self.button.setChecked(running)
@@ -62,6 +63,10 @@ class RecordPanel(QFrame):
             self.path.setText(f"Saved: {self._last}" if self._last else "Takes hold every tracked frame")
         self.button.setAccessibleName(self.button.text())
         self.folder.setVisible(self._last is not None and not running)
+
+    def _follow_action(self) -> None:
+        self.button.setEnabled(self._action.isEnabled())
+        self.button.setToolTip(self._action.toolTip())
 
     def _clicked(self) -> None:
         self._action.trigger()

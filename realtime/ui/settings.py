@@ -6,13 +6,16 @@ import json
 import math
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from facemodel import LimelightError
 from realtime.light_rig import LightRig
+from realtime.tracking.smoothing.settings import SmoothingSettings
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,10 @@ class WindowSettings:
     Attributes:
         geometry: x, y, width, height of the window on the desktop; empty if it was never shown.
         maximized: the window filled the screen.
-        source: what `Session.open_source` took last; "" for the default source.
+        source: what `Session.open` took last; "" for the default source.
         mode: name of the view mode.
         mirror: the preview is mirrored.
-        smoothing: strength 0..1.
+        smoothing: strength of each part.
         light: the light rig.
     """
 
@@ -34,7 +37,7 @@ class WindowSettings:
     source: str = ""
     mode: str = "overlay"
     mirror: bool = True
-    smoothing: float = 0.5
+    smoothing: SmoothingSettings = SmoothingSettings()
     light: LightRig = field(default_factory=LightRig)
 
 
@@ -51,6 +54,8 @@ class SettingsFile:
             found = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             found = {}
+        if isinstance(found, dict) and _is_numbers([strength := found.get("smoothing")]):
+            found["smoothing"] = dict.fromkeys((f.name for f in fields(SmoothingSettings)), strength)  # as it once was
         return _restore(WindowSettings(), found)
 
     def save(self, settings: WindowSettings) -> None:
@@ -71,10 +76,10 @@ class SettingsFile:
 
 
 def _restore(defaults: Any, found: object) -> Any:
-    """`defaults` with the fields of the mapping `found` that have the type of their default."""
+    """`defaults` with the fields of the mapping `found` that have the type of their default, and make sense."""
     if not isinstance(found, dict):
         return defaults
-    changes = {}
+    changes: dict[str, Any] = {}
     for f in fields(defaults):
         default = getattr(defaults, f.name)
         if f.name not in found:
@@ -92,7 +97,10 @@ def _restore(defaults: Any, found: object) -> Any:
             changes[f.name] = float(value)
         elif isinstance(default, str) and isinstance(value, str):
             changes[f.name] = value
-    return replace(defaults, **changes)
+    for name, value in changes.items():
+        with suppress(LimelightError):  # out of its range
+            defaults = replace(defaults, **{name: value})
+    return defaults
 
 
 def _is_numbers(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The panel at the side of the view: source, view and light to scroll through, the record button always in sight."""
+"""The panel at the side of the view: everything to set, to scroll through, and the record button always in sight."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from realtime.light_rig import LightRig
 from realtime.observable import Observable
 from realtime.render import Environment
+from realtime.tracking.smoothing.settings import SmoothingSettings
 from realtime.ui.light_panel import LightPanel
 from realtime.ui.options import ViewOptions
 from realtime.ui.record_panel import RecordPanel
-from realtime.ui.session_protocol import Session
+from realtime.ui.sink_panel import SinkPanel
+from realtime.ui.smoothing_panel import SmoothingPanel
 from realtime.ui.source_panel import SourcePanel
 from realtime.ui.view_panel import ViewPanel
 
@@ -22,39 +24,35 @@ _WIDTH = 340
 
 
 class SidePanel(QFrame):
-    """Holds the panels `source`, `view`, `light` and `record`."""
+    """Holds the panels `source`, `view`, `smoothing`, `light`, `sinks` and `record`."""
 
     def __init__(
         self,
-        session: Session,
         actions: dict[str, QAction],
         options: Observable[ViewOptions],
+        smoothing: Observable[SmoothingSettings],
         rig: Observable[LightRig],
         environments: Mapping[str, Environment],
-        replays: bool,
     ) -> None:
         """
         Args:
-            session: named and smoothed.
             actions: by name.
-            options, rig: shown and changed.
+            options, smoothing, rig: shown and changed.
             environments: to choose from.
-            replays: the session replays a take: there is nothing to choose, smooth or record.
         """
         super().__init__()
         self.setObjectName("panel")
         self.setFixedWidth(_WIDTH)
-        self.source = SourcePanel(actions, session.network_name)
-        self.view = ViewPanel(actions, options, session.smoothing)
+        self.source = SourcePanel(actions)
+        self.view = ViewPanel(actions, options)
+        self.smoothing = SmoothingPanel(smoothing)
         self.light = LightPanel(rig, actions, environments)
+        self.sinks = SinkPanel()
         self.record = RecordPanel(actions["record"])
-        if replays:
-            for part in (self.source, self.view.smoothing, self.record):
-                part.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._scrolling(self.source, self.view, self.light), 1)
+        layout.addWidget(self._scrolling(self.source, self.view, self.smoothing, self.light, self.sinks), 1)
         layout.addWidget(self.record)
 
     def _scrolling(self, *sections: QWidget) -> QScrollArea:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from facemodel import LimelightError
+from realtime.session import Session
+from realtime.sources.base import CameraChoice
 from realtime.ui.background import Background
-from realtime.ui.session_protocol import CameraChoice, Session
 
 DEFAULT, SYNTHETIC = "", "synthetic"
 
@@ -15,7 +19,7 @@ DEFAULT, SYNTHETIC = "", "synthetic"
 class SourceOpener(QObject):
     """Opens one source after another; of several asked for meanwhile only the last one counts.
 
-    Sources are named as `Session.open_source` names them, with DEFAULT for its None.
+    Sources, and takes, are named as `Session.open` names them, with DEFAULT for its None.
 
     Signals: `opening` (spec), `opened` (spec, a notice to show with it or ""), `failed` (spec of the source that is
     still open, one line), `cameras_found` (a tuple of `CameraChoice`).
@@ -42,23 +46,23 @@ class SourceOpener(QObject):
                 return f"camera:{camera.name}"
         return self._current
 
-    def open(self, spec: str, otherwise_default: bool = False, notice: str = "") -> None:
-        """Open `spec` in the background.
+    def open(self, *specs: str, otherwise_default: bool = False, notice: str = "") -> None:
+        """Open the first of `specs` that can be opened, in the background.
 
         Args:
-            spec: the source.
-            otherwise_default: if it fails, open the default source and say so in its notice.
+            specs: at least one source; `opened` says in its notice what became of the others.
+            otherwise_default: if none can be opened, open the default source and say so in its notice.
             notice: comes with `opened`.
         """
         self._turn += 1
         turn = self._turn
-        self._wanted = spec
-        self.opening.emit(spec)
+        self._wanted = specs[0]
+        self.opening.emit(specs[0])
 
-        def opened(_: None) -> None:
+        def opened(outcome: tuple[str, list[str]]) -> None:
             if turn == self._turn:
-                self._current = spec
-                self.opened.emit(spec, notice)
+                self._wanted = self._current = outcome[0]
+                self.opened.emit(self._current, "; ".join(filter(None, [notice, *outcome[1]])))
 
         def failed(line: str) -> None:
             if turn != self._turn:
@@ -68,7 +72,7 @@ class SourceOpener(QObject):
             else:
                 self.failed.emit(self._current, line)
 
-        self._background.submit(lambda: self._session.open_source(spec or None), opened, failed)
+        self._background.submit(partial(self._open_first, specs), opened, failed)
 
     def retry(self) -> None:
         """Open again what was asked for last."""
@@ -82,6 +86,19 @@ class SourceOpener(QObject):
             self.cameras_found.emit(self._cameras)
 
         self._background.submit(self._session.cameras, found, lambda _line: found(()))
+
+    def _open_first(self, specs: Sequence[str]) -> tuple[str, list[str]]:
+        """Return which source was opened, and a line on each of the others."""
+        lines: list[str] = []
+        for i, spec in enumerate(specs):
+            try:
+                self._session.open(spec or None)
+            except LimelightError as error:
+                lines.append(str(error))
+                continue
+            lines += [f"{Path(other).name}: not opened, one source plays at a time" for other in specs[i + 1 :]]
+            return spec, lines
+        raise LimelightError("; ".join(lines))
 
     def close(self) -> None:
         """Open nothing more; what is being opened is left to itself."""

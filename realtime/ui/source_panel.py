@@ -9,39 +9,39 @@ from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from realtime.sources.base import CameraChoice
 from realtime.ui.controls import ActionButton, Choice, ElidedLabel, section_title
-from realtime.ui.session_protocol import CameraChoice
 from realtime.ui.source_opener import DEFAULT, SYNTHETIC
 
 
 class SourcePanel(QWidget):
-    """`chosen` carries what `Session.open_source` takes, or "" for the default source; `refresh_requested` asks for
+    """`chosen` carries what `Session.open` takes, or "" for the default source; `refresh_requested` asks for
     the cameras again.
     """
 
     chosen = pyqtSignal(str)
     refresh_requested = pyqtSignal()
 
-    def __init__(self, actions: dict[str, QAction], network_name: str) -> None:
+    def __init__(self, actions: dict[str, QAction]) -> None:
         super().__init__()
         self._cameras: tuple[CameraChoice, ...] = ()
         self._current = ""
-        self.choice = Choice("Source", "Camera, file or performer that is tracked")
+        self.choice = Choice("Source", "Camera, file or performer that is tracked, or take that plays")
         self.refresh = QToolButton()
         self.refresh.setText("⟳")
         self.refresh.setAccessibleName("Look for cameras again")
         self.refresh.setToolTip("Look for cameras again")
         self.refresh.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        network = ElidedLabel(network_name)
-        network.setObjectName("muted")
-        network.setAccessibleName("Network")
+        self.network = ElidedLabel()
+        self.network.setObjectName("muted")
+        self.network.setAccessibleName("Network")
         first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.choice, 1)
         first.addWidget(self.refresh)
         second.addWidget(ActionButton(actions["open_file"], "Open file …"))
         second.addWidget(ActionButton(actions["open_folder"], "Open folder …"))
         third.addWidget(QLabel("Network"))
-        third.addWidget(network, 1)
+        third.addWidget(self.network, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)

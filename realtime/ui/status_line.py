@@ -1,13 +1,16 @@
-"""The status line: tracking state, source, speed, and one message."""
+"""The status line: tracking state, source, speed, what got lost, and one message."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from realtime.frame import TrackingState
+from realtime.loop.loop import LoopStatus
+from realtime.sinks.worker import SinkStatus
 from realtime.ui import theme
 from realtime.ui.controls import ElidedLabel
-from realtime.ui.session_protocol import Status
 
 _STATES = {
     TrackingState.SEARCHING: ("◌", "Searching for a face", theme.WARNING),
@@ -26,47 +29,87 @@ class StatusLine(QFrame):
         self.state = QLabel()
         self.state.setAccessibleName("Tracking state")
         self.source = _text("Source")
+        self.faces = _text("Faces")
+        self.faces.setToolTip("Faces that are followed")
         self.speed = _text("Frames a second")
         self.latency = _text("Latency")
         self.latency.setToolTip("From a frame's arrival to its parameters")
         self.to_screen = _text("Latency to the screen")
         self.to_screen.setToolTip("From a picture's capture to the screen; the median of the last two seconds")
+        self.lost = _text("Lost")
         self.message = ElidedLabel()
         self.message.setObjectName("statusText")
         self.message.setAccessibleName("Message")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 5, 14, 5)
         layout.setSpacing(18)
-        for label in (self.state, self.source, self.speed, self.latency, self.to_screen):
+        for label in (self.state, self.source, self.faces, self.speed, self.latency, self.to_screen, self.lost):
             layout.addWidget(label)
         layout.addWidget(self.message, 1)
 
     def show_status(
-        self, status: Status, still: bool = False, notice: str = "", screen_ms: float | None = None
+        self,
+        status: LoopStatus,
+        sinks: Sequence[SinkStatus] = (),
+        stopped: bool = False,
+        paused: bool = False,
+        waiting: bool = False,
+        still: bool = False,
+        message: str = "",
+        screen_ms: float | None = None,
     ) -> None:
         """Show where the loop stands.
 
         Args:
             status: of the loop.
-            still: no frame has come for a while.
-            notice: a line of the window itself, shown instead of the loop's message.
+            sinks: all of them.
+            stopped: the loop has ended on an error.
+            paused: a take is paused.
+            waiting: no picture came when one was due.
+            still: no new picture has come for a while.
+            message: one line; "" if there is nothing to tell.
             screen_ms: from a picture's capture to the screen; None where it is not known.
         """
-        if not status.source_name:
-            sign, text, color = "○", "No source", theme.IDLE
-        elif still and status.error:
-            sign, text, color = "✕", "Stopped", theme.RECORD
-        elif still:
-            sign, text, color = "❚❚", "No new pictures", theme.IDLE
-        else:
-            sign, text, color = _STATES[status.state]
-        running = bool(status.source_name) and not still
+        sign, text, color = _state(status, stopped, paused, waiting, still)
+        running = bool(status.source_name) and not (stopped or paused or still or status.ended)
         self.state.setText(f'<span style="color:{color}">{sign}</span>&nbsp; {text}')
         self.source.setText(status.source_name)
+        self.faces.setText(f"{status.faces} faces" if status.faces > 1 else "")
         self.speed.setText(f"{status.fps:.0f} fps" if running else "")
-        self.latency.setText(f"{status.latency_ms:.0f} ms" if running and status.latency_ms else "")
+        self.latency.setText(f"{status.latency_ms:.0f} ms" if running and status.latency_ms >= 0.5 else "")
         self.to_screen.setText(f"{screen_ms:.0f} ms to screen" if running and screen_ms is not None else "")
-        self.message.setText(notice or status.message)
+        self._show_lost(status, sinks)
+        self.message.setText(message)
+
+    def _show_lost(self, status: LoopStatus, sinks: Sequence[SinkStatus]) -> None:
+        """Counts of what got lost on the way, those that are not zero, with more words in the tooltip."""
+        dropped, unusable = sum(sink.dropped for sink in sinks), status.feed.unusable
+        counts = [f"{dropped} dropped"] if dropped else []
+        counts += [f"{unusable} unusable"] if unusable else []
+        self.lost.setText(", ".join(counts))
+        details = [f"{sink.name}: {sink.dropped} of {sink.delivered + sink.dropped} results dropped" for sink in sinks]
+        details = [line for line, sink in zip(details, sinks, strict=True) if sink.dropped]
+        details += [f"{unusable} frames of the source were no pictures"] if unusable else []
+        self.lost.setToolTip("\n".join(details))
+
+
+def _state(status: LoopStatus, stopped: bool, paused: bool, waiting: bool, still: bool) -> tuple[str, str, str]:
+    """Sign, words and colour."""
+    if not status.source_name:
+        return "○", "No source", theme.IDLE
+    if status.feed.lost:
+        return "✕", "Source lost, trying again", theme.RECORD
+    if stopped:
+        return "✕", "Stopped", theme.RECORD
+    if status.ended:
+        return "■", "At the end", theme.IDLE
+    if paused:
+        return "❚❚", "Paused", theme.IDLE
+    if still:
+        return "❚❚", "No new pictures", theme.IDLE
+    if waiting:
+        return "◐", "Waiting for a picture", theme.WARNING
+    return _STATES[status.state]
 
 
 def _text(name: str) -> QLabel:

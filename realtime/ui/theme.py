@@ -50,6 +50,10 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #link { background: transparent; border: none; color: $ACCENT; padding: 0; text-align: left; }
 #link:hover, #link:focus { text-decoration: underline; }
 
+QLineEdit { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; padding: 5px 8px; }
+QLineEdit:focus { border-color: $ACCENT; }
+#fold { background: transparent; }
+
 QComboBox { background: $RAISED; border: 1px solid $LINE; border-radius: 6px; padding: 5px 10px; }
 QComboBox:hover { background: $HOVER; }
 QComboBox:disabled { color: #646c79; background: $PANEL; }

@@ -1,8 +1,7 @@
-"""What the view shows: mode, mirror, how much of the face, smoothing."""
+"""What the view shows: mode, mirror, how much of the face."""
 
 from __future__ import annotations
 
-from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -17,14 +16,9 @@ _SHORT = {ViewMode.SIDE_BY_SIDE: "Split", ViewMode.WIREFRAME: "Wires"}
 
 
 class ViewPanel(QWidget):
-    """Buttons for the view modes, the mirror and the strength of smoothing.
+    """Buttons for the view modes, the mirror and the head."""
 
-    `smoothing_changed` carries the strength 0..1.
-    """
-
-    smoothing_changed = pyqtSignal(float)
-
-    def __init__(self, actions: dict[str, QAction], options: Observable[ViewOptions], smoothing: float) -> None:
+    def __init__(self, actions: dict[str, QAction], options: Observable[ViewOptions]) -> None:
         super().__init__()
         self.modes: dict[ViewMode, ActionButton] = {}
         grid = QGridLayout()
@@ -43,15 +37,6 @@ class ViewPanel(QWidget):
         )
         self.opacity.moved.connect(lambda value: options.update(opacity=value))
         options.listen(lambda now: self.opacity.set_value(now.opacity))
-        self.smoothing = ValueSlider(
-            "Smoothing",
-            0.0,
-            1.0,
-            lambda v: "off" if v < 0.005 else f"{100.0 * v:.0f} %",
-            "Left: quick and raw; right: calm and a little later",
-        )
-        self.smoothing.set_value(smoothing)
-        self.smoothing.moved.connect(self.smoothing_changed)
         heads = QGridLayout()
         heads.setSpacing(6)
         heads.addWidget(ActionButton(actions["recenter"], "Re-centre"), 0, 0)
@@ -63,5 +48,4 @@ class ViewPanel(QWidget):
         layout.addLayout(grid)
         layout.addLayout(checks)
         layout.addWidget(self.opacity)
-        layout.addWidget(self.smoothing)
         layout.addLayout(heads)

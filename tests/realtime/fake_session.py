@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from facemodel import FaceModel, LimelightError
 from facemodel.rotation import matrix_from_euler
-from realtime.frame import Frame, TrackedFrame, TrackingState
-from realtime.sinks.base import Sink
-
-
-class FakeCamera(NamedTuple):
-    spec: str
-    name: str
-
-
-@dataclass(frozen=True)
-class FakeStatus:
-    fps: float = 30.0
-    latency_ms: float = 21.0
-    state: TrackingState = TrackingState.TRACKING
-    source_name: str = "Logitech C920"
-    message: str = ""
-    error: str = ""
+from realtime.frame import Face, Frame, Person, Result, StreamInfo, TrackingState
+from realtime.loop.feed import Transport
+from realtime.loop.loop import LoopStatus
+from realtime.session import Session, SessionConfig
+from realtime.sources.base import CameraChoice
+from realtime.tracking.smoothing.settings import SmoothingSettings
 
 
 @dataclass
@@ -35,75 +23,91 @@ class FakeRecording:
     path: Path
     frames: int = 0
     seconds: float = 0.0
-    written: list[TrackedFrame] = field(default_factory=list)
+    written: list[Result] = field(default_factory=list)
 
 
-def toy_frame(
+def toy_face(
+    model: FaceModel,
+    number: int = 1,
+    centre: tuple[float, float] = (384.0, 240.0),
+    scale: float = 1.5,
+    yaw: float = 0.3,
+    state: TrackingState = TrackingState.TRACKING,
+) -> Face:
+    """A face at a place in the frame."""
+    raw = model.layout.neutral()
+    p = model.layout.view(raw)
+    p.rotation = matrix_from_euler(yaw, 0.05, 0.0)
+    p.translation[:] = centre
+    p.scale = scale
+    who = Person(number, raw[model.layout.slices["identity"]], raw[model.layout.slices["albedo"]])
+    seen = state is TrackingState.TRACKING
+    return Face(number, state, raw.copy(), who, raw=raw if seen else None, confidence=0.97 if seen else 0.0)
+
+
+def toy_result(
     model: FaceModel,
     index: int = 0,
     width: int = 640,
     height: int = 480,
     yaw: float = 0.3,
     captured: float | None = None,
-) -> TrackedFrame:
-    """A tracked frame: a colourful picture and a head a little right of its middle."""
+    faces: tuple[Face, ...] | None = None,
+) -> Result:
+    """A result: a colourful picture, and, unless faces are given, a head a little right of its middle."""
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     image = np.stack([60 + 80 * x, 50 + 60 * y, 90 - 60 * x], axis=-1).astype(np.uint8)  # (H, W, 3)
-    raw = model.layout.neutral()
-    p = model.layout.view(raw)
-    p.rotation = matrix_from_euler(yaw, 0.05, 0.0)
-    p.translation[:] = (0.6 * width, 0.5 * height)
-    p.scale = height / 320.0
-    return TrackedFrame(
-        Frame(index, index / 30.0, image),
-        TrackingState.TRACKING,
-        raw=raw,
-        smoothed=raw.copy(),
-        confidence=0.97,
-        captured=captured,
-    )
+    if faces is None:
+        faces = (toy_face(model, centre=(0.6 * width, 0.5 * height), scale=height / 320.0, yaw=yaw),)
+    return Result(Frame(index, index / 30.0, image), index / 30.0, faces, captured=captured)
 
 
-class FakeSession:
-    """Remembers what the window asked of it; `deliver` plays the live loop."""
+class FakeTransport:
+    """A take that stands where it is put."""
 
-    network_name = "student (ONNX Runtime, 2 threads)"
+    duration, position, playing = 4.0, 1.0, True
 
-    def __init__(self, model: FaceModel, folder: Path) -> None:
-        self.model = model
-        self.smoothing = 0.5
+    def seek(self, seconds: float) -> None:
+        self.position = seconds
+
+
+class FakeSession(Session):
+    """Remembers what the window asked of it; `deliver` plays the loop. Listeners and sinks are the real session's."""
+
+    transport: Transport | None = None  # type: ignore[assignment]
+
+    def __init__(self, model: FaceModel, folder: Path, smoothing: SmoothingSettings | None = None) -> None:
+        super().__init__(model, self._no_tracker, SessionConfig(smoothing=smoothing))
         self.folder = folder
-        self.sinks: list[Sink] = []
         self.opened: list[str | None] = []
         self.refused: dict[str | None, str] = {}
-        self.calls: list[str] = []
+        self.calls: list[object] = []
         self.current: FakeRecording | None = None
         self.takes: list[FakeRecording] = []
-        self.state = FakeStatus()
+        self.state = LoopStatus(30.0, 21.0, TrackingState.TRACKING, 1, "Logitech C920")
+        self.present = model  # of the feed
 
-    def deliver(self, result: TrackedFrame) -> None:
-        for sink in tuple(self.sinks):
-            sink.submit(result)
+    @property
+    def info(self) -> StreamInfo:
+        return StreamInfo("fake", 640, 480, 30.0, True, self.present, "student (ONNX Runtime, 2 threads)")
+
+    def deliver(self, result: Result) -> None:
+        for listener in self._listeners:
+            listener(result)
         if self.current is not None:
             self.current.written.append(result)
             self.current.frames += 1
 
-    def cameras(self) -> Sequence[FakeCamera]:
-        return [FakeCamera("camera:0", "Logitech C920"), FakeCamera("camera:2", "FaceTime HD")]
+    def cameras(self) -> Sequence[CameraChoice]:
+        return [CameraChoice("camera:0", "Logitech C920"), CameraChoice("camera:2", "FaceTime HD")]
 
-    def open_source(self, spec: str | None) -> None:
+    def open(self, spec: str | None) -> None:  # type: ignore[override]
         self.opened.append(spec)
         if spec in self.refused:
             raise LimelightError(self.refused[spec])
-        self.state = replace(self.state, source_name=spec or "Synthetic performer", error="")
+        self.state = replace(self.state, source_name=spec or "Synthetic performer", error="", ended=False)
 
-    def add_sink(self, sink: Sink) -> None:
-        self.sinks.append(sink)
-
-    def remove_sink(self, sink: Sink) -> None:
-        self.sinks = [s for s in self.sinks if s is not sink]
-
-    def status(self) -> FakeStatus:
+    def status(self) -> LoopStatus:
         return self.state
 
     def recenter(self) -> None:
@@ -111,6 +115,12 @@ class FakeSession:
 
     def reset_person(self) -> None:
         self.calls.append("reset_person")
+
+    def choose(self, number: int) -> None:
+        self.calls.append(("choose", number))
+
+    def choose_at(self, x: float, y: float) -> None:
+        self.calls.append(("choose_at", x, y))
 
     def start_recording(self, path: Path | None = None) -> Path:
         self.current = FakeRecording(path or self.folder / f"take-{len(self.takes) + 1}.mcap")
@@ -120,8 +130,13 @@ class FakeSession:
     def stop_recording(self) -> None:
         self.current = None
 
-    def recording(self) -> FakeRecording | None:
+    def recording(self) -> FakeRecording | None:  # type: ignore[override]
         return self.current
 
-    def stop(self) -> None:
+    def stop(self) -> tuple[str, ...]:
         self.calls.append("stop")
+        return ()
+
+    @staticmethod
+    def _no_tracker() -> None:
+        raise AssertionError("a fake session tracks nothing")

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from realtime.light_rig import LightRig
+from realtime.tracking.smoothing.settings import SmoothingSettings
 from realtime.ui.settings import SettingsFile, WindowSettings
 
 
@@ -22,7 +23,7 @@ def test_round_trip(settings):
         source="camera:1",
         mode="albedo",
         mirror=False,
-        smoothing=0.25,
+        smoothing=SmoothingSettings(head=0.25, light=1.0),
         light=LightRig(override=True, key_direction=(0.0, 1.0, 0.0), environment="sunset", diffuse=False),
     )
     settings.save(saved)
@@ -46,15 +47,36 @@ def test_what_makes_sense_is_kept(settings):
     content = {
         "geometry": [1, 2, "x", 4],
         "mirror": False,
-        "smoothing": True,
+        "smoothing": {"head": 0.75, "eyes": 1.5, "brows": "much", "ears": 0.1},
         "source": None,
         "mode": "wireframe",
         "of_a_later_version": 1,
         "light": {"shininess": 42, "key_direction": [0, 1], "key_color": [1, 0, 0], "key_intensity": float("nan")},
     }
     settings.path.write_text(json.dumps(content))
-    expected = WindowSettings(mirror=False, mode="wireframe", light=LightRig(shininess=42.0, key_color=(1, 0, 0)))
+    expected = WindowSettings(
+        mirror=False,
+        mode="wireframe",
+        smoothing=SmoothingSettings(head=0.75),
+        light=LightRig(shininess=42.0, key_color=(1, 0, 0)),
+    )
     assert settings.load() == expected
+
+
+@pytest.mark.parametrize(
+    ("strength", "smoothing"),
+    [
+        (0.25, SmoothingSettings.uniform(0.25)),
+        (0, SmoothingSettings.uniform(0.0)),
+        (7.0, SmoothingSettings()),
+        (True, SmoothingSettings()),
+        ("0.3", SmoothingSettings()),
+    ],
+)
+def test_smoothing_was_once_one_number(settings, strength, smoothing):
+    settings.path.parent.mkdir()
+    settings.path.write_text(json.dumps({"smoothing": strength, "mirror": False}))
+    assert settings.load() == WindowSettings(smoothing=smoothing, mirror=False)
 
 
 def test_a_failed_write_keeps_the_old_file(settings, monkeypatch):

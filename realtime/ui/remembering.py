@@ -1,0 +1,36 @@
+"""How the window looked the last time."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QRect, Qt
+from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtWidgets import QMainWindow
+
+from realtime.render import ViewMode
+from realtime.ui.options import ViewOptions
+from realtime.ui.settings import WindowSettings
+
+_DEFAULT_SIZE = (1280, 800)
+
+
+def view_options(settings: WindowSettings) -> ViewOptions:
+    """Return what the view shows at first."""
+    mode = next((mode for mode in ViewMode if mode.value == settings.mode), ViewMode.OVERLAY)
+    return ViewOptions(mode, settings.mirror)
+
+
+def restore_place(window: QMainWindow, settings: WindowSettings) -> None:
+    """Put the window where it was, if there still is a screen."""
+    window.resize(*_DEFAULT_SIZE)
+    if settings.geometry:
+        wanted = QRect(*(round(number) for number in settings.geometry))
+        if any(screen.availableGeometry().intersects(wanted) for screen in QGuiApplication.screens()):
+            window.setGeometry(wanted)
+    if settings.maximized:
+        window.setWindowState(Qt.WindowState.WindowMaximized)
+
+
+def place_of(window: QMainWindow) -> tuple[int, int, int, int]:
+    """Return x, y, width, height of the window on the desktop, while it does not fill the screen."""
+    rect = window.normalGeometry() if window.isMaximized() or window.isFullScreen() else window.geometry()
+    return rect.x(), rect.y(), rect.width(), rect.height()

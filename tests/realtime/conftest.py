@@ -1,0 +1,41 @@
+"""What the tests of the window share: an application, a small face model, a fake session and a window on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from facemodel import FaceModel, LimelightError
+from tests.toy_model import toy_model
+
+
+@pytest.fixture(scope="session")
+def qapp():
+    pytest.importorskip("pytestqt")
+    from realtime.ui.app import make_application
+
+    try:
+        return make_application()
+    except LimelightError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def toy() -> FaceModel:
+    return toy_model()
+
+
+@pytest.fixture
+def session(toy, tmp_path):
+    from tests.realtime.fake_session import FakeSession
+
+    return FakeSession(toy, tmp_path)
+
+
+@pytest.fixture
+def window(qtbot, session, tmp_path):
+    from realtime.ui.settings import SettingsFile
+    from tests.realtime.window_parts import open_window
+
+    window = open_window(qtbot, session, SettingsFile(tmp_path / "window.json"))
+    yield window
+    window.close()
