@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 import onnx
-import onnxruntime
 from onnx import ModelProto
+
+from realtime.onnx_runtime import onnxruntime
 
 
 def simplified(model: ModelProto) -> ModelProto:

@@ -15,7 +15,6 @@ from PyQt6.QtCore import QTimer
 from facemodel import Crop, FaceModel
 from facemodel.rotation import matrix_from_euler
 from realtime.engines import open_engine
-from realtime.face_finder import MediaPipeFaceFinder
 from realtime.opencv import cv2
 from realtime.reconstruction import Reconstructor
 from realtime.reconstruction_picture import draw_strip
@@ -23,6 +22,8 @@ from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
 from realtime.session import Session
 from realtime.sources import SourceSettings, open_source
 from realtime.sources.synthetic import SyntheticPerformer
+from realtime.tracking.finder import open_finder
+from realtime.tracking.tracker import Tracker
 from realtime.ui.app import make_application
 from realtime.ui.settings import SettingsFile
 from realtime.ui.window import MainWindow
@@ -36,14 +37,17 @@ def picture_window(path: Path, seconds: float) -> None:
     """The real window after so many seconds of the synthetic performer."""
     model = FaceModel.load()
     application = make_application()
-    with MediaPipeFaceFinder() as finder, tempfile.TemporaryDirectory() as folder:
-        session = Session(model, open_engine("student", model), finder)
+    with tempfile.TemporaryDirectory() as folder:
+        session = Session(model, lambda: Tracker(model, open_engine("student", model), open_finder()))
         window = MainWindow(session, SettingsFile(Path(folder) / "window.json"))
         window.resize(1280, 760)
         window.show()
-        window.start("synthetic")
+        window.sources.start("synthetic")
 
         def grab() -> None:
+            if "Tracking" not in window.status_line.state.text():  # a slow machine stalls now and then
+                QTimer.singleShot(20, grab)
+                return
             window.grab().save(str(path))
             window.close()
             application.quit()
@@ -57,16 +61,13 @@ def picture_window(path: Path, seconds: float) -> None:
 def picture_reconstruction(path: Path) -> None:
     """One frame of the performer, reconstructed: input, overlay, clay, diffuse, specular."""
     model = FaceModel.load()
-    with (
-        MediaPipeFaceFinder() as finder,
-        closing(open_source("synthetic", SourceSettings(synthetic_live=False))) as source,
-    ):
+    with closing(open_source("synthetic", SourceSettings(synthetic_live=False))) as source:
         for _ in range(_PERFORMER_FRAME):
             source.read()
         frame = source.read()
         if frame is None:
             raise SystemExit("the synthetic performer ended early")
-        face = Reconstructor(model, open_engine("student", model), finder)(frame.image)[0]
+        face = Reconstructor(model, open_engine("student", model), open_finder())(frame.image)[0]
         strip = draw_strip(model, frame.image, face.parameters)
     cv2.imwrite(str(path), cv2.resize(strip, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
@@ -76,11 +77,10 @@ def picture_expressions(path: Path, side: int = 200) -> None:
     model = FaceModel.load()
     columns = []
     with (
-        MediaPipeFaceFinder() as finder,
         closing(SyntheticPerformer(width=480, height=480, fps=10.0, live=False)) as source,
         HeadlessRenderer(model, 480, 480) as renderer,
     ):
-        reconstructor = Reconstructor(model, open_engine("student", model), finder)
+        reconstructor = Reconstructor(model, open_engine("student", model), open_finder())
         for number in range(round(10 * _GRIMACES[-1]) + 1):
             frame = source.read()
             if frame is None:

@@ -11,7 +11,7 @@ runtime=(
     libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0
     libxcb-shape0 libxcb-xinerama0 libxcb-xkb1
 )
-testing=(xauth xvfb)
+testing=(strace xauth xvfb)
 
 wanted=("${runtime[@]}")
 if [[ $purpose == test ]]; then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,15 @@ import pytest
 from facemodel import FaceModel
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Commands that run inside the tests remember what they wrote, but not in the user's own ledger."""
+    path = tmp_path_factory.mktemp("ledger") / "outputs.txt"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("facemodel.output_files.users_ledger", lambda: path)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,13 +21,14 @@ T = TypeVar("T")
 
 
 class Network(Protocol):
-    """Runs a network on a crop; `realtime`'s engines are such."""
+    """Runs a network on crops; `realtime`'s engines are such."""
 
     name: str
     resolution: int
 
-    def infer(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        """Parameters (P,) in crop px and confidence of a crop (R, R, 3) uint8 RGB; the array may be reused."""
+    def infer(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return parameters (N, P) in crop px and confidences (N,) of crops (N, R, R, 3) uint8 RGB; the arrays may be
+        reused."""
         ...
 
 
@@ -243,7 +244,7 @@ class Context:
         side = self.network.resolution
         return np.stack(
             [
-                np.array(self.network.infer(renders.crop(i, side))[0])
+                np.array(self.network.infer(renders.crop(i, side)[None])[0][0])
                 for i in tqdm(range(len(renders)), unit="picture", desc=name, leave=False)
             ]
         )

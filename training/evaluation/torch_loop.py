@@ -33,11 +33,11 @@ class TorchNetwork:
         self.resolution = resolution
         self._network = network.eval()
 
-    def infer(self, crop: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-        """Parameters (P,) and confidence of a crop (R, R, 3) uint8 RGB."""
+    def infer(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return parameters (N, P) and confidences (N,) of crops (N, R, R, 3) uint8 RGB."""
         with torch.inference_mode():
-            parameters, confidence = self._network(torch.from_numpy(np.ascontiguousarray(crop))[None])
-        return parameters[0].numpy(), float(confidence[0, 0])
+            parameters, confidence = self._network(torch.from_numpy(np.ascontiguousarray(crops)))
+        return parameters.numpy(), confidence[:, 0].numpy()
 
 
 class PhotoLoop:
@@ -60,7 +60,7 @@ class PhotoLoop:
         for _ in range(_LOOKS):
             crop = Crop.around_head(*pose)
             picture = cv2.resize(crop_picture(image, crop)[0], (side, side), interpolation=cv2.INTER_AREA)
-            seen, _ = self._network.infer(np.ascontiguousarray(picture[..., ::-1], np.uint8))
+            (seen,), _ = self._network.infer(picture[None, ..., ::-1].astype(np.uint8))
             vector = crop.lift(self._layout, seen)
             p = self._layout.view(vector)
             if not np.isfinite(vector).all() or p.scale <= 0.0:

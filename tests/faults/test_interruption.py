@@ -1,0 +1,70 @@
+"""Signals: what is written is finished, whatever the terminal does."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from realtime.interruption import Interruption, finishing_files
+from realtime.takes import load_take
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_terminal_that_is_gone_does_not_keep_a_signal_from_being_noted(monkeypatch):
+    class Gone:
+        def write(self, _):
+            raise OSError(5, "Input/output error")
+
+        flush = write
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    interruption = Interruption()
+    interruption.note(signal.SIGHUP)
+    assert interruption
+    assert interruption.number == signal.SIGHUP
+
+
+def test_while_something_is_opened_a_signal_interrupts_it():
+    with finishing_files() as interruption:
+        interruption.opening = True
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert interruption.number == signal.SIGTERM
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no terminals of this kind")
+def test_closing_the_terminal_finishes_the_files(tmp_path):
+    take = tmp_path / "t.mcap"
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "limelight", "run", "--headless", "--source", "synthetic", "--take", str(take)]
+    run = subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        cwd=tmp_path,
+    )
+    os.close(slave)
+    deadline = time.monotonic() + 60
+    while not (take.is_file() and take.stat().st_size > 1_800_000 + 40_000):  # the face model, and some frames
+        assert time.monotonic() < deadline
+        assert run.poll() is None
+        time.sleep(0.05)
+    os.close(master)  # the terminal hangs up
+    out, _ = run.communicate(timeout=60)
+    frames = json.loads(out.splitlines()[-1])["frames"]
+    found = load_take(take)
+    assert found.cut is None
+    assert len(found) == frames > 0
