@@ -43,6 +43,8 @@ class SessionConfig:
         source: how sources are opened.
         performer: of the faces that are found first, the one from the left, from 1 on, that is the performer; None for
             the largest.
+        all_sinks: a sink that cannot begin keeps those behind it from beginning, for a run that then ends; otherwise
+            each begins or fails by itself.
         smoothing: at the start; None for what the window remembers, or else the preset `balanced`.
     """
 
@@ -52,6 +54,7 @@ class SessionConfig:
     seconds: float | None = None
     source: SourceSettings = SourceSettings()
     performer: int | None = None
+    all_sinks: bool = False
     smoothing: SmoothingSettings | None = None
 
 
@@ -204,7 +207,8 @@ class Session:
         with self._switching:
             self._end_loop()
             for worker in self.workers():
-                worker.begin(feed.info)
+                if not worker.begin(feed.info) and self.config.all_sinks:
+                    break
             with self._lock:
                 stopped = self._stopped
             if stopped:

@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     outputs = claim_outputs("replay", str(args.take), addresses, args.force)
     limit_threads(args.threads)
     model = FaceModel.load()
-    session = Session(model, partial(make_tracker, args, model), SessionConfig(paced=not headless))
+    config = SessionConfig(paced=not headless, all_sinks=headless)
+    session = Session(model, partial(make_tracker, args, model), config)
     if args.video is not None:
         session.add_sink(_video_of(args.video, args.mode or MODES[0], args.raw))
     for address in args.sink:

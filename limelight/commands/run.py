@@ -100,6 +100,7 @@ def run(args: argparse.Namespace) -> int:
     model = FaceModel.load()
     config = SessionConfig(
         paced=not headless,
+        all_sinks=headless,
         frames=args.frames,
         seconds=args.seconds,
         performer=args.performer,

@@ -223,6 +223,21 @@ def test_a_failed_stream_is_started_again(session):
     assert session.status().error == ""
 
 
+@pytest.mark.parametrize("all_sinks", [True, False])
+def test_where_all_sinks_are_wanted_none_begins_behind_one_that_cannot(tmp_path, tracker, all_sinks):
+    class Unable(Collector):
+        def begin(self, info):
+            raise LimelightError("the address is taken")
+
+    session = Session(MODEL, lambda: tracker, SessionConfig(all_sinks=all_sinks))
+    session.add_sink(stream(Unable()))
+    behind = Collector()
+    session.add_sink(stream(behind))
+    session.use_source(ListSource(3)).wait(20)
+    session.stop()
+    assert bool(behind.begun) is not all_sinks
+
+
 def test_an_unknown_kind_of_sink_is_refused(session):
     with pytest.raises(LimelightError, match="gopher://x: no such kind of sink"):
         session.add_sink("gopher://x")
