@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,17 @@ _LINE_BYTES = 130
 def users_ledger() -> Path:
     """Return the path of the user's own ledger, in their cache folder."""
     return platformdirs.user_cache_path("limelight") / "outputs.txt"
+
+
+def free_path(path: Path) -> Path:
+    """Return a path, with a number behind its name where it exists already; NAME-2 is followed by NAME-3 where NAME
+    exists too."""
+    free, stem, count = path, path.stem, 2
+    if (numbered := re.fullmatch(r"(.+)-(\d+)", stem)) and path.with_stem(numbered[1]).exists():
+        stem, count = numbered[1], int(numbered[2]) + 1
+    while free.exists():
+        free, count = path.with_stem(f"{stem}-{count}"), count + 1
+    return free
 
 
 class Ledger:

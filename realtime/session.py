@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from facemodel import FaceModel, LimelightError
+from facemodel.output_files import free_path
 from realtime.frame import StreamInfo
 from realtime.loop.feed import Feed, Transport
 from realtime.loop.live_feed import LiveConfig, LiveFeed
@@ -70,17 +70,6 @@ class RecordingStatus:
 def dated_path(folder: Path, suffix: str, now: datetime | None = None) -> Path:
     """Return a path in `folder`, named after the moment, that does not exist yet."""
     return free_path(folder / f"take-{now or datetime.now():%Y%m%d-%H%M%S}{suffix}")
-
-
-def free_path(path: Path) -> Path:
-    """Return a path, with a number behind its name where it exists already; NAME-2 is followed by NAME-3 where NAME
-    exists too."""
-    free, stem, count = path, path.stem, 2
-    if (numbered := re.fullmatch(r"(.+)-(\d+)", stem)) and path.with_stem(numbered[1]).exists():
-        stem, count = numbered[1], int(numbered[2]) + 1
-    while free.exists():
-        free, count = path.with_stem(f"{stem}-{count}"), count + 1
-    return free
 
 
 class Session:

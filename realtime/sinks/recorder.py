@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import queue
 import threading
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from facemodel.output_files import free_path
 from realtime.frame import Result, StreamInfo
 from realtime.takes.format import TakeHeader
 from realtime.takes.messages import Marker
@@ -87,7 +87,7 @@ class Recorder:
             self._encoder = _encoder(info.width, info.height, info.fps)
         self._room, self._fps, self.left_out = threading.Semaphore(_PICTURES), info.fps, 0
         if self._writer is not None:
-            self.path = _next_free(self.path)
+            self.path = free_path(self.path)
             self.name = f"take {self.path}"
         self._writer = TakeWriter(self.path, TakeHeader.describe(info), info.model)
         self._began = self._newest = None
@@ -161,12 +161,6 @@ class Recorder:
             except queue.Empty:
                 return
             self._writer.mark(Marker(self._began or 0.0, mark) if isinstance(mark, str) else mark)
-
-
-def _next_free(path: Path) -> Path:
-    """The path, numbered so that there is no such file yet."""
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
-    return next(candidate for candidate in numbered if not candidate.exists())
 
 
 def _encoder(width: int, height: int, fps: float) -> H264Encoder:

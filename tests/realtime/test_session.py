@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from facemodel import FaceModel, LimelightError
+from facemodel.output_files import free_path
 from realtime.frame import Frame, TrackingState
 from realtime.render.geometry import FaceGeometry
-from realtime.session import Session, SessionConfig, dated_path, free_path
+from realtime.session import Session, SessionConfig, dated_path
 from realtime.sinks.contract import Policy
 from realtime.sinks.worker import SinkState, Worker, WorkerConfig
 from realtime.sources import CameraInfo
