@@ -6,13 +6,16 @@
 
 Reads the weights from the files and writes each graph anew, then holds its answers against TensorFlow Lite's. What
 changes on the way: pixels come in as bytes and the scores go out as probabilities, pictures may be several and oblong,
-and channels stand first, as ONNX has them. Weights stay 16 bits, as they are in the original.
+and channels stand first, as ONNX has them, in groups of 16, the last of which is filled up with channels that are zero:
+ONNX Runtime computes whole groups, and copies each tensor that it cannot leave in them. Weights stay 16 bits, as they
+are in the original.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import math
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
@@ -31,6 +34,10 @@ from realtime.onnx_runtime import onnxruntime
 from realtime.opencv import cv2
 
 _OPSET = 17
+
+_GROUP = 16
+"""Channels that ONNX Runtime keeps side by side on a processor with AVX-512; half as many on others."""
+
 _TOLERANCE = 2e-3
 """Of an answer, which is in pixels of the input or a probability: both run times round in their own order."""
 
@@ -119,6 +126,7 @@ class Converter:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._arrays: dict[int, NDArray] = {}  # weights by tensor, as they are in the file
+        self._rows = {operator.inputs[0] for operator in self._graph.operators if self._kind(operator) == "RESHAPE"}
         self._write: dict[str, Callable[[Any, str], None]] = {
             "CONV_2D": self._convolve,
             "DEPTHWISE_CONV_2D": self._convolve_depthwise,
@@ -142,8 +150,7 @@ class Converter:
                 self._arrays[index] = np.frombuffer(data.tobytes(), kind).reshape(tensor.shape)
         self._read_pictures(f"t{self._graph.inputs[0]}")
         for operator in self._graph.operators:
-            code = self._file.operatorCodes[operator.opcodeIndex]
-            kind = self._operators[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            kind = self._kind(operator)
             if kind == "DEQUANTIZE":
                 self._arrays[operator.outputs[0]] = self._arrays[operator.inputs[0]]
             elif kind in self._write:
@@ -172,6 +179,16 @@ class Converter:
         onnx.checker.check_model(model, full_check=True)
         return model
 
+    def _kind(self, operator: Any) -> str:
+        code = self._file.operatorCodes[operator.opcodeIndex]
+        return self._operators[max(code.builtinCode, code.deprecatedBuiltinCode)]
+
+    def _channels(self, tensor: int) -> int:
+        """That a tensor has in ONNX: whole groups, but for pictures and for what becomes rows of answers."""
+        channels = int(self._graph.tensors[tensor].shape[-1])
+        whole = tensor not in self._rows and tensor != self._graph.inputs[0]
+        return -(-channels // _GROUP) * _GROUP if whole else channels
+
     def _read_pictures(self, out: str) -> None:
         """Bytes (N, side, side, 3) to -1..1 (N, 3, side, side)."""
         self._node("Cast", ["pictures"], "levels", to=TensorProto.FLOAT)
@@ -181,10 +198,13 @@ class Converter:
 
     def _convolve(self, operator: Any, out: str) -> None:
         kernel = self._arrays[operator.inputs[1]].transpose(0, 3, 1, 2)  # (O, I, H, W)
+        kernel = _filled_up(kernel, 0, self._channels(operator.outputs[0]))
+        kernel = _filled_up(kernel, 1, self._channels(operator.inputs[0]))
         self._convolution(operator, out, kernel, group=1)
 
     def _convolve_depthwise(self, operator: Any, out: str) -> None:
         kernel = self._arrays[operator.inputs[1]].transpose(3, 0, 1, 2)  # (C, 1, H, W)
+        kernel = _filled_up(kernel, 0, self._channels(operator.outputs[0]))
         self._convolution(operator, out, kernel, group=len(kernel))
 
     def _convolution(self, operator: Any, out: str, kernel: NDArray, group: int) -> None:
@@ -193,14 +213,15 @@ class Converter:
         size = self._graph.tensors[operator.inputs[0]].shape[1:3]
         before, after = [], []
         for length, extent, stride in zip(size, kernel.shape[2:], strides, strict=True):
-            # "Same" has ceil(length / stride) results, and the larger half of what is missing behind.
+            # "Same" has ceil(length / stride) results, and the larger half of what is missing behind. So much is always
+            # there that without strides the results were as many: then ONNX Runtime knows what half of them is.
             missing = max((-(-length // stride) - 1) * stride + extent - length, 0)
-            missing = missing if options.padding == self._same else 0
-            before.append(int(missing // 2))
-            after.append(int(missing - missing // 2))
+            same = options.padding == self._same
+            before.append(int(missing // 2) if same else 0)
+            after.append(int(extent - 1 - missing // 2) if same else 0)
         weights = [
             self._weights(f"{out}.kernel", kernel),
-            self._weights(f"{out}.bias", self._arrays[operator.inputs[2]]),
+            self._weights(f"{out}.bias", _filled_up(self._arrays[operator.inputs[2]], 0, len(kernel))),
         ]
         self._node(
             "Conv",
@@ -213,14 +234,26 @@ class Converter:
         )
 
     def _pad(self, operator: Any, out: str) -> None:
-        widths = self._arrays[operator.inputs[1]][[0, 3, 1, 2]]  # (4, 2)
-        pads = self._constant(f"{out}.pads", widths.T.reshape(-1).astype(np.int64))
-        self._node("Pad", [self._input(operator), pads], out)
+        """More channels, which are zero: by a convolution, as ONNX Runtime leaves its operands in their groups."""
+        channels = self._channels(operator.inputs[0])
+        missing = self._channels(operator.outputs[0]) - channels
+        if not missing:
+            self._node("Identity", [self._input(operator)], out)
+            return
+        group = math.gcd(channels, missing) // _GROUP
+        zeros = self._weights(f"{out}.kernel", np.zeros((missing, channels // group, 1, 1), np.float16))
+        self._node("Conv", [self._input(operator), zeros], f"{out}.zero", kernel_shape=[1, 1], group=group)
+        self._node("Concat", [self._input(operator), f"{out}.zero"], out, axis=1)
 
     def _pool(self, operator: Any, out: str) -> None:
-        options = operator.builtinOptions  # nothing to pad: the sides are even
+        options = operator.builtinOptions
         shape, strides = [options.filterHeight, options.filterWidth], [options.strideH, options.strideW]
-        self._node("MaxPool", [self._input(operator)], out, kernel_shape=shape, strides=strides)
+        pads = [
+            0,
+            0,
+            *(extent - 1 for extent in shape),
+        ]  # no even side needs them, but ONNX Runtime knows its half then
+        self._node("MaxPool", [self._input(operator)], out, kernel_shape=shape, strides=strides, pads=pads)
 
     def _resize(self, operator: Any, out: str) -> None:
         old = np.array(self._graph.tensors[operator.inputs[0]].shape[1:3])
@@ -255,6 +288,13 @@ class Converter:
         """16-bit weights, cast when the graph is loaded."""
         self._node("Cast", [self._constant(f"{name}.half", value)], name, to=TensorProto.FLOAT)
         return name
+
+
+def _filled_up(array: NDArray, axis: int, length: int) -> NDArray:
+    """Return an array with zeros behind, so many that it is `length` long."""
+    widths = [(0, 0)] * array.ndim
+    widths[axis] = (0, length - array.shape[axis])
+    return np.pad(array, widths)
 
 
 def greatest_difference(content: bytes, model: onnx.ModelProto, pictures: Sequence[NDArray[np.uint8]]) -> float:

@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from facemodel.lighting import turn_sh
 from facemodel.parameters import ParameterLayout
-from facemodel.rotation import in_plane, matrix_to_6d
 
 CROP_SIZE = 224
 """Side of the crop in crop pixels. Every network's parameters are in these, whatever its input resolution."""
@@ -115,11 +114,9 @@ class Crop:
 
         What `lower` does to the pose alone.
         """
-        pose = np.empty(9, np.float32)
-        pose[:6] = matrix_to_6d(in_plane(self.angle) @ np.asarray(rotation))
-        pose[6:8] = self.lower_points(translation)
-        pose[8] = scale * CROP_SIZE / self.side
-        return pose
+        columns = _turned(np.asarray(rotation).tolist(), self.angle)
+        place = _moved(np.asarray(translation).tolist(), self.from_frame().tolist())
+        return np.array([*columns, *place, scale * CROP_SIZE / self.side], np.float32)
 
     def lift(self, layout: ParameterLayout, vector: NDArray, out: NDArray | None = None) -> NDArray:
         """Parameters seen in this crop, as parameters of the frame; pose and light turn with the crop.
@@ -148,11 +145,28 @@ def _change_view(
     if out is None:
         out = np.empty_like(vector)
     out[:] = vector
-    source, target = layout.view(vector), layout.view(out)
-    rotation = in_plane(turn)
-    out[layout.slices["rotation"]] = matrix_to_6d(rotation @ source.rotation)
-    target.translation[:] = matrix[:, :2] @ source.translation + matrix[:, 2]
-    target.scale = source.scale * magnification
-    target.key_position[:] = rotation @ source.key_position
-    target.sh[:] = turn_sh(turn, source.sh)
+    p = layout.view(vector)
+    x, y, z = p.key_position.tolist()
+    c, s = math.cos(turn), math.sin(turn)
+    out[layout.slices["rotation"].start : layout.slices["key_position"].stop] = [
+        *_turned(p.rotation.tolist(), turn),
+        *_moved(p.translation.tolist(), matrix.tolist()),
+        p.scale * magnification,
+        *turn_sh(turn, p.sh).ravel().tolist(),
+        *(c * x - s * y, s * x + c * y, z),
+    ]
     return out
+
+
+def _turned(rotation: list[list[float]], turn: float) -> tuple[float, ...]:
+    """The 6-D form of a rotation (3, 3) after a turn in the picture (ccw)."""
+    (xx, xy, _), (yx, yy, _), (zx, zy, _) = rotation
+    c, s = math.cos(turn), math.sin(turn)
+    return c * xx - s * yx, s * xx + c * yx, zx, c * xy - s * yy, s * xy + c * yy, zy
+
+
+def _moved(place: list[float], matrix: list[list[float]]) -> tuple[float, float]:
+    """Where a similarity (2, 3) takes a place (2,)."""
+    (a, b, c), (d, e, f) = matrix
+    x, y = place
+    return a * x + b * y + c, d * x + e * y + f

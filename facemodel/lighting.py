@@ -78,12 +78,12 @@ def turn_sh(angle: float, coefficients: ArrayLike) -> NDArray[np.floating]:
 
     Harmonics y and x, yz and xz turn by the angle, xy and x^2 - y^2 by twice as much; the others stay.
     """
-    turn = np.eye(9)
+    rows = np.asarray(coefficients, dtype=float).tolist()  # for 9 rows plain numbers are quicker than NumPy's calls
     for sine, cosine, by in ((1, 3, angle), (5, 7, angle), (4, 8, 2.0 * angle)):
-        turn[sine, sine] = turn[cosine, cosine] = math.cos(by)
-        turn[sine, cosine] = math.sin(by)
-        turn[cosine, sine] = -turn[sine, cosine]
-    return turn @ np.asarray(coefficients, dtype=float)
+        c, s = math.cos(by), math.sin(by)
+        pairs = list(zip(rows[sine], rows[cosine], strict=True))
+        rows[sine], rows[cosine] = [c * y + s * x for y, x in pairs], [c * x - s * y for y, x in pairs]
+    return np.array(rows)
 
 
 def shade_diffuse(albedo: ArrayLike, normals: ArrayLike, sh: ArrayLike) -> NDArray[np.floating]:

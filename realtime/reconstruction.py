@@ -79,11 +79,12 @@ class Reconstructor:
         for _ in range(self._passes):
             pixels = self._warp(image, crop)[None]
             (seen,), (confidence,) = self._engine.infer(pixels, None if pose is None else pose[None])
-            if not self._consistent(layout, seen):
-                return None
             crop.lift(layout, seen, out=parameters)
             p = layout.view(parameters)
-            crop = Crop.around_head(p.rotation, p.translation, p.scale)
+            place = Crop.around_head(p.rotation, p.translation, p.scale)
+            if not self._consistent(parameters, place, crop):
+                return None
+            crop = place
             pose = crop.lower_pose(p.rotation, p.translation, p.scale)
         if confidence < self._min_confidence or not self._finder.upright(image, crop):
             return None

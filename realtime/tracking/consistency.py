@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import CROP_SIZE, Crop, ParameterLayout
+from facemodel import Crop
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,9 @@ class ConsistencyCheck:
     max_shift: float = 0.3
     max_zoom: float = 1.6
 
-    def __call__(self, layout: ParameterLayout, seen: NDArray[np.float32]) -> bool:
-        """Judge parameters (P,) in crop pixels."""
-        if not np.isfinite(seen).all():
-            return False
-        p = layout.view(seen)
-        if p.scale <= 0.0:
-            return False
-        here = Crop.around_head(p.rotation, p.translation, p.scale)
-        shift = np.hypot(here.centre[0] - CROP_SIZE / 2, here.centre[1] - CROP_SIZE / 2) / CROP_SIZE
-        zoom = here.side / CROP_SIZE
-        return bool(shift <= self.max_shift and 1.0 / self.max_zoom <= zoom <= self.max_zoom)
+    def __call__(self, vector: NDArray[np.float32], place: Crop, crop: Crop) -> bool:
+        """Judge parameters (P,) in frame pixels that a network saw in a crop, and the crop around where they have the
+        face."""
+        shift, zoom = math.dist(place.centre, crop.centre) / crop.side, place.side / crop.side
+        near = shift <= self.max_shift and 1.0 / self.max_zoom <= zoom <= self.max_zoom
+        return near and bool(np.isfinite(vector).all())

@@ -42,8 +42,11 @@ class FinderConfig:
         close_sizes: px of the short-range detector's input that a face has in the closer look.
         quick_size, quick_cell: px of a face, and of the square around it for each turn, in a quick closer look.
         crop_margins: how many times larger than a crop the squares are that are voted on.
-        glance: px that the picture's longer side is shown to the full-range detector with when `look` begins a round.
+        glance: px in all that the full-range detector is shown a whole picture with by `look`.
+        tile: px along and across the picture's longer side that it is shown a part with by `look`.
+        tile_size: px of that input from which on it is to see a face then.
         pieces: of the longer search that are done in each round of `look`.
+        most_owed: calls of `look` that one which took too long may cost.
     """
 
     smallest: float = 24.0
@@ -60,8 +63,11 @@ class FinderConfig:
     quick_size: float = 28.0
     quick_cell: int = 48
     crop_margins: tuple[float, ...] = (1.4, 2.4)
-    glance: int = 128
-    pieces: int = 2
+    glance: int = 128 * 128
+    tile: tuple[int, int] = (160, 128)
+    tile_size: float = 13.5
+    pieces: int = 4
+    most_owed: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -107,14 +113,18 @@ class TurningFaceFinder:
         self._next: _Piece | None = None
         self._candidates: list[FoundFace] = []  # that `look` had no time to look at closely
         self._seconds: dict[tuple[int, int | None], float] = {}  # that each kind of work takes
+        self._balance = 0.0  # s, that `look` may spend; below 0 what it owes
         self.rounds = 0
 
     def find(self, image: NDArray[np.uint8]) -> list[FoundFace]:
         """Every face of an (H, W, 3) uint8 BGR image, the largest first: all turns and all tiles are searched."""
         height, width = image.shape[:2]
         candidates = []
-        for detector in (self._full, self._short):
-            for region in self._regions(width, height, detector):
+        for detector, size in (
+            (self._full, self._config.full_range_size),
+            (self._short, self._config.short_range_size),
+        ):
+            for region in self._regions(width, height, (detector.side, detector.side), size):
                 for turn in (0, 1):
                     candidates += self._name(image, _Piece(detector, region, turn))
         looks = (self._examine(image, candidate, quickly=False) for candidate in self._apart(candidates))
@@ -124,29 +134,30 @@ class TurningFaceFinder:
     def look(self, image: NDArray[np.uint8], seconds: float = 0.003, known: Sequence[Crop] = ()) -> list[FoundFace]:
         """The next pieces of a search: the first face that they find, or none; see `FaceFinder`.
 
-        What does not fit into the time waits for the next call, a candidate's closer look too. A call ends with the
-        first face, the largest of its piece, and no call does more than one round, however much time it has.
+        A run cannot be cut short: what a call takes longer than it may, it owes to the next ones, which do nothing
+        until that is paid, so that a call does not take longer on average. Beside the first run of a call, what does
+        not fit into its time waits for the next one, a candidate's closer look too. A call ends with the first face,
+        the largest of its piece, and no call does more than one round, however much time it has.
 
         Args:
             image: (H, W, 3) uint8 BGR; with another size a new search begins.
-            seconds: that it may take, by what the same has taken before; one thing is done at any rate.
+            seconds: that it may take on average; whether something fits is told by what the same has taken before.
             known: crops of faces that are followed already: they are not looked for.
         """
+        start, rounds, done = self._clock(), self.rounds, False
+        self._balance = min(self._balance + seconds, seconds)
         if image.shape[:2] != self._shape:
             self._shape = (image.shape[0], image.shape[1])
             self._pieces = self._endless(self._shape[1], self._shape[0])
             self._next, self._candidates = None, []
-        end, rounds = self._clock() + seconds, self.rounds
-        done = False
-        while True:
+        while self._balance > 0.0:
             self._candidates = [face for face in self._candidates if not _is_known(face, known)]
             if not self._candidates and self._next is None:
                 self._next = next(self._pieces)
             piece = None if self._candidates else self._next
             work = (0, None) if piece is None else (piece.detector.side, piece.longest)
-            start = self._clock()
-            if done and (self.rounds > rounds or start + self._seconds.get(work, 0.0) > end):
-                return []
+            if done and (self.rounds > rounds or self._seconds.get(work, 0.0) > self._balance):
+                break
             face = None
             if piece is None:
                 face = self._examine(image, self._candidates.pop(0), quickly=True)
@@ -154,10 +165,13 @@ class TurningFaceFinder:
                 self._candidates = sorted(self._apart(self._name(image, piece)), key=lambda face: -face.size)
                 self._next = None
             taken = self._clock() - start
+            start += taken
             self._seconds[work] = 0.8 * self._seconds.get(work, taken) + 0.2 * taken
+            self._balance = max(self._balance - taken, -self._config.most_owed * seconds)
             if face is not None:
                 return [face]
             done = True
+        return []
 
     def pose(self, face: FoundFace, model: FaceModel) -> tuple[NDArray, NDArray, float]:
         """Weak-perspective pose of the mean face on a face's points: rotation, translation (px), scale (px/mm)."""
@@ -233,26 +247,33 @@ class TurningFaceFinder:
     def _endless(self, width: int, height: int) -> Iterator[_Piece]:
         """The pieces of a search that goes on, round by round: the whole picture at a glance, and then a few of the
         pieces that take longer, which are the whole picture in both turns and the tiles."""
-        whole, *tiles = self._regions(width, height, self._full)
-        rest = [_Piece(self._full, whole, 1), _Piece(self._full, whole), _Piece(self._short, whole, 1)]
-        rest += [_Piece(self._full, tile, turn) for turn in (0, 1) for tile in tiles]
+        whole, *tiles = self._regions(width, height, self._config.tile, self._config.tile_size)
+        glance = self._full.longest(whole, self._config.glance)
+        rest = [_Piece(self._full, whole, 1, glance), _Piece(self._short, whole, 1)]
+        rest += [_Piece(self._full, tile, turn, self._config.tile[0]) for turn in (0, 1) for tile in tiles]
         endless = itertools.cycle(rest)
         while True:
             yield _Piece(self._short, whole)
-            yield _Piece(self._full, whole, longest=self._config.glance)
+            yield _Piece(self._full, whole, 0, glance)
             yield from itertools.islice(endless, self._config.pieces)
             self.rounds += 1
 
-    def _regions(self, width: int, height: int, detector: FaceDetector) -> list[Region]:
-        """What a detector is shown of a picture: the whole, then ever smaller square tiles."""
+    def _regions(self, width: int, height: int, shown: tuple[int, int], size: float) -> list[Region]:
+        """What a detector is shown of a picture: the whole, then ever smaller tiles.
+
+        Args:
+            shown: px along and across the picture's longer side that a tile is shown with.
+            size: px from which on a face is seen in it.
+        """
         regions = [Region(0.0, 0.0, width, height)]
         longest = max(width, height)
-        seen = self._config.full_range_size if detector is self._full else self._config.short_range_size
-        last = self._config.smallest * detector.side / seen
+        last = self._config.smallest * shown[0] / size
         levels = max(0, math.ceil(math.log(longest / last) / math.log(self._config.range)))
         for level in range(1, levels + 1):
-            side = longest * (last / longest) ** (level / levels)
-            regions += [Region(x, y, side, side) for y in self._starts(height, side) for x in self._starts(width, side)]
+            along = longest * (last / longest) ** (level / levels)
+            across = along * shown[1] / shown[0]
+            w, h = (along, across) if width >= height else (across, along)
+            regions += [Region(x, y, w, h) for y in self._starts(height, h) for x in self._starts(width, w)]
         return regions
 
     def _starts(self, length: int, side: float) -> list[float]:

@@ -53,9 +53,9 @@ class FaceFinder(Protocol):
     def look(self, image: NDArray[np.uint8], seconds: float = 0.003, known: Sequence[Crop] = ()) -> list[FoundFace]:
         """The first face that the next pieces of a search find, or none.
 
-        A search is cut into pieces, one a turn and tile; a call does as many as fit into `seconds`, at least one, and
-        the next call goes on from there, so that looking costs a live loop little. What lies in a `known` crop is not
-        looked for, so that more people can be looked for while some are followed.
+        A search is cut into pieces, one a turn and tile; a call does as many as fit into `seconds`, and the next call
+        goes on from there, so that looking costs a live loop no more than that on average. What lies in a `known` crop
+        is not looked for, so that more people can be looked for while some are followed.
         """
         ...
 

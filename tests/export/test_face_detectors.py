@@ -106,20 +106,26 @@ class Builder:
         pool.filterHeight = pool.filterWidth = pool.strideH = pool.strideW = 2
         small = self.operator("MAX_POOL_2D", [first], (1, 4, 4, 4), pool, "Pool2DOptions")
         wide = self.operator(
-            "PAD", [small, self.ints((0, 0), (0, 0), (0, 0), (0, 2))], (1, 4, 4, 6), schema.PadOptionsT(), "PadOptions"
+            "PAD",
+            [small, self.ints((0, 0), (0, 0), (0, 0), (0, 14))],
+            (1, 4, 4, 18),
+            schema.PadOptionsT(),
+            "PadOptions",
         )
-        deep = self.convolution(self.depthwise(first, 4, 3, 4, 2), 4, (6, 1, 1, 4), valid=True)
-        both = self.operator("ADD", [wide, deep], (1, 4, 4, 6), schema.AddOptionsT(), "AddOptions")
+        deep = self.convolution(self.depthwise(first, 4, 3, 4, 2), 4, (18, 1, 1, 4), valid=True)
+        both = self.operator("ADD", [wide, deep], (1, 4, 4, 18), schema.AddOptionsT(), "AddOptions")
         resize = schema.ResizeBilinearOptionsT()
         resize.halfPixelCenters = True
-        large = self.operator("RESIZE_BILINEAR", [both, self.ints(8, 8)], (1, 8, 8, 6), resize, "ResizeBilinearOptions")
+        large = self.operator(
+            "RESIZE_BILINEAR", [both, self.ints(8, 8)], (1, 8, 8, 18), resize, "ResizeBilinearOptions"
+        )
         if extra:
-            large = self.operator(extra, [large], (1, 8, 8, 6))
+            large = self.operator(extra, [large], (1, 8, 8, 18))
         rows = []
         for width in (16, 1):
             parts = [
-                self.reshaped(self.convolution(large, 8, (width, 3, 3, 6)), 1, 64, width),
-                self.reshaped(self.convolution(both, 4, (2 * width, 1, 1, 6)), 1, 32, width),
+                self.reshaped(self.convolution(large, 8, (width, 3, 3, 18)), 1, 64, width),
+                self.reshaped(self.convolution(both, 4, (2 * width, 1, 1, 18)), 1, 32, width),
             ]
             join = schema.ConcatenationOptionsT()
             join.axis = 1
