@@ -30,19 +30,49 @@ def write_obj(
     Raises:
         LimelightError: the file cannot be written.
     """
+    ObjWriter(triangles, colors, uv, uv_triangles).write(path, vertices)
+
+
+class ObjWriter:
+    """Writes a triangle mesh again and again, with vertices elsewhere each time; arguments as of `write_obj`."""
+
+    def __init__(
+        self,
+        triangles: NDArray,
+        colors: NDArray | None = None,
+        uv: NDArray | None = None,
+        uv_triangles: NDArray | None = None,
+    ) -> None:
+        self._colors = colors
+        if uv is None or uv_triangles is None:
+            self._rest = _lines("f %d %d %d", triangles + 1)
+        else:
+            pairs = np.stack([triangles, uv_triangles], axis=2).reshape(-1, 6) + 1  # (T, 6): v/vt per corner
+            self._rest = _lines("vt %.6f %.6f", uv) + _lines("f %d/%d %d/%d %d/%d", pairs)
+
+    def write(self, path: str | Path, vertices: NDArray) -> None:
+        """Write it with these vertices, (V, 3).
+
+        Raises:
+            LimelightError: the file cannot be written.
+        """
+        try:
+            with Path(path).open("w", encoding="ascii") as file:
+                file.write("# millimetres; +x image right, +y up, +z toward the camera\n")
+                file.write(_vertex_lines(vertices, self._colors))
+                file.write(self._rest)
+        except OSError as error:
+            raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _vertex_lines(vertices: NDArray, colors: NDArray | None) -> str:
     rows = vertices if colors is None else np.hstack([vertices, colors])
-    try:
-        with Path(path).open("w", encoding="ascii") as file:
-            file.write("# millimetres; +x image right, +y up, +z toward the camera\n")
-            np.savetxt(file, rows, fmt="v" + " %.5f" * rows.shape[1])
-            if uv is None or uv_triangles is None:
-                np.savetxt(file, triangles + 1, fmt="f %d %d %d")
-            else:
-                np.savetxt(file, uv, fmt="vt %.6f %.6f")
-                pairs = np.stack([triangles, uv_triangles], axis=2).reshape(-1, 6) + 1  # (T, 6): v/vt per corner
-                np.savetxt(file, pairs, fmt="f %d/%d %d/%d %d/%d")
-    except OSError as error:
-        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
+    return _lines("v" + " %.5f" * rows.shape[1], rows)
+
+
+def _lines(form: str, rows: NDArray) -> str:
+    """One line a row (N, C)."""
+    return (form + "\n") * len(rows) % tuple(rows.ravel().tolist())
 
 
 def submesh(

@@ -80,6 +80,34 @@ def matrix_to_euler(rotation: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     return yaw, pitch, roll
 
 
+def matrix_to_quaternion(rotation: ArrayLike) -> NDArray[np.float64]:
+    """Return unit quaternions x, y, z, w, (..., 4), of rotations (..., 3, 3); the largest of the four is positive.
+
+    Source: Shepperd, "Quaternion from Rotation Matrix", 1978, right at half turns too.
+    """
+    rotation = np.asarray(rotation, dtype=float)
+    r = rotation.reshape(-1, 3, 3)
+    products = np.empty((len(r), 4, 4))  # of every two of the quaternion's numbers, four times each
+    products[:, :3, :3] = r + r.transpose(0, 2, 1)
+    products[:, 3, :3] = products[:, :3, 3] = r[:, (2, 0, 1), (1, 2, 0)] - r[:, (1, 2, 0), (2, 0, 1)]
+    diagonal = products.reshape(-1, 16)[:, ::5]
+    trace = 0.5 * diagonal[:, :3].sum(axis=1)
+    diagonal[:, 3] = 2.0 * trace
+    diagonal += (1.0 - trace)[:, None]
+    multiple = products[np.arange(len(r)), diagonal.argmax(axis=1)]
+    multiple /= np.sqrt((multiple * multiple).sum(axis=1))[:, None]
+    return multiple.reshape(*rotation.shape[:-2], 4)
+
+
+def nearest_rotation(matrix: ArrayLike) -> NDArray[np.floating]:
+    """Return the rotations that are nearest to matrices (..., 3, 3), least squares; NaN for a matrix with NaN."""
+    matrix = np.asarray(matrix, dtype=float)
+    unknown = np.isnan(matrix).any(axis=(-2, -1))
+    u, _, vt = np.linalg.svd(np.where(unknown[..., None, None], 0.0, matrix))
+    u[..., 2] *= np.linalg.det(u @ vt)[..., None]
+    return np.where(unknown[..., None, None], np.nan, u @ vt)
+
+
 def angle_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:
     """Geodesic angle in radians between rotations, (..., 3, 3) each to (...)."""
     relative = np.swapaxes(np.asarray(a, dtype=float), -1, -2) @ np.asarray(b, dtype=float)
@@ -110,3 +138,37 @@ def in_plane(angle: float | NDArray) -> NDArray[np.floating]:
     rotation[..., 0, 1] = -rotation[..., 1, 0]
     rotation[..., 2, 2] = 1.0
     return rotation
+
+
+def matrix_to_yxz(rotation: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+    """Angles in radians about +y, +x and +z of (..., 3, 3), R = Ry Rx Rz; about x in -pi/2..pi/2.
+
+    Of a head they turn the nose to image right, down, and the crown to image left, and are degenerate only where it
+    looks straight up or down. Animation programs and ARKit take rotations apart in this order.
+    """
+    rotation = np.asarray(rotation, dtype=float)
+    about_x = -np.arcsin(np.clip(rotation[..., 1, 2], -1.0, 1.0))
+    about_y = np.arctan2(rotation[..., 0, 2], rotation[..., 2, 2])
+    about_z = np.arctan2(rotation[..., 1, 0], rotation[..., 1, 1])
+    return about_y, about_x, about_z
+
+
+def slerp(a: ArrayLike, b: ArrayLike, part: ArrayLike) -> NDArray[np.floating]:
+    """Return rotations on the shortest way from `a` to `b`, at even speed.
+
+    Args:
+        a, b: (..., 3, 3); half a turn apart there is no shortest way, and the nearer one of the two is returned.
+        part: (...) of the way, 0..1.
+    """
+    a, b, part = np.asarray(a, dtype=float), np.asarray(b, dtype=float), np.asarray(part, dtype=float)
+    turn = np.swapaxes(a, -1, -2) @ b
+    skew = 0.5 * (turn - np.swapaxes(turn, -1, -2))  # the axis times the sine of the angle, as a matrix
+    angle = angle_between(a, b)
+    sine = np.sin(angle)
+    small, opposite = angle < 1e-4, sine < 1e-4
+    sine = np.where(opposite, 1.0, sine)
+    along = np.where(small, part, np.sin(part * angle) / sine)[..., None, None]
+    across = np.where(small, 0.5 * part**2, (1.0 - np.cos(part * angle)) / sine**2)[..., None, None]
+    between = a @ (np.eye(3) + along * skew + across * (skew @ skew))
+    nearer = np.where((part < 0.5)[..., None, None], a, b)
+    return np.where((opposite & ~small)[..., None, None], nearer, between)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 from facemodel.rotation import (
     angle_between,
@@ -16,6 +16,10 @@ from facemodel.rotation import (
     matrix_from_euler,
     matrix_to_6d,
     matrix_to_euler,
+    matrix_to_quaternion,
+    matrix_to_yxz,
+    nearest_rotation,
+    slerp,
 )
 
 NOSE, TOP = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
@@ -110,3 +114,50 @@ def test_one_vector_is_read_as_in_a_batch():
 def test_parallel_columns_are_no_rotation_and_no_crash():
     for six in (np.zeros(6), np.array([1.0, 0, 0, 2, 0, 0])):
         assert np.isnan(matrix_from_6d(six)).any()
+
+
+def test_the_nearest_rotation_undoes_scale_and_keeps_nan():
+    rotation = matrix_from_euler(0.4, -0.2, 0.1)
+    found = nearest_rotation(np.stack([1.7 * rotation, np.full((3, 3), np.nan)]))
+    assert found[0] == pytest.approx(rotation)
+    assert np.isnan(found[1]).all()
+
+
+def test_yxz_angles_are_those_of_the_three_turns():
+    rotations = random_rotations(50)
+    y, x, z = matrix_to_yxz(rotations)
+    again = Rotation.from_euler("YXZ", np.stack([y, x, z], axis=-1)).as_matrix()
+    np.testing.assert_allclose(again, rotations, atol=1e-12)
+    yaw, pitch, roll = 0.4, 0.0, 0.0
+    np.testing.assert_allclose(matrix_to_yxz(matrix_from_euler(yaw, pitch, roll)), (0.4, 0.0, 0.0), atol=1e-12)
+    np.testing.assert_allclose(matrix_to_yxz(matrix_from_euler(0.0, 0.3, 0.0)), (0.0, -0.3, 0.0), atol=1e-12)
+    np.testing.assert_allclose(matrix_to_yxz(matrix_from_euler(0.0, 0.0, 0.2)), (0.0, 0.0, -0.2), atol=1e-12)
+
+
+def test_slerp_goes_the_shortest_way_at_even_speed():
+    a, b = random_rotations(40, 1), random_rotations(40, 2)
+    part = np.random.default_rng(3).uniform(0.0, 1.0, 40)
+    expected = [
+        Slerp([0.0, 1.0], Rotation.from_matrix(np.stack([first, last])))(at).as_matrix()
+        for first, last, at in zip(a, b, part, strict=True)
+    ]
+    np.testing.assert_allclose(slerp(a, b, part), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-9, 1e-6, 1e-3, np.pi - 1e-3, np.pi - 1e-7, np.pi])
+def test_slerp_of_hardly_anything_and_of_half_a_turn(angle):
+    a, b = np.eye(3), Rotation.from_rotvec([0.0, angle, 0.0]).as_matrix()
+    for part in (0.0, 0.25, 0.75, 1.0):
+        found = slerp(a, b, part)
+        np.testing.assert_allclose(found @ found.T, np.eye(3), atol=1e-7)
+        wrong = np.abs(angle_between(a, found) - part * angle)
+        assert wrong < 1e-6 or (angle > 3.1 and min(angle_between(a, found), angle_between(b, found)) < 1e-6)
+
+
+def test_a_quaternion_turns_as_its_matrix():
+    half_turns = Rotation.from_rotvec(np.pi * np.eye(3)).as_matrix()
+    rotations = np.concatenate((random_rotations(60), half_turns, np.eye(3)[None])).reshape(4, 16, 3, 3)
+    found = matrix_to_quaternion(rotations)  # (4, 16, 4)
+    turned = Rotation.from_quat(found.reshape(-1, 4)).as_matrix()
+    np.testing.assert_allclose(turned, rotations.reshape(-1, 3, 3), atol=1e-9)
+    assert (found.max(axis=-1) == np.abs(found).max(axis=-1)).all()  # the largest is positive
