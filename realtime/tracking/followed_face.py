@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from facemodel import Crop, ParameterLayout
 from realtime.frame import Face, Person, TrackingState
+from realtime.persons.calibration import Calibration
+from realtime.persons.profile import Profile
+from realtime.persons.rest import RestEstimator
 from realtime.tracking.recentering import Recentering
 from realtime.tracking.smoothing import Smoother
 
@@ -27,9 +30,11 @@ class FollowedFace:
         following: it was seen in the newest frame.
         absent: s of pictures without it, since it was seen last.
         person_key: see `Person`.
-        lately: (n_identity,) what the network said of the identity in the newest frames without a break.
+        lately: (n_identity,) what the network said of the identity in the newest frames without a break, or, of a new
+            face, when it was found.
         frames: how many of them there were.
         centre: re-centring; a face that takes another one's place may be given the other one's.
+        somebody_else: it is known that this is not the person who is known by a profile.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class FollowedFace:
         self.absent = 0.0
         self.lately = np.zeros(layout.n_identity, np.float32)
         self.frames = 0
+        self.somebody_else = False
         self._layout = layout
         self._rotation = np.eye(3)
         self._confidence = 0.0
@@ -54,11 +60,19 @@ class FollowedFace:
         self._velocity = np.zeros(2)  # px/s, of the middle of the crop
         self._recenter = False
         self._person: Person | None = None
+        self._profile: Profile | None = None
+        self._neutral = RestEstimator(layout.expression_names) if layout.expression_range == (0.0, 1.0) else None
+        self._read = np.zeros(layout.size, np.float32)  # `raw` as the calibration reads it
 
     @property
     def identity(self) -> NDArray[np.float32]:
         """(n_identity,) of its person."""
         return self._smoothed[self._layout.slices["identity"]]
+
+    @property
+    def known(self) -> bool:
+        """Whether this is somebody who is known by a profile."""
+        return self._profile is not None
 
     def expected(self, time: float) -> NDArray[np.float64]:
         """(2,) frame pixels where the middle of its crop should be by now, if it went on as it was going."""
@@ -89,7 +103,7 @@ class FollowedFace:
         self.following, self.absent, self._confidence = True, 0.0, confidence
         self.frames += 1
         self.lately += (raw[self._layout.slices["identity"]] - self.lately) / min(self.frames, _LATELY)
-        self._smoothed = self.smoother.update(raw, time, confidence)
+        self._smoothed = self.smoother.update(self._calibrated(raw, time), time, confidence, rotation)
         if self._recenter:
             self.centre.set(self._smoothed)
             self._recenter = False
@@ -132,7 +146,28 @@ class FollowedFace:
     def reset_person(self, key: int) -> None:
         """Forget identity and albedo: they converge anew, as another person's."""
         self.smoother.reset_person()
-        self.person_key, self._person = key, None
+        self.person_key, self._person, self._profile = key, None, None
+        if self._neutral is not None:
+            self._neutral.reset()
+
+    def rest_as(self, other: FollowedFace) -> None:
+        """Go on with the neutral that was found of another face, of the same person; the other one needs it no more."""
+        self._neutral = other._neutral
+
+    def use(self, profile: Profile, key: int) -> None:
+        """Take in that this is somebody who is known already, or how the face of that person is read from now on.
+
+        Args:
+            profile: of the person.
+            key: see `Person`; of somebody who was known before it stays.
+        """
+        if self._profile is not None and self._profile.is_same_face(profile):
+            self._profile = profile
+            return
+        self.reset_person(key)
+        self._profile, self.somebody_else = profile, False
+        if profile.identity is not None and profile.albedo is not None:
+            self.smoother.settle_person(profile.identity, profile.albedo)
 
     def face(self, width: int, height: int, crop: Crop | None) -> Face:
         """Return what a result says of it.
@@ -161,11 +196,32 @@ class FollowedFace:
         self._time = time
 
     def _who(self, smoothed: NDArray[np.float32]) -> Person:
-        if self._person is None or not self._person.settled:
+        calibration = self._calibration
+        if self._person is None or not self._person.settled or self._person.calibration is not calibration:
             slices = self._layout.slices
             settled = self.smoother.person_frozen
-            self._person = Person(self.person_key, smoothed[slices["identity"]], smoothed[slices["albedo"]], settled)
+            name = "" if self._profile is None else self._profile.name
+            identity, albedo = smoothed[slices["identity"]], smoothed[slices["albedo"]]
+            self._person = Person(self.person_key, identity, albedo, settled, name, calibration)
         return self._person
+
+    @property
+    def _calibration(self) -> Calibration | None:
+        if self._profile is not None:
+            return self._profile.calibration
+        return None if self._neutral is None else self._neutral.calibration
+
+    def _calibrated(self, raw: NDArray[np.float32], time: float) -> NDArray[np.float32]:
+        """(P,) parameters with expressions as they are read of this person."""
+        weights = raw[self._layout.slices["expression"]]
+        if self._profile is None and self._neutral is not None:
+            self._neutral.see(weights, time, self._confidence, float(self._rotation[2, 2]))
+        calibration = self._calibration
+        if calibration is None or calibration.changes_nothing:
+            return raw
+        self._read[:] = raw
+        calibration.apply(weights, self._read[self._layout.slices["expression"]])
+        return self._read
 
 
 def _read_only(array: NDArray[np.float32]) -> NDArray[np.float32]:

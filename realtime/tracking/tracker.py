@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from time import perf_counter
@@ -15,10 +14,12 @@ from numpy.typing import NDArray
 from facemodel import Crop, FaceModel
 from realtime.engines.base import MAX_FACES, Engine
 from realtime.frame import Face, Frame
+from realtime.persons.profile import Profile
 from realtime.tracking.consistency import ConsistencyCheck
 from realtime.tracking.crop_warp import CropWarp
 from realtime.tracking.followed_face import FollowedFace
 from realtime.tracking.found_face import FaceFinder, FoundFace
+from realtime.tracking.known_person import KnownPerson
 from realtime.tracking.recentering import Recentering
 from realtime.tracking.reunion import ReunionConfig, mistaken_for, reunite, unlikeness
 from realtime.tracking.smoothing import Smoother, SmootherConfig, SmoothingSettings
@@ -42,7 +43,7 @@ class TrackerConfig:
         search_interval, more_interval: s between two searches beside those who are followed: for somebody who was
             lost, and for more people where there is room for them. While nobody is followed, each frame is searched.
         thorough_interval: s between two searches of a whole frame at once, where those are wanted.
-        look_seconds: that a piece of a search may take; a thorough one takes what it needs, the same on any machine.
+        look_seconds: that a search may take of a frame, on average; a thorough one takes what it needs.
         same_place: two faces whose crops' middles are closer than this fraction of a crop's side are one face.
         message_seconds: how long something worth telling is told.
         reunion: when a found face is one that was lost.
@@ -78,11 +79,13 @@ class _Sighting:
 
 @dataclass(eq=False)
 class _Choice:
-    """A face that was asked for and is not followed yet: by its place, frame px, or by its number from the left."""
+    """A face that was asked for and is not followed yet: by its place, frame px, or by its number from the left;
+    `known` if it is the known person."""
 
     last_round: int
     place: tuple[float, float] | None = None
     number: int = 0
+    known: bool = False
     seen: list[FoundFace] = field(default_factory=list)
 
 
@@ -118,6 +121,7 @@ class Tracker:
         self._crops = np.empty((MAX_FACES, engine.resolution, engine.resolution, 3), np.uint8)
         self._poses = np.empty((MAX_FACES, 9), np.float32)
         self._ids, self._keys = count(1), count(1)
+        self._known = KnownPerson(self._keys, self.config.reunion.alike)
         self.reset()
 
     def reset(self, thorough: bool = True) -> None:
@@ -149,25 +153,40 @@ class Tracker:
             face.recenter()
 
     def reset_person(self) -> None:
-        """Forget the performer's identity and albedo."""
+        """Forget the performer's identity, albedo and calibration; from now on nobody is known."""
+        self.use_profile(None)
         for face in self._followed[:1]:
             face.reset_person(next(self._keys))
 
-    def choose(self, number: int) -> None:
-        """Make the `number`-th face from the left, from 1 on, the performer; see `Feed.choose`."""
+    def use_profile(self, profile: Profile | None, performer: bool = True) -> None:
+        """Take somebody for a person who is known already, and nobody else; see `KnownPerson`.
+
+        Args:
+            profile: of the person; None for nobody known.
+            performer: it is the performer, or whoever comes first; otherwise it is who is known already, if anybody.
+        """
+        self._known.use(profile, self._followed, performer)
+
+    def choose(self, number: int, known: bool = False) -> None:
+        """Make the `number`-th face from the left, from 1 on, the performer; see `Feed.choose`.
+
+        Args:
+            number: of the face.
+            known: it is the known person, if one is known; otherwise whoever is that stays it.
+        """
         if self.config.faces == 1:
-            self._choice = _Choice(self.finder.rounds + _CHOICE_ROUNDS, number=number)
+            self._choice = _Choice(self.finder.rounds + _CHOICE_ROUNDS, number=number, known=known)
             return
         from_left = sorted((f for f in self._followed if f.following), key=lambda face: face.crop.centre[0])
         if 1 <= number <= len(from_left):
-            self._promote(from_left[number - 1])
+            self._prefer(from_left[number - 1], known, self._followed)
 
     def choose_at(self, x: float, y: float) -> None:
         """Make the face nearest to a place, frame px, the performer; see `Feed.choose_at`."""
         here = [face for face in self._followed if face.following]
         near = [face for face in here if _distance(face.crop, (x, y)) < 0.5 * face.crop.side]
         if near:
-            self._promote(min(near, key=lambda face: _distance(face.crop, (x, y))))
+            self._prefer(min(near, key=lambda face: _distance(face.crop, (x, y))), False, self._followed)
         else:
             self._choice = _Choice(self.finder.rounds + _CHOICE_ROUNDS, place=(x, y))
 
@@ -191,7 +210,8 @@ class Tracker:
             face.following = face in seen
         self._correct(seen)
         seen |= self._search(frame, time, timings)
-        with _timed(timings, "smooth"):
+        self._known.recognise(self._followed, seen)
+        with _Timed(timings, "smooth"):
             for face in self._followed:
                 if face not in seen:
                     face.miss(time, self.config.hold)
@@ -229,14 +249,17 @@ class Tracker:
         poses = [face.pose_in(crop) for face, crop in zip(faces, crops, strict=True)]
         keep = self.config.keep_confidence
         sightings = self._look(frame, crops, poses, keep, timings)
-        missed = [i for i, sighting in enumerate(sightings) if sighting is None]
-        for i, again in zip(missed, self._look(frame, [crops[i] for i in missed], None, keep, timings), strict=True):
-            sightings[i] = again
+        if missed := [i for i, sighting in enumerate(sightings) if sighting is None]:
+            looks = self._look(frame, [crops[i] for i in missed], None, keep, timings)
+            for i, again in zip(missed, looks, strict=True):
+                sightings[i] = again
         seen = {face: sighting for face, sighting in zip(faces, sightings, strict=True) if sighting is not None}
         return self._without_doubles(seen, time)
 
     def _without_doubles(self, seen: dict[FollowedFace, _Sighting], time: float) -> dict[FollowedFace, _Sighting]:
         """Where two followed faces see the same one, it is that one which was expected there, and most alike."""
+        if len(seen) < 2:
+            return seen
         kept: dict[FollowedFace, _Sighting] = {}
         for face in sorted(seen, key=lambda face: self._strangeness(face, seen[face], time)):
             if not any(self._is_same(seen[face].place, other.place) for other in kept.values()):
@@ -245,6 +268,8 @@ class Tracker:
 
     def _correct(self, seen: dict[FollowedFace, _Sighting]) -> None:
         """Give a face that was taken for another one its own id back."""
+        if len(seen) == len(self._followed):
+            return
         for face in list(seen):
             lost = [f for f in self._followed if not f.following and f.absent < self.config.remember]
             if (really := mistaken_for(face, lost, self.config.reunion)) is not None:
@@ -261,21 +286,24 @@ class Tracker:
         if self._choice is None and not self._search_is_due(time):
             return {}
         followed = [face for face in self._followed if face.following]
-        with _timed(timings, "find"):
+        with _Timed(timings, "find"):
             new = self._find(frame, time, [face.crop for face in followed])
         self._tell(len(new) + len(followed), time)
-        chosen = self._chosen_of(new, followed) if self._choice is not None else None
+        choice = self._choice
+        chosen = self._chosen_of(new, followed) if choice is not None else None
         if chosen is not None:
             new = [chosen]
         elif len(followed) == self.config.faces:
             return {}
         sightings = [s for s in self._look_at_new(frame, new[:MAX_FACES], timings) if s is not None]
         sightings = self._distinct(sightings, [face.crop for face in followed])
+        before = list(self._followed)
         if chosen is not None and sightings and len(followed) == self.config.faces:
             self._followed.remove(followed[-1])  # the chosen one takes the place of the last
         joined = self._join(sightings, time)
         if chosen is not None and joined:
-            self._promote(next(iter(joined)))
+            assert choice is not None
+            self._prefer(next(iter(joined)), choice.known, before)
         return joined
 
     def _find(self, frame: Frame, time: float, known: Sequence[Crop]) -> list[FoundFace]:
@@ -337,7 +365,7 @@ class Tracker:
             least = self.config.begin_confidence if last == 1 else self.config.keep_confidence
             for (i, _), again in zip(held, self._look(frame, crops, poses, least, timings), strict=True):
                 sightings[i] = again
-        with _timed(timings, "find"):
+        with _Timed(timings, "find"):
             return [s if s is not None and self.finder.upright(frame.image, s.place) else None for s in sightings]
 
     def _pose_in(self, sighting: _Sighting) -> NDArray[np.float32]:
@@ -360,13 +388,13 @@ class Tracker:
         back = reunite(places, identities, lost, time, self.config.reunion)
         joined: dict[FollowedFace, _Sighting] = {}
         for i, sighting in enumerate(sightings):
-            if (face := back.get(i) or self._new_face(joined)) is not None:
+            if (face := back.get(i) or self._new_face(sighting, joined)) is not None:
                 joined[face] = sighting
         return joined
 
-    def _new_face(self, joined: Container[FollowedFace]) -> FollowedFace | None:
+    def _new_face(self, sighting: _Sighting, joined: Container[FollowedFace]) -> FollowedFace | None:
         """A face with a new id, if there is room for one. Who comes when a performer is gone is the performer, and has
-        the centre."""
+        the centre; who looks the same too has the neutral that was found."""
         gone = [f for f in self._followed if f not in joined and not f.following and f.absent >= self.config.remember]
         if len(self._followed) >= self.config.faces and not gone:
             return None
@@ -377,11 +405,19 @@ class Tracker:
         centre = leaving.centre if leaving is not None and heir else Recentering(self._layout)
         smoother = Smoother(self._layout, self._smoother_config, self._smoothing)
         face = FollowedFace(next(self._ids), next(self._keys), self._layout, smoother, centre)
+        face.lately[:] = sighting.raw[self._layout.slices["identity"]]
+        if leaving is not None and heir and unlikeness(face.lately, leaving.identity) <= self.config.reunion.alike:
+            face.rest_as(leaving)
         self._followed.insert(0 if heir else len(self._followed), face)
         if self._recenter:
             face.recenter()
             self._recenter = False
         return face
+
+    def _prefer(self, face: FollowedFace, known: bool, before: Sequence[FollowedFace]) -> None:
+        """Make a face that was asked for the performer, among those who were followed before; see `choose`."""
+        self._promote(face)
+        self._known.choose(face, known, before)
 
     def _promote(self, face: FollowedFace) -> None:
         """Make a followed face the performer."""
@@ -412,21 +448,23 @@ class Tracker:
         sightings: list[_Sighting | None] = [None] * len(crops)
         if not shown:
             return sightings
-        with _timed(timings, "crop"):
+        with _Timed(timings, "crop"):
             for row, i in enumerate(shown):
                 self._warp(frame.image, crops[i], out=self._crops[row])
                 if poses is not None:
                     self._poses[row] = poses[i]
         n = len(shown)
-        with _timed(timings, "network"):
+        with _Timed(timings, "network"):
             seen, confidence = self.engine.infer(self._crops[:n], None if poses is None else self._poses[:n])
-        with _timed(timings, "lift"):
+        with _Timed(timings, "lift"):
             for row, i in enumerate(shown):
-                if confidence[row] >= least and self.config.consistency(self._layout, seen[row]):
-                    raw = crops[i].lift(self._layout, seen[row])
-                    p = self._layout.view(raw)
-                    rotation = p.rotation
-                    place = Crop.around_head(rotation, p.translation, p.scale)
+                if confidence[row] < least:
+                    continue
+                raw = crops[i].lift(self._layout, seen[row])
+                p = self._layout.view(raw)
+                rotation = p.rotation
+                place = Crop.around_head(rotation, p.translation, p.scale)
+                if self.config.consistency(raw, place, crops[i]):
                     sightings[i] = _Sighting(raw, rotation, float(confidence[row]), crops[i], place)
         return sightings
 
@@ -451,11 +489,16 @@ def _distance(crop: Crop, place: Sequence[float] | NDArray) -> float:
     return float(np.hypot(crop.centre[0] - place[0], crop.centre[1] - place[1]))
 
 
-@contextmanager
-def _timed(timings: dict[str, float], stage: str) -> Iterator[None]:
+class _Timed:
     """Add the milliseconds spent inside to a stage."""
-    start = perf_counter()
-    try:
-        yield
-    finally:
-        timings[stage] = timings.get(stage, 0.0) + 1000.0 * (perf_counter() - start)
+
+    __slots__ = ("_stage", "_start", "_timings")
+
+    def __init__(self, timings: dict[str, float], stage: str) -> None:
+        self._timings, self._stage = timings, stage
+
+    def __enter__(self) -> None:
+        self._start = perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._timings[self._stage] = self._timings.get(self._stage, 0.0) + 1000.0 * (perf_counter() - self._start)

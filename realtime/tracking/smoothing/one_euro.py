@@ -113,7 +113,7 @@ class OneEuroRotation:
     def reset(self) -> None:
         """Forget the past: the next rotation passes unchanged."""
         self._value: NDArray | None = None
-        self._derivative = np.zeros(3)
+        self._derivative = [0.0, 0.0, 0.0]
         self._time = 0.0
 
     def __call__(self, rotation: NDArray, time: float, strength: float = 1.0) -> NDArray:
@@ -128,10 +128,9 @@ class OneEuroRotation:
         self._time = time
         step = rotation_vector(rotation @ self._value.T)
         c = self.config
-        self._derivative += (1.0 - lag(c.derivative_cutoff, period)) * (
-            (180.0 / math.pi / period) * step - self._derivative
-        )
-        cutoff = c.min_cutoff + c.beta * math.hypot(*self._derivative.tolist())
+        taken, rate = 1.0 - lag(c.derivative_cutoff, period), 180.0 / math.pi / period
+        self._derivative = [d + taken * (rate * s - d) for d, s in zip(self._derivative, step.tolist(), strict=True)]
+        cutoff = c.min_cutoff + c.beta * math.hypot(*self._derivative)
         self._value = rotation_from_vector(-lag(cutoff, period, strength) * step) @ rotation
         return self._value
 

@@ -29,6 +29,11 @@ class PersonLock:
     def frozen(self) -> bool:
         return self._weight >= self.config.evidence
 
+    def settle(self, coefficients: NDArray) -> None:
+        """Take (size,) coefficients for the person's, as of somebody who is known already."""
+        self._mean[:] = coefficients
+        self._weight = self.config.evidence
+
     def reset(self) -> None:
         """Forget the person."""
         self._weight = 0.0

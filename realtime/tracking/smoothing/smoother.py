@@ -163,6 +163,10 @@ class Smoother:
         """Forget identity and albedo: they converge anew from the next frame on."""
         self._person.reset()
 
+    def settle_person(self, identity: NDArray, albedo: NDArray) -> None:
+        """Take (n_identity,) and (n_albedo,) coefficients for the person's, from the next frame on."""
+        self._person.settle(np.concatenate([identity, albedo]))
+
     def reset_motion(self) -> None:
         """Forget the motion, after a jump: the next frame passes unfiltered."""
         self._rotation.reset()
@@ -170,13 +174,16 @@ class Smoother:
         for _, lid in self._lids:
             lid.reset()
 
-    def update(self, raw: NDArray, time: float, confidence: float = 1.0) -> NDArray[np.float32]:
+    def update(
+        self, raw: NDArray, time: float, confidence: float = 1.0, rotation: NDArray | None = None
+    ) -> NDArray[np.float32]:
         """Smooth one frame's parameters.
 
         Args:
             raw: (P,) parameters in frame pixels.
             time: s, on the source's clock.
             confidence: 0..1; with how frontal the head is, the weight of the frame in the person lock.
+            rotation: (3, 3) of `raw`, where it is known already.
 
         Returns:
             (P,) a new array.
@@ -185,9 +192,10 @@ class Smoother:
             self._set(self.settings)
         spans, n = self._spans, self.layout.n_identity
         out = np.array(raw, dtype=np.float32)
-        rotation = self.layout.view(raw).rotation
+        rotation = self.layout.view(raw).rotation if rotation is None else rotation
 
-        self._person_input[:n], self._person_input[n:] = raw[spans["identity"]], raw[spans["albedo"]]
+        if not self._person.frozen:
+            self._person_input[:n], self._person_input[n:] = raw[spans["identity"]], raw[spans["albedo"]]
         person = self._person.update(self._person_input, confidence * max(float(rotation[2, 2]), 0.0) ** 2)
         out[spans["identity"]], out[spans["albedo"]] = person[:n], person[n:]
 

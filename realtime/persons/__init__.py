@@ -1,0 +1,1 @@
+"""Persons: how a face's own expressions are read, measured once and kept."""
