@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from facemodel import LimelightError
 from realtime.frame import Result, StreamInfo
 from realtime.outputs.h264 import CODEC, H264Encoder
 from realtime.outputs.sound_track import SoundTrack
+from realtime.sound.block import JUMP
 from realtime.sources.file_kind import shown
 from realtime.sources.images import pad_to_size
 
@@ -59,11 +61,12 @@ class VideoFile:
         seconds: length of the video so far.
     """
 
-    def __init__(self, path: str | Path, drawing: Callable[[StreamInfo], Drawing]) -> None:
+    def __init__(self, path: str | Path, drawing: Callable[[StreamInfo], Drawing], across: int = 1) -> None:
         """
         Args:
             path: ends in .mp4; never a file that exists when the first feed begins.
             drawing: makes what draws the results, once a feed begins and on its thread.
+            across: the video is so many times as wide as the feed's frames.
 
         Raises:
             LimelightError: the path does not end in .mp4.
@@ -74,7 +77,7 @@ class VideoFile:
             raise LimelightError(f"{self.name}: the name must end in .mp4")
         self.frames = 0
         self.seconds = 0.0
-        self._make_drawing = drawing
+        self._make_drawing, self._across = drawing, across
         self._drawing: Drawing | None = None
         self._writing: _Writing | None = None
         self._sound_note = ""
@@ -89,7 +92,7 @@ class VideoFile:
             raise LimelightError(f"{self.name}: is finished; film on under another name")
         self._drawing = self._make_drawing(info)
         try:
-            self._writing = _Writing(self.path, self.name, info)
+            self._writing = _Writing(self.path, self.name, replace(info, width=self._across * info.width))
         except BaseException:
             self._drawing.close()
             raise
@@ -105,7 +108,7 @@ class VideoFile:
             return
         image = self._drawing.draw(result)
         try:
-            self._writing.add(image, result.frame.timestamp)  # which its sound has, too
+            self._writing.add(image, result.frame.timestamp, result.frame.shift)
         finally:
             self._take_over(self._writing)
 
@@ -143,6 +146,7 @@ class _Writing:
         self._nominal = 1.0 / info.fps
         self._last_time = 0.0
         self._offset = 0.0  # of the feed's clock against the video's
+        self._shift = 0.0  # of the first frame
         self._position = 0.0  # of the last frame in the video, s
         self._failed = False
         try:
@@ -175,11 +179,11 @@ class _Writing:
         """Seconds in the video at which the last frame ends."""
         return self._position + self._nominal if self.frames else 0.0
 
-    def add(self, image: NDArray[np.uint8], time: float) -> None:
-        """Encode one picture (H, W, 3) uint8 BGR of the feed's `time`, s."""
+    def add(self, image: NDArray[np.uint8], time: float, shift: float) -> None:
+        """Encode one picture (H, W, 3) uint8 BGR of the feed's `time`, s, which has a `shift`, see `Frame`."""
         if self._failed:
             return
-        position = self._place(time)
+        position = self._place(time, shift)
         if image.shape[:2] != (self._info.height, self._info.width):
             image = pad_to_size(image, self._info.width, self._info.height)
         packets = self._encoder.encode(image, position)
@@ -198,15 +202,17 @@ class _Writing:
         finally:
             self._release()
 
-    def _place(self, time: float) -> float:
+    def _place(self, time: float, shift: float) -> float:
         """Seconds in the video at which a result belongs."""
         step = time - self._last_time
         self._last_time = time
         if self.frames == 0:
-            self._offset = time
-            self._start_sound(time)
+            self._offset, self._shift = time, shift
+            self._start_sound(time - shift)
         elif step < 0.0 or (self._info.live and step > _LONGEST_PAUSE):
             self._offset = time - self.end
+            self._drop_sound(f"its sound ends at {self.end:.1f} s, where the source jumped")
+        elif abs(shift - self._shift) > JUMP:
             self._drop_sound(f"its sound ends at {self.end:.1f} s, where the source jumped")
         return time - self._offset
 

@@ -58,6 +58,11 @@ class CdrReader:
         self._message = message
         self._at = 0
 
+    @property
+    def left(self) -> bool:
+        """Whether there is more: later programs may say more than earlier ones."""
+        return len(self._message) > 4 + self._at
+
     def fields(self, form: struct.Struct, alignment: int) -> tuple:
         """The inverse of `CdrWriter.fields`."""
         self._at += -self._at % alignment

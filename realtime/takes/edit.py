@@ -1,4 +1,4 @@
-"""Repairing and trimming takes: messages are copied as they are, whatever their format version."""
+"""Repairing and trimming takes: messages are copied as they are, whatever their format version, and marks carried."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemodel import LimelightError
+from realtime.sound.block import SoundBlock
 from realtime.takes.format import FRAME_TOPIC
+from realtime.takes.marks import read_marks, remove_marks, write_marks
 from realtime.takes.mcap_file import McapFile
 from realtime.takes.messages import Marker, Stall, TakeFrame
 from realtime.takes.reader import Recorded, TakeReader
 from realtime.takes.reference_video import VideoPacket
+from realtime.takes.rows import SAME_TIME
+from realtime.takes.take import load_take
 
 
 @dataclass(frozen=True)
@@ -44,27 +48,21 @@ def trim_take(path: Path, out: Path, begin: float, end: float) -> Edited:
     """
     if not begin <= end:
         raise LimelightError(f"a part from {begin:g} to {end:g} s holds nothing; --to must be later than --from")
-    reader = TakeReader(path)
-    frames: list[TakeFrame] = []
-    packets: list[VideoPacket] = []
-    for event in reader.events():
-        if isinstance(event, TakeFrame):
-            frames.append(event)
-        elif isinstance(event, VideoPacket):
-            packets.append(event)
-    if not frames:
-        raise LimelightError(f"take {path}: holds no frame")
-    begin, end = frames[0].time + begin, frames[0].time + end
-    part = [frame.sequence for frame in frames if begin <= frame.time <= end]
-    if not part:
-        raise LimelightError(f"take {path}: there is no frame in that part")
-    keys = [packet.sequence for packet in packets if packet.key and packet.sequence <= part[0]]
-    pictures = range(keys[-1] if keys else part[0], part[-1] + 1)
+    reader, take = TakeReader(path), load_take(path)
+    rows = take.span(begin, end)
+    part = take.index.frames["sequence"][rows.start : rows.stop].tolist()
+    frames = frozenset(part)
+    begin, end = take.times[0] + begin - SAME_TIME, take.times[0] + end + SAME_TIME
+    keys = take.video.sequences[take.video.keys]
+    keys = keys[keys <= part[0]]
+    pictures = range(int(keys[-1]) if len(keys) else part[0], part[-1] + 1)
 
     def keep(recorded: Recorded) -> bool:
         event = reader.decode(recorded)
         match event:
-            case TakeFrame() | Marker():
+            case TakeFrame():
+                return event.sequence in frames
+            case Marker() | SoundBlock():
                 return begin <= event.time <= end
             case Stall():
                 return event.begin <= end and (event.end is None or event.end >= begin)
@@ -74,6 +72,21 @@ def trim_take(path: Path, out: Path, begin: float, end: float) -> Edited:
 
     count = _copy(reader, out, keep)
     return Edited(count, reader.cut)
+
+
+def carry_marks(path: Path, copy: Path) -> None:
+    """Give a copy, or a part, of a take its marks too; those outside of the part go, and so do the copy's own.
+
+    Raises:
+        LimelightError: the copy is no take, or its marks cannot be written.
+    """
+    take = load_take(copy)
+    marks = read_marks(path, take.header.created)
+    if marks is None:
+        remove_marks(copy)
+        return
+    first, last = take.clock[0] - SAME_TIME, take.clock[-1] + SAME_TIME
+    write_marks(copy, take.header.created, (mark for mark in marks if first <= mark.time <= last))
 
 
 def _copy(reader: TakeReader, out: Path, keep: Callable[[Recorded], bool]) -> int:

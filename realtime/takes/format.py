@@ -1,10 +1,11 @@
 """What a take holds on disk: MCAP, one header message, then one message per frame and per event.
 
-A take can be read without Limelight. The header (topic `/limelight/header`), stall marks (`/limelight/stalls`) and
-markers (`/limelight/markers`) are JSON; the header names every number of the parameter vector, its units and the face
-model. Frames (`/limelight/frames`), the face model (`/limelight/model`), persons (`/limelight/persons`) and the
-reference video (`/limelight/video`) are CDR with their ROS 2 message definition in the file, which MCAP's own tools and
-Foxglove decode. An MCAP log time is wall-clock nanoseconds; `time` is seconds on the clock of the feed.
+A take can be read without Limelight. The header (topic `/limelight/header`), stall marks (`/limelight/stalls`), markers
+(`/limelight/markers`) and timecode (`/limelight/timecode`) are JSON; the header names every number of the parameter
+vector, its units and the face model. Frames (`/limelight/frames`), the face model (`/limelight/model`), persons
+(`/limelight/persons`), sound (`/limelight/sound`) and the reference video (`/limelight/video`) are CDR with their ROS 2
+message definition in the file, which MCAP's own tools and Foxglove decode. An MCAP log time is wall-clock nanoseconds;
+`time` is seconds on the clock of the feed.
 
 Format version 1 had the header and one face a frame alone, and no face model.
 """
@@ -12,13 +13,15 @@ Format version 1 had the header and one face a frame alone, and no face model.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from typing import Any
 
 from facemodel import LimelightError, ParameterLayout
 from realtime.frame import StreamInfo, TrackingState
+from realtime.takes.slate import Slate
 
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -30,6 +33,8 @@ FRAME_TOPIC = "/limelight/frames"
 STALL_TOPIC = "/limelight/stalls"
 MARKER_TOPIC = "/limelight/markers"
 VIDEO_TOPIC = "/limelight/video"
+TIMECODE_TOPIC = "/limelight/timecode"
+SOUND_TOPIC = "/limelight/sound"
 
 STATES = (TrackingState.SEARCHING, TrackingState.TRACKING, TrackingState.HELD, TrackingState.NEUTRAL)
 """A state's number in the file is its place here."""
@@ -73,6 +78,8 @@ float32[] identity  # coefficients of the model that the take was recorded with
 float32[] albedo
 uint8[] npz         # rig, a NumPy archive: vertices (V, 3) mm without expression, diffuse and specular (V, 3) linear
                     # RGB, eye_centres (2, 3) mm; targets and triangles are those of /limelight/model
+string name         # of somebody who is known; empty otherwise
+string calibration  # JSON: for each expression what the smoothed weights were read by, between raw and smoothed
 """
 
 _VIDEO_SCHEMA = """\
@@ -82,6 +89,19 @@ builtin_interfaces/Time timestamp
 string frame_id
 uint8[] data   # Annex B, one access unit, in decoding order without B-frames
 string format  # h264
+================================================================================
+MSG: builtin_interfaces/Time
+int32 sec
+uint32 nanosec
+"""
+
+_SOUND_SCHEMA = """\
+# A block of sound, in the form of foxglove_msgs/RawAudio; samples are interleaved and little-endian.
+builtin_interfaces/Time timestamp  # of the first sample
+uint8[] data
+string format                      # pcm-s16
+uint32 sample_rate                 # Hz
+uint32 number_of_channels
 ================================================================================
 MSG: builtin_interfaces/Time
 int32 sec
@@ -105,6 +125,7 @@ _HEADER_SCHEMA = {
         "format_version": _INTEGER,
         "created": {"type": "string", "description": "ISO 8601, UTC"},
         "software": _STRING,
+        "slate": {"type": "object", "properties": {"scene": _STRING, "take": _INTEGER, "notes": _STRING}},
         "network": _STRING,
         "model_name": _STRING,
         "model_digest": _STRING,
@@ -137,6 +158,19 @@ _MARKER_SCHEMA = {
 }
 
 
+_TIMECODE_SCHEMA = {
+    "title": "limelight.Timecode",
+    "type": "object",
+    "description": "What timecode it was at `time`. It runs on evenly at its rate until the next message.",
+    "properties": {
+        "time": _NUMBER,
+        "timecode": {"type": "string", "description": "HH:MM:SS:FF, or HH:MM:SS;FF of drop-frame"},
+        "subframe": {"type": "number", "description": "the part of the frame that has passed, 0 to 1"},
+        "rate": {"type": "string", "description": "23.976, 24, 25, 29.97, 29.97df, 30, 48, 50, 59.94, 59.94df or 60"},
+    },
+}
+
+
 @dataclass(frozen=True)
 class Topic:
     """How the messages of one topic are written: name, and the schema by which anybody can read them."""
@@ -165,6 +199,8 @@ TOPICS = {
         _cdr_topic(FRAME_TOPIC, "limelight_msgs/msg/Frame", _FRAME_SCHEMA),
         _json_topic(STALL_TOPIC, _STALL_SCHEMA),
         _json_topic(MARKER_TOPIC, _MARKER_SCHEMA),
+        _json_topic(TIMECODE_TOPIC, _TIMECODE_SCHEMA),
+        _cdr_topic(SOUND_TOPIC, "foxglove_msgs/msg/RawAudio", _SOUND_SCHEMA),
         _cdr_topic(VIDEO_TOPIC, "foxglove_msgs/msg/CompressedVideo", _VIDEO_SCHEMA),
     )
 }
@@ -184,11 +220,12 @@ class TakeHeader:
     Attributes:
         layout: of every parameter vector in it.
         model_name, model_digest: of the face model that the parameters drive.
-        source_name, fps, source_live: of the feed.
+        source_name, fps, source_live: of the feed; fps 0 where it did not know.
         width, height: of its first frame, px.
         network: what computed the parameters, for people.
         created: ISO 8601, UTC.
         software: what wrote it.
+        slate: scene, take and notes.
         format_version: one of `READABLE_VERSIONS`.
     """
 
@@ -203,10 +240,16 @@ class TakeHeader:
     network: str = ""
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
     software: str = field(default_factory=_software)
+    slate: Slate = Slate()
     format_version: int = FORMAT_VERSION
 
+    @property
+    def nominal_fps(self) -> float:
+        """Frames a second to count with, always more than 0: `fps`, or 30 where the feed did not know (0)."""
+        return self.fps if 0.0 < self.fps < inf else 30.0
+
     @classmethod
-    def describe(cls, info: StreamInfo) -> TakeHeader:
+    def describe(cls, info: StreamInfo, slate: Slate | None = None) -> TakeHeader:
         """Return the header of a take of a feed that starts now."""
         return cls(
             layout=info.model.layout,
@@ -218,11 +261,13 @@ class TakeHeader:
             fps=float(info.fps),
             source_live=bool(info.live),
             network=info.network,
+            slate=slate or Slate(),
         )
 
     def to_json(self) -> bytes:
         """Return the header as it stands in a file."""
-        content = {key: value for key, value in asdict(self).items() if key != "layout"} | self.layout.to_dict()
+        content = vars(self) | self.layout.to_dict() | {"slate": self.slate.options}
+        del content["layout"]
         return json.dumps(content, allow_nan=False).encode()
 
     @classmethod
@@ -251,6 +296,7 @@ class TakeHeader:
                 network=str(content["network"]),
                 created=str(content["created"]),
                 software=str(content["software"]),
+                slate=Slate.from_options(content.get("slate") or {}),
                 format_version=int(found),
             )
         except (ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""The messages of a take but its header: frames with their faces, stall marks, markers."""
+"""The messages of a take but its header: frames with their faces, stall marks, markers, timecode."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import Crop
+from facemodel import Crop, LimelightError
 from realtime.frame import Result, TrackingState
+from realtime.frame_rate import FrameRate, Timecode
 from realtime.takes.cdr import CdrReader, CdrWriter
 from realtime.takes.format import STATES
 
@@ -22,7 +24,7 @@ _NO_CROP = (float("nan"),) * 4
 
 _FRAME_V1 = struct.Struct("<Qd4dB3xf")
 
-_MAX_FACES = 1000
+MAX_FACES = 1000
 """In one frame; more is damage."""
 
 
@@ -115,6 +117,39 @@ class Marker:
         return cls(float(content["time"]), str(content["text"]))
 
 
+@dataclass(frozen=True)
+class TimecodeMark:
+    """What timecode it was at a time (s, on the clock of the feed); it runs on evenly until the next mark."""
+
+    time: float
+    timecode: Timecode
+
+    def at(self, time: float) -> Timecode:
+        """Return the timecode at a time, before or after the mark."""
+        return self.timecode.plus(time - self.time)
+
+    def to_json(self) -> bytes:
+        """Return the mark as it stands in a file."""
+        timecode = self.timecode
+        content = {"timecode": str(timecode), "subframe": timecode.subframe, "rate": str(timecode.rate)}
+        return json.dumps({"time": self.time} | content).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> TimecodeMark:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: `data` is not a mark.
+        """
+        content = json.loads(data)
+        try:
+            rate = FrameRate.parse(str(content["rate"]))
+            whole = Timecode.parse(str(content["timecode"]), rate)
+        except LimelightError as error:
+            raise ValueError(str(error)) from error
+        return cls(float(content["time"]), Timecode(whole.number + Fraction(float(content["subframe"])), rate))
+
+
 def encode_frame(result: Result) -> bytes:
     """Return the CDR message of one result; of its picture only the size is kept."""
     height, width = result.frame.image.shape[:2]
@@ -144,7 +179,7 @@ def decode_frame(data: bytes, size: int, sequence: int = 0) -> TakeFrame:
     try:
         cdr = CdrReader(data)
         index, time, timestamp, width, height, count = cdr.fields(_FRAME, 8)
-        if count > _MAX_FACES:
+        if count > MAX_FACES:
             raise ValueError(f"{count} faces in one frame")
         faces = tuple(_faces(cdr, count, size))
         return TakeFrame(index, time, timestamp, width, height, faces, sequence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Literal
@@ -9,11 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import FaceModel
+from facemodel import FaceModel, LimelightError
 from realtime.frame import Face, Frame, Result
+from realtime.loop.feed import FASTEST, SLOWEST
 from realtime.takes.messages import TakeFace, TakeFrame
 from realtime.takes.reference_video import ReferenceVideo
 from realtime.takes.take import Take
+
+_log = logging.getLogger(__name__)
 
 BACKGROUND_BGR = (48, 44, 42)
 
@@ -29,14 +33,17 @@ class TakePlayer:
     """A take as results, over its reference video, or over a plain background where it has none.
 
     In real time (`live`) `read` returns each frame when it is due and misses those that a slow reader had no
-    time for; otherwise every frame comes as fast as it is read. `read` is for one thread; the rest may be
-    called from others.
+    time for; otherwise every frame comes as fast as it is read. `read` is for one thread; the rest, a
+    `realtime.loop.feed.Transport`, may be called from others.
 
     Attributes:
         take: that is played.
         name, width, height, fps, live: as of a `StreamInfo`; frames tell their own size.
         network: what computed the take, for people.
+        frames: how many there are.
         duration: seconds.
+        times: (N,) float64 seconds of each frame from the first, never falling.
+        loop: go on at the in point after the out point, or the end.
     """
 
     def __init__(
@@ -58,15 +65,18 @@ class TakePlayer:
         self.name = take.path.name
         self.width, self.height, self.fps = header.width, header.height, header.fps
         self.live = live
-        self._at_end = at_end
+        self.loop = at_end == "loop"
+        self._stops = at_end == "stop"
         self._background = plain_background(self.width, self.height)
         self._video = ReferenceVideo(take.path, take.video) if take.video else None
-        times = np.array([frame.time for frame in take.frames])
-        self._times = np.maximum.accumulate(times - times[0])
-        self.duration = float(self._times[-1])
+        self.times = np.maximum.accumulate(take.times - take.times[0])
+        self.frames = len(take)
+        self.duration = float(self.times[-1])
         self._changed = threading.Condition()
-        self._next = 0
+        self._next = self._last = 0  # rows: the next one, and the one asked for or delivered last
+        self._span: tuple[int, int] | None = None
         self._playing = True
+        self._speed = 1.0
         self._show_once = False
         self._closed = False
         self._anchor = time.perf_counter()  # wall clock at which take time 0 was or would have been
@@ -81,32 +91,80 @@ class TakePlayer:
         return self.take.model
 
     @property
+    def frame(self) -> int:
+        """The frame that was asked for last, or delivered last."""
+        return self._last
+
+    @property
     def position(self) -> float:
-        """Seconds from the start, of the frame that comes next."""
-        with self._changed:
-            return float(self._times[min(self._next, len(self.take) - 1)])
+        """Seconds from the start, of `frame`."""
+        return float(self.times[self._last])
 
     @property
     def playing(self) -> bool:
-        """False while paused. Set to True at the end, it plays from the start again."""
+        """False while paused. Set to True at the end, it plays from the in point or the start again."""
         return self._playing
 
     @playing.setter
     def playing(self, on: bool) -> None:
         with self._changed:
-            if on and not self._playing and self._next >= len(self.take) - 1:
-                self._next = 0  # played to the end: from the start again
+            if on and not self._playing and not self._show_once and self._next > self._stop:
+                self._next = self._begin
             self._playing = on
             self._rebase()
+
+    @property
+    def speed(self) -> float:
+        """Of the playback; 1 is the recording's own."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        with self._changed:
+            self._speed = min(max(speed, SLOWEST), FASTEST)
+            self._rebase()
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The in and out points, frames, both included; None without any."""
+        return self._span
+
+    @span.setter
+    def span(self, span: tuple[int, int] | None) -> None:
+        with self._changed:
+            self._span = span
             self._changed.notify_all()
 
+    def keep_to(self, begin: float | None, end: float | None) -> None:
+        """Play a part, from its first frame; `begin` and `end` are seconds from the take's start, None for its own.
+
+        Raises:
+            LimelightError: there is no frame in it.
+        """
+        first = 0 if begin is None else int(np.searchsorted(self.times, begin - 1e-9))
+        last = self.frames - 1 if end is None else int(np.searchsorted(self.times, end + 1e-9)) - 1
+        if first > last:
+            raise LimelightError(f"take {self.take.path}: there is no frame between its in and out points")
+        self.span = (first, last)
+        self.show(first)
+
     def seek(self, seconds: float) -> None:
-        """Continue from `seconds`, clamped to 0..duration; that frame is delivered even while paused."""
+        """Continue from the frame nearest to `seconds`; it is delivered even while paused."""
+        after = int(np.searchsorted(self.times, seconds))
+        before = max(after - 1, 0)
+        after = min(after, self.frames - 1)
+        self.show(before if seconds - self.times[before] < self.times[after] - seconds else after)
+
+    def show(self, frame: int) -> None:
+        """Continue from a frame, clamped to what there is; it is delivered even while paused."""
         with self._changed:
-            self._next = int(np.searchsorted(self._times, min(max(seconds, 0.0), self.duration)))
-            self._show_once = True
-            self._rebase()
-            self._changed.notify_all()
+            self._show(frame)
+
+    def step(self, frames: int) -> None:
+        """Pause, and deliver the frame so many after the present one, or before it."""
+        with self._changed:
+            self._playing = False
+            self._show(self._last + frames)
 
     def read(self) -> Result | None:
         """Wait for the next result, in real time until it is due, and return it; None at the end, or once closed.
@@ -115,24 +173,30 @@ class TakePlayer:
         """
         with self._changed:
             while not self._closed:
-                if self._next >= len(self.take) and not self._turn_at_end():
-                    return None
                 if not self._playing and not self._show_once:
                     self._changed.wait()
+                    continue
+                if not self._show_once and self._next > self._stop and not self._turn_at_end():
+                    return None
+                if not self._playing and not self._show_once:
                     continue
                 if self._show_once or not self.live:
                     break
                 self._skip_missed()
-                wait = self._anchor + self._times[self._next] - time.perf_counter()
+                wait = self._anchor + self.times[self._next] / self._speed - time.perf_counter()
                 if wait <= 0.0:
                     break
                 self._changed.wait(wait)
             if self._closed:
                 return None
             self._show_once = False
-            row = self._next
+            row = self._last = self._next
             self._next += 1
-        return self._result(self.take.frames[row])
+        return self.result(row)
+
+    def result(self, frame: int) -> Result:
+        """Return the result of a frame; for the thread that reads."""
+        return self._result(self._frame(frame))
 
     def close(self) -> None:
         """End: `read` returns None from now on, one that waits too."""
@@ -140,32 +204,58 @@ class TakePlayer:
             self._closed = True
             self._changed.notify_all()
 
+    @property
+    def _begin(self) -> int:
+        return 0 if self._span is None else self._span[0]
+
+    @property
+    def _stop(self) -> int:
+        """The last row to play: the out point, for a playback that did not begin after it."""
+        end = self.frames - 1
+        return end if self._span is None or self._last > self._span[1] else min(self._span[1], end)
+
+    def _show(self, frame: int) -> None:
+        self._next = self._last = min(max(frame, 0), self.frames - 1)
+        self._show_once = True
+        self._rebase()
+
     def _turn_at_end(self) -> bool:
         """Start again, or pause on the last frame; False if this is the end."""
-        if self._at_end == "stop":
+        if self.loop:
+            self._next = self._last = self._begin
+            self._rebase(1.0 / self.take.header.nominal_fps)  # the last frame is shown as long as the others
+        elif self._stops:
             return False
-        if self._at_end == "loop":
-            self._next = 0
         else:
-            self._next = len(self.take) - 1
             self._playing = False
-        self._rebase()
         return True
 
-    def _rebase(self) -> None:
-        row = min(self._next, len(self.take) - 1)
-        self._anchor = time.perf_counter() - float(self._times[row])
+    def _rebase(self, pause: float = 0.0) -> None:
+        """Let the next frame be due now, or after a pause, s of the take."""
+        row = min(self._next, self.frames - 1)
+        self._anchor = time.perf_counter() - (float(self.times[row]) - pause) / self._speed
+        self._changed.notify_all()
 
     def _skip_missed(self) -> None:
         """Go to the newest frame that is due."""
-        now = time.perf_counter() - self._anchor
-        due = int(np.searchsorted(self._times, now, side="right")) - 1
-        self._next = max(self._next, min(due, len(self.take) - 1))
+        now = (time.perf_counter() - self._anchor) * self._speed
+        due = int(np.searchsorted(self.times, now, side="right")) - 1
+        self._next = max(self._next, min(due, self._stop))
+
+    def _frame(self, row: int) -> TakeFrame:
+        """A frame; one that cannot be read any more shows nobody."""
+        try:
+            return self.take.frames[row]
+        except LimelightError as error:
+            _log.warning("%s", error)
+            time = float(self.take.times[row])
+            return TakeFrame(row, time, time, self.width, self.height)
 
     def _result(self, frame: TakeFrame) -> Result:
         faces = tuple(self._face(face) for face in frame.faces)
         picture = self._picture(frame)
-        return Result(Frame(frame.index, frame.timestamp, picture), frame.time, faces)
+        timecode = self.take.timecode_at(frame.time)
+        return Result(Frame(frame.index, frame.timestamp, picture), frame.time, faces, timecode=timecode)
 
     def _face(self, face: TakeFace) -> Face:
         smoothed = self.take.vector(face)

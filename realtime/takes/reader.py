@@ -4,54 +4,77 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from mmap import ACCESS_READ, mmap
+from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
+from mcap.data_stream import ReadDataStream
 from mcap.exceptions import InvalidMagic, McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, Chunk, DataEnd, McapRecord, Message, Schema, Statistics
-from mcap.stream_reader import StreamReader, breakup_chunk
+from mcap.records import Channel, Message, Schema
 
 from facemodel import FaceModel, LimelightError
+from realtime.sound.block import SoundBlock
+from realtime.takes.data_section import MAGIC, DataSection, Place, records
 from realtime.takes.format import (
     FRAME_TOPIC,
     HEADER_TOPIC,
     MARKER_TOPIC,
     MODEL_TOPIC,
     PERSON_TOPIC,
+    SOUND_TOPIC,
     STALL_TOPIC,
+    TIMECODE_TOPIC,
     VIDEO_TOPIC,
     TakeHeader,
     Topic,
 )
-from realtime.takes.messages import Marker, Stall, TakeFrame, decode_frame, decode_frame_v1
-from realtime.takes.reference_video import Place, VideoPacket, is_key, packet_data
+from realtime.takes.messages import Marker, Stall, TakeFrame, TimecodeMark, decode_frame, decode_frame_v1
+from realtime.takes.reference_video import VideoPacket, is_key, packet_data
 from realtime.takes.rig import Rig, decode_model
+from realtime.takes.sound_message import decode_sound
 
-_MAGIC = b"\x89MCAP0\r\n"
-_DATA_END_BYTES = 13
-_CHUNK_OPCODE = bytes([Opcode.CHUNK])
-_CHUNK = struct.Struct("<BQQQQIIQ")
-"""What precedes a chunk's records: opcode, length, two times, size, CRC, length of the compression's name, which is
-empty, size as stored."""
-_RECORD_LIMIT = 2**28  # bytes; ours are some KiB, a model's are MiB, a larger length is damage
-_DAMAGE = (McapError, struct.error, ValueError, OverflowError, MemoryError)
-"""What mcap raises on bytes that are not what was written."""
+_MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 
-Event = TakeFrame | Rig | FaceModel | Stall | Marker | VideoPacket
+Event = TakeFrame | Rig | FaceModel | Stall | Marker | TimecodeMark | VideoPacket | SoundBlock
 """What a take holds besides its header."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recorded:
-    """One message as it lies in a file; `place` is that of its chunk, None outside of one."""
+    """One message as it lies in a file: `offset` bytes into the piece at `place`."""
 
     topic: Topic
     message: Message
-    place: Place | None = None
+    place: Place
+    offset: int
+
+
+class MessagePlace(NamedTuple):
+    """Where a message lies in its piece: topic, start and length of its data; its number and its log time, ns."""
+
+    topic: Topic
+    offset: int
+    length: int
+    sequence: int
+    log_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a file: where it lies, what is in it, and its messages in order."""
+
+    place: Place
+    content: bytes
+    messages: list[MessagePlace]
+
+    def recorded(self, message: MessagePlace) -> Recorded:
+        """Return one of its messages."""
+        topic, offset, length, sequence, log_time = message
+        data = self.content[offset : offset + length]
+        return Recorded(topic, Message(0, log_time, data, log_time, sequence), self.place, offset)
 
 
 def is_take(path: str | Path) -> bool:
@@ -61,7 +84,7 @@ def is_take(path: str | Path) -> bool:
         return True
     try:
         with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+            return file.read(len(MAGIC)) == MAGIC
     except (OSError, ValueError):
         return False
 
@@ -101,8 +124,12 @@ class TakeReader:
         try:
             return None if decode is None else decode(recorded)
         except (ValueError, KeyError, TypeError) as error:
-            self.cut = f"take {self.path}: damaged, a message is missing ({error})"
+            self.missing(str(error))
             return None
+
+    def missing(self, why: str) -> None:
+        """Take note that a message is none."""
+        self.cut = f"take {self.path}: damaged, a message is missing ({why})"
 
     def knows(self, recorded: Recorded) -> bool:
         """Return whether `decode` knows the topic."""
@@ -110,18 +137,35 @@ class TakeReader:
 
     def messages(self) -> Iterator[Recorded]:
         """All messages as they lie in the file, those of topics that this version does not know included."""
+        for piece in self.pieces():
+            yield from map(piece.recorded, piece.messages)
+
+    def pieces(self) -> Iterator[Piece]:
+        """All messages piece by piece, for those who do not look into each."""
+        section = DataSection(self.path)
+        topics = _Topics()
+        found = 0
+        damaged = False
         self.cut = None
-        schemas: dict[int, Schema] = {}
-        topics: dict[int, Topic] = {}
-        for record, place in self._records():
-            if isinstance(record, Schema):
-                schemas[record.id] = record
-            elif isinstance(record, Channel) and (schema := schemas.get(record.schema_id)) is not None:
-                topics[record.id] = Topic(
-                    record.topic, record.message_encoding, schema.name, schema.encoding, schema.data
-                )
-            elif isinstance(record, Message) and (topic := topics.get(record.channel_id)) is not None:
-                yield Recorded(topic, record, place)
+        for place, content in section:
+            messages = []
+            try:
+                for opcode, at, length in records(content):
+                    if opcode == Opcode.MESSAGE:
+                        channel, sequence, log_time, _ = _MESSAGE.unpack_from(content, at)
+                        if (topic := topics.of(channel)) is not None:
+                            offset = at + _MESSAGE.size
+                            messages.append(MessagePlace(topic, offset, length - _MESSAGE.size, sequence, log_time))
+                        found += 1
+                    else:
+                        topics.read(opcode, content[at : at + length])
+            except (ValueError, struct.error, McapError):
+                damaged = True
+            yield Piece(place, content, messages)
+        if section.cut is not None:
+            self.cut = section.cut
+        elif damaged or section.stated_messages not in (None, found):
+            self.cut = f"take {self.path}: damaged, some frames are missing"
 
     def _make_decoders(self) -> dict[str, Callable[[Recorded], Event]]:
         header, size = self.header, self.header.layout.size
@@ -134,6 +178,8 @@ class TakeReader:
             MODEL_TOPIC: lambda recorded: decode_model(recorded.message.data),
             PERSON_TOPIC: lambda recorded: Rig.decode(recorded.message.data, header.layout),
             STALL_TOPIC: lambda recorded: Stall.from_json(recorded.message.data),
+            SOUND_TOPIC: lambda recorded: decode_sound(recorded.message.data),
+            TIMECODE_TOPIC: lambda recorded: TimecodeMark.from_json(recorded.message.data),
             MARKER_TOPIC: lambda recorded: Marker.from_json(recorded.message.data),
             VIDEO_TOPIC: _video_packet,
         }
@@ -155,77 +201,36 @@ class TakeReader:
             f"take {self.path}: holds no header of a take; it was cut too early, or another program wrote it"
         )
 
-    def _records(self) -> Iterator[tuple[McapRecord, Place | None]]:
-        """The records of the data section, those in chunks included, as far as the file goes; sets `cut`.
 
-        After damage it goes on with the next chunk.
+class _Topics:
+    """The topics of channels, as far as the records before tell them."""
+
+    def __init__(self) -> None:
+        self._schemas: dict[int, Schema] = {}
+        self._topics: dict[int, Topic] = {}
+
+    def of(self, channel: int) -> Topic | None:
+        """Return the topic of a channel; None if nothing was said of it."""
+        return self._topics.get(channel)
+
+    def read(self, opcode: int, content: bytes) -> None:
+        """Take note of a record; others than schemas and channels are left out.
+
+        Raises:
+            ValueError, struct.error, McapError: it is damaged.
         """
-        with self.path.open("rb") as file:
-            records, whole, messages = _stream(file), 0, 0
-            while True:
-                try:
-                    record = next(records, None)
-                    if record is None or file.tell() - whole != _size(record, file.tell() - whole):
-                        raise ValueError("a record that is none")
-                except _DAMAGE as error:
-                    if isinstance(error, InvalidMagic) and whole == 0:
-                        raise
-                    self.cut = f"take {self.path}: cut short, the recording did not end properly; read up to there"
-                    if (start := _next_chunk(file, whole + 1)) is None:
-                        return
-                    self.cut = f"take {self.path}: damaged, some frames are missing"
-                    file.seek(start)
-                    records, whole = _stream(file, skip_magic=True), start
-                    continue
-                whole = file.tell()
-                if isinstance(record, DataEnd):
-                    if self.cut is None and _stated_messages(records) not in (None, messages):
-                        self.cut = f"take {self.path}: damaged, some frames are missing"
-                    return
-                place, inner = None, [record]
-                if isinstance(record, Chunk):
-                    place = Place(whole - len(record.data), len(record.data), replace(record, data=b""))
-                    try:
-                        inner = breakup_chunk(record, validate_crc=True)
-                    except _DAMAGE:
-                        self.cut = f"take {self.path}: damaged or cut short, some frames are missing"
-                        continue
-                for one in inner:
-                    messages += isinstance(one, Message)
-                    yield one, place
-
-
-def _stream(file: IO[bytes], skip_magic: bool = False) -> Iterator[McapRecord]:
-    return iter(StreamReader(file, skip_magic, emit_chunks=True, record_size_limit=_RECORD_LIMIT).records)
-
-
-def _size(record: McapRecord, unknown: int) -> int:
-    """Bytes that a record takes in the file, if its kind tells: a damaged length leads past what follows."""
-    if isinstance(record, DataEnd):
-        return _DATA_END_BYTES
-    return _CHUNK.size + len(record.compression) + len(record.data) if isinstance(record, Chunk) else unknown
-
-
-def _stated_messages(records: Iterator[McapRecord]) -> int | None:
-    """How many messages the file says that it has; None where it says nothing."""
-    try:
-        return next((record.message_count for record in records if isinstance(record, Statistics)), None)
-    except _DAMAGE:
-        return None
-
-
-def _next_chunk(file: IO[bytes], start: int) -> int | None:
-    """Where the next whole, uncompressed chunk begins, from `start` on; None if there is no more."""
-    with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-        at = data.find(_CHUNK_OPCODE, start)
-        while 0 <= at <= len(data) - _CHUNK.size:
-            _, length, _, _, size, _, compression, stored = _CHUNK.unpack_from(data, at)
-            if compression == 0 and size == stored == length - _CHUNK.size + 9 and at + 9 + length <= len(data):
-                return at
-            at = data.find(_CHUNK_OPCODE, at + 1)
-    return None
+        stream = ReadDataStream(BytesIO(content))
+        if opcode == Opcode.SCHEMA:
+            schema = Schema.read(stream)
+            self._schemas[schema.id] = schema
+        elif opcode == Opcode.CHANNEL:
+            channel = Channel.read(stream)
+            if (schema := self._schemas.get(channel.schema_id)) is not None:
+                self._topics[channel.id] = Topic(
+                    channel.topic, channel.message_encoding, schema.name, schema.encoding, schema.data
+                )
 
 
 def _video_packet(recorded: Recorded) -> VideoPacket:
-    message = recorded.message
-    return VideoPacket(message.sequence, message.channel_id, is_key(packet_data(message.data)), recorded.place)
+    data = recorded.message.data
+    return VideoPacket(recorded.message.sequence, is_key(packet_data(data)), recorded.place, recorded.offset, len(data))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import struct
 import zipfile
 import zlib
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from realtime.frame import Person
+from realtime.persons.calibration import Calibration
 from realtime.takes.cdr import CdrReader, CdrWriter
 
 _PERSON = struct.Struct("<I?3x")
@@ -61,6 +63,8 @@ class Rig:
         cdr.floats(self.person.identity)
         cdr.floats(self.person.albedo)
         cdr.data(file.getvalue())
+        cdr.text(self.person.name)
+        cdr.text("" if self.person.calibration is None else self.person.calibration.encode())
         return cdr.message()
 
     @classmethod
@@ -80,13 +84,15 @@ class Rig:
             identity, albedo = _of_size(cdr.floats(), layout.n_identity), _of_size(cdr.floats(), layout.n_albedo)
             with np.load(io.BytesIO(cdr.data()), allow_pickle=False) as archive:
                 arrays = [archive[name] for name in ("vertices", "diffuse", "specular", "eye_centres")]
+            name, told = (cdr.text(), cdr.text()) if cdr.left else ("", "")  # takes of the first program have neither
+            calibration = Calibration.from_json(json.loads(told), layout.expression_names) if told else None
         except (struct.error, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"malformed person message ({error})") from error
         shape = arrays[0].shape
         for array, expected in zip(arrays, (shape, shape, shape, (2, 3)), strict=True):
             if array.shape != expected or array.dtype != np.float32 or not np.isfinite(array).all():
                 raise ValueError("malformed person message (an array of another shape, or numbers that are none)")
-        return cls(Person(key, identity, albedo, settled), *arrays)
+        return cls(Person(key, identity, albedo, settled, name, calibration), *arrays)
 
 
 def encode_model(model: FaceModel) -> bytes:

@@ -8,13 +8,21 @@ from typing import Any
 import numpy as np
 
 from realtime.frame import TrackingState
+from realtime.takes.curves import bad_spans, quality_of
 from realtime.takes.take import Take
+
+_LISTED = 20
+"""Bad spans that are told to people."""
 
 
 def summarise(take: Take) -> dict[str, Any]:
-    """Return what is in a take, as JSON values; times are seconds from its first frame."""
-    header, start = take.header, take.frames[0].time
-    sizes = dict.fromkeys((frame.width, frame.height) for frame in take.frames)
+    """Return what is in a take, as JSON values; times are seconds from its first frame.
+
+    Bad spans are those of frames in which the performer was not tracked with confidence, see `curves.Quality`.
+    """
+    header, start = take.header, take.times[0]
+    clock = take.times - start
+    sizes = dict.fromkeys(map(tuple, take.index.frames["size"].tolist()))
     return {
         "take": str(take.path),
         "bytes": take.path.stat().st_size,
@@ -24,6 +32,7 @@ def summarise(take: Take) -> dict[str, Any]:
         "source": header.source_name,
         "source_live": header.source_live,
         "network": header.network,
+        "slate": header.slate.options,
         "model": {"name": header.model_name, "digest": header.model_digest, "in_take": take.base is not None},
         "frames": len(take),
         "seconds": take.duration,
@@ -32,6 +41,10 @@ def summarise(take: Take) -> dict[str, Any]:
         "faces": [_face(take, number) for number in take.face_ids],
         "persons": [
             {"key": key, "settled": person.settled, "rig": key in take.rigs} for key, person in take.persons.items()
+        ],
+        "bad_spans": [
+            {"begin": float(clock[span.first]), "end": float(clock[span.last]), "worst": span.quality.name.lower()}
+            for span in bad_spans(quality_of(take.presence()))
         ],
         "stalls": [
             {"begin": stall.begin - start, "end": None if stall.end is None else stall.end - start}
@@ -44,6 +57,11 @@ def summarise(take: Take) -> dict[str, Any]:
         }
         if take.video
         else None,
+        "sound": take.sound,
+        "timecode": [
+            {"time": mark.time - start, "timecode": str(mark.timecode), "rate": str(mark.timecode.rate)}
+            for mark in take.timecodes
+        ],
         "cut": take.cut,
     }
 
@@ -54,20 +72,30 @@ def summary_lines(summary: dict[str, Any]) -> Iterator[str]:
     yield f"  recorded   {summary['created']} by {summary['software']}"
     yield f"  source     {summary['source']}, {', '.join(f'{w}x{h}' for w, h in summary['sizes'])}"
     yield f"  network    {summary['network']}"
+    if slate := summary["slate"]:
+        yield f"  slate      {', '.join(f'{name} {value}' for name, value in slate.items())}"
     model = summary["model"]
     yield f"  model      {model['name']} ({model['digest']}){'' if model['in_take'] else ', not in the take'}"
     yield f"  frames     {summary['frames']} in {summary['seconds']:.2f} s"
     if (video := summary["reference_video"]) is not None:
         yield f"  video      {video['pictures']} pictures"
+    if summary["sound"]:
+        yield "  sound      yes (take sound)"
     for face in summary["faces"]:
         span = f"{face['begin']:.2f} to {face['end']:.2f} s"
         yield f"  face {face['id']:<5} {face['tracked_frames']} frames tracked, {span}"
     for person in summary["persons"]:
         state = "settled" if person["settled"] else "an estimate"
         yield f"  person {person['key']:<3} {state}{'' if person['rig'] else ', not in the take'}"
+    for span in summary["bad_spans"][:_LISTED]:
+        yield f"  {span['worst']:<10} {span['begin']:.2f} to {span['end']:.2f} s"
+    if (more := len(summary["bad_spans"]) - _LISTED) > 0:
+        yield f"  and {more} more such spans; --json has them"
     for stall in summary["stalls"]:
         end = "the end" if stall["end"] is None else f"{stall['end']:.2f} s"
         yield f"  stall      {stall['begin']:.2f} s to {end}"
+    for mark in summary["timecode"]:
+        yield f"  timecode   {mark['time']:.2f} s {mark['timecode']} at {mark['rate']}"
     for marker in summary["markers"]:
         yield f"  marker     {marker['time']:.2f} s {marker['text']}"
     if summary["cut"]:
@@ -75,13 +103,13 @@ def summary_lines(summary: dict[str, Any]) -> Iterator[str]:
 
 
 def _face(take: Take, number: int) -> dict[str, Any]:
-    track = take.track(number)
-    present = np.flatnonzero([state is not TrackingState.SEARCHING for state in track.state])
-    begin, end = (take.frames[row].time - take.frames[0].time for row in present[[0, -1]])
+    presence = take.presence(number)
+    present = np.flatnonzero(presence.rows >= 0)
+    begin, end = (take.times[present[[0, -1]]] - take.times[0]).tolist()
     return {
         "id": number,
-        "tracked_frames": sum(state is TrackingState.TRACKING for state in track.state),
+        "tracked_frames": int(np.count_nonzero(presence.state == TrackingState.TRACKING)),
         "begin": begin,
         "end": end,
-        "persons": sorted({int(key) for key in track.person[present]}),
+        "persons": sorted({int(key) for key in presence.person[present]}),
     }

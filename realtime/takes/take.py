@@ -1,9 +1,10 @@
-"""A whole take in memory, and what is drawn and exported of it."""
+"""A take: what is drawn and exported of it. Its frames stay in its file until they are looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -12,52 +13,117 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Person, TrackingState
-from realtime.takes.format import TakeHeader
+from realtime.frame_rate import Timecode
+from realtime.takes.format import FRAME_TOPIC, SOUND_TOPIC, STATES, VIDEO_TOPIC, TakeHeader
 from realtime.takes.kept_models import kept_model
-from realtime.takes.messages import Marker, Stall, TakeFace, TakeFrame
+from realtime.takes.marks import read_marks
+from realtime.takes.messages import Marker, Stall, TakeFace, TimecodeMark
 from realtime.takes.reader import TakeReader
-from realtime.takes.reference_video import VideoPacket
+from realtime.takes.reference_video import VideoPackets, is_key_message
 from realtime.takes.rig import Rig, model_of_person, model_of_persons
+from realtime.takes.rows import SAME_TIME
+from realtime.takes.take_frames import TakeFrames
+from realtime.takes.take_index import TakeIndex, TakeIndexBuilder
+
+_BLOCK = 512
+"""Frames that are read at once."""
+
+_STATES = np.array(STATES, object)
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A whole take.
+    """A take.
 
     Attributes:
-        path: where it was read.
+        path: where it lies.
         header: see `TakeHeader`.
-        frames: in order, at least one.
+        index: where its frames lie in the file, and which faces they have; at least one frame.
         rigs: the last of each person by its key; empty in format version 1.
         stalls: times without frames.
-        markers: in order of their writing.
+        markers: in order of their writing; those that were set afterwards instead, if there are any (see `marks`).
         base: the face model without identity and albedo modes; None in format version 1, or where damage took it.
-        video: packets of the reference video, for `ReferenceVideo`; empty without any.
+        timecodes: where timecode began or jumped, in order; empty without any.
+        sound: whether there is any; see `reference_sound`.
         cut: one line on what is missing; None for a complete take.
     """
 
     path: Path
     header: TakeHeader
-    frames: tuple[TakeFrame, ...]
+    index: TakeIndex
     rigs: Mapping[int, Rig]
     stalls: tuple[Stall, ...] = ()
     markers: tuple[Marker, ...] = ()
     base: FaceModel | None = None
-    video: tuple[VideoPacket, ...] = ()
+    timecodes: tuple[TimecodeMark, ...] = ()
+    sound: bool = False
     cut: str | None = None
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.index)
+
+    @cached_property
+    def frames(self) -> TakeFrames:
+        """The frames, in order; each is read when it is looked at."""
+        return TakeFrames(self.path, self.header, self.index)
+
+    @cached_property
+    def video(self) -> VideoPackets:
+        """Packets of the reference video, for `ReferenceVideo`; empty without any."""
+        return VideoPackets(self.index)
+
+    @cached_property
+    def times(self) -> NDArray[np.float64]:
+        """(N,) seconds of each frame, on the clock of the feed, read only."""
+        times = self.index.frames["time"].copy()
+        times.setflags(write=False)
+        return times
+
+    @cached_property
+    def clock(self) -> NDArray[np.float64]:
+        """(N,) `times`, but never falling, read only."""
+        clock = np.maximum.accumulate(self.times)
+        clock.setflags(write=False)
+        return clock
+
+    @cached_property
+    def began(self) -> datetime:
+        """When the first frame came, UTC: of a part of a take later than its header was created.
+
+        Raises:
+            LimelightError: the take's file cannot be read any more.
+        """
+        reader = TakeReader(self.path)
+        for recorded in reader.messages():
+            if recorded.topic.name == FRAME_TOPIC and reader.decode(recorded) is not None:
+                return datetime.fromtimestamp(1e-9 * recorded.message.log_time, UTC)
+        raise LimelightError(f"take {self.path}: has changed since it was opened")
+
+    def span(self, begin: float | None, end: float | None) -> range:
+        """Return the rows of the frames in a part.
+
+        Args:
+            begin, end: s from the first frame, both included; None for the take's own.
+
+        Raises:
+            LimelightError: there are none.
+        """
+        clock = self.clock - self.clock[0]
+        first = 0 if begin is None else int(np.searchsorted(clock, begin - SAME_TIME))
+        after = len(clock) if end is None else int(np.searchsorted(clock, end + SAME_TIME, side="right"))
+        if first >= after:
+            raise LimelightError(f"take {self.path}: there is no frame in that part")
+        return range(first, after)
 
     @property
     def duration(self) -> float:
         """Seconds from the first frame to the last."""
-        return self.frames[-1].time - self.frames[0].time
+        return float(self.times[-1] - self.times[0])
 
-    @cached_property
+    @property
     def face_ids(self) -> tuple[int, ...]:
         """Every face that was followed in the take, in order of appearance."""
-        return tuple(dict.fromkeys(face.id for frame in self.frames for face in frame.faces))
+        return self.index.face_ids
 
     @cached_property
     def model(self) -> FaceModel:
@@ -93,18 +159,32 @@ class Take:
     def persons(self) -> Mapping[int, Person]:
         """Everybody in the take, by key; coefficients are those of `model`, and arrays are read only."""
         if self.header.format_version == 1:
-            last = next((face for frame in reversed(self.frames) for face in frame.faces), None)
-            if last is None:
+            with_faces = np.flatnonzero(np.diff(self.index.first_face))
+            if not len(with_faces):
                 return {}
+            last = self.frames[int(with_faces[-1])].faces[-1]
             slices = self.header.layout.slices
             return {1: Person(1, last.smoothed[slices["identity"]], last.smoothed[slices["albedo"]], settled=True)}
         keys = list(self.rigs)
         persons = {}
-        for key in dict.fromkeys([*keys, *(face.person for frame in self.frames for face in frame.faces)]):
+        for key in dict.fromkeys([*keys, *self.index.persons]):
             mode = np.array([key == other for other in keys], np.float32)  # (K,)
             mode.setflags(write=False)
-            persons[key] = Person(key, mode, mode, settled=key in self.rigs and self.rigs[key].person.settled)
+            known = self.rigs[key].person if key in self.rigs else Person(key, mode, mode)
+            persons[key] = replace(known, identity=mode, albedo=mode)
         return persons
+
+    def who(self) -> Person:
+        """Return the performer, whoever that was longest, in coefficients of the model that the take was recorded with.
+
+        Raises:
+            LimelightError: nobody is in the take.
+        """
+        keys = self.presence().person
+        if not (keys > 0).any():
+            raise LimelightError(f"take {self.path}: there is no face in it")
+        key = int(np.bincount(keys[keys > 0]).argmax())
+        return self.rigs[key].person if key in self.rigs else self.persons[key]
 
     def vector(self, face: TakeFace, raw: bool = False) -> NDArray[np.float32] | None:
         """Return the parameters of a face for `model`, read only; None where the network said nothing.
@@ -123,31 +203,81 @@ class Take:
         vector.setflags(write=False)
         return vector
 
-    def track(self, face_id: int | None = None) -> Track:
-        """Return one face's rows.
+    def timecode_at(self, time: float) -> Timecode | None:
+        """Return what timecode it was at a time, s, on the clock of the feed; None in a take without any."""
+        if not self.timecodes:
+            return None
+        before = [mark for mark in self.timecodes if mark.time <= time + SAME_TIME]
+        return (before[-1] if before else self.timecodes[0]).at(time)
+
+    def presence(self, face_id: int | None = None) -> Presence:
+        """Return when one face was there, without reading its parameters.
 
         Args:
             face_id: of the face; the performer, whoever that was, if None.
         """
-        faces = [_chosen(frame, face_id) for frame in self.frames]
-        layout = self.header.layout
+        rows = self.index.rows_of(face_id)
+        there = rows >= 0
+        faces = self.index.faces[rows[there]]
+        presence = Presence(
+            rows=rows,
+            state=np.full(len(self), TrackingState.SEARCHING, object),
+            person=np.zeros(len(self), np.int64),
+            confidence=np.zeros(len(self), np.float32),
+        )
+        presence.state[there] = _STATES[faces["state"]]
+        presence.person[there] = faces["person"]
+        presence.confidence[there] = faces["confidence"]
+        return presence
+
+    def track(self, face_id: int | None = None) -> Track:
+        """Return one face's rows, all in memory; `realtime.takes.clip` reads them block by block.
+
+        Args:
+            face_id: of the face; the performer, whoever that was, if None.
+
+        Raises:
+            LimelightError: the take's file cannot be read any more.
+        """
+        presence = self.presence(face_id)
+        spans = [slice(start, start + _BLOCK) for start in range(0, len(self), _BLOCK)]
+        smoothed, raw = (
+            [self.frames.faces(span, presence.rows[span], raw=raw) for span in spans] for raw in (False, True)
+        )
         return Track(
             take=self,
-            index=np.array([frame.index for frame in self.frames], np.int64),
-            timestamp=np.array([frame.timestamp for frame in self.frames]),
-            size=np.array([(frame.width, frame.height) for frame in self.frames], np.int64),
-            state=np.array([TrackingState.SEARCHING if face is None else face.state for face in faces], object),
-            person=np.array([0 if face is None else face.person for face in faces], np.int64),
-            confidence=np.array([0.0 if face is None else face.confidence for face in faces], np.float32),
-            crop=np.array([_crop_row(face) for face in faces]),
-            raw=_stack([None if face is None else face.raw for face in faces], layout.size),
-            smoothed=_stack([None if face is None else face.smoothed for face in faces], layout.size),
+            index=np.concatenate([rows.index for rows in smoothed]),
+            timestamp=np.concatenate([rows.timestamp for rows in smoothed]),
+            size=np.concatenate([rows.size for rows in smoothed]),
+            state=presence.state,
+            person=presence.person,
+            confidence=presence.confidence,
+            crop=np.concatenate([rows.crop for rows in smoothed]),
+            raw=np.concatenate([rows.vectors for rows in raw]),
+            smoothed=np.concatenate([rows.vectors for rows in smoothed]),
         )
 
     def _base(self) -> FaceModel:
         if self.base is None:
             raise LimelightError(f"take {self.path}: damaged, its face model is missing; export-take works without")
         return self.base
+
+
+@dataclass(frozen=True, eq=False)
+class Presence:
+    """When one face of a take was there; N frames.
+
+    Attributes:
+        rows: (N,) int64 row in the index's faces; -1 where the face is not there.
+        state: (N,) `TrackingState`; SEARCHING where the face is not there.
+        person: (N,) int64 key of whose face it is; 0 where it is not there.
+        confidence: (N,) float32, 0..1.
+    """
+
+    rows: NDArray[np.int64]
+    state: NDArray[np.object_]
+    person: NDArray[np.int64]
+    confidence: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,64 +318,65 @@ class Track:
 
 
 def load_take(path: str | Path) -> Take:
-    """Read a whole take.
+    """Open a take: its file is read once from start to end, and of that only what `Take` holds is kept.
 
     Raises:
         LimelightError: not a take, or no frame in it.
     """
     reader = TakeReader(path)
-    frames: list[TakeFrame] = []
+    index = TakeIndexBuilder(reader.header)
     rigs: dict[int, Rig] = {}
     stalls: dict[float, Stall] = {}
     markers: list[Marker] = []
-    video: list[VideoPacket] = []
+    timecodes: list[TimecodeMark] = []
     base: FaceModel | None = None
-    for event in reader.events():
-        match event:
-            case TakeFrame():
-                frames.append(event)
-            case Rig():
-                rigs[event.person.key] = event
-            case Stall():
-                stalls[event.begin] = event
-            case Marker():
-                markers.append(event)
-            case VideoPacket():
-                video.append(event)
-            case FaceModel():
-                base = event
-    if not frames:
+    sound = False
+    for piece in reader.pieces():
+        index.add_piece(piece.place, piece.content)
+        for message in piece.messages:
+            topic, offset, length, sequence, _ = message
+            if topic.name == FRAME_TOPIC:
+                index.add_frame(offset, length, sequence)
+                continue
+            if topic.name == VIDEO_TOPIC:
+                try:
+                    index.add_packet(offset, length, sequence, is_key_message(piece.content, offset, length))
+                except ValueError as error:
+                    reader.missing(str(error))
+                continue
+            if topic.name == SOUND_TOPIC:
+                sound = True  # is read where it is heard
+                continue
+            match reader.decode(piece.recorded(message)):
+                case Rig() as rig:
+                    rigs[rig.person.key] = rig
+                case Stall() as stall:
+                    stalls[stall.begin] = stall
+                case Marker() as marker:
+                    markers.append(marker)
+                case TimecodeMark() as mark:
+                    timecodes.append(mark)
+                case FaceModel() as model:
+                    base = model
+    found = index.finish()
+    if index.malformed:
+        reader.missing(f"{index.malformed} malformed")
+    if not len(found):
         raise LimelightError(f"take {path}: holds no frame")
     if base is not None and base.expression_names != reader.header.layout.expression_names:
         base = None  # damage that no checksum has seen
     if base is not None:
         rigs = {key: rig for key, rig in rigs.items() if rig.vertices.shape == base.mean.shape}
+    marks = read_marks(Path(path), reader.header.created)
     return Take(
         path=Path(path),
         header=reader.header,
-        frames=tuple(frames),
+        index=found,
         rigs=rigs,
         stalls=tuple(stalls.values()),
-        markers=tuple(markers),
+        markers=tuple(markers) if marks is None else marks,
         base=base,
-        video=tuple(video),
+        timecodes=tuple(timecodes),
+        sound=sound,
         cut=reader.cut,
     )
-
-
-def _chosen(frame: TakeFrame, face_id: int | None) -> TakeFace | None:
-    return next((face for face in frame.faces if face_id is None or face.id == face_id), None)
-
-
-def _crop_row(face: TakeFace | None) -> tuple[float, float, float, float]:
-    crop = None if face is None else face.crop
-    return (np.nan,) * 4 if crop is None else (*crop.centre, crop.side, crop.angle)
-
-
-def _stack(vectors: list[NDArray[np.float32] | None], size: int) -> NDArray[np.float32]:
-    """(N, size), NaN rows where there is no vector."""
-    stacked = np.full((len(vectors), size), np.nan, np.float32)
-    for row, vector in zip(stacked, vectors, strict=True):
-        if vector is not None:
-            row[:] = vector
-    return stacked

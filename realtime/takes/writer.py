@@ -11,24 +11,32 @@ import numpy as np
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Person, Result
+from realtime.sound.block import SoundBlock
 from realtime.takes.format import (
     FRAME_TOPIC,
     HEADER_TOPIC,
     MARKER_TOPIC,
     MODEL_TOPIC,
     PERSON_TOPIC,
+    SOUND_TOPIC,
     STALL_TOPIC,
+    TIMECODE_TOPIC,
     TOPICS,
     VIDEO_TOPIC,
     TakeHeader,
 )
 from realtime.takes.mcap_file import McapFile
-from realtime.takes.messages import Marker, Stall, encode_frame
+from realtime.takes.messages import Marker, Stall, TimecodeMark, encode_frame
 from realtime.takes.reference_video import encode_packet
 from realtime.takes.rig import Rig, encode_model
+from realtime.takes.sound_message import encode_sound
 
 FIRST_ESTIMATE_SECONDS = 1.0
 """After which a person's rig is written again; then at twice the time each, until identity and albedo have settled."""
+
+
+_TIMECODE_TOLERANCE = 0.25
+"""Frames that timecode may be off before it is written anew."""
 
 
 class TakeWriter:
@@ -57,6 +65,7 @@ class TakeWriter:
         self._first: float | None = None
         self._last = 0.0
         self._stall: Stall | None = None
+        self._timecode: TimecodeMark | None = None
         self._persons = _Persons(model, self._write_rig)
         for topic in TOPICS.values():
             self._file.declare(topic)
@@ -88,6 +97,7 @@ class TakeWriter:
             self._file.flush_if_due()
             return
         self._end_stall(time)
+        self._note_timecode(result)
         for face in result.faces:
             self._persons.see(face.person, time)
         self._add(FRAME_TOPIC, time, encode_frame(result), self.frames)
@@ -101,6 +111,14 @@ class TakeWriter:
             LimelightError: as `append`.
         """
         self._add(VIDEO_TOPIC, self._last, encode_packet(packet, self._last), self.frames - 1)
+
+    def add_sound(self, block: SoundBlock) -> None:
+        """Add sound, whose times are on the clock of the feed.
+
+        Raises:
+            LimelightError: as `append`.
+        """
+        self._add(SOUND_TOPIC, block.time, encode_sound(block))
 
     def mark(self, marker: Marker) -> None:
         """Add a marker.
@@ -140,6 +158,18 @@ class TakeWriter:
         if self._stall is not None:
             self._add(STALL_TOPIC, time, Stall(self._stall.begin, time).to_json())
             self._stall = None
+
+    def _note_timecode(self, result: Result) -> None:
+        """Write timecode where it begins, or does not run on as it did."""
+        timecode, mark = result.timecode, self._timecode
+        if timecode is None:
+            return
+        if mark is not None and mark.timecode.rate == timecode.rate:
+            off = timecode.minus(mark.at(result.time)) * timecode.rate.exact  # frames
+            if abs(off) < _TIMECODE_TOLERANCE:
+                return
+        self._timecode = TimecodeMark(result.time, timecode)
+        self._add(TIMECODE_TOPIC, result.time, self._timecode.to_json())
 
     def _write_rig(self, rig: Rig, time: float) -> None:
         self._add(PERSON_TOPIC, time, rig.encode())
@@ -195,4 +225,5 @@ class _Persons:
 
 
 def _same(a: Person, b: Person) -> bool:
-    return a.settled == b.settled and np.array_equal(a.identity, b.identity) and np.array_equal(a.albedo, b.albedo)
+    known = (a.settled, a.name, a.calibration) == (b.settled, b.name, b.calibration)
+    return known and np.array_equal(a.identity, b.identity) and np.array_equal(a.albedo, b.albedo)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mcap.reader import make_reader
 from mcap_ros2.decoder import DecoderFactory
 from numpy.typing import NDArray
@@ -18,8 +21,10 @@ from facemodel import LimelightError
 from realtime.frame import Frame, Result
 from realtime.sinks.recorder import Recorder
 from realtime.takes import Take, TakePlayer, load_take
+from realtime.takes.cdr import CdrWriter
 from realtime.takes.edit import repair_take, trim_take
 from realtime.takes.player import plain_background
+from realtime.takes.reference_video import encode_packet, is_key, is_key_message, packet_data
 from realtime.takes.summary import summarise
 from tests.realtime.take_factory import info, result, tick
 
@@ -187,3 +192,31 @@ def test_a_size_that_cannot_be_filmed_is_one_line_and_no_file(tmp_path):
     with pytest.raises(LimelightError, match="1x1"):
         recorder.begin(info(width=1, height=1))
     assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([b"\0\0\1\x65", b"\0\0\1\x41", b"\0\0\0\1\x67", b"\0\0\1\x06", b"h264\0", b"\0\0", b"abc"])
+    ),
+    st.sampled_from(["", "camera"]),
+    st.integers(0, 60),
+)
+def test_the_key_of_a_message_is_told_where_it_lies(parts, frame_id, cut):
+    data = b"".join(parts)
+    cdr = CdrWriter()
+    cdr.fields(struct.Struct("<iI"), 4, 5, 6)
+    cdr.text(frame_id)
+    cdr.data(data)
+    cdr.text("h264")
+    message = cdr.message()
+    assert frame_id or message == encode_packet(data, 5.000000006)
+    assert is_key_message(b"xyz" + message + b"\0\0\1\x65", 3, len(message)) == is_key(data)
+    cut = min(cut, len(message))
+    try:
+        expected = is_key(packet_data(message[:cut]))
+    except ValueError:
+        with pytest.raises(ValueError):
+            is_key_message(b"xyz" + message, 3, cut)
+    else:
+        assert is_key_message(b"xyz" + message, 3, cut) == expected

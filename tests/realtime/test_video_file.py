@@ -17,7 +17,7 @@ from facemodel import LimelightError
 from realtime.frame import Frame, Result, Sound, StreamInfo
 from realtime.outputs.video_file import VideoFile, _WholeWrites
 from realtime.sources import VideoSource
-from tests.realtime.video_factory import grey, levels, read_video, tone_begins, write_video
+from tests.realtime.video_factory import grey, levels, read_video, set_back, tone_begins, write_video
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_limits = pytest.mark.skipif(sys.platform == "win32", reason="this system has no limit on a file's size")
@@ -370,3 +370,10 @@ def test_an_existing_file_is_never_overwritten(tmp_path):
     with pytest.raises(LimelightError, match="exists already and is never overwritten"):
         film(tmp_path / "out.mp4", [result(0.0)])
     assert len(read_video(tmp_path / "out.mp4")[0]) == 2
+
+
+def test_sound_ends_where_a_file_is_set_back_though_time_rises(tmp_path):
+    path = write_video(tmp_path / "in.mp4", [grey(90)] * 50, tone_from=0.1)
+    results = [Result(frame, frame.timestamp) for frame in set_back(0)]
+    video = film(tmp_path / "out.mp4", results, info(sound=Sound(path)))
+    assert "its sound ends at 1.0 s" in video.status()
