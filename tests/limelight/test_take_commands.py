@@ -158,13 +158,14 @@ def test_a_device_is_written_to_by_its_own_name(take, capsys):
 def test_every_format_keeps_the_contract():
     assert {"csv", "npz"} <= set(formats())
     for name in formats():
-        assert exporter(name).extension.startswith(".")
-        assert callable(exporter(name).write)
+        one = exporter(name)
+        assert one.extension.startswith(".") or callable(one.files)  # type: ignore[attr-defined]
+        assert callable(one.write)
 
 
 def test_an_unknown_format_lists_those_there_are(take, tmp_path):
-    with pytest.raises(LimelightError, match="csv, npz"):
-        limelight("export-take", take, "--to", "fbx", "--out", tmp_path / "a.fbx")
+    with pytest.raises(LimelightError, match="formats: bvh, csv, fbx, gltf, livelink-csv, npz"):
+        limelight("export-take", take, "--to", "xls", "--out", tmp_path / "a.xls")
 
 
 def test_a_failed_export_leaves_the_file_before_it(take, tmp_path, monkeypatch):
@@ -174,7 +175,7 @@ def test_a_failed_export_leaves_the_file_before_it(take, tmp_path, monkeypatch):
     def fail(self, *arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("realtime.takes.exporters.csv.channels_of", fail)
+    monkeypatch.setattr("realtime.takes.clip.Clip.blocks", fail)
     with pytest.raises(LimelightError, match="No space left on device"):
         limelight("export-take", take, "--to", "csv", "--out", out, "--force")
     assert out.read_text() == "precious"
@@ -183,8 +184,11 @@ def test_a_failed_export_leaves_the_file_before_it(take, tmp_path, monkeypatch):
 
 def test_the_take_itself_is_never_the_output(take):
     before = take.read_bytes()
-    with pytest.raises(LimelightError, match="is an input itself"):
+    with pytest.raises(LimelightError, match=r"a npz file ends in \.npz, not in \.mcap"):
         limelight("export-take", take, "--to", "npz", "--out", take)
+    (take.parent / "link.npz").symlink_to(take)
+    with pytest.raises(LimelightError, match="is an input itself"):
+        limelight("export-take", take, "--to", "npz", "--out", take.parent / "link.npz")
     assert take.read_bytes() == before
 
 
@@ -256,6 +260,98 @@ def test_version_1_exports(tmp_path):
     rows = read_csv(tmp_path / "a.csv")
     assert len(rows) == 20 and all(row["state"] == "tracking" for row in rows)
     assert abs(float(rows[19]["timestamp"]) - 19 / 30) < 1e-6 and 0.0 <= float(rows[19]["jawOpen"]) <= 1.0
+
+
+def smooth_motion(path: Path, markers: dict[float, str] | None = None) -> Path:
+    """Two seconds at 30 a second of a jaw that opens evenly; lost for three frames."""
+    with TakeWriter(path, header(), model()) as writer:
+        for i in range(61):
+            vector = LAYOUT.neutral()
+            p = LAYOUT.view(vector)
+            p.expression[ARKIT_NAMES.index("jawOpen")] = i / 60.0
+            one = of(vector, model(), Frame(i, 100.0 + i / 30.0, np.zeros((480, 640, 3), np.uint8)))
+            writer.append(replace(one, faces=()) if 30 <= i < 33 else one)
+        for seconds, text in (markers or {}).items():
+            writer.mark(Marker(100.0 + seconds, text))
+    return path
+
+
+def test_a_rate_and_timecode_resample(tmp_path, capsys):
+    path = smooth_motion(tmp_path / "a.mcap")
+    options = ("--fps", "24", "--timecode", "01:00:00:00", "--clean", "strength=0")
+    limelight("export-take", path, "--to", "csv", "--out", tmp_path / "a.csv", *options)
+    assert "49 frames, 2.00 s" in capsys.readouterr().out
+    rows = read_csv(tmp_path / "a.csv")
+    np.testing.assert_allclose([float(row["jawOpen"]) for row in rows], np.arange(49) / 48.0, atol=1e-5)
+    assert rows[0]["timecode"] == "01:00:00:00" and rows[48]["timecode"] == "01:00:02:00"
+    assert {row["state"] for row in rows} == {"tracking", "held"}  # the gap was closed
+
+
+def test_a_semicolon_counts_with_drops(tmp_path):
+    path = smooth_motion(tmp_path / "a.mcap")
+    limelight(
+        "export-take", path, "--to", "csv", "--out", tmp_path / "a.csv", "--fps", "29.97", "--timecode", "00:00:59;28"
+    )
+    assert [row["timecode"] for row in read_csv(tmp_path / "a.csv")[:3]] == [
+        "00:00:59;28",
+        "00:00:59;29",
+        "00:01:00;02",
+    ]
+
+
+def test_in_and_out_markers_are_respected_and_can_be_overruled(tmp_path):
+    path = smooth_motion(tmp_path / "a.mcap", {0.5: "in", 1.0: "smile", 1.5: "out"})
+
+    def indices(*options: object) -> list[int]:
+        limelight("export-take", path, "--to", "csv", "--out", tmp_path / "a.csv", "--force", *options)
+        return [int(row["frame"]) for row in read_csv(tmp_path / "a.csv")]
+
+    assert indices() == list(range(15, 46))
+    assert indices("--whole") == list(range(61))
+    assert indices("--from", "smile") == list(range(30, 46))
+    assert indices("--from", "0", "--until", "0.1") == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--fps", "31"), "no frame rate of film or television"),
+        (("--timecode", "soon"), "must look like 01:02:03:04"),
+        (("--timecode", "00:01:00;00", "--fps", "29.97"), "left out"),
+        (("--timecode", "00:01:00;00", "--fps", "25"), "no frame rate"),
+        (("--clean", "strength=7"), "from 0 up to 1"),
+        (("--from", "applause"), "neither seconds nor a marker"),
+        (("--from", "2", "--until", "1"), "ends before it begins"),
+        (("--from", "9"), "no frame in that part"),
+        (("--whole", "--from", "1"), "no room"),
+    ],
+)
+def test_export_options_that_make_no_sense_are_one_line(tmp_path, options, reason):
+    path = smooth_motion(tmp_path / "a.mcap")
+    with pytest.raises(LimelightError, match=reason) as error:
+        limelight("export-take", path, "--to", "csv", "--out", tmp_path / "a.csv", *options)
+    assert "\n" not in str(error.value) and not (tmp_path / "a.csv").exists()
+
+
+def test_a_folder_of_files_is_claimed_file_by_file(tmp_path, capsys):
+    path, folder = smooth_motion(tmp_path / "a.mcap"), tmp_path / "head"
+
+    def export(*options: object) -> list[str]:
+        limelight("export-take", path, "--to", "obj-sequence", "--out", folder, *options)
+        return sorted(one.name for one in folder.iterdir())
+
+    assert export("--until", "0.2") == [f"head_{i:04d}.obj" for i in range(1, 8)]
+    assert f"{folder}: 7 frames" in capsys.readouterr().out
+    assert export("--until", "0.1") == [f"head_{i:04d}.obj" for i in range(1, 5)]  # its own files, of the same take
+    (folder / "head_0002.obj").write_text("somebody else's")
+    with pytest.raises(LimelightError, match="exists already"):
+        export("--until", "0.1")
+    (folder / "head_0002.obj").unlink()
+    (folder / "head_0009.obj").write_text("somebody else's")
+    with pytest.raises(LimelightError, match="exists already"):
+        export("--until", "0.1")
+    assert (folder / "head_0009.obj").read_text() == "somebody else's"
+    assert len(export("--until", "0.1", "--force")) == 4
 
 
 # --- take ----------------------------------------------------------------------------------------------------

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
 from facemodel import LimelightError
 from facemodel.whole_files import is_device, whole_file
-from realtime.takes.take import Take, Track
+from realtime.takes.clip import Clip, ClipEdit
+from realtime.takes.take import Take
 
 
 class Exporter(Protocol):
-    """What a module of this package offers; its name is the name of the format.
+    """What a module of this package offers; its name is the name of the format, with `_` for a dash.
 
     Attributes:
-        extension: of its files, such as ".csv".
+        extension: of its files, such as ".csv"; "" for a folder of files, which a function `files` then names.
     """
 
     extension: str
 
-    def write(self, track: Track, path: Path, raw: bool) -> None:
+    def write(self, clip: Clip, path: Path) -> None:
         """Write one face of a take to `path`, which may exist.
 
         Args:
-            track: at least one frame; its `take` has the model to draw it with.
+            clip: at least one frame.
             path: to write.
-            raw: the network's own parameters instead of the smoothed ones.
 
         Raises:
             LimelightError: this take has no meaning in this format.
@@ -36,9 +39,17 @@ class Exporter(Protocol):
         ...
 
 
+class FolderExporter(Exporter, Protocol):
+    """An exporter that writes a folder of files, each of them whole."""
+
+    def files(self, clip: Clip, path: Path) -> Iterator[Path]:
+        """Yield the files that `write` writes into the folder `path`: NAME_0001.EXT and so on."""
+        ...
+
+
 def formats() -> tuple[str, ...]:
     """Return the names of all formats, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__)))
 
 
 def exporter(name: str) -> Exporter:
@@ -49,42 +60,130 @@ def exporter(name: str) -> Exporter:
     """
     if name not in formats():
         raise LimelightError(f"takes cannot be exported to '{name}'; formats: {', '.join(formats())}")
-    return cast(Exporter, import_module(f"{__name__}.{name}"))
+    return cast(Exporter, import_module(f"{__name__}.{name.replace('-', '_')}"))
 
 
-def export_paths(take: Take, name: str, path: str | Path, all_faces: bool = False) -> dict[Path, int | None]:
-    """Return the files that an export writes, each with the id of its face; None is the performer.
+@dataclass(frozen=True, eq=False)
+class Export:
+    """One face of a take on its way into a format.
+
+    Attributes:
+        clip: that is written.
+        path: of the file, or of the folder.
+    """
+
+    exporter: Exporter
+    clip: Clip
+    path: Path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it writes."""
+        if self.exporter.extension:
+            return (self.path,)
+        return tuple(cast(FolderExporter, self.exporter).files(self.clip, self.path))
+
+    @property
+    def leftovers(self) -> tuple[Path, ...]:
+        """Files of the same sequence in its folder that a longer export left, and that would be taken for its end."""
+        if self.exporter.extension or not self.path.is_dir():
+            return ()
+        files = self.files
+        name = re.compile(re.escape(self.path.name) + r"_\d+" + re.escape(files[0].suffix))
+        found = (path for path in self.path.iterdir() if name.fullmatch(path.name))
+        return tuple(sorted(set(found) - set(files)))
+
+    def write(self) -> None:
+        """Write it; a file is replaced only once the new one is whole.
+
+        Raises:
+            LimelightError: the take has no meaning in this format, or a file cannot be written.
+        """
+        try:
+            if not self.exporter.extension:
+                self.exporter.write(self.clip, self.path)
+                return
+            with whole_file(self.path, str(self.path), suffix=self.path.suffix or self.exporter.extension) as partial:
+                self.exporter.write(self.clip, partial)
+        except LimelightError as error:
+            take = f"take {self.clip.take.path}"
+            raise LimelightError(
+                str(error) if str(error).startswith((take, str(self.path))) else f"{take}: {error}"
+            ) from error
+
+
+def exports(
+    take: Take,
+    name: str,
+    path: str | Path,
+    raw: bool = False,
+    all_faces: bool = False,
+    edit: ClipEdit | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[Export, ...]:
+    """Return what an export of a take writes.
 
     Args:
         take: to export.
         name: of the format.
-        path: of the file; the format's extension is added where it has none, but not to a device.
-        all_faces: one file for every face, `NAME.faceID.csv`, instead of one for the performer.
+        path: of the file; the format's extension is added where it has none that is known, but not to a device.
+        raw: the network's own parameters instead of the smoothed ones.
+        all_faces: one file for every face that is there, `NAME.faceID.csv`, instead of one for the performer.
+        edit: what is done to the frames first; nothing if None.
+        progress: see `Clip`.
 
     Raises:
-        LimelightError: no such format, or no face in the take.
+        LimelightError: no such format, no face in the take, or no frame in the part of it.
     """
-    path = Path(path)
-    if not path.suffix and not is_device(path):
-        path = path.with_suffix(exporter(name).extension)
+    chosen = exporter(name)
+    path = _named(Path(path), name, chosen)
     if not all_faces:
-        return {path: None}
+        return (Export(chosen, Clip(take, None, raw, edit, progress), path),)
     if not take.face_ids:
         raise LimelightError(f"take {take.path}: there is no face in it; leave out --all-faces")
-    return {path.with_name(f"{path.stem}.face{number}{path.suffix}"): number for number in take.face_ids}
+    clips = {number: Clip(take, number, raw, edit, progress) for number in take.face_ids}
+    there = {number: clip for number, clip in clips.items() if clip.has_face}
+    if not there:
+        raise LimelightError(f"take {take.path}: there is no face in this part of it")
+    return tuple(
+        Export(chosen, clip, path.with_name(f"{path.stem}.face{number}{path.suffix}")) for number, clip in there.items()
+    )
+
+
+def _named(path: Path, name: str, chosen: Exporter) -> Path:
+    """The path with the format's extension, where it has none that is known.
+
+    Raises:
+        LimelightError: it has another format's.
+    """
+    if is_device(path) or not chosen.extension:
+        return path
+    suffixes = {format_name: _suffixes(exporter(format_name)) for format_name in formats()}
+    if path.suffix.lower() in suffixes[name]:
+        return path
+    if any(path.suffix.lower() in others for others in (*suffixes.values(), _OTHERS)):
+        raise LimelightError(f"{path}: a {name} file ends in {', '.join(suffixes[name])}, not in {path.suffix}")
+    return path.with_name(path.name + chosen.extension)
+
+
+_OTHERS = (".mcap", ".obj", ".mp4")
+"""Extensions that say that something else is meant."""
+
+
+def _suffixes(chosen: Exporter) -> tuple[str, ...]:
+    """The extensions that a format's files may have; none of a folder's."""
+    return getattr(chosen, "suffixes", (chosen.extension,) if chosen.extension else ())
 
 
 def export_take(
-    take: Take, name: str, path: str | Path, raw: bool = False, all_faces: bool = False
+    take: Take,
+    name: str,
+    path: str | Path,
+    raw: bool = False,
+    all_faces: bool = False,
+    edit: ClipEdit | None = None,
 ) -> tuple[Path, ...]:
-    """Export a take; a file is replaced only once the new one is whole.
-
-    Args:
-        take: to export.
-        name: of the format.
-        path: see `export_paths`.
-        raw: see `Exporter`.
-        all_faces: see `export_paths`.
+    """Export a take; arguments are those of `exports`.
 
     Returns:
         The paths written.
@@ -92,16 +191,7 @@ def export_take(
     Raises:
         LimelightError: no such format, not this take's, or a file cannot be written.
     """
-    chosen = exporter(name)
-    paths = export_paths(take, name, path, all_faces)
-    for target, face_id in paths.items():
-        _write_whole(chosen, take.track(face_id), target, raw)
-    return tuple(paths)
-
-
-def _write_whole(chosen: Exporter, track: Track, path: Path, raw: bool) -> None:
-    with whole_file(path, str(path), suffix=chosen.extension) as partial:
-        try:
-            chosen.write(track, partial, raw)
-        except LimelightError as error:
-            raise LimelightError(f"take {track.take.path}: {error}") from error
+    made = exports(take, name, path, raw, all_faces, edit)
+    for one in made:
+        one.write()
+    return tuple(one.path for one in made)

@@ -1,0 +1,1 @@
+"""Blender: what is run inside it, and the add-on for it."""

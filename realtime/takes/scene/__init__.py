@@ -1,0 +1,1 @@
+"""What exporters to 3-D formats share: a person's head as meshes in metres, its motion, and its light."""
