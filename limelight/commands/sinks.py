@@ -10,7 +10,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "sinks",
         help="list where results can go",
-        description="Lists the kinds of sinks with examples of their addresses, for 'limelight run --sink ADDRESS'.",
+        description="Lists the kinds of sinks with examples of their addresses, for "
+        "'limelight run --sink ADDRESS' and 'limelight stream ADDRESS'.",
     )
     parser.set_defaults(run=run)
 
@@ -23,4 +24,6 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001 (it takes none)
         print(f"{kind.name}: {kind.title}")
         for address, what in kind.examples:
             print(f"  --sink {address:<24} {what}")
+        if kind.options:
+            print(f"  options: {', '.join(kind.options)}")
     return 0

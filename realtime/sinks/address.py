@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from facemodel import LimelightError
+
+
+def place_of(host: str, port: int) -> str:
+    """Return host and port as people write them, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def cannot_listen(error: Exception) -> LimelightError:
+    """Return the error for a sink that cannot listen at its address, which its name tells, from the system's."""
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return LimelightError("cannot listen there: another program uses the port")
+    return LimelightError(f"cannot listen there: {getattr(error, 'strerror', None) or error}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,7 @@ class Address:
         """Read what a user typed.
 
         Raises:
-            LimelightError: the port is no port.
+            LimelightError: the port is no port, or brackets hold no IPv6 address.
         """
         if "://" not in text:
             path, _, query = text.rpartition("?")
@@ -43,13 +56,20 @@ class Address:
                 path, query = text, ""
             path = os.path.expanduser(path)  # noqa: PTH111 (as it was typed, but for this)
             return cls(text, path=path, options=dict(parse_qsl(query, keep_blank_values=True)))
-        parts = urlsplit(text)
+        try:
+            parts = urlsplit(text)
+        except ValueError as error:
+            raise LimelightError(f"sink {text}: an IPv6 host stands in brackets, such as [::1]") from error
         try:
             port = parts.port
         except ValueError as error:
             raise LimelightError(f"sink {text}: the port must be a number from 0 to 65535") from error
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         return cls(text, parts.scheme.lower(), parts.hostname or "", port, unquote(parts.path), options)
+
+    def at(self, path: Path) -> str:
+        """Return the address of another file with the same options, as a user would type it."""
+        return f"{path}?{urlencode(self.options)}" if self.options else str(path)
 
     @property
     def suffix(self) -> str:

@@ -22,7 +22,8 @@ class Sink(Protocol):
     Whatever a sink raises, of whatever type, costs nobody else a frame: its worker logs it, shows it as one line, and
     stops delivering. `begin` may be called again after `close`, by hand or with another feed.
 
-    A sink may also have a method `prepare(result: Result) -> object`: see `Preparing`.
+    A sink may also have a method `prepare(result: Result) -> object`, see `Preparing`, and a method
+    `connected() -> bool | None`, see `Connecting`.
 
     Attributes:
         name: for people, such as "take session.mcap".
@@ -59,5 +60,16 @@ class Preparing(Protocol):
         """Return what is queued in the place of a result, and then given to `submit`.
 
         Called on the loop's thread, so it takes microseconds. A sink without this method is given the result itself.
+        """
+        ...
+
+
+class Connecting(Protocol):
+    """What a sink has that sends to another program, and can sometimes tell whether that is there."""
+
+    def connected(self) -> bool | None:
+        """Return whether anything listens at the other end; None where that cannot be known.
+
+        May be called from any thread.
         """
         ...

@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from facemodel import LimelightError
 from realtime.sinks.address import Address
 from realtime.sinks.contract import Policy, Sink
+from realtime.sinks.kind import SinkKind
 from realtime.sinks.worker import Worker, WorkerConfig
-
-
-@dataclass(frozen=True)
-class SinkKind:
-    """One kind of sink.
-
-    Attributes:
-        name: short, such as "take".
-        title: what it does, for people, in one line.
-        examples: (address, what it is for).
-        open: makes a sink for an address; raises LimelightError where the address makes no sense.
-        worker: how its worker treats it.
-        scheme: of its addresses; "" for files.
-        suffix: of its files, such as ".mcap"; "" where it writes none.
-        options: that its addresses may have.
-    """
-
-    name: str
-    title: str
-    examples: tuple[tuple[str, str], ...]
-    open: Callable[[Address], Sink]
-    worker: WorkerConfig
-    scheme: str = ""
-    suffix: str = ""
-    options: tuple[str, ...] = ()
-
-    def takes(self, address: Address) -> bool:
-        """Whether an address is one of its."""
-        return address.scheme == self.scheme and (not self.suffix or address.suffix == self.suffix)
+from realtime.streams.kinds import STREAMS
+from realtime.takes.slate import Slate
 
 
 def _open_take(address: Address) -> Sink:
     from realtime.sinks.recorder import Recorder
 
-    return Recorder(address.path, reference_video="pictures" in address.options)
+    options = address.options
+    slate = Slate.from_options(options)
+    return Recorder(address.path, "pictures" in options, slate, options.get("sound"))
 
 
 def _open_video(address: Address) -> Sink:
@@ -51,6 +24,12 @@ def _open_video(address: Address) -> Sink:
     from realtime.outputs.video_file import VideoFile
 
     return VideoFile(address.path, Overlay)
+
+
+def _open_view(address: Address) -> Sink:
+    from realtime.web.view import open_view
+
+    return open_view(address)
 
 
 VIDEO_WORKER = WorkerConfig(Policy.NEWEST, offline=Policy.IN_STEP, room=8, per_feed=True)
@@ -62,12 +41,13 @@ KINDS = (
         "records every parameter of every face into a take",
         (
             ("session.mcap", "a take to replay, to export and to draw again"),
-            ("session.mcap?pictures", "the same with the source's pictures in it"),
+            ("session.mcap?pictures&sound", "the same with the source's pictures and sound, or a microphone's, in it"),
+            ("session.mcap?scene=A1&take=3", "the same with a slate"),
         ),
         _open_take,
         WorkerConfig(Policy.EVERY, offline=Policy.IN_STEP, room=6, per_feed=True),
         suffix=".mcap",
-        options=("pictures",),
+        options=("pictures", "sound=DEVICE", "scene=TEXT", "take=N", "notes=TEXT"),
     ),
     SinkKind(
         "video",
@@ -77,8 +57,20 @@ KINDS = (
         VIDEO_WORKER,
         suffix=".mp4",
     ),
+    *STREAMS,
+    SinkKind(
+        "view",
+        "serves a page that shows the face, for a tablet, a second monitor or OBS",
+        (
+            ("view://127.0.0.1:8780", "for browsers of this machine"),
+            ("view://0.0.0.0:8780", "for those of the network, with a token in the page's address"),
+        ),
+        _open_view,
+        WorkerConfig(),
+        scheme="view",
+    ),
 )
-"""A new kind is one entry here and one small file."""
+"""In the order in which they are listed: files, streams, pages."""
 
 
 def open_sink(text: str) -> Worker:
@@ -90,9 +82,9 @@ def open_sink(text: str) -> Worker:
     address = Address.parse(text)
     for kind in KINDS:
         if kind.takes(address):
-            if unknown := [option for option in address.options if option not in kind.options]:
-                known = f"it knows {', '.join(kind.options)}" if kind.options else "it knows none"
+            if unknown := [option for option in address.options if option not in kind.option_names]:
+                known = f"it knows {', '.join(kind.option_names)}" if kind.options else "it knows none"
                 raise LimelightError(f"sink {text}: a {kind.name} has no option '{unknown[0]}'; {known}")
             return Worker(kind.open(address), kind.worker, text)
-    known = ", ".join(example for kind in KINDS for example, _ in kind.examples)
+    known = ", ".join(kind.examples[0][0] for kind in KINDS)
     raise LimelightError(f"sink {text}: no such kind of sink; addresses look like {known} (see 'limelight sinks')")

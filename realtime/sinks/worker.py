@@ -42,6 +42,7 @@ class SinkStatus:
         delivered: results that it took.
         dropped: results that it had no time for.
         waiting: results in its queue.
+        connected: whether anything listens at the other end; None where that cannot be known.
     """
 
     name: str
@@ -51,6 +52,7 @@ class SinkStatus:
     delivered: int
     dropped: int
     waiting: int
+    connected: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,14 @@ class Worker:
         with self._changed:
             state, problem, waiting = self._state, self._problem, len(self._queue)
         return SinkStatus(
-            self.sink.name, self.address, state, problem or self._says(), self._delivered, self._dropped, waiting
+            self.sink.name,
+            self.address,
+            state,
+            problem or self._ask(self.sink.status, ""),
+            self._delivered,
+            self._dropped,
+            waiting,
+            self._ask(getattr(self.sink, "connected", None), None) if state is SinkState.RUNNING else None,
         )
 
     def begin(self, info: StreamInfo) -> bool:
@@ -245,9 +254,10 @@ class Worker:
             self._queue.clear()
             self._changed.notify_all()
 
-    def _says(self) -> str:
+    def _ask(self, question: Callable[[], Any] | None, otherwise: Any) -> Any:
+        """What the sink says of itself, or something else where it has no answer or fails at it."""
         try:
-            return self.sink.status()
+            return otherwise if question is None else question()
         except BaseException:
             _log.exception("%s cannot say how it goes", self.sink.name)
-            return ""
+            return otherwise

@@ -43,6 +43,12 @@ def test_a_port_that_is_none_is_refused(text):
         Address.parse(text)
 
 
+@pytest.mark.parametrize("text", ["vmc://[::1", "vmc://::1]:39539"])
+def test_brackets_without_an_ipv6_address_are_refused(text):
+    with pytest.raises(LimelightError, match=r"an IPv6 host stands in brackets, such as \[::1\]"):
+        Address.parse(text)
+
+
 def test_files_open_their_sinks(tmp_path):
     take, video = open_sink(str(tmp_path / "a.mcap")), open_sink(str(tmp_path / "b.mp4"))
     assert isinstance(take.sink, Recorder)
