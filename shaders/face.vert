@@ -1,6 +1,7 @@
 #version 330 core
-// Poses the head and projects it by weak perspective (Eq. 3) into the frame: x right, y down, (0, 0) the outer
-// corner of the top-left pixel.
+// Poses the head and projects it into the frame.
+#include "weak_perspective.glsl"
+
 uniform mat3 rotation;
 uniform vec2 translation;  // px
 uniform float scale;       // px/mm
@@ -25,7 +26,5 @@ void main() {
     diffuse_albedo = in_diffuse;
     specular_albedo = in_specular;
     face_alpha = in_alpha;
-    vec2 pixel = vec2(scale, -scale) * position.xy + translation;
-    vec2 ndc = vec2(2.0, -2.0) * pixel / frame_size + vec2(-1.0, 1.0);
-    gl_Position = vec4(ndc, -position.z / radius, 1.0);
+    gl_Position = weak_perspective(position, translation, scale, frame_size, radius);
 }

@@ -10,22 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, Parameters
-from realtime.render.environments import Lamp, make_environment
 from realtime.render.geometry import FaceGeometry, face_alpha
 from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
+from realtime.render.view_lights import VIEW_LIGHTS, WIRE_COLOR, ViewLight
 from shaders import load_shader
 
 _SOFTWARE_RENDERERS = ("llvmpipe", "softpipe", "swiftshader", "gdi generic")
 _BORDER_WIDTH_MM = 18.0
-_CLAY = (0.42, 0.415, 0.405)
-_CLAY_LIGHT = make_environment(
-    (0.30, 0.30, 0.31), (0.18, 0.18, 0.185), (0.08, 0.08, 0.08),
-    (Lamp((-0.8, 0.7, 0.7), (3.4, 3.3, 3.2), 28.0), Lamp((1.0, 0.1, 0.2), (0.7, 0.75, 0.85), 30.0)),
-    Lamp((-0.6, 0.7, 1.0), (1.0, 1.0, 1.0)),
-)  # fmt: skip
-_WIRE_COLOR = (0.55, 0.95, 0.80)
-_UNIT_IRRADIANCE = np.zeros((9, 3), np.float32)
-_UNIT_IRRADIANCE[0] = 1.0 / 0.28209479177387814
 
 Faces = NDArray[np.float32] | Sequence[NDArray[np.float32]] | None
 """Parameter vectors (P,): one, several, or none."""
@@ -204,7 +195,7 @@ class FaceRenderer:
             self._layer = _Layer(self._ctx, size, self._samples)
         if options.mode is ViewMode.WIREFRAME:
             shader, mesh = self._wire_shader, self._wire_mesh
-            shader["layer_size"], shader["line_color"] = size, _WIRE_COLOR
+            shader["layer_size"], shader["line_color"] = size, WIRE_COLOR
         else:
             shader, mesh = self._shader, self._mesh
             self._set_light(parameters, options)
@@ -225,27 +216,15 @@ class FaceRenderer:
         shader["radius"] = 1.01 * self._geometry.radius
 
     def _set_light(self, parameters: Parameters, options: RenderOptions) -> None:
-        """Light and albedo of a view mode: clay has its own studio, albedo an even light of irradiance 1."""
-        mode, shader = options.mode, self._shader
-        sh, terms, clay = parameters.sh, (1.0, 1.0), (0.0, 0.0, 0.0, 0.0)
-        key_position, key_color = parameters.key_position, parameters.key_color
-        shininess = parameters.shininess
-        if mode is ViewMode.GEOMETRY:
-            sh, clay = _CLAY_LIGHT.sh, (*_CLAY, 1.0)
-            key_position, key_color, shininess = _CLAY_LIGHT.key_position, _CLAY_LIGHT.key_color, 12.0
-        elif mode is ViewMode.ALBEDO:
-            sh, terms = _UNIT_IRRADIANCE, (1.0, 0.0)
-        elif mode is ViewMode.DIFFUSE:
-            terms = (1.0, 0.0)
-        elif mode is ViewMode.SPECULAR:
-            terms = (0.0, 1.0)
-        else:
-            terms = (float(options.diffuse), float(options.specular))
-        _write(shader, "sh", sh)
-        shader["key_position"] = tuple(float(v) for v in key_position)
-        shader["key_color"] = tuple(float(v) for v in key_color)
-        shader["shininess"] = shininess
-        shader["terms"], shader["clay"] = terms, clay
+        """Light and albedo of a view mode; the shaded ones draw the terms that are asked for."""
+        shader, terms = self._shader, (float(options.diffuse), float(options.specular))
+        view = VIEW_LIGHTS.get(options.mode, ViewLight(terms))
+        light = parameters if view.light is None else view.light
+        _write(shader, "sh", light.sh)
+        shader["key_position"] = tuple(float(v) for v in light.key_position)
+        shader["key_color"] = tuple(float(v) for v in light.key_color)
+        shader["shininess"] = parameters.shininess if view.shininess is None else view.shininess
+        shader["terms"], shader["clay"] = view.terms, view.clay
 
     def _upload_geometry(self, parameters: Parameters) -> None:
         if self._geometry.update_shape(parameters):
