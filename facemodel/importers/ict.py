@@ -91,7 +91,7 @@ def _shapes_folder(folder: Path) -> Path:
 def _expression_names(folder: Path) -> list[str]:
     index = folder / "vertex_indices.json"
     try:
-        return [str(name) for name in json.loads(index.read_text())["expressions"]]
+        return [str(name) for name in json.loads(index.read_text(encoding="utf-8"))["expressions"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LimelightError(f"{index}: missing or without its list 'expressions'; clone ICT-FaceKit again") from error
 
@@ -143,7 +143,7 @@ def _regions(mesh: _Mesh, alignment: Alignment, reference: FaceModel) -> tuple[N
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise LimelightError(f"{path}: missing or unreadable; clone ICT-FaceKit again") from error
 

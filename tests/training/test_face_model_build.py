@@ -16,7 +16,8 @@ from training.face_model.ict import load_ict
 from training.face_model.identity import orthogonalize
 from training.face_model.makehuman import load_base_mesh
 from training.face_model.mediapipe_face import load_canonical_face
-from training.face_model.registration import corner_arcs, lip_correspondences, similarity
+from training.face_model.registration import lip_correspondences, similarity
+from training.face_model.rings import corner_arcs
 from training.face_model.surface import (
     SidedLocator,
     SurfaceLocator,

@@ -10,9 +10,13 @@ from training.face_model.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM
 from training.face_model.template import Template
 
 _EDGE_MM = 0.25
-_LASH_WIDTH_MM = 2.0
+_LASH_GAP_MM, _LASH_WIDTH_MM = 1.9, 0.8  # of the line along which they grow from the eyeball, and its half-width
+_MARGIN_WIDTH_MM, _MOISTURE = 1.2, 0.6
+_DUCT_MM, _DUCT_RADIUS_MM, _DUCT_GAP_MM = (10.8, -2.2), 1.7, 4.0  # inwards of and above the eye's centre
 _LID_CORNER_MM = -2.0  # height of the corners of the eye against its centre
 _SCLERA = np.array([0.56, 0.50, 0.46])
+MOIST_SKIN = np.array([0.42, 0.20, 0.17])
+"""Margins of the lids and the tear duct's corner, of pale people."""
 _TEETH = np.array([0.58, 0.51, 0.41])
 _TONGUE = np.array([0.33, 0.12, 0.105])
 _LINING = np.array([0.16, 0.045, 0.04])
@@ -58,16 +62,26 @@ def find_eyeballs(template: Template) -> tuple[Eyeball, ...]:
     return tuple(eyeballs)
 
 
-def lid_rim(template: Template, eyeballs: tuple[Eyeball, ...], skin: np.ndarray) -> np.ndarray:
-    """Where lashes darken the lids: (V,) in [0, 1], for the `skin` vertices (K,) that nearly touch an eyeball."""
-    rim = np.zeros(len(template.vertices))
+def lid_bands(template: Template, eyeballs: tuple[Eyeball, ...], skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where lashes darken the lids (V,) and where they are moist and pink (V,), in [0, 1].
+
+    Of the `skin` vertices (K,), those at a lid's margin and in the tear duct's corner, which lie close to the eyeball,
+    are moist; the lashes grow a little farther out.
+    """
+    lashes, moist = np.zeros(len(template.vertices)), np.zeros(len(template.vertices))
     for eyeball in eyeballs:
         offset = template.vertices[skin] - eyeball.centre
+        front = offset[:, 2] > 0
         gap = np.maximum(np.linalg.norm(offset, axis=1) - eyeball.radius, 0.0)
+        inward = -np.sign(eyeball.centre[0]) * offset[:, 0]
+        from_duct = np.hypot(inward - _DUCT_MM[0], offset[:, 1] - _DUCT_MM[1])
+        duct = np.exp(-((from_duct / _DUCT_RADIUS_MM) ** 2)) * (gap < _DUCT_GAP_MM) * front
         upper = np.where(offset[:, 1] > _LID_CORNER_MM, 1.0, 0.5)
-        near = upper * np.exp(-((gap / _LASH_WIDTH_MM) ** 2)) * (offset[:, 2] > 0)
-        rim[skin] = np.maximum(rim[skin], near)
-    return rim
+        line = upper * np.exp(-(((gap - _LASH_GAP_MM) / _LASH_WIDTH_MM) ** 2)) * front * (1.0 - duct)
+        lashes[skin] = np.maximum(lashes[skin], line)
+        margin = np.exp(-((gap / _MARGIN_WIDTH_MM) ** 2)) * front
+        moist[skin] = np.maximum(moist[skin], _MOISTURE * np.maximum(margin, duct))
+    return lashes, moist
 
 
 class InnerParts:
@@ -85,7 +99,7 @@ class InnerParts:
         }
         self._eyeballs = find_eyeballs(template)
         self._fair_irises = np.stack([_muted(colour) for name, colour in sorted(iris_colours.items())])
-        self.lid_rim = lid_rim(template, self._eyeballs, skin)
+        self.lashes, self.moist = lid_bands(template, self._eyeballs, skin)
 
     def paint(self, diffuse: np.ndarray, lightness: float) -> None:
         """Write one person's inner colours into `diffuse` (V, 3); `lightness` of the skin, 0 darkest .. 1 palest."""

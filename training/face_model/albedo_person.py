@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.face_model.albedo_inside import InnerParts
+from training.face_model.albedo_inside import MOIST_SKIN, InnerParts
 from training.face_model.skin_detail import SKIN_REGIONS, SkinDetail
 from training.face_model.skin_tone import SkinTone
 from training.face_model.template import Template
@@ -101,9 +101,11 @@ class PersonSampler:
         stubble, beard = self._beard()
         skin = np.exp(log_rgb + stubble[:, None] * _STUBBLE_LOG_GAIN)
         brow = self._brow()
-        lashes = self._inside.lid_rim * self._rng.uniform(0.5, 0.95)
+        lashes = self._inside.lashes * self._rng.uniform(0.5, 0.95)
         scalp = self._detail.hair * np.clip(self._rng.normal(0.55, 0.05), 0.0, 1.0)
         scalp_hair = 0.5 * (np.exp(_BLACK) + np.minimum(hair, 0.12))  # little varied: real hair hides the scalp
+        pink = MOIST_SKIN * (0.45 + 0.55 * lightness)
+        skin += self._inside.moist[:, None] * (pink - skin)
         for cover, colour in ((beard, hair), (scalp, scalp_hair), (brow, 0.85 * hair), (lashes, 0.5 * hair)):
             skin += cover[:, None] * (colour - skin)
         self._inside.paint(skin, lightness)

@@ -15,7 +15,8 @@ from facemodel.model import FaceModel
 from facemodel.whole_files import write_text
 from training.face_model.albedo import AlbedoBasis, AlbedoConfig, build_albedo
 from training.face_model.embedding import embed_landmarks, inner_mouth_patch
-from training.face_model.figures import ResidualMeter, blink_gap
+from training.face_model.eye_figures import measure_eyes
+from training.face_model.figures import ResidualMeter
 from training.face_model.head import Head, build_head
 from training.face_model.head_config import HeadConfig
 from training.face_model.ict import IctModel, load_ict
@@ -83,7 +84,7 @@ def build(config: BuildConfig) -> Path:
     ict_points, ict_weight = _landmarks(ict_portrait(ict, skins), canonical, config)
     seen = (np.minimum(base_weight, ict_weight) > 0.5)[:468]
     head = build_head(base, ict, base_points[:468][seen] / 100.0, ict_points[:468][seen], config.head)
-    turn = model_space(head, embed_landmarks(head, ict_points), canonical)
+    turn = model_space(head, embed_landmarks(head, ict_points, canonical), canonical)
     head = turn.head(head)
 
     albedo = build_albedo(head.template, base, config.sources, config.albedo)
@@ -91,13 +92,13 @@ def build(config: BuildConfig) -> Path:
     template = head.template
     portrait = Portrait(template.vertices, template.triangles, colours, np.array([0.0, -10.0, 60.0]))
     points, _ = _landmarks(portrait, canonical, config)
-    landmarks = embed_landmarks(head, points)
+    landmarks = embed_landmarks(head, points, canonical)
 
     weights = face_area_weights(template)
     identity, rotation, kept = orthogonalize(head.identity, weights, config.keep_variance)
     model = assemble(head, identity, albedo, landmarks)
     path = model.save(config.output)
-    report = _figures(head, turn.ict(ict), identity, rotation, kept, albedo, path, config)
+    report = _figures(head, model, turn.ict(ict), identity, rotation, kept, albedo, path, config)
     if config.figures:
         write_text(config.figures, json.dumps(report, indent=2) + "\n")
     print(format_figures(report))
@@ -195,7 +196,8 @@ def format_figures(report: dict) -> str:
     lines = [
         f"vertices {report['vertices']}, triangles {report['triangles']}, identity modes {report['identity_modes']} "
         f"({100 * report['identity_variance_kept']:.2f} % of the face variance), albedo modes {report['albedo_modes']}",
-        f"asset {report['asset_mb']:.1f} MB, eyelid gap at blink {report['blink_gap_mm']:.2f} mm",
+        f"asset {report['asset_mb']:.1f} MB",
+        "eyes, mm: " + ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in report["eyes_mm"].items()),
         f"{'residual on the face, mm':28s} median    p95",
     ]
     rows = {"100 random ICT identities": report["identity_residual_mm"], **report["expression_residual_mm"]}
@@ -211,6 +213,7 @@ def _landmarks(portrait: Portrait, canonical: CanonicalFace, config: BuildConfig
 
 def _figures(
     head: Head,
+    model: FaceModel,
     ict: IctModel,
     identity: np.ndarray,
     rotation: np.ndarray,
@@ -228,7 +231,7 @@ def _figures(
         "albedo_modes": len(albedo.diffuse_basis),
         "albedo_variance_kept": albedo.kept_variance,
         "asset_mb": path.stat().st_size / 1e6,
-        "blink_gap_mm": blink_gap(head),
+        "eyes_mm": asdict(measure_eyes(model)),
         "identity_residual_mm": asdict(meter.identities(identity, rotation, config.residual_identities, config.seed)),
         "expression_residual_mm": {name: asdict(value) for name, value in meter.expressions().items()},
     }

@@ -6,29 +6,32 @@ import numpy as np
 
 from training.face_model.eyes import IRIS_RADIUS_MM
 from training.face_model.head import Head
+from training.face_model.lids import lid_margins, margin_points
 from training.face_model.mediapipe_face import (
-    EYELID_RIMS,
     IRIS_DIRECTIONS,
     LEFT_IRIS,
+    LEFT_LIDS,
     LOWER_INNER_LIP,
     LOWER_OUTER_LIP,
     RIGHT_IRIS,
+    RIGHT_LIDS,
     UPPER_INNER_LIP,
     UPPER_OUTER_LIP,
+    CanonicalFace,
 )
-from training.face_model.registration import opening_loops
+from training.face_model.rings import opening_loops
 from training.face_model.surface import SidedLocator, SurfaceLocator
 
 
-def embed_landmarks(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) -> tuple[np.ndarray, np.ndarray]:
     """Put MediaPipe's 478 landmarks on the mesh.
 
     Skin landmarks go to the closest point of the outer skin, those of the upper (lower) lip to the upper (lower) lip,
-    those of the eyelids' edges to the strip of triangles along the rim, so that they meet when the eye closes;
+    those of the eyelids to the front edges of the lids, from corner to corner, where the canonical face has them;
     iris landmarks go to the eyeballs, at the edge of the iris.
 
     Args:
-        points: (478, 3) in the head's frame; the last ten are not read.
+        points: (478, 3) in the head's frame; those of lids and irises are not read.
 
     Returns:
         triangles (478,) int32, barycentric (478, 3) float32.
@@ -43,11 +46,11 @@ def embed_landmarks(head: Head, points: np.ndarray) -> tuple[np.ndarray, np.ndar
     triangles, barycentric = np.zeros(478, dtype=np.int32), np.zeros((478, 3), dtype=np.float32)
     triangles[:468], barycentric[:468] = outer[found.triangles], found.barycentric
     loops = opening_loops(template.vertices, template.triangles[outer], neck_below=-150)
-    rims = np.concatenate([loops["left_eye"], loops["right_eye"]])
-    strip = outer[np.isin(template.triangles[outer], rims).any(axis=1)]
-    on_lids = SurfaceLocator(template.vertices, template.triangles[strip]).closest(points[list(EYELID_RIMS)])
-    triangles[list(EYELID_RIMS)] = strip[on_lids.triangles]
-    barycentric[list(EYELID_RIMS)] = on_lids.barycentric
+    skin = SurfaceLocator(template.vertices, template.triangles[outer])
+    for eye, lids in (("left_eye", LEFT_LIDS), ("right_eye", RIGHT_LIDS)):
+        margins = lid_margins(template.vertices, template.triangles[outer], loops[eye])
+        on_lids = skin.closest(margin_points(margins, canonical.points[list(lids)]))
+        triangles[list(lids)], barycentric[list(lids)] = outer[on_lids.triangles], on_lids.barycentric
     for eye, landmarks in ((0, LEFT_IRIS), (1, RIGHT_IRIS)):
         ball = np.flatnonzero(np.isin(template.triangles, head.eyeballs[eye]).all(axis=1))
         centre = head.eye_centres[eye]

@@ -1,4 +1,4 @@
-"""What the build measures: registration residuals, eyelid gap at a blink, size of the asset."""
+"""Registration residuals: how closely the head follows ICT."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from facemodel.arkit import ARKIT_NAMES
 from training.face_model import ict as ict_parts
 from training.face_model.head import Head
 from training.face_model.ict import IctModel
-from training.face_model.raster import rasterize
-from training.face_model.registration import hidden_in_nose, opening_loops, peel
+from training.face_model.registration import hidden_in_nose
+from training.face_model.rings import opening_loops, peel
 from training.face_model.surface import SurfaceLocator, vertex_normals
 
 _SHOULDER_CUT = -150.0
 _ICT_HIDDEN_LIP_RINGS = 6
-_GAP_PIXELS_PER_MM, _GAP_SIZE = 12, 480
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Residual:
 class ResidualMeter:
     """Measures how closely the head follows ICT on the face region, from ICT's vertices to our surface.
 
-    Left out are vertices that cannot be seen: the inner side of the lips, the inside of the nostrils.
+    Left out are vertices that cannot be seen: the inner side of lips and lids, the inside of the nostrils.
     """
 
     def __init__(self, head: Head, ict: IctModel, probes: int, seed: int) -> None:
@@ -83,29 +82,11 @@ class ResidualMeter:
         return result
 
 
-def blink_gap(head: Head) -> float:
-    """Largest height in mm of eyeball that stays visible from the front with both eyes closed."""
-    template = head.template
-    closed = template.vertices + sum(
-        head.expression[ARKIT_NAMES.index(name)] for name in ("eyeBlinkLeft", "eyeBlinkRight")
-    )
-    gaps = []
-    for centre, eyeball in zip(head.eye_centres, head.eyeballs, strict=True):
-        offset = (closed - centre) * [1, -1, 1] * _GAP_PIXELS_PER_MM
-        pixels = offset + [_GAP_SIZE / 2, _GAP_SIZE / 2, 0]
-        near = (np.abs(template.vertices[template.triangles] - centre)[..., :2] < 30).all(axis=(1, 2))
-        triangles = template.triangles[near]
-        seen = rasterize(pixels, triangles, _GAP_SIZE, _GAP_SIZE).triangle  # (H, W)
-        is_eye = np.asarray(np.isin(triangles, eyeball).all(axis=1))
-        visible = (seen >= 0) & np.take(is_eye, seen)
-        gaps.append(visible.sum(axis=0).max() / _GAP_PIXELS_PER_MM)
-    return float(max(gaps))
-
-
 def _visible(ict: IctModel, skin: np.ndarray) -> np.ndarray:
-    """(N,) bool: skin that is neither on the inner side of the lips nor inside the nostrils."""
-    loop = opening_loops(ict.mean, skin, _SHOULDER_CUT)["mouth"]
+    """(N,) bool: skin that is neither on the inner side of lips or lids nor inside the nostrils."""
+    loops = opening_loops(ict.mean, skin, _SHOULDER_CUT)
     outside = np.zeros(len(ict.mean), dtype=bool)
-    outside[peel(skin, loop, _ICT_HIDDEN_LIP_RINGS)] = True
+    outside[peel(skin, loops["mouth"], _ICT_HIDDEN_LIP_RINGS)] = True
+    outside[[*loops["left_eye"], *loops["right_eye"]]] = False
     face = ict.mean[ict_parts.FACE]
     return outside & ~hidden_in_nose(ict.mean, skin, face[[face[:, 2].argmax()]])

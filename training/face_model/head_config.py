@@ -15,7 +15,7 @@ class HeadConfig:
         eyeball_inset: gap between eyeball and the innermost point of the eyelids.
         lid_clearance: least distance of a moving lid from the eyeball at weight 1.
         lid_overlap, lid_closing_at_most: how far a closed upper lid ends below the lower lid's edge, and the most
-            that a blink is lengthened for it.
+            that a blink is changed for it; within `lid_closing_from_corner` of the corners less and less.
         lip_overlap, lip_closing_at_most: the same for the lips of the mean.
         closing_reach: distance over which those corrections fade out.
         lining_inset, lining_narrowing: the mouth lining is moved back and made narrower, to stay behind the lips.
@@ -24,10 +24,11 @@ class HeadConfig:
 
     neck_rings: int = 3
     subdivide_longer_than: float = 4.2
-    eyeball_inset: float = 0.45
+    eyeball_inset: float = 0.6
     lid_clearance: float = 0.25
     lid_overlap: float = 0.3
     lid_closing_at_most: float = 1.2
+    lid_closing_from_corner: float = 2.5
     lip_overlap: float = 0.15
     lip_closing_at_most: float = 1.6
     closing_reach: float = 6.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from training.face_model import ict as ict_parts
@@ -13,14 +14,15 @@ from training.face_model.fields import continue_harmonically, unfold
 from training.face_model.head_config import HeadConfig
 from training.face_model.ict import IctModel
 from training.face_model.insides import Eye
+from training.face_model.lids import FINER, lid_correspondences, lid_quads
 from training.face_model.makehuman import BaseMesh
 from training.face_model.registration import (
     BASE_LIP_RINGS,
     ICT_LIP_RINGS,
     lip_sides,
-    opening_loops,
     register_skin,
 )
+from training.face_model.rings import opening_loops
 from training.face_model.surface import SidedLocator, SurfaceLocator, SurfacePoints, vertex_normals
 from training.face_model.topology import QuadMesh, close_marks, cut, subdivide
 
@@ -32,6 +34,20 @@ _RIM_DEPTH = 0.9
 
 
 @dataclass(frozen=True)
+class LidCurves:
+    """Eyelids of the surface as curves on ICT's.
+
+    Attributes:
+        rings: (K,) vertices of the rings. weights: (K, N) of ICT's vertices that give their points.
+        everywhere: (V,) bool, all vertices of the lids, those between the rings too.
+    """
+
+    rings: np.ndarray
+    weights: sparse.csr_matrix
+    everywhere: np.ndarray
+
+
+@dataclass(frozen=True)
 class HeadSurface:
     """Refined surface in ICT's frame.
 
@@ -40,7 +56,7 @@ class HeadSurface:
         parts: (T,) str, `skin`, `neck`, `lining` or `rim`.
         skin: (V,) bool, vertices of skin and neck. lip_sides: (V,) +1 upper lip, -1 lower lip, 0 elsewhere.
         source: (C,) base mesh indices of the first C vertices, those that are not new.
-        throat: indices of the deepest vertices of the lining.
+        throat: indices of the deepest vertices of the lining. lids: how the eyelids lie on ICT's.
     """
 
     vertices: np.ndarray
@@ -52,6 +68,7 @@ class HeadSurface:
     lip_sides: np.ndarray
     source: np.ndarray
     throat: np.ndarray
+    lids: LidCurves
 
     @property
     def skin_triangles(self) -> np.ndarray:
@@ -126,7 +143,9 @@ def shape_surface(
     narrow = target.on_narrow_face(positions, triangles)
     edges = positions[mesh.quads] - positions[np.roll(mesh.quads, -1, axis=1)]  # (Q, 4, 3)
     long = np.linalg.norm(edges, axis=2).mean(axis=1) > config.subdivide_longer_than
-    marked = close_marks(mesh.quads, outer & narrow[mesh.quads].all(axis=1) & long)
+    loops = opening_loops(positions, mesh.quads[outer], _ICT_SHOULDER_CUT)
+    lids = outer & (lid_quads(mesh.quads, loops["left_eye"]) | lid_quads(mesh.quads, loops["right_eye"]))
+    marked = close_marks(mesh.quads, lids | outer & narrow[mesh.quads].all(axis=1) & long)
     fine = subdivide(QuadMesh(positions, mesh.quads, mesh.uv, mesh.uv_quads, mesh.parts, mesh.source), marked)
 
     vertices = fine.interpolation @ positions
@@ -136,10 +155,15 @@ def shape_surface(
     skin[outer_triangles] = True
     fine_sides = np.sign(fine.interpolation @ sides).astype(int)
     found = target.correspond(vertices, outer_triangles, fine_sides)
-    new = skin & (np.arange(len(vertices)) >= len(positions)) & (found.distances < 3)
+    on_lids = np.zeros(len(vertices), dtype=bool)
+    on_lids[fine.triangles[lids[fine.quad_of_triangle]]] = True
+    new = skin & ~on_lids & (np.arange(len(vertices)) >= len(positions)) & (found.distances < 3)
     vertices[new] = found.interpolate(target.triangles, ict.mean)[new]
+    vertices, lid_curves = _lids(vertices, outer_triangles, on_lids, ict)
     uv = fine.uv_interpolation @ mesh.uv
-    return HeadSurface(vertices, fine.triangles, fine.uv_triangles, uv, parts, skin, fine_sides, mesh.source, throat)
+    return HeadSurface(
+        vertices, fine.triangles, fine.uv_triangles, uv, parts, skin, fine_sides, mesh.source, throat, lid_curves
+    )
 
 
 def _register(
@@ -158,7 +182,13 @@ def _register(
     local[index] = np.arange(len(index))
     target_triangles = ict.part_triangles(ict_parts.SKIN)
     registered = register_skin(
-        aligned[index], local[quads], aligned_landmarks, ict.mean, target_triangles, ict_landmarks
+        aligned[index],
+        local[quads],
+        aligned_landmarks,
+        ict.mean,
+        target_triangles,
+        ict_landmarks,
+        ict_parts.INNER_EYE_CORNERS,
     )
     positions = aligned.copy()
     positions[index] = _symmetric(mesh.vertices[index], registered)
@@ -173,6 +203,25 @@ def _register(
     mouth = opening_loops(aligned, quads, _NECK_CUT)["mouth"]
     positions = positions + lip_closure(positions, quads, mouth, config)
     return positions, lip_sides(aligned, quads, mouth, BASE_LIP_RINGS)
+
+
+def _lids(
+    vertices: np.ndarray, triangles: np.ndarray, on_lids: np.ndarray, ict: IctModel
+) -> tuple[np.ndarray, LidCurves]:
+    """Positions (V, 3) with the refined rings of the lids on ICT's curves, and what is between them carried along."""
+    target = ict.part_triangles(ict_parts.SKIN)
+    loops = opening_loops(vertices, triangles, _ICT_SHOULDER_CUT)
+    target_loops = opening_loops(ict.mean, target, _ICT_SHOULDER_CUT)
+    eyes = [
+        lid_correspondences(vertices, triangles, loops[eye], ict.mean, target, target_loops[eye], corner, FINER)
+        for eye, corner in ict_parts.INNER_EYE_CORNERS.items()
+    ]
+    rings, weights = np.concatenate([ring for ring, _ in eyes]), sparse.vstack([weight for _, weight in eyes])
+    shift = np.zeros_like(vertices)
+    shift[rings] = weights @ ict.mean - vertices[rings]
+    known = ~on_lids
+    known[rings] = True
+    return vertices + continue_harmonically(triangles, shift, known), LidCurves(rings, weights, on_lids)
 
 
 def _symmetric(base_vertices: np.ndarray, registered: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ TONGUE_AND_GUMS = slice(14062, 17039)
 TEETH = slice(17039, 21451)
 LEFT_EYE = slice(21451, 23021)
 RIGHT_EYE = slice(23021, 24591)
+INNER_EYE_CORNERS = {"left_eye": 3742, "right_eye": 1528}
+"""Vertices of ICT's own landmarks (iBUG 42 and 39)."""
 
 _SPLIT = {"browInnerUp": ("browInnerUp_L", "browInnerUp_R"), "cheekPuff": ("cheekPuff_L", "cheekPuff_R")}
 

@@ -10,10 +10,11 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from training.face_model.fields import continue_harmonically
+from training.face_model.lids import lid_correspondences
 from training.face_model.raster import rasterize
+from training.face_model.rings import arc_length, corner_arcs, loop_ring, opening_loops, peel
 from training.face_model.surface import (
     SidedLocator,
-    boundary_loops,
     triangle_normals,
     uniform_laplacian,
     vertex_normals,
@@ -21,7 +22,7 @@ from training.face_model.surface import (
 
 _NRICP_STEPS = ((0.5, 10.0, 0.5, 3), (0.2, 10.0, 0.5, 3), (0.08, 10.0, 0.5, 3), (0.03, 10.0, 0.5, 3))
 _ICT_MOUTH_RING = 5
-_LIP_LANDMARK_MARGIN = 8.0
+_PIN_LANDMARK_MARGIN = 8.0
 BASE_LIP_RINGS, ICT_LIP_RINGS = 3, 10
 """Rings, counted from the inner rim, within which a vertex counts as upper or lower lip."""
 _UPPER_LIP_RINGS = ((0, 5), (2, 8), (4, 11), (6, 14))
@@ -43,53 +44,6 @@ def similarity(
     rotation = u @ sign @ vt
     scale = (singular * np.diag(sign)).sum() / (w @ (s0**2).sum(axis=1))
     return float(scale), rotation, mean_t - scale * rotation @ mean_s
-
-
-def opening_loops(vertices: np.ndarray, polygons: np.ndarray, neck_below: float) -> dict[str, np.ndarray]:
-    """The boundary loops of a head skin: `mouth`, `left_eye`, `right_eye` (the subject's; +x is left).
-
-    Loops whose centre is below `neck_below` (the neck's cut) are left out.
-    """
-    loops = {}
-    for loop in boundary_loops(polygons):
-        centre = vertices[loop].mean(axis=0)
-        if centre[1] < neck_below:
-            continue
-        width = np.ptp(vertices[loop, 0])
-        if abs(centre[0]) < 0.1 * width:
-            loops["mouth"] = loop
-        else:
-            loops["left_eye" if centre[0] > 0 else "right_eye"] = loop
-    return loops
-
-
-def loop_correspondences(
-    source: np.ndarray, source_loop: np.ndarray, target: np.ndarray, target_loop: np.ndarray
-) -> np.ndarray:
-    """Target points (N, 3) of the vertices of `source_loop`, by arc length on the arcs between the two corners.
-
-    The corners are the loop's extremes in x, so upper and lower lip (or lid) never mix. Both loops run the same way.
-    """
-    points = np.empty((len(source_loop), 3))
-    arcs_s, arcs_t = (corner_arcs(v[loop]) for v, loop in ((source, source_loop), (target, target_loop)))
-    for arc_s, arc_t in zip(arcs_s, arcs_t, strict=True):
-        parameter_s = _arc_length(source[source_loop[arc_s]])
-        parameter_t = _arc_length(target[target_loop[arc_t]])
-        for axis in range(3):
-            points[arc_s, axis] = np.interp(parameter_s, parameter_t, target[target_loop[arc_t], axis])
-    return points
-
-
-def corner_arcs(points: np.ndarray) -> list[np.ndarray]:
-    """Loop positions from the corner of least x to the corner of largest x, and back."""
-    n = len(points)
-    low, high = int(points[:, 0].argmin()), int(points[:, 0].argmax())
-    return [(low + np.arange((high - low) % n + 1)) % n, (high + np.arange((low - high) % n + 1)) % n]
-
-
-def _arc_length(points: np.ndarray) -> np.ndarray:
-    lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    return lengths / lengths[-1]
 
 
 def warp(source_points: np.ndarray, target_points: np.ndarray, smoothing: float) -> RBFInterpolator:
@@ -168,17 +122,6 @@ def lip_sides(vertices: np.ndarray, polygons: np.ndarray, loop: np.ndarray, ring
     return sides
 
 
-def peel(triangles: np.ndarray, loop: np.ndarray, rings: int) -> np.ndarray:
-    """The triangles that remain when `rings` rings of vertices next to the boundary `loop` are taken away."""
-    removed = np.zeros(triangles.max() + 1, dtype=bool)
-    front = loop
-    for _ in range(rings):
-        removed[front] = True
-        touching = removed[triangles].any(axis=1)
-        front = np.unique(triangles[touching])
-    return triangles[~removed[triangles].any(axis=1)]
-
-
 def lip_correspondences(
     source: np.ndarray,
     source_triangles: np.ndarray,
@@ -201,20 +144,11 @@ def lip_correspondences(
                 candidates.sort(key=lambda arc: mesh[arc, 1].mean())
                 arc = candidates[1 if upper else 0]
                 arcs.append(arc if mesh[arc[0], 0] < mesh[arc[-1], 0] else arc[::-1])
-            place, path = _arc_length(source[arcs[0]]), target[arcs[1]]
+            place, path = arc_length(source[arcs[0]]), target[arcs[1]]
             vertices.append(arcs[0])
-            points.append(np.stack([np.interp(place, _arc_length(path), path[:, axis]) for axis in range(3)], axis=1))
+            points.append(np.stack([np.interp(place, arc_length(path), path[:, axis]) for axis in range(3)], axis=1))
     vertices, first = np.unique(np.concatenate(vertices), return_index=True)
     return vertices, np.concatenate(points)[first]
-
-
-def loop_ring(vertices: np.ndarray, triangles: np.ndarray, loop: np.ndarray, ring: int) -> np.ndarray:
-    """The loop around the mouth that is `ring` rings of vertices away from `loop`."""
-    if ring == 0:
-        return loop
-    centre = vertices[loop].mean(axis=0)
-    loops = boundary_loops(peel(triangles, loop, ring))
-    return min(loops, key=lambda each: np.linalg.norm(vertices[each].mean(axis=0) - centre))
 
 
 def register_skin(
@@ -224,14 +158,16 @@ def register_skin(
     target: np.ndarray,
     target_triangles: np.ndarray,
     target_landmarks: np.ndarray,
+    target_corners: dict[str, int],
 ) -> np.ndarray:
     """Positions (V, 3) of the head skin (already similarity-aligned, mm) on the target's surface.
 
-    Eyelid rims go to eyelid rims and lip rings to lip rings by arc length, the rest by landmarks, then non-rigid ICP,
-    then closest points whose normals agree.
+    Lid rings go to lid rings and lip rings to lip rings by arc length, the rest by landmarks, then non-rigid ICP, then
+    closest points whose normals agree.
 
     Args:
         landmarks, target_landmarks: (L, 3), paired points on both surfaces.
+        target_corners: the target's vertices at the inner corners of `left_eye` and `right_eye`.
     """
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     loops = opening_loops(vertices, quads, neck_below=-70)
@@ -243,15 +179,18 @@ def register_skin(
     pins.append(lips)
     pin_points.append(lip_points)
     for eye in ("left_eye", "right_eye"):
-        pins.append(loops[eye])
-        pin_points.append(loop_correspondences(vertices, loops[eye], target, target_loops[eye]))
+        lids, weights = lid_correspondences(
+            vertices, quads, loops[eye], target, target_triangles, target_loops[eye], target_corners[eye]
+        )
+        pins.append(lids)
+        pin_points.append(weights @ target)
     pinned, pinned_points = np.concatenate(pins), np.concatenate(pin_points)
 
-    away_from_lips = (cKDTree(lip_points).query(target_landmarks)[0] > _LIP_LANDMARK_MARGIN) & (
-        cKDTree(vertices[lips]).query(landmarks)[0] > _LIP_LANDMARK_MARGIN
+    away = (cKDTree(pinned_points).query(target_landmarks)[0] > _PIN_LANDMARK_MARGIN) & (
+        cKDTree(vertices[pinned]).query(landmarks)[0] > _PIN_LANDMARK_MARGIN
     )
-    sources = [landmarks[away_from_lips], vertices[pinned], _head_extremes(vertices)]
-    targets = [target_landmarks[away_from_lips], pinned_points, _head_extremes(target)]
+    sources = [landmarks[away], vertices[pinned], _head_extremes(vertices)]
+    targets = [target_landmarks[away], pinned_points, _head_extremes(target)]
     current = warp(np.concatenate(sources), np.concatenate(targets), smoothing=1.0)(vertices)
 
     outer_target = peel(target_triangles, target_loops["mouth"], _ICT_MOUTH_RING)

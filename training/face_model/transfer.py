@@ -12,7 +12,7 @@ from training.face_model.head_surface import HeadSurface, IctSkin
 from training.face_model.ict import IctModel
 from training.face_model.insides import Eye, Jaws
 from training.face_model.makehuman import BaseMesh
-from training.face_model.registration import opening_loops
+from training.face_model.rings import opening_loops
 
 _TRUSTED_WITHIN_MM = 1.5
 _SHOULDER_CUT = -150.0
@@ -23,8 +23,9 @@ def transfer_modes(
 ) -> np.ndarray:
     """Displacements (100 + 52, V, 3) of the surface: identity, then expression in ARKit's order.
 
-    Skin takes ICT's displacements at the corresponding points. The throat follows teeth and jaw as far as MakeHuman's
-    own jawOpen moves it; lining, socket rims and skin without a trusted correspondence continue harmonically.
+    Skin takes ICT's displacements at the corresponding points, the lids along their curves. The throat follows teeth
+    and jaw as far as MakeHuman's own jawOpen moves it; lining, socket rims and skin without a trusted correspondence
+    continue harmonically.
     """
     target = IctSkin(ict)
     found = target.correspond(surface.vertices, surface.skin_triangles, surface.lip_sides)
@@ -34,7 +35,9 @@ def transfer_modes(
     fields = found.interpolate(target.triangles, modes)  # (152, V, 3)
     n_identity = len(ict.identity)
 
-    known = surface.skin & (found.distances < _TRUSTED_WITHIN_MM)
+    known = surface.skin & (found.distances < _TRUSTED_WITHIN_MM) & ~surface.lids.everywhere
+    known[surface.lids.rings] = True
+    fields[:, surface.lids.rings] = np.stack([surface.lids.weights @ mode for mode in modes])
     known[surface.throat] = True
     throat = surface.vertices[surface.throat]
     fields[:n_identity, surface.throat] = jaws.identity("both", throat)
