@@ -26,9 +26,9 @@ from training.evaluation.sections import SECTIONS
 REPORT_CASES = (
     ("shape", "regions"),
     ("mouth", "renders_mm"),
-    ("expression", "random_active"),
-    ("light", "key_angle"),
-    ("light", "leak"),
+    ("movement", "lips"),
+    ("highlights", "random_half_angle"),
+    ("highlights", "random_pattern"),
 )
 """Section and measure of the cases that the report shows: all of renders."""
 
@@ -49,7 +49,10 @@ def print_findings(record: NetworkRecord, name: str) -> None:
             met = measure.met(value)
             judged = "" if met is None or measure.limit is None else f"limit {measure.shown(measure.limit)}: "
             judged += {True: "met", False: "NOT MET", None: ""}[met]
-            print(f"  {measure.title:<56}{measure.shown(value):>12}  {judged}".rstrip())
+            interval = found.intervals.get(measure.key)
+            between = f"({measure.shown_interval(interval)})" if interval else ""
+            marked = "  (a bad measure)" if measure.fault else ""
+            print(f"  {measure.title:<56}{measure.shown(value):>12}  {between:<18}{judged}{marked}".rstrip())
     for note in found.notes:
         print(f"  ({note})")
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from training.evaluation.record import Evaluation, NetworkRecord
 
 _SECTIONS = (
-    *("photos", "poses", "shape", "mouth", "expression", "light", "identity", "groups"),
+    *("people", "photos", "poses", "shape", "mouth", "movement", "expression", "highlights", "light"),
+    *("identity", "groups"),
     *("clips", "stability", "performer"),
 )
 _LIVE = ("clips", "stability", "performer")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from facemodel.errors import LimelightError
 from facemodel.model import REGIONS
 from training.face_model.albedo import AlbedoConfig, _joint_basis, build_albedo
-from training.face_model.albedo_inside import InnerParts, find_eyeballs
+from training.face_model.albedo_inside import InnerParts, find_eyeballs, lid_bands
 from training.face_model.makehuman import BaseMesh
 from training.face_model.skin_detail import TextureSampler
 from training.face_model.skin_layout import MIDLINE_V, TEXTURE_SIZE, part_mask, part_names
@@ -145,6 +147,21 @@ def test_pupil_iris_and_sclera_lie_about_the_gaze_axis():
         assert pupil < 0.3 * iris
         assert iris < 0.6 * sclera
     assert (diffuse[skin] == 0.3).all()
+
+
+def test_margins_are_moist_and_lashes_grow_before_them():
+    ball = with_eyes(grid_template((0.7, 0.9), (0.3, 0.6)), np.array([[32.0, 0, 60], [-32.0, 0, 60]]), 12.0)
+    eyeballs = find_eyeballs(ball)
+    margin, line, brow = ([32.0, 0, 60] + (12 + gap) * np.array([0, 0.4, 0.9165]) for gap in (0.4, 1.9, 8.0))
+    duct = np.array([32.0 - 10.8, -2.2, 60 + 8.0])
+    behind = np.array([32.0, 0, 60 - 12.4])
+    points = np.array([margin, line, brow, duct, behind])
+    lashes, moist = lid_bands(replace(ball, vertices=points), eyeballs, np.arange(5))
+    assert lashes.argmax() == 1
+    assert lashes[1] > 0.95
+    assert moist[3] > 0.5 and moist[0] > 0.5
+    assert lashes[3] < 0.05
+    assert max(lashes[2], moist[2], lashes[4], moist[4]) < 0.01
 
 
 def test_the_joint_basis_reconstructs_the_people_it_was_learned_from():

@@ -59,6 +59,7 @@ def test_figures_come_back_from_the_file_as_they_went(tmp_path):
         {"collections": {"lfw": {"nme68": 0.03}}},
         {"nme68": [Case("best", 0.01, "photo:lfw/A_0001.jpg", [1.0, 2.0])]},
         ["a note"],
+        {"nme68": (0.015, 0.025)},
     )
     written = evaluation(
         NetworkRecord("student", 128, 17.7, {"photos": found}, {"clips": "no data"}, [{"step": 1.0, "minutes": 2.0}])
@@ -79,6 +80,10 @@ def test_several_files_are_one_report_and_must_be_of_one_kind(tmp_path):
     write_evaluation(other, evaluation(GOOD, replace(FAST, megabytes=9.0)))
     both = read_evaluations([one, other])
     assert [(network.name, network.megabytes) for network in both.networks] == [("student", 9.0), ("resnet50", 17.65)]
+    write_evaluation(third, evaluation(record("student", photos__nme68=0.03, mouth__renders_mm=1.0)))
+    joined_record = read_evaluations([one, third]).networks[0]
+    assert joined_record.figure("photos", "nme68") == 0.03 and joined_record.figure("mouth", "renders_mm") == 1.0
+    assert joined_record.figure("light", "key_angle") == 16.0  # of the earlier file, which alone has the section
     write_evaluation(third, replace(evaluation(GOOD), model_digest="another"))
     with pytest.raises(LimelightError, match=r"2\.json: measured with another face model"):
         read_evaluations([one, third])
@@ -125,11 +130,36 @@ def test_loss_is_by_how_much_a_network_is_worse_whichever_way_a_figure_points():
     assert nobody[0].met_by_any is False
 
 
+def test_a_section_that_was_measured_later_is_not_left_out_any_more():
+    without = replace(FAST, sections={}, left_out={"photos": "no data", "clips": "no data"})
+    both = without.joined(FAST)
+    assert both.left_out == {"clips": "no data"} and both.sections == FAST.sections
+
+
+def test_files_of_before_there_were_intervals_are_read(tmp_path):
+    path = tmp_path / "old.json"
+    write_evaluation(path, evaluation(FAST))
+    values = json.loads(path.read_text())
+    del values["networks"][0]["sections"]["photos"]["intervals"], values["extent"]["people_points"]
+    path.write_text(json.dumps(values))
+    assert read_evaluation(path).networks[0].interval("photos", "nme68") is None
+
+
+def test_report_shows_intervals_and_says_what_is_wrong_with_a_bad_measure():
+    known = replace(FAST.sections["photos"], intervals={"nme68": (0.0205, 0.0231)})
+    text = markdown(evaluation(replace(FAST, sections=FAST.sections | {"photos": known})))
+    assert "| 2.20 % (2.05 to 2.31) |" in text
+    light = text[text.index("## Light on held-out renders") :]
+    assert "| key light: angle † | 15.0° | 16.0° |" in light
+    assert "† key light: angle: over pictures whose highlight nobody sees" in light
+    assert "†" not in text[text.index("## Photos of held-out people") : text.index("## Shape")]
+
+
 def test_report_begins_with_what_must_hold():
     text = markdown(evaluation(FAST, GOOD))
     summary = text[text.index("## What must hold") : text.index("## Photos of held-out people")]
     assert re.search(r"\| Photos.*NME \| at most 3\.50 % \| 2\.20 % met \| 2\.00 % met \| yes \|", summary)
-    assert re.search(r"key light: angle \| at most 15\.0° \| 16\.0° \*\*not met\*\* \| 10\.0° met \| yes \|", summary)
+    assert re.search(r"key light: angle † \| at most 15\.0° \| 16\.0° \*\*not met\*\* \| 10\.0° met \| yes \|", summary)
     assert "`student` meets 3 of 4 limits" in summary and "`resnet50` meets 4 of 4" in summary
     assert "`student` loses more than 15 % against `resnet50` on 2 of these 4 figures" in summary
     assert summary.index("key light: angle 60 %") < summary.index("colour error 40 %")

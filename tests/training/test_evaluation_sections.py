@@ -157,7 +157,7 @@ def test_cases_are_best_median_and_worst_of_those_that_were_seen():
 @pytest.fixture(scope="module")
 def known(shown):
     """Findings of the truth and of the mean face in every section that needs renders alone."""
-    names = ("shape", "mouth", "expression", "light", "groups")
+    names = ("shape", "mouth", "movement", "expression", "highlights", "light", "groups")
     return {
         kind.__name__: {name: SECTIONS[name].measure(seen) for name in names}
         for kind in (truth, faceless)
@@ -173,6 +173,66 @@ def test_the_truth_has_no_error_in_any_section(known):
     assert found["mouth"]["renders_mm"] < 1e-4
     assert found["expression"]["random_active"] == found["expression"]["renders_inactive"] == 0.0
     assert found["light"]["key_angle"] < 1e-4 and found["light"]["leak"] == 0.0 and found["light"]["color"] < 1e-6
+
+
+def test_the_truth_follows_everywhere(known):
+    movement, expression, highlights = (known["truth"][n].figures for n in ("movement", "expression", "highlights"))
+    assert movement["lips"] == movement["lids"] == movement["brows"] == movement["lip_gap"] == 0.0
+    assert movement["lid_opening_correlation"] == pytest.approx(1.0)
+    assert expression["follow"] == expression["units"] > 20 and expression["slope"] == pytest.approx(1.0)
+    assert expression["all"] == expression["rest"] == 0.0
+    for key in ("renders", "random"):
+        if highlights[f"{key}_seen"] > 0.0:
+            assert highlights[f"{key}_half_angle"] < 1e-4 and highlights[f"{key}_found"] == 1.0
+            assert highlights[f"{key}_pattern"] == pytest.approx(0.0, abs=1e-6)
+            assert highlights[f"{key}_unknown"] == 0.0
+
+
+def test_who_always_answers_zero_follows_nowhere(known):
+    movement, expression = (known["faceless"][name].figures for name in ("movement", "expression"))
+    for part in ("lips", "lids", "brows", "lip_gap", "lid_opening"):
+        assert movement[part] == pytest.approx(movement[f"zero_{part}"])
+    assert movement["lips"] > 0.5 and abs(movement["lip_gap_correlation"]) < 0.9
+    assert expression["follow"] == 0.0 and expression["all"] == pytest.approx(expression["all_zero"])
+
+
+def test_answers_of_other_pictures_and_shifted_ones_are_told_from_the_truth(shown):
+    """Whose weights are right but in another order follows nothing; whose are all too high follows, and is off."""
+    span, vectors = LAYOUT.slices["expression"], shown.random_renders.parameters
+    order = np.roll(np.arange(len(vectors)), 1)
+
+    def measured(weights):
+        seen = context(shown, truth)
+        answers = vectors.copy()
+        answers[:, span] = weights
+        seen.__dict__["random_answers"] = answers
+        return SECTIONS["movement"].measure(seen).figures, SECTIONS["expression"].measure(seen).figures
+
+    movement, expression = measured(vectors[order][:, span])
+    assert movement["lips"] > movement["mean_lips"] and expression["all"] > expression["all_mean"]
+    assert expression["slope"] < 0.5 and expression["follow"] < 0.5 * expression["units"]
+    movement, expression = measured(vectors[:, span] + 0.1)
+    assert expression["follow"] == expression["units"] and expression["rest"] == pytest.approx(0.1, abs=1e-6)
+    assert expression["all"] == pytest.approx(0.1, abs=1e-6) and movement["lips"] > 0.0
+
+
+def test_a_network_without_highlights_says_unknown_and_one_that_guesses_is_told_by_the_angle(shown):
+    def matt(vector, _):
+        vector[LAYOUT.slices["key_color"]] = 0.0
+        return vector
+
+    def bright(vector, _):
+        """A key light that everybody sees, in the truth's place."""
+        vector[LAYOUT.slices["key_position"]] = (0.0, 0.0, 500.0)
+        vector[LAYOUT.slices["key_color"]] = 3.0
+        return vector
+
+    unknown = SECTIONS["highlights"].measure(context(shown, matt)).figures
+    guess = SECTIONS["highlights"].measure(context(shown, bright)).figures
+    assert unknown["renders_seen"] > 0.0
+    assert unknown["renders_unknown"] == 1.0 and unknown["renders_found"] == 0.0
+    assert np.isnan(unknown["renders_half_angle_told"])
+    assert guess["renders_unknown"] == 0.0 and guess["renders_half_angle"] > 1.0
 
 
 def test_the_mean_face_is_no_closer_than_itself_and_answers_zero(known):
@@ -400,6 +460,65 @@ def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_kee
     assert found.tables["clips"]["webcam.mp4 smoothed"]["blinks"] == 2.0
 
 
+def test_network_and_mediapipe_are_compared_on_the_faces_that_people_marked(shown, tmp_path, monkeypatch):
+    from training.evaluation.face_window import FaceWindow
+    from training.evaluation.people_points import POINTS68
+    from training.evaluation.sections import people
+
+    folder = tmp_path / "eval" / "people_points"
+    folder.mkdir(parents=True)
+    rng, rows, loop, marks = np.random.default_rng(0), ["image,ibug_index,x,y"], FakeLoop(), []
+    for i in range(4):
+        vector = LAYOUT.neutral()
+        p = LAYOUT.view(vector)
+        p.translation[:], p.scale = (300.0 + 20 * i, 300.0), 1.5
+        image = rng.integers(0, 255, (700, 700, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f"{i}.png"), image)
+        points = landmarks68_px(MODEL, vector)
+        rows += [f"{i}.png,{n},{points[n][0]:.6f},{points[n][1]:.6f}" for n in POINTS68]
+        window = FaceWindow.around(image, points[list(POINTS68)])
+        answer = vector.copy()
+        q = LAYOUT.view(answer)
+        q.translation[:] = (q.translation - window.corner) * window.zoom + (0.0, 3.0 * window.zoom)  # all 3 px too low
+        q.scale = q.scale * window.zoom
+        loop.photos[window.picture.tobytes()] = answer if i < 3 else None
+        marks.append((points - window.corner) * window.zoom)
+    (folder / "points13.csv").write_text("\n".join(rows) + "\n")
+
+    class Sees:
+        """MediaPipe, which is right about every face but the first, where it sees somebody else."""
+
+        def __init__(self, bundle):
+            self.asked = 0
+
+        def __call__(self, image):
+            points = np.zeros((478, 3))
+            points[MEDIAPIPE_TO_IBUG68, :2] = marks[self.asked] + (500.0 if self.asked == 0 else 0.0)
+            self.asked += 1
+            return points, np.zeros(52), np.eye(4)
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(people, "PhotoLandmarker", Sees)
+    data = material(MODEL, shown.cache, BUNDLE, data=tmp_path)
+    data.__dict__ |= {"renders": shown.renders, "random_renders": shown.random_renders}
+    found = SECTIONS["people"].measure(context(data, truth, loop))
+    eyes = float(
+        np.linalg.norm(landmarks68_px(MODEL, LAYOUT.neutral())[45] - landmarks68_px(MODEL, LAYOUT.neutral())[36])
+    )
+    low = 3.0 / (1.5 * eyes)
+    assert found.figures["faces"] == 4 and found.figures["found"] == 0.75 and found.figures["compared"] == 2
+    for key in ("nme", "eyes", "mouth", "chin", "offset", "chin_down", "lower_lip_down", "nose_tip_down"):
+        assert found.figures[key] == pytest.approx(low, rel=1e-3), key
+    assert found.figures["outer_corners_outward"] == pytest.approx(0.0, abs=1e-4)
+    assert found.figures["mediapipe_nme"] == pytest.approx(0.0, abs=1e-6)
+    assert found.cases["nme"][0].picture == "photo:eval/people_points/0.png"
+    (folder / "points13.csv").write_text("\n".join(rows[:-1]) + "\n")
+    with pytest.raises(LimelightError, match=r"3\.png has not each of the points"):
+        SECTIONS["people"].measure(context(material(MODEL, shown.cache, BUNDLE, data=tmp_path), truth, loop))
+
+
 def test_labelled_photos_are_compared_with_their_labels_and_a_damaged_set_ends_nothing(shown, tmp_path):
     folder = tmp_path / "eval" / "aflw2000"
     folder.mkdir(parents=True)
@@ -429,7 +548,7 @@ def test_labelled_photos_are_compared_with_their_labels_and_a_damaged_set_ends_n
     assert mouth.figures["aflw2000_mm"] == pytest.approx(0.0, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["photos", "poses", "identity", "clips", "stability"])
+@pytest.mark.parametrize("name", ["people", "photos", "poses", "identity", "clips", "stability"])
 def test_what_needs_data_says_so_in_one_line(shown, name, tmp_path):
     with pytest.raises(UnmeasuredError, match="no data folder"):
         SECTIONS[name].measure(context(shown, truth))

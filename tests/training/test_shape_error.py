@@ -10,11 +10,11 @@ from tests.toy_model import toy_model
 from training.evaluation.face_shape import (
     REGIONS,
     FaceShapeError,
+    PersonPairs,
     face_regions,
     mean_over_views,
     model_normals,
     neutral_shapes,
-    person_distances,
 )
 from training.evaluation.shape_error import Scan, Similarity, align, fit_similarity, point_to_plane, shape_error
 
@@ -153,25 +153,38 @@ def test_person_distances_compare_views_of_one_person_with_other_people():
     people = np.repeat(np.arange(4), 5)
     of_person = rng.normal(0.0, 2.0, (4, 300, 3))
     shapes = MODEL.mean[:300] * 1.0 + of_person[people] + rng.normal(0.0, 0.5, (20, 300, 3))
-    distances = person_distances(shapes, people)
+    distances = PersonPairs.of(shapes, people).distances()
     assert distances.within_pairs == 4 * 10
     assert distances.between_pairs == 190 - 40
     assert distances.within == pytest.approx(0.5 * np.sqrt(2 * 3), rel=0.1)
     assert distances.between == pytest.approx(np.sqrt(2 * 3 * (4.0 + 0.25)), rel=0.1)
     assert distances.ratio < 0.3
-    noise = person_distances(MODEL.mean[:300] + rng.normal(size=(20, 300, 3)), people)
+    noise = PersonPairs.of(MODEL.mean[:300] + rng.normal(size=(20, 300, 3)), people).distances()
     assert noise.ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_somebody_who_is_drawn_twice_is_not_compared_with_themselves():
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.arange(3), 4)
+    pairs = PersonPairs.of(rng.normal(0.0, 2.0, (3, 50, 3))[people] + rng.normal(0.0, 0.5, (12, 50, 3)), people)
+    twice = pairs.distances(np.array([0, 0, 1]))
+    assert twice.within_pairs == 3 * 6 and twice.between_pairs == 2 * 16
+    assert twice.between == pytest.approx(pairs.distances(np.array([0, 1])).between)
+    one, other = (pairs.distances(np.array([0, 1, 2])[order]).within for order in ([0, 1, 2], [2, 0, 1]))
+    assert one == pytest.approx(other) == pytest.approx(pairs.distances().within)
+    with pytest.raises(ValueError):
+        pairs.distances(np.array([1, 1, 1]))
 
 
 def test_person_distances_do_not_see_place_and_turn():
     people = np.array([0, 0, 1])
     wider = TRUTH * (1.1, 1.0, 1.0)
     shapes = np.stack([TRUTH, motion(1.0)(TRUTH), wider])
-    distances = person_distances(shapes, people)
+    distances = PersonPairs.of(shapes, people).distances()
     assert distances.within < 1e-6
     assert distances.between > 1.0
     with pytest.raises(ValueError):
-        person_distances(shapes, np.arange(3))
+        PersonPairs.of(shapes, np.arange(3)).distances()
 
 
 def test_the_mean_over_views_is_the_mean_of_the_shapes():

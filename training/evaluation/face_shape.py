@@ -106,27 +106,56 @@ class PersonDistances:
         return self.within / self.between if self.between else float("inf")
 
 
-def person_distances(shapes: NDArray[np.floating], people: NDArray) -> PersonDistances:
-    """Within-person against between-person distance of neutral shapes, seen from several views.
+@dataclass(frozen=True, eq=False)
+class PersonPairs:
+    """Distances of neutral shapes, summed over the pairs of any two of P people.
 
-    Args:
-        shapes: (N, K, 3) mm, corresponding points; each is first laid rigidly onto their mean.
-        people: (N,) who it is.
-
-    Raises:
-        ValueError: nobody is there twice, or nobody else.
+    Attributes:
+        sums: (P, P) mm, symmetric; on the diagonal over one person's pairs of shapes, each once.
+        counts: (P, P) how many pairs.
     """
-    mean = shapes.mean(axis=0)
-    laid = np.stack([fit_similarity(shape, mean, free_scale=False)(shape) for shape in shapes])  # (N, K, 3)
-    flat = (laid - laid.mean(axis=0)).reshape(len(laid), -1)
-    square = (flat**2).sum(axis=1)
-    distance = np.sqrt(np.maximum(square[:, None] + square - 2.0 * flat @ flat.T, 0.0) / shapes.shape[1])  # (N, N)
-    one, other = np.triu_indices(len(shapes), 1)
-    same = np.asarray(people)[one] == np.asarray(people)[other]
-    if same.all() or not same.any():
-        raise ValueError("person distances need several people, and one of them more than once")
-    pairs = distance[one, other]
-    return PersonDistances(float(pairs[same].mean()), float(pairs[~same].mean()), int(same.sum()), int((~same).sum()))
+
+    sums: NDArray[np.float64]
+    counts: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, shapes: NDArray[np.floating], people: NDArray) -> PersonPairs:
+        """Return those of shapes (N, K, 3) mm of people (N,), in the order of their names.
+
+        The points correspond; each shape is first laid rigidly onto the mean of all.
+        """
+        mean = shapes.mean(axis=0)
+        laid = np.stack([fit_similarity(shape, mean, free_scale=False)(shape) for shape in shapes])  # (N, K, 3)
+        flat = (laid - laid.mean(axis=0)).reshape(len(laid), -1)
+        square = (flat**2).sum(axis=1)
+        distance = np.sqrt(np.maximum(square[:, None] + square - 2.0 * flat @ flat.T, 0.0) / shapes.shape[1])  # (N, N)
+        np.fill_diagonal(distance, 0.0)
+        names, who = np.unique(people, return_inverse=True)
+        member = np.eye(len(names))[who]  # (N, P)
+        sums, pairs = member.T @ distance @ member, member.T @ (1.0 - np.eye(len(who))) @ member
+        once = 1.0 - 0.5 * np.eye(len(names))  # a person's own pairs are in there both ways
+        return cls(sums * once, pairs * once)
+
+    def distances(self, people: NDArray[np.int64] | None = None) -> PersonDistances:
+        """Return the mean distances over all people, or over these by number, somebody's pairs as often as they occur.
+
+        A person who occurs twice is not compared with themselves as if they were two.
+
+        Raises:
+            ValueError: nobody is there twice, or nobody else.
+        """
+        count = len(self.sums)
+        times = np.ones(count) if people is None else np.bincount(people, minlength=count).astype(float)
+        within, between = np.diag(times), np.triu(np.outer(times, times), 1)
+        within_pairs, between_pairs = (self.counts * within).sum(), (self.counts * between).sum()
+        if not within_pairs or not between_pairs:
+            raise ValueError("person distances need several people, and one of them more than once")
+        return PersonDistances(
+            float((self.sums * within).sum() / within_pairs),
+            float((self.sums * between).sum() / between_pairs),
+            round(within_pairs),
+            round(between_pairs),
+        )
 
 
 def neutral_shapes(

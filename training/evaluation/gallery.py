@@ -67,7 +67,8 @@ def _section(record: NetworkRecord, section: Section, draw: Drawer) -> list[str]
                 "" if met is None else f'<span class="{"yes" if met else "no"}">{"met" if met else "not met"}</span>'
             )
             limit = "" if measure.limit is None else f"limit {measure.shown(measure.limit)}"
-            cells = (escape(measure.title), escape(measure.shown(value)), escape(limit), judged)
+            title = measure.title + (f" (a bad measure: {measure.fault})" if measure.fault else "")
+            cells = (escape(title), escape(measure.shown(value)), escape(limit), judged)
             parts.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     parts.append("</table>")
     measures = {measure.key: measure for measure in section.measures}

@@ -18,11 +18,15 @@ class FaceLayers:
 
     Attributes:
         diffuse, specular: (S, S, 3) linear c_d and c_s, 0 where there is no head.
+        albedo: (S, S, 3) linear diffuse albedo; of any triangle where there is no head.
+        normals: (S, S, 3) unit normals in the camera-aligned frame; likewise.
         mask: (S, S) True where the face region is seen: neither ears, neck and scalp nor eyes and inner mouth.
     """
 
     diffuse: NDArray[np.float32]
     specular: NDArray[np.float32]
+    albedo: NDArray[np.floating]
+    normals: NDArray[np.floating]
     mask: NDArray[np.bool_]
 
     @property
@@ -48,4 +52,7 @@ def face_layers(model: FaceModel, vector: NDArray[np.floating], size: int = CROP
         for d, s in ((diffuse, nothing), (nothing, specular))
     )
     mask = (owner >= 0) & (model.triangle_region[owner] == model.region_names.index("face"))
-    return FaceLayers(c_d, c_s, mask)
+    corners = model.triangles[owner]  # (S, S, 3)
+    albedo, seen_normals = ((weights[..., None] * values[corners]).sum(axis=2) for values in (diffuse, normals))
+    seen_normals /= np.maximum(np.linalg.norm(seen_normals, axis=2, keepdims=True), 1e-9)
+    return FaceLayers(c_d, c_s, albedo, seen_normals, mask)

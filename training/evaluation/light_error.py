@@ -41,6 +41,15 @@ def radiance_error(sh: ArrayLike, truth: ArrayLike, free_gain: bool = False) -> 
     return np.linalg.norm(own - true, axis=(-2, -1)) / np.where(norm > 0.0, norm, np.nan)
 
 
+def sh_direction_angle(sh: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
+    """Return the angle between the directions that two SH lights come from, degrees 0..180; (..., 9, 3) each to (...).
+
+    A light's direction is that of its first band, of the mean of R, G and B: where the light's centre of gravity lies.
+    """
+    own, true = (np.asarray(light, float)[..., (3, 1, 2), :].mean(axis=-1) for light in (sh, truth))  # x, y, z
+    return key_angle(own, true)
+
+
 def shininess_error(shininess: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
     """|log2| of the ratio of two exponents: 1 is twice or half."""
     return np.abs(np.log2(np.asarray(shininess, float) / np.asarray(truth, float)))
@@ -52,8 +61,8 @@ def light_errors(layout: ParameterLayout, vectors: NDArray, truths: NDArray) -> 
     Both are of the same view. Key direction and shininess count only where there truly is a key light.
 
     Returns:
-        key_angle (degrees), radiance and radiance_free_gain (relative), shininess_log2; key_lights and lights: how
-        many counted. NaN where none did.
+        key_angle and sh_direction (degrees), radiance and radiance_free_gain (relative), shininess_log2; key_lights
+        and lights: how many counted. NaN where none did.
     """
     spans = layout.slices
 
@@ -66,6 +75,7 @@ def light_errors(layout: ParameterLayout, vectors: NDArray, truths: NDArray) -> 
     gloss = shininess_error(group(vectors, "shininess")[lit, 0], group(truths, "shininess")[lit, 0])
     return {
         "key_angle": _median(angles),
+        "sh_direction": _median(sh_direction_angle(own, true)),
         "radiance": _median(radiance_error(own, true)),
         "radiance_free_gain": _median(radiance_error(own, true, free_gain=True)),
         "shininess_log2": _median(gloss),

@@ -42,6 +42,17 @@ class NetworkRecord:
         found = self.sections.get(section)
         return None if found is None else found.figures.get(key)
 
+    def interval(self, section: str, key: str) -> tuple[float, float] | None:
+        """Return the 95 % interval of a figure, None where there is none."""
+        found = self.sections.get(section)
+        return None if found is None else found.intervals.get(key)
+
+    def joined(self, later: NetworkRecord) -> NetworkRecord:
+        """Return `later` with the sections and the history of this one that it lacks."""
+        sections = self.sections | later.sections
+        left_out = {name: why for name, why in (self.left_out | later.left_out).items() if name not in sections}
+        return replace(later, sections=sections, left_out=left_out, history=later.history or self.history)
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -94,7 +105,7 @@ def read_evaluation(path: Path) -> Evaluation:
 
 
 def read_evaluations(paths: Sequence[Path]) -> Evaluation:
-    """Several files as one; where two hold the same network, the later one's figures count.
+    """Several files as one; where two hold the same section of a network, the later one's figures count.
 
     Raises:
         LimelightError: a file is unreadable, or was measured with another face model or to another extent.
@@ -109,7 +120,8 @@ def read_evaluations(paths: Sequence[Path]) -> Evaluation:
             if one != other:
                 raise LimelightError(f"figures {path}: measured with another {what} than {paths[0]}; measure one anew")
         for record in more.networks:
-            together = together.with_network(record)
+            known = next((one for one in together.networks if one.name == record.name), None)
+            together = together.with_network(record if known is None else known.joined(record))
     return together
 
 
@@ -152,6 +164,7 @@ def _findings(values: dict[str, Any]) -> Findings:
         },
         {key: [Case(**case) for case in cases] for key, cases in values["cases"].items()},
         [str(note) for note in values["notes"]],
+        {str(key): (float(low), float(high)) for key, (low, high) in values.get("intervals", {}).items()},
     )
 
 

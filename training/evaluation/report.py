@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from training.evaluation.ablation import Ablation, ablation_lines
 from training.evaluation.comparison import (
@@ -19,6 +20,9 @@ from training.evaluation.comparison import (
 )
 from training.evaluation.record import Evaluation, NetworkRecord
 from training.evaluation.section import Findings, Section
+
+_MARK = " †"
+"""Follows the title of a bad measure."""
 
 _PAIRS = (("student", "resnet50"), ("student-open", "student"))
 """What is compared with what, where both are there; the first pair is what a limit is set for."""
@@ -91,7 +95,8 @@ def _introduction(evaluation: Evaluation) -> list[str]:
         f"as they run live. {extent.people} held-out random people give {30 * extent.people} renders, "
         f"{extent.random_renders} more have random expressions; photos are of people whom no training saw, split by "
         "name. Errors are means over pictures unless a line says otherwise; an NME is in per cent of the square root "
-        "of the area of the reference points' box.",
+        "of the area of the reference points' box. In brackets: 95 % intervals by bootstrap over people. † marks a bad "
+        "measure, kept to compare with older reports; its section says what is wrong with it.",
         "",
         *networks,
     ]
@@ -107,7 +112,7 @@ def _summary(evaluation: Evaluation) -> list[str]:
     for row in found:
         assert row.measure.limit is not None
         sign = "at least" if row.measure.larger_is_better else "at most"
-        cells = [f"{row.section.title}: {row.measure.title}", f"{sign} {row.measure.shown(row.measure.limit)}"]
+        cells = [f"{row.section.title}: {_title(row)}", f"{sign} {row.measure.shown(row.measure.limit)}"]
         cells += [_judged(row, value) for value in row.values]
         body.append([*cells, {True: "yes", False: "**no**", None: "–"}[row.met_by_any]] if several else cells)
     lines = table([*header, "met by one"] if several else header, body)
@@ -117,6 +122,10 @@ def _summary(evaluation: Evaluation) -> list[str]:
     for one, other in _PAIRS:
         lines += _loss(evaluation, found, one, other)
     return lines
+
+
+def _title(row: Row) -> str:
+    return row.measure.title + (_MARK if row.measure.fault else "")
 
 
 def _judged(row: Row, value: float | None) -> str:
@@ -155,17 +164,27 @@ def _section(evaluation: Evaluation, section: Section) -> list[str]:
         body = []
         for row in found:
             limit = "" if row.measure.limit is None else row.measure.shown(row.measure.limit)
-            cells = [row.measure.title, limit, *("–" if v is None else row.measure.shown(v) for v in row.values)]
+            cells = [_title(row), limit, *map(partial(_cell, row), row.values, row.intervals)]
             directed = row.measure.larger_is_better is not None
             ratios = [ratio(value, row.values[0]) for value in row.values[1:]]
             body.append(cells + [f"{r:.2f}" if directed and math.isfinite(r) else "" for r in ratios])
         lines += table(header, body)
+    for fault in dict.fromkeys(row.measure.fault for row in found if row.measure.fault):
+        titles = "; ".join(row.measure.title for row in found if row.measure.fault == fault)
+        lines += ["", f"† {titles}: {fault}."]
     for record in networks:
         if section.name in record.left_out:
             lines += ["", f"Left out for `{record.name}`: {record.left_out[section.name]}."]
         if section.name in record.sections:
             lines += _more(record, record.sections[section.name])
     return lines
+
+
+def _cell(row: Row, value: float | None, interval: tuple[float, float] | None) -> str:
+    """A value with its interval."""
+    if value is None:
+        return "–"
+    return row.measure.shown(value) + (f" ({row.measure.shown_interval(interval)})" if interval else "")
 
 
 def _more(record: NetworkRecord, findings: Findings) -> list[str]:

@@ -30,6 +30,8 @@ class Measure:
         limit: what must hold; None where nothing is asked.
         larger_is_better: the limit is then the least allowed; a figure without a direction has None.
         digits: shown after the point.
+        fault: why the figure is a bad measure of what its title says, a clause; empty for a good one. A bad measure is
+            still reported, to compare with older reports, and marked.
     """
 
     key: str
@@ -38,6 +40,7 @@ class Measure:
     limit: float | None = None
     larger_is_better: bool | None = False
     digits: int = 2
+    fault: str = ""
 
     def met(self, value: float) -> bool | None:
         """Whether a value is within the limit; None without one. A value that is NaN is not."""
@@ -52,6 +55,12 @@ class Measure:
         factor = 100.0 if self.unit == "%" else 1.0
         unit = {"": "", "%": " %", "degrees": "°"}.get(self.unit, f" {self.unit}")
         return f"{value * factor:.{self.digits}f}{unit}"
+
+    def shown_interval(self, interval: tuple[float, float]) -> str:
+        """Return the interval (low, high) without its unit."""
+        factor = 100.0 if self.unit == "%" else 1.0
+        low, high = (f"{value * factor:.{self.digits}f}" for value in interval)
+        return f"{low} to {high}"
 
 
 @dataclass(frozen=True)
@@ -80,12 +89,14 @@ class Findings:
         tables: further figures, {table: {row: {column: value}}}.
         cases: {key of a measure: its best, median and worst case}.
         notes: one line each, such as what was left out.
+        intervals: {figure: (low, high)} of 95 %, by `bootstrap`; not every figure has one.
     """
 
     figures: dict[str, float]
     tables: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     cases: dict[str, list[Case]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

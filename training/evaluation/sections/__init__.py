@@ -7,9 +7,12 @@ from training.evaluation.sections import (
     clips,
     expression,
     groups,
+    highlights,
     identity,
     light,
     mouth,
+    movement,
+    people,
     performer,
     photos,
     poses,
@@ -20,11 +23,14 @@ from training.evaluation.sections import (
 SECTIONS: dict[str, Section] = {
     module.SECTION.name: module.SECTION
     for module in (
+        people,
         photos,
         poses,
         shape,
         mouth,
+        movement,
         expression,
+        highlights,
         light,
         identity,
         groups,

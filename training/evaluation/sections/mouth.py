@@ -6,6 +6,7 @@ import numpy as np
 
 from facemodel import LimelightError
 from training.evaluation.aflw import measure_photos
+from training.evaluation.bootstrap import estimate
 from training.evaluation.context import Context
 from training.evaluation.labelled_photos import read_aflw2000
 from training.evaluation.measures import landmarks68_px
@@ -37,28 +38,37 @@ def measure(context: Context) -> Findings:
         }
         for name in EXPRESSIONS
     }
-    figures = {
-        "renders_mm": float(errors.mean()),
-        "renders_std": float(errors.std()),
-        "renders_gap": float(gaps.mean()),
-        "renders_shut_gap": float(shut_gaps.mean()),
-    }
+    found = estimate(
+        lambda index: {
+            "renders_mm": float(errors[index].mean()),
+            "renders_std": float(errors[index].std()),
+            "renders_gap": float(gaps[index].mean()),
+            "renders_shut_gap": float(shut_gaps[index].mean()),
+        },
+        renders.person,
+    )
+    figures, intervals = found.figures, found.intervals
     notes = []
     try:
         photos = read_aflw2000(context.material.folder(*AFLW2000))
-        found = [r for r in measure_photos(model, photos, context.live.find) if r is not None]
-        if found:
-            values = np.array([result["inner_mouth_mm"] for result in found])
-            figures |= {
-                "aflw2000_photos": float(len(values)),
-                "aflw2000_mm": float(values.mean()),
-                "aflw2000_std": float(values.std()),
-            }
+        results = [r for r in measure_photos(model, photos, context.live.find) if r is not None]
+        if results:
+            values = np.array([result["inner_mouth_mm"] for result in results])
+            labelled = estimate(
+                lambda index: {"aflw2000_mm": float(values[index].mean()), "aflw2000_std": float(values[index].std())},
+                np.arange(len(values)),
+            )
+            figures |= {"aflw2000_photos": float(len(values))} | labelled.figures
+            intervals |= labelled.intervals
     except LimelightError as error:
         notes.append(f"aflw2000 is left out: {error}")
     pictures = [f"render:{i}" for i in range(len(renders))]
     return Findings(
-        figures, {"expressions": table}, {"renders_mm": ranked_cases(errors, pictures, list(answers))}, notes
+        figures,
+        {"expressions": table},
+        {"renders_mm": ranked_cases(errors, pictures, list(answers))},
+        notes,
+        intervals,
     )
 
 

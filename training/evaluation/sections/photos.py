@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel
+from training.evaluation.bootstrap import estimate
 from training.evaluation.color_error import ColorError, color_error
 from training.evaluation.context import Context
 from training.evaluation.held_out import HeldOutPhotos, crop_picture
@@ -35,12 +36,15 @@ def measure(context: Context) -> Findings:
         tables[name] = _figures(
             nme[chosen], inner[chosen], [color[i] for i in np.flatnonzero(chosen)], coverage[chosen]
         )
-    figures = _figures(nme, inner, color, coverage)
+    found = estimate(
+        lambda index: _figures(nme[index], inner[index], [color[i] for i in index], coverage[index]), photos.people, 400
+    )
     return Findings(
-        figures,
+        found.figures,
         {"collections": tables},
         {"nme68": ranked_cases(nme, names, answers), "color": ranked_cases(errors, names, answers)},
         [] if photos.skin is not None else ["without the segmentation teacher the face mask includes hair and glasses"],
+        {key: interval for key, interval in found.intervals.items() if key != "photos"},
     )
 
 

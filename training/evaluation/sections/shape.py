@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel
+from training.evaluation.bootstrap import Estimate, estimate
 from training.evaluation.context import Context, Material
-from training.evaluation.face_shape import FaceShapeError, mean_over_views, neutral_shapes, person_distances
+from training.evaluation.face_shape import FaceShapeError, PersonPairs, mean_over_views, neutral_shapes
 from training.evaluation.landmark_fit import fitted_renders
 from training.evaluation.render_set import EXPRESSIONS, RenderSet
 from training.evaluation.section import Findings, Measure, Section, ranked_cases
@@ -53,12 +54,56 @@ def measure(context: Context) -> Findings:
             for name, vectors in (("landmark fit", fitted), ("mean face", mean_face))
         },
     )
-    tables = _tables(renders, index, errors)
-    figures = {"pictures": float(len(index)), **_figures(tables, errors)}
-    figures |= _distances(model, renders, answers, "") | _distances(model, renders, fitted, "landmark_fit_")
+    rows = _Rows.of(renders, index)
+    tables = _tables(rows, errors)
+    people = np.unique(renders.person)
+
+    def of(chosen: NDArray[np.int64]) -> dict[str, float]:
+        drawn, theirs = rows.of_people(people[chosen], errors)
+        return _figures(_tables(drawn, theirs), theirs)
+
+    found = estimate(of, people)
+    apart = [_distances(model, renders, vectors, key) for key, vectors in (("", answers), ("landmark_fit_", fitted))]
+    figures = {"pictures": float(len(index)), **found.figures}
+    intervals = dict(found.intervals)
+    for one in apart:
+        figures |= one.figures
+        intervals |= one.intervals
     regions = errors["network"].single[:, _COLUMNS.index("regions")]
     cases = ranked_cases(regions, [f"render:{i}" for i in index], [answers[i] for i in index])
-    return Findings(figures, tables, {"regions": cases})
+    return Findings(figures, tables, {"regions": cases}, [], intervals)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Whose the rows of `_ShapeErrors` are, and of which expression.
+
+    Attributes:
+        people, kinds: (N,) of `single` and `alone`. averaged_people, averaged_kinds: (M,) of `averaged`.
+    """
+
+    people: NDArray[np.int64]
+    kinds: NDArray[np.str_]
+    averaged_people: NDArray[np.int64]
+    averaged_kinds: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, renders: RenderSet, index: NDArray[np.int64]) -> _Rows:
+        first = np.array([group[0] for group in _groups_of_views(renders)])
+        return cls(renders.person[index], renders.expression[index], renders.person[first], renders.expression[first])
+
+    def of_people(
+        self, people: NDArray[np.int64], errors: dict[str, _ShapeErrors]
+    ) -> tuple[_Rows, dict[str, _ShapeErrors]]:
+        """Return the rows of these people, of somebody who is there twice all rows twice."""
+        one, many = (
+            np.concatenate([np.flatnonzero(whose == person) for person in people])
+            for whose in (self.people, self.averaged_people)
+        )
+        rows = _Rows(self.people[one], self.kinds[one], self.averaged_people[many], self.averaged_kinds[many])
+        return rows, {
+            name: _ShapeErrors(each.single[one], each.averaged[many], each.alone[one]) for name, each in errors.items()
+        }
 
 
 def _chosen(renders: RenderSet, limit: int) -> NDArray[np.int64]:
@@ -109,13 +154,10 @@ def _errors(error: FaceShapeError, pairs: Sequence[tuple[NDArray | None, NDArray
     return np.array(rows).reshape(-1, len(_COLUMNS))
 
 
-def _tables(
-    renders: RenderSet, index: NDArray[np.int64], errors: dict[str, _ShapeErrors]
-) -> dict[str, dict[str, dict[str, float]]]:
+def _tables(rows: _Rows, errors: dict[str, _ShapeErrors]) -> dict[str, dict[str, dict[str, float]]]:
     """Means by expression, and of the identity alone, of everybody who answered."""
     tables = {_ALONE: {name: _mean(found.alone) for name, found in errors.items()}}
-    kinds = renders.expression[index]
-    averaged = np.array([renders.expression[group[0]] for group in _groups_of_views(renders)])
+    kinds, averaged = rows.kinds, rows.averaged_kinds
     for kind in EXPRESSIONS:
         name = kind.replace("_", " ")
         tables[f"{_SINGLE}, {name}"] = {who: _mean(found.single[kinds == kind]) for who, found in errors.items()}
@@ -150,19 +192,30 @@ def _mean(errors: NDArray[np.float64]) -> dict[str, float]:
     return dict(zip(_COLUMNS, means.tolist(), strict=True)) | {"count": float(len(known))}
 
 
-def _distances(model: FaceModel, renders: RenderSet, vectors: NDArray, prefix: str) -> dict[str, float]:
+def _distances(model: FaceModel, renders: RenderSet, vectors: NDArray, prefix: str) -> Estimate:
     """Within-person and between-person distance over views and lights of the neutral face, and over everything."""
-    figures = {}
+    found = Estimate({}, {})
     known = np.isfinite(vectors).all(axis=1)
     for suffix, chosen in (("", known & (renders.expression == "neutral")), ("_all", known)):
-        people = renders.person[chosen]
-        if len(np.unique(people)) < 2 or len(np.unique(people)) == len(people):
+        people = np.unique(renders.person[chosen])
+        if len(people) < 2 or len(people) == chosen.sum():
             continue
-        found = person_distances(neutral_shapes(model, vectors[chosen]), people)
-        figures[f"{prefix}within{suffix}"] = found.within
-        figures[f"{prefix}between{suffix}"] = found.between
-        figures[f"{prefix}within_over_between{suffix}"] = found.ratio
-    return figures
+        pairs = PersonPairs.of(neutral_shapes(model, vectors[chosen]), renders.person[chosen])
+
+        def figures(index: NDArray[np.int64], pairs: PersonPairs = pairs, suffix: str = suffix) -> dict[str, float]:
+            try:
+                distances = pairs.distances(index)
+            except ValueError:  # one person alone was drawn
+                return {}
+            return {
+                f"{prefix}within{suffix}": distances.within,
+                f"{prefix}between{suffix}": distances.between,
+                f"{prefix}within_over_between{suffix}": distances.ratio,
+            }
+
+        one = estimate(figures, people)
+        found = Estimate(found.figures | one.figures, found.intervals | one.intervals)
+    return found
 
 
 SECTION = Section(

@@ -1,0 +1,162 @@
+"""Landmarks against points that people placed, beside MediaPipe's on the same pictures."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facemodel import MEDIAPIPE_TO_IBUG68
+from training.data.photo_labels import PhotoLandmarker
+from training.evaluation.bootstrap import estimate
+from training.evaluation.context import Context, Material
+from training.evaluation.face_window import FaceWindow, is_same_face
+from training.evaluation.held_out import read_photo
+from training.evaluation.measures import landmarks68_px
+from training.evaluation.people_points import POINTS68, MarkedFace, places, read_people_points
+from training.evaluation.section import Findings, Measure, Section, ranked_cases
+
+FOLDER = ("eval", "people_points")
+
+_PARTS = {
+    "eyes": places(36, 39, 42, 45),
+    "nose": places(30, 33),
+    "mouth": places(48, 51, 54, 57, 62, 66),
+    "chin": places(8),
+}
+_DOWN = {"chin": places(8), "lower_lip": places(57), "nose_tip": places(30)}
+_OUTWARD = {"outer_corners": places(36, 45), "inner_corners": places(39, 42)}  # of each: right, left
+_NUMBERS = list(POINTS68)
+_Found = list[NDArray[np.float64] | None]
+
+
+def measure(context: Context) -> Findings:
+    """Mean errors and common offsets of the faces that the network and MediaPipe both found."""
+    material, model = context.material, context.model
+    faces = material.kept("people's points", lambda: _faces(material))
+    theirs = material.kept("MediaPipe's for people's points", lambda: _mediapipe(material, faces))
+    ours: _Found = []
+    vectors: list[NDArray | None] = []
+    for face in tqdm(faces, unit="face", desc="people's points", leave=False):
+        window = FaceWindow.around(read_photo(face.path), face.points)
+        vector = context.live.find(window.picture)
+        vector = None if vector is None else window.in_photo(model, vector)
+        points = None if vector is None else landmarks68_px(model, vector)[_NUMBERS]
+        right = points is not None and is_same_face(points, face.points)
+        vectors.append(vector if right else None)
+        ours.append(points if right else None)
+    names = np.array([face.path.name for face in faces])
+    own, other = (_offsets(faces, found) for found in (ours, theirs))  # (N, 13, 2)
+    both = np.isfinite(own[:, 0, 0]) & np.isfinite(other[:, 0, 0])
+
+    def figures(index: NDArray[np.int64]) -> dict[str, float]:
+        used = index[both[index]]
+        return (
+            _figures(own[used])
+            | {f"mediapipe_{key}": value for key, value in _figures(other[used]).items()}
+            | {"found": float(np.isfinite(own[index, 0, 0]).mean())}
+        )
+
+    found = estimate(figures, names)
+    errors = np.linalg.norm(own, axis=2).mean(axis=1)
+    pictures = [f"photo:{'/'.join(FOLDER)}/{name}" for name in names]
+    return Findings(
+        found.figures | {"faces": float(len(faces)), "compared": float(both.sum())},
+        {"points, % of the distance of the outer eye corners": _table(own[both], other[both])},
+        {"nme": ranked_cases(errors, pictures, vectors)},
+        [],
+        found.intervals,
+    )
+
+
+def _faces(material: Material) -> list[MarkedFace]:
+    faces = read_people_points(material.folder(*FOLDER))
+    chosen = np.linspace(0, len(faces) - 1, min(material.extent.people_points, len(faces))).round().astype(int)
+    return [faces[i] for i in chosen]
+
+
+def _mediapipe(material: Material, faces: list[MarkedFace]) -> _Found:
+    """MediaPipe's points (13, 2) px of each face in the same window that the network is shown."""
+    found: _Found = []
+    with closing(PhotoLandmarker(material.landmarker)) as landmarker:
+        for face in tqdm(faces, unit="face", desc="MediaPipe's points", leave=False):
+            window = FaceWindow.around(read_photo(face.path), face.points)
+            seen = landmarker(np.ascontiguousarray(window.picture[..., ::-1]))
+            points = None if seen is None else window.points_in_photo(seen[0][MEDIAPIPE_TO_IBUG68[_NUMBERS], :2])
+            found.append(points if points is not None and is_same_face(points, face.points) else None)
+    return found
+
+
+def _offsets(faces: list[MarkedFace], found: _Found) -> NDArray[np.float64]:
+    """(N, 13, 2) as `MarkedFace.offsets`, NaN where the face was not found."""
+    nothing = np.full((len(POINTS68), 2), np.nan)
+    return np.stack(
+        [nothing if points is None else face.offsets(points) for face, points in zip(faces, found, strict=True)]
+    )
+
+
+def _figures(offsets: NDArray[np.float64]) -> dict[str, float]:
+    """Mean errors and common offsets of faces (N, 13, 2)."""
+    if not len(offsets):
+        return {}
+    errors, common = np.linalg.norm(offsets, axis=2), offsets.mean(axis=0)  # (N, 13), (13, 2)
+    return (
+        {"nme": float(errors.mean())}
+        | {part: float(errors[:, at].mean()) for part, at in _PARTS.items()}
+        | {"offset": float(np.linalg.norm(common, axis=1).max())}
+        | {f"{name}_down": float(common[at, 1].mean()) for name, at in _DOWN.items()}
+        | {f"{name}_outward": float(common[at, 0] @ (-0.5, 0.5)) for name, at in _OUTWARD.items()}
+    )
+
+
+def _table(own: NDArray[np.float64], other: NDArray[np.float64]) -> dict[str, dict[str, float]]:
+    """Error and common offset of each point."""
+    table = {}
+    for place, name in enumerate(POINTS68.values()):
+        table[name] = {
+            f"{who}{column}": 100.0 * float(value)
+            for who, offsets in (("", own[:, place]), ("MediaPipe: ", other[:, place]))
+            if len(offsets)
+            for column, value in (
+                ("error", np.linalg.norm(offsets, axis=1).mean()),
+                ("to the face's left", offsets[:, 0].mean()),
+                ("toward the chin", offsets[:, 1].mean()),
+            )
+        }
+    return table
+
+
+def _beside(key: str, title: str, larger_is_better: bool | None = False) -> tuple[Measure, Measure]:
+    return (
+        Measure(key, title, "%", larger_is_better=larger_is_better),
+        Measure(f"mediapipe_{key}", "the same, MediaPipe", "%", larger_is_better=None),
+    )
+
+
+SECTION = Section(
+    "people",
+    "Points that people placed",
+    "Thirteen points of each face, of eyes, nose, mouth and chin, in per cent of the distance of people's outer eye "
+    "corners; network and MediaPipe see the same window around the face, and count where both find it. An offset is "
+    "what all faces have in common, along the line of the outer eye corners and at right angles to it. People's points "
+    "are nobody's labels: no network was trained on them, and no other program placed them.",
+    (
+        Measure("faces", "faces", digits=0, larger_is_better=None),
+        Measure("found", "found", "%", larger_is_better=True, digits=1),
+        Measure("compared", "found by both", digits=0, larger_is_better=None),
+        *_beside("nme", "mean error"),
+        *_beside("eyes", "eye corners"),
+        *_beside("nose", "nose"),
+        *_beside("mouth", "mouth"),
+        *_beside("chin", "chin"),
+        *_beside("offset", "largest common offset of a point"),
+        *_beside("chin_down", "chin: too low by", None),
+        *_beside("lower_lip_down", "lower lip: too low by", None),
+        *_beside("nose_tip_down", "nose tip: too low by", None),
+        *_beside("outer_corners_outward", "outer eye corners: too far outward by", None),
+        *_beside("inner_corners_outward", "inner eye corners: too far outward by", None),
+    ),
+    measure,
+)
