@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import Crop, FaceModel
+from realtime.frame_rate import Timecode
+from realtime.persons.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,16 +25,18 @@ class Frame:
             stream for a file.
         image: (H, W, 3) uint8 BGR. Read only: sources may hand the same memory to several readers.
         truth: (P,) true parameters in frame pixels, from the synthetic performer only.
+        shift: seconds by which `timestamp` lies after the place in the file, once the file was set back: time rises.
     """
 
     index: int
     timestamp: float
     image: NDArray[np.uint8]
     truth: NDArray[np.float32] | None = None
+    shift: float = 0.0
 
     def without_picture(self) -> Frame:
         """Return the frame with a black picture of the same size that takes no memory."""
-        return Frame(self.index, self.timestamp, np.broadcast_to(_BLACK, self.image.shape), self.truth)
+        return replace(self, image=np.broadcast_to(_BLACK, self.image.shape))
 
 
 _BLACK = np.zeros(3, np.uint8)
@@ -56,12 +60,16 @@ class Person:
         identity: (n_identity,) coefficients.
         albedo: (n_albedo,) coefficients.
         settled: whether enough frames agreed; identity and albedo then stay as they are.
+        name: of somebody who is known already; "" otherwise.
+        calibration: how the person's expressions are read, between a face's `raw` and `smoothed`.
     """
 
     key: int
     identity: NDArray[np.float32]
     albedo: NDArray[np.float32]
     settled: bool = False
+    name: str = ""
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +110,8 @@ class Result:
         captured: when the picture was taken, on the `time.perf_counter` clock, or when it was due in a file that
             plays at its own pace; None for a picture that waited for its turn.
         stalled: no new frame came when one was due: `frame` is the last one again.
+        timecode: of this moment, where the feed knows one.
+        label: what the feed calls this moment, such as the channel that a test pattern moves; "" without a name.
     """
 
     frame: Frame
@@ -110,6 +120,8 @@ class Result:
     timings: Mapping[str, float] = field(default_factory=dict)
     captured: float | None = None
     stalled: bool = False
+    timecode: Timecode | None = None
+    label: str = ""
 
     @property
     def performer(self) -> Face | None:

@@ -6,27 +6,35 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 import platformdirs
 
 from facemodel import FaceModel, LimelightError
 from facemodel.output_files import free_path
-from realtime.frame import StreamInfo
-from realtime.loop.feed import Feed, Transport
+from realtime.frame import Sound, StreamInfo
+from realtime.loop.feed import AtEnd, Feed, Transport
 from realtime.loop.live_feed import LiveConfig, LiveFeed
 from realtime.loop.loop import Listener, Loop, LoopStatus
 from realtime.loop.source_reader import Reopening
 from realtime.loop.take_feed import TakeFeed
+from realtime.persons.guide import Guide
+from realtime.persons.profile import Profile
+from realtime.persons.sitter import Sitter
+from realtime.persons.store import PersonStore, StoredPerson
 from realtime.sinks.address import Address
-from realtime.sinks.recorder import Recorder
+from realtime.sinks.recorder import Recorder, take_address
 from realtime.sinks.registry import open_sink
 from realtime.sinks.worker import SinkState, SinkStatus, Worker
 from realtime.sources import SourceSettings, list_cameras, local_path, open_source, resolve_camera
 from realtime.sources.base import CameraChoice, Source
 from realtime.sources.camera import CameraInfo, same_camera
-from realtime.takes import TakePlayer, is_take, load_take
+from realtime.takes import Take, TakePlayer, is_take, load_take
+from realtime.takes.clip import export_range
+from realtime.takes.reference_sound import write_wav
+from realtime.takes.slate import Slate
+from realtime.timecode.choice import TimecodeChoice
 from realtime.tracking.smoothing import SmoothingSettings
 from realtime.tracking.tracker import Tracker
 
@@ -40,22 +48,38 @@ class SessionConfig:
         paced: play files and takes at their own pace, as a window wants; otherwise as fast as they can be worked
             through.
         frames, seconds: end a source after so many; None for no limit.
+        at_end: what a take, or a paced file, does at its end; without a pace it ends.
+        marked: play of a take the part between its in and out points alone.
         source: how sources are opened.
         performer: of the faces that are found first, the one from the left, from 1 on, that is the performer; None for
             the largest.
         all_sinks: a sink that cannot begin keeps those behind it from beginning, for a run that then ends; otherwise
             each begins or fails by itself.
         smoothing: at the start; None for what the window remembers, or else the preset `balanced`.
+        slate: of the first take.
+        names: pattern for the names of takes, see `Slate.path`; "" for the usual one.
+        timecode: where it comes from, see `open_timecode`; None for none.
+        person: name of the person who sits down, "" for nobody known; None for who is in use.
+        glasses: whether the person wears glasses.
+        persons: folder of known persons; None for the user's own.
     """
 
     takes: Path = platformdirs.user_documents_path() / "Limelight"
     paced: bool = True
     frames: int | None = None
     seconds: float | None = None
+    at_end: AtEnd = "pause"
+    marked: bool = False
     source: SourceSettings = SourceSettings()
     performer: int | None = None
     all_sinks: bool = False
     smoothing: SmoothingSettings | None = None
+    slate: Slate = Slate()
+    names: str = ""
+    timecode: str | None = None
+    person: str | None = None
+    glasses: bool = False
+    persons: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -67,15 +91,16 @@ class RecordingStatus:
     seconds: float
 
 
-def dated_path(folder: Path, suffix: str, now: datetime | None = None) -> Path:
-    """Return a path in `folder`, named after the moment, that does not exist yet."""
-    return free_path(folder / f"take-{now or datetime.now():%Y%m%d-%H%M%S}{suffix}")
-
-
 class Session:
     """Builds a loop for each feed, and carries sinks, listeners and smoothing from one to the next.
 
     All methods may be called from any thread. `open`, `use` and `stop` may take seconds.
+
+    Attributes:
+        model: the face model in use; a take brings its own.
+        slate: of the next take; may be set.
+        timecode: where it comes from; may be chosen anew.
+        sitter: whose face the performer's is, as far as is known.
     """
 
     def __init__(
@@ -92,6 +117,17 @@ class Session:
         self._make_tracker = make_tracker
         self._tracker: Tracker | None = None
         self._smoothing = self.config.smoothing or SmoothingSettings()
+        self.slate = self.config.slate
+        self.timecode = TimecodeChoice(self.config.timecode)
+        self._scratch: TemporaryDirectory[str] | None = None
+        self.sitter = Sitter(
+            model,
+            PersonStore(self.config.persons),
+            self._source_name,
+            self._introduce,
+            self.config.person,
+            self.config.glasses,
+        )
         self._loop: Loop | None = None
         self._camera: CameraInfo | None = None
         self._workers: list[Worker] = []
@@ -114,9 +150,15 @@ class Session:
 
     @property
     def transport(self) -> Transport | None:
-        """Play, pause and seek, of a take that plays; None while the feed is live, or there is none."""
+        """Play, pause and seek, of a take that plays, or a file; None of any other feed, or where there is none."""
         feed = self._feed
         return feed.transport if feed is not None else None
+
+    @property
+    def take(self) -> Take | None:
+        """The take that plays; None while none does."""
+        feed = self._feed
+        return feed.take if isinstance(feed, TakeFeed) else None
 
     @property
     def info(self) -> StreamInfo | None:
@@ -149,8 +191,13 @@ class Session:
             if recording is not None and os.path.realpath(recording.path) == os.path.realpath(spec):
                 self.stop_recording()
             take = load_take(spec)
-            player = TakePlayer(take, live=self.config.paced, at_end="pause" if self.config.paced else "stop")
-            return self.use(TakeFeed(player, take.model, take.cut or ""))
+            player = TakePlayer(take, self.config.paced, self.config.at_end if self.config.paced else "stop")
+            if self.config.marked:
+                player.keep_to(*export_range(take))
+            feed = TakeFeed(player, take.model, take.cut or "", self._sound_of(take))
+            if (number := self.config.performer) is not None:
+                feed.choose_first(number)
+            return self.use(feed)
         settings = self.config.source
         with self._switching:
             camera = resolve_camera(spec)
@@ -172,7 +219,7 @@ class Session:
             source: closed when the loop ends.
             reopening: how to open it again when it was lost; None ends the loop then.
         """
-        config = LiveConfig(self.config.paced, self.config.frames, self.config.seconds)
+        config = LiveConfig(self.config.paced, self.config.frames, self.config.seconds, self.config.at_end)
         with self._switching:
             try:
                 self._end_loop()  # which has the tracker
@@ -181,8 +228,7 @@ class Session:
                 source.close()
                 raise
             tracker.reset(thorough=not source.live)
-            tracker.set_smoothing(self._smoothing)
-            feed = LiveFeed(source, tracker, tracker.engine.name, config, reopening)
+            feed = LiveFeed(source, tracker, tracker.engine.name, config, reopening, timecode=self.timecode.at)
             if (number := self.config.performer) is not None:
                 feed.choose_first(number)
             return self.use(feed)
@@ -207,7 +253,10 @@ class Session:
                 raise LimelightError("the session has ended")
             with self._lock:
                 loop = Loop(feed, [*self._listeners, *(worker.offer for worker in self._workers)])
-                self._loop = loop
+                self._loop = loop  # whatever is set from now on goes to this feed
+                if isinstance(feed, LiveFeed):
+                    feed.set_smoothing(self._smoothing)
+                    feed.use_profile(self.sitter.profile(feed.info.name))
             loop.start()
             return loop
 
@@ -246,6 +295,10 @@ class Session:
 
     def remove_sink(self, worker: Worker) -> None:
         """Finish a sink and forget it."""
+        with self._switching:
+            self._drop(worker)
+
+    def _drop(self, worker: Worker) -> None:
         with self._lock:
             self._workers = [other for other in self._workers if other is not worker]
             loop = self._loop
@@ -255,12 +308,13 @@ class Session:
 
     def restart_sink(self, worker: Worker) -> Worker:
         """Start a failed sink again, and return its worker; a file goes on in a new one, `NAME-2.mcap`."""
-        if not worker.config.per_feed:
-            worker.restart()
-            return worker
-        self.remove_sink(worker)
-        address = Address.parse(worker.address)
-        return self.add_sink(address.text.replace(address.path, str(free_path(Path(address.path))), 1))
+        with self._switching:
+            if not worker.config.per_feed:
+                worker.restart()
+                return worker
+            self._drop(worker)
+            address = Address.parse(worker.address)
+            return self.add_sink(address.at(free_path(Path(address.path))))
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the workers of all sinks, to start one again, or to end it."""
@@ -285,9 +339,25 @@ class Session:
             feed.recenter()
 
     def reset_person(self) -> None:
-        """Forget the performer's identity and albedo: another person sits down."""
+        """Forget the performer's identity and albedo: another person sits down, who is nobody known."""
+        self.sitter.leave()
         if (feed := self._feed) is not None:
             feed.reset_person()
+
+    def keep_person(self, name: str, guide: Guide) -> StoredPerson:
+        """Store what a guided calibration measured of the performer, who is that person from now on.
+
+        Args:
+            name: of the person.
+            guide: that has listened to this session's feed.
+
+        Raises:
+            LimelightError: the neutral was not seen, or the person's file is damaged or cannot be written.
+        """
+        take = self.take  # its persons are known already, as the recording knew them
+        if take is not None:
+            return self.sitter.keep(name, guide, take.who(), take.header.model_digest)
+        return self.sitter.keep(name, guide, guide.person(), self.model.digest)
 
     def choose(self, number: int) -> None:
         """Make the `number`-th face from the left, from 1 on, the performer."""
@@ -300,7 +370,7 @@ class Session:
             feed.choose_at(x, y)
 
     def start_recording(self, path: Path | None = None) -> Path:
-        """Begin a take, in a new dated file if no path is given, and return its path.
+        """Begin a take with the present slate, in a new file named by it if no path is given, and return its path.
 
         Raises:
             LimelightError: no live feed is open, a take is being written already, or the file cannot be written.
@@ -311,17 +381,18 @@ class Session:
             raise LimelightError(f"already recording to {recording.path}")
         if (failed := self._recorder()) is not None:
             self.remove_sink(failed)
-        target = path or dated_path(self.config.takes, ".mcap")
-        worker = self.add_sink(str(target))
+        target = path or self.slate.path(self.config.takes, self.config.names)
+        worker = self.add_sink(take_address(target, self.slate))
         if path is None and target.exists() and worker.problem:  # another program took the name meanwhile
             worker = self.restart_sink(worker)
         if worker.problem:
             self.remove_sink(worker)
             raise LimelightError(worker.problem)
-        return Path(worker.address)
+        assert isinstance(worker.sink, Recorder)
+        return worker.sink.path
 
     def stop_recording(self) -> None:
-        """Finalise the take; does nothing if none is being written.
+        """Finalise the take, and make the slate the next take's; does nothing if none is being written.
 
         Raises:
             LimelightError: its last frames could not be written.
@@ -329,6 +400,8 @@ class Session:
         worker = self._recorder()
         if worker is not None:
             self.remove_sink(worker)
+            if isinstance(worker.sink, Recorder) and worker.sink.slate == self.slate:
+                self.slate = self.slate.next()  # what was filled in meanwhile is the next take's already
             if worker.problem:
                 raise LimelightError(worker.problem)
 
@@ -362,19 +435,40 @@ class Session:
         except LimelightError as error:
             problems.append(str(error))
         self._finish(workers)
+        self.timecode.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
         return (*problems, *(worker.problem for worker in workers if worker.problem))
+
+    def _sound_of(self, take: Take) -> Sound | None:
+        """A take's sound as a file, for who works it through: the file is there until the session ends."""
+        if self.config.paced or not take.sound:
+            return None
+        if self._scratch is None:
+            self._scratch = TemporaryDirectory(prefix="limelight-", ignore_cleanup_errors=True)
+        path = Path(mkdtemp(dir=self._scratch.name)) / "sound.wav"
+        write_wav(take.path, path)
+        return Sound(path, start=-take.frames[0].timestamp)
 
     def _finish(self, workers: Sequence[Worker]) -> None:
         """End sinks, all at once: one that hangs holds up no other."""
         for worker in workers:
             worker.end()
         for worker in workers:
-            self.remove_sink(worker)
+            self._drop(worker)
 
     @property
     def _feed(self) -> Feed | None:
         loop = self._loop
         return None if loop is None else loop.feed
+
+    def _source_name(self) -> str:
+        info = self.info
+        return "" if info is None else info.name
+
+    def _introduce(self, profile: Profile | None, performer: bool) -> None:
+        if isinstance(feed := self._feed, LiveFeed):
+            feed.use_profile(profile, performer)
 
     def _recorder(self) -> Worker | None:
         """The worker that writes a take, if there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from realtime.frame import Result, StreamInfo
 
@@ -30,26 +30,67 @@ class FeedStatus:
     unusable: int = 0
 
 
+AtEnd = Literal["stop", "loop", "pause"]
+"""What a take, or a file at its own pace, does at its end: it ends, begins again, or waits for somebody to seek."""
+
+SLOWEST, FASTEST = 0.1, 4.0
+"""Speeds of a transport; 1 is the recording's own."""
+
+
 class Transport(Protocol):
-    """Play, pause and seek of a feed that can: a take.
+    """Play, pause and seek of a feed that can: a take, or a file that plays at its own pace.
+
+    Frames count from 0. At its end, or at the out point, it pauses, or in a loop goes on at the in point.
 
     Attributes:
-        duration: seconds.
-        position: seconds from the start.
-        playing: settable.
+        fps: frames a second, nominal.
+        frames: how many there are; of a video file an estimate until it was played to its end.
+        duration: seconds from the first frame to the last.
+        frame: that was asked for last, or delivered last.
+        position: seconds from the start, of that frame.
+        playing: settable; set to True at the end, it plays from the start again, or from the in point.
+        speed: settable, `SLOWEST` to `FASTEST`; other values are clamped.
+        loop: settable.
+        span: settable, the in and out points, frames, both included; None without any.
     """
 
     @property
+    def fps(self) -> float: ...
+    @property
+    def frames(self) -> int: ...
+    @property
     def duration(self) -> float: ...
+    @property
+    def frame(self) -> int: ...
     @property
     def position(self) -> float: ...
     @property
     def playing(self) -> bool: ...
     @playing.setter
     def playing(self, on: bool) -> None: ...
+    @property
+    def speed(self) -> float: ...
+    @speed.setter
+    def speed(self, speed: float) -> None: ...
+    @property
+    def loop(self) -> bool: ...
+    @loop.setter
+    def loop(self, on: bool) -> None: ...
+    @property
+    def span(self) -> tuple[int, int] | None: ...
+    @span.setter
+    def span(self, span: tuple[int, int] | None) -> None: ...
 
     def seek(self, seconds: float) -> None:
-        """Continue from `seconds` (clamped to 0..duration) and deliver the result there even while paused."""
+        """Continue from the frame nearest to `seconds`, and deliver it even while paused."""
+        ...
+
+    def show(self, frame: int) -> None:
+        """Continue from a frame, clamped to what there is, and deliver it even while paused."""
+        ...
+
+    def step(self, frames: int) -> None:
+        """Pause, and deliver the frame so many after the present one, or before it."""
         ...
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from realtime.frame import Frame, Result, StreamInfo
+from realtime.frame_rate import Timecode
 from realtime.loop.clock import Clock, SystemClock
-from realtime.loop.feed import FeedStatus, Transport
+from realtime.loop.feed import AtEnd, FeedStatus, Transport
 from realtime.loop.slot import LatestSlot
 from realtime.loop.source_reader import Arrival, Reopening, SourceReader
 from realtime.loop.timeline import Timeline
+from realtime.persons.profile import Profile
 from realtime.sources.base import Source
 from realtime.tracking.smoothing import SmoothingSettings
 from realtime.tracking.tracker import Tracker
@@ -32,11 +34,13 @@ class LiveConfig:
     Attributes:
         paced: play a file at its own pace, as a camera's pictures come; otherwise as fast as the loop can.
         frames, seconds: end after so many frames, or so much of the source's time; None for no limit.
+        at_end: of a paced file.
     """
 
     paced: bool = False
     frames: int | None = None
     seconds: float | None = None
+    at_end: AtEnd = "pause"
 
 
 class LiveFeed:
@@ -45,10 +49,12 @@ class LiveFeed:
     From a live source the newest frame is always the next one, and those that came meanwhile are missed; every
     frame of a file goes through. A live or paced source that gives no frame for two frame times gets ticks, results
     without a new frame, at its frame rate, until the next one comes. Nothing ticks before the first frame or after the
-    end.
-    """
+    end, nor while a file is paused.
 
-    transport: Transport | None = None
+    Attributes:
+        info: see `Feed`.
+        transport: of a file that is paced and can be read again; None of any other source.
+    """
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class LiveFeed:
         config: LiveConfig | None = None,
         reopening: Reopening | None = None,
         clock: Clock | None = None,
+        timecode: Callable[[float], Timecode | None] = lambda _: None,
     ) -> None:
         """
         Args:
@@ -67,9 +74,11 @@ class LiveFeed:
             config: see `LiveConfig`.
             reopening: of a source that can be lost; None ends the feed with it.
             clock: the system's if None.
+            timecode: tells what timecode it was at a moment on the clock; asked for live sources alone.
         """
         self._config = config or LiveConfig()
         self._clock = clock or SystemClock()
+        self._timecode = timecode if source.live else lambda _: None
         self.info = StreamInfo(
             source.name,
             int(source.width),
@@ -82,7 +91,10 @@ class LiveFeed:
         )
         self._tracker = tracker
         self._slot: LatestSlot[Arrival] = LatestSlot(self._clock)
-        self._reader = SourceReader(source, self._slot, self._clock, self._config.paced, reopening)
+        at_end = self._config.at_end if self._config.paced else None
+        self._reader = SourceReader(source, self._slot, self._clock, at_end, reopening)
+        self._player = self._reader.player
+        self.transport: Transport | None = self._player if self._player is not None and self._player.again else None
         self._requests: deque[Callable[[], None]] = deque()
         self._started = False
         self._ended = False
@@ -109,6 +121,8 @@ class LiveFeed:
             self.close()
             return None
         arrival = self._slot.take(self._until_tick())
+        while arrival is None and self._stands and not self._slot.closed:
+            arrival = self._slot.take(self._until_tick())
         if arrival is None and self._slot.closed:
             arrival = self._slot.take(0.0)  # one that came while the time for a tick was up
         if self._ended or (arrival is None and (self._slot.closed or self._last is None)):
@@ -127,6 +141,10 @@ class LiveFeed:
         """Smooth by these settings from the next result on."""
         self._requests.append(lambda: self._tracker.set_smoothing(settings))
 
+    def use_profile(self, profile: Profile | None, performer: bool = True) -> None:
+        """Take somebody for a person who is known already from the next result on; see `Tracker.use_profile`."""
+        self._requests.append(lambda: self._tracker.use_profile(profile, performer))
+
     def recenter(self) -> None:
         self._requests.append(self._tracker.recenter)
 
@@ -134,7 +152,8 @@ class LiveFeed:
         self._requests.append(self._tracker.reset_person)
 
     def choose_first(self, number: int) -> None:
-        """Make the `number`-th face from the left the performer as soon as so many are followed."""
+        """Make the `number`-th face from the left the performer, and the known person, if one is known, as soon as so
+        many are followed."""
         self._first_choice = number
 
     def choose(self, number: int) -> None:
@@ -149,23 +168,30 @@ class LiveFeed:
 
     def _until_tick(self) -> float | None:
         """Seconds to wait for a frame before there is a tick; None for as long as it takes."""
-        if self._last is None or not self._ticks:
+        if self._last is None or not self._ticks or self._stands:
             return None
         return max(0.0, self._due - self._clock.now())
+
+    @property
+    def _stands(self) -> bool:
+        """Whether a file is paused, or was played to its end: then no frame is due."""
+        return self._player is not None and not self._player.playing
 
     def _track(self, arrival: Arrival) -> Result:
         frame, taken = arrival.frame, self._clock.now()
         self._count(frame)
-        self._delivered, self._due = taken, taken + _PATIENCE * self._period
+        slowed = 1.0 if self._player is None else min(self._player.speed, 1.0)
+        self._delivered, self._due = taken, taken + _PATIENCE * self._period / slowed
         self._answer_requests()
         time = self._timeline.place(frame.timestamp, self._period)
         timings = {"wait": 0.0 if arrival.at is None else 1000.0 * (taken - arrival.at)}
         faces = self._tracker.track(frame, time, timings)
         if self._first_choice is not None and len(faces) >= min(self._first_choice, self._tracker.config.faces):
-            self.choose(self._first_choice)
-            self._first_choice = None
+            number, self._first_choice = self._first_choice, None
+            self._requests.append(lambda: self._tracker.choose(number, True))
         timings["track"] = 1000.0 * (self._clock.now() - taken)
-        return Result(frame, time, faces, timings, arrival.at)
+        timecode = self._timecode(taken if arrival.at is None else arrival.at)
+        return Result(frame, time, faces, timings, arrival.at, timecode=timecode)
 
     def _tick(self, last: Result) -> Result:
         """The last frame again, with faces that were not seen."""
@@ -175,7 +201,7 @@ class LiveFeed:
         self._timeline.reach(time)
         self._delivered, self._due = now, max(self._due + self._period, now)
         self._answer_requests()
-        return Result(last.frame, time, self._tracker.idle(time), stalled=True)
+        return Result(last.frame, time, self._tracker.idle(time), stalled=True, timecode=self._timecode(now))
 
     def _answer_requests(self) -> None:
         while self._requests:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ import numpy as np
 from facemodel import LimelightError
 from realtime.frame import Frame
 from realtime.loop.clock import Clock
-from realtime.loop.feed import FeedStatus
+from realtime.loop.feed import AtEnd, FeedStatus
+from realtime.loop.file_player import FilePlayer
 from realtime.loop.slot import LatestSlot
 from realtime.loop.timeline import Timeline
 from realtime.one_line import one_line
@@ -24,8 +26,6 @@ _log = logging.getLogger(__name__)
 _JOIN_SECONDS = 3.0
 _OLDEST = 1.0
 """A live frame's time stamp is believed if it is at most so many seconds old; else it is of another clock."""
-_LATEST = 0.25
-"""A paced file that is so many seconds late goes on from now."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,13 @@ class SourceReader:
     """Reads one source into a slot until its end.
 
     Frames of a live source replace one that nobody took yet; those of a file wait their turn, at the file's own pace
-    if `paced`. A source that fails ends the reading with a problem, unless there is a way of opening it again:
-    then that is tried until it works, and its frames go on where the old ones ended.
+    if `paced`, which its player says. A source that fails ends the reading with a problem, unless there is a way of
+    opening it again: then that is tried until it works, and its frames go on where the old ones ended.
+
+    Attributes:
+        source: that is read now.
+        player: plays, pauses and seeks a paced file; None of any other source.
+        status: see `FeedStatus`.
     """
 
     def __init__(
@@ -63,20 +68,21 @@ class SourceReader:
         source: Source,
         slot: LatestSlot[Arrival],
         clock: Clock,
-        paced: bool = False,
+        at_end: AtEnd | None = None,
         reopening: Reopening | None = None,
     ) -> None:
         self.source = source
         self._slot = slot
         self._clock = clock
-        self._paced = paced and not source.live
         self._reopening = reopening
         self._timeline = Timeline()
         self._watch = PictureWatch() if source.live else None
         self._index, self._first_index = -1, 0
-        self._start: float | None = None
         self._changed = clock.condition()
         self._closing = False
+        self.player: FilePlayer | None = None
+        if at_end is not None and not source.live:
+            self.player = FilePlayer(source, clock, self._changed, lambda: self._closing, at_end)
         self.status = FeedStatus()
         self._thread = threading.Thread(target=self._run, name="limelight-source", daemon=True)
 
@@ -110,13 +116,20 @@ class SourceReader:
         """Read until the source ends or fails; return the failure, "" at the end."""
         try:
             while not self._closing:
+                if self.player is not None:
+                    self.player.prepare()
                 frame = self.source.read()
                 if frame is None:
+                    if self.player is not None and self.player.wait_at_end():
+                        continue
                     return ""
                 if not _is_picture(frame):
                     self.status = replace(self.status, unusable=self.status.unusable + 1)
                     continue
-                if not self._pass_on(self._placed(frame)):
+                due = None
+                if self.player is not None and (due := self.player.wait_turn(frame.timestamp)) is None:
+                    continue
+                if not self._pass_on(self._placed(frame), due):
                     return ""
         except LimelightError as error:
             return str(error)
@@ -132,23 +145,19 @@ class SourceReader:
         self._index = index
         if timestamp == frame.timestamp and index == frame.index:
             return frame
-        return replace(frame, index=index, timestamp=timestamp)
+        shift = timestamp - frame.timestamp
+        return replace(frame, index=index, timestamp=timestamp, shift=shift if math.isfinite(shift) else 0.0)
 
-    def _pass_on(self, frame: Frame) -> bool:
+    def _pass_on(self, frame: Frame, due: float | None) -> bool:
         if self._watch is not None:
             seen = self._watch.look(frame.image, frame.timestamp)
             if seen != self.status.message:
                 self.status = replace(self.status, message=seen)
-        now = self._clock.now()
         if self.source.live:
+            now = self._clock.now()
             self._slot.put(Arrival(frame, frame.timestamp if 0.0 <= now - frame.timestamp < _OLDEST else now))
             return True
-        if not self._paced:
-            return self._slot.put_in_turn(Arrival(frame, None))
-        if self._start is None or now - (self._start + frame.timestamp) > _LATEST:
-            self._start = now - frame.timestamp  # a machine that cannot keep up plays slower, it does not race later
-        at = self._start + frame.timestamp
-        return not self._sleep(at - now) and self._slot.put_in_turn(Arrival(frame, at))
+        return self._slot.put_in_turn(Arrival(frame, due))
 
     def _reopen(self, reopening: Reopening, problem: str) -> bool:
         """Try to open the source again until it works; False if the reading is ended meanwhile."""

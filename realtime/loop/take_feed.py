@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from facemodel import FaceModel
-from realtime.frame import Face, Result, StreamInfo, TrackingState
+from realtime.frame import Face, Result, Sound, StreamInfo, TrackingState
 from realtime.loop.feed import FeedStatus, Transport
 from realtime.takes.player import TakePlayer
 from realtime.tracking.recentering import Recentering
@@ -17,14 +17,16 @@ class TakeFeed:
     Attributes:
         info: see `Feed`.
         transport: play, pause and seek.
+        take: that is played.
     """
 
-    def __init__(self, player: TakePlayer, model: FaceModel, message: str = "") -> None:
+    def __init__(self, player: TakePlayer, model: FaceModel, message: str = "", sound: Sound | None = None) -> None:
         """
         Args:
             player: gives the results; closed by `close`.
             model: that the take's parameters drive.
             message: one line worth telling, such as that the take is cut short; "" if none.
+            sound: the take's, in a file.
         """
         self.info = StreamInfo(
             player.name,
@@ -34,14 +36,17 @@ class TakeFeed:
             player.live,
             model,
             network=player.network,
+            sound=sound,
             pictures=bool(player.take.video),
         )
         self.transport: Transport | None = player
+        self.take = player.take
         self._player = player
         self._message = message
         self._centres: dict[int, Recentering] = {}  # by id of the face
         self._recenter = False
         self._performer: int | None = None
+        self._first_choice: int | None = None
         self._newest: Result | None = None
 
     def read(self) -> Result | None:
@@ -49,6 +54,9 @@ class TakeFeed:
         if result is None:
             return None
         self._newest = result
+        if self._first_choice is not None and len(result.faces) >= self._first_choice:
+            self.choose(self._first_choice)
+            self._first_choice = None
         faces = sorted(result.faces, key=lambda face: face.id != self._performer)  # stable: else as recorded
         if self._recenter and faces and faces[0].state is TrackingState.TRACKING:
             self._recenter = False
@@ -63,6 +71,10 @@ class TakeFeed:
 
     def reset_person(self) -> None:
         """Do nothing: the person of a take stays."""
+
+    def choose_first(self, number: int) -> None:
+        """Make the `number`-th face from the left the performer as soon as there are so many."""
+        self._first_choice = number
 
     def choose(self, number: int) -> None:
         faces = self._from_left()

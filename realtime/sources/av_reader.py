@@ -131,6 +131,41 @@ class AvReader:
         self._position = position if position > self._position else self._position + 1.0 / self.fps
         return self._position, self._convert(frame)
 
+    def seek(self, seconds: float) -> float:
+        """Go on with the picture nearest to `seconds`, or the last one; return its time.
+
+        Raises:
+            av.FFmpegError: the container cannot be searched.
+        """
+        self._first = None
+        self._frames.close()
+        offset = round((self.start + max(seconds, 0.0)) / self._tick) if self._tick else 0
+        self._container.seek(offset, stream=self._stream, backward=True)
+        self._frames = self._decode()
+        return self.skip_to(seconds)
+
+    def skip_to(self, seconds: float) -> float:
+        """Decode up to the picture nearest to `seconds`, or the last one, which is read next; return its time.
+
+        Raises:
+            av.FFmpegError: reading failed.
+        """
+        soon = seconds - 0.5 / self.fps
+        self._position = -1.0
+        if self._first is not None and self._first[0] >= soon:
+            return self._first[0]
+        frame = None
+        for newer in self._frames:
+            frame = newer
+            told = self._time(newer)
+            position = self._position + 1.0 / self.fps if told is None else told - self.start
+            self._position = max(position, 0.0)
+            if self._position >= soon:
+                break
+        if frame is not None:
+            self._first = (self._position, self._convert(frame))
+        return max(self._position, 0.0)
+
     def close(self) -> None:
         """Close the container; a second call does nothing."""
         self._first = None

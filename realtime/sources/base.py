@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from realtime.frame import Frame, Sound
 
@@ -54,4 +54,24 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device or file; a second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class Seekable(Protocol):
+    """What a source of a file has that can be read again, from anywhere."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the file says it lasts; 0 where it says nothing."""
+        ...
+
+    def seek(self, seconds: float) -> None:
+        """Go on with the frame nearest to `seconds`, also after the end; for the thread that reads.
+
+        Frames then have the indices and time stamps of their places in the file.
+
+        Raises:
+            LimelightError: the file cannot be read any more.
+        """
         ...

@@ -168,6 +168,16 @@ class ImageSource:
         self._next = self._load_next()
         return frame
 
+    @property
+    def duration(self) -> float:
+        """Seconds that all images last."""
+        return len(self._paths) / self.fps
+
+    def seek(self, seconds: float) -> None:
+        """Go on with the image nearest to `seconds`."""
+        self._index = self._position = min(max(round(seconds * self.fps), 0), len(self._paths) - 1)
+        self._next = self._load_next()
+
     def close(self) -> None:
         self._next, self._position = None, len(self._paths)
 

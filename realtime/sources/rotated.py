@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from facemodel import CROP_SIZE, Crop, ParameterLayout
 from realtime.frame import Frame
 from realtime.loop.frame_pool import FramePool
-from realtime.sources.base import Source
+from realtime.sources.base import Seekable, Source
 from realtime.sources.turning import turn_picture
 
 TURNS = (90, 180, 270)
@@ -45,6 +45,16 @@ class RotatedSource:
             self._pool = FramePool(height, width)
         image = turn_picture(frame.image, self._turn, self._pool.take())
         return Frame(frame.index, frame.timestamp, image, self._turn_truth(frame))
+
+    @property
+    def duration(self) -> float:
+        """Seconds that the source says it lasts; 0 of one that says nothing."""
+        return getattr(self._source, "duration", 0.0)
+
+    def seek(self, seconds: float) -> None:
+        """Go on with the frame nearest to `seconds`, in a source that can be read again."""
+        if isinstance(self._source, Seekable):
+            self._source.seek(seconds)
 
     def close(self) -> None:
         self._source.close()

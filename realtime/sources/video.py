@@ -26,7 +26,7 @@ class VideoSource:
     `height` are the first picture's. A file that turns out to be damaged delivers what can be read, then ends with a
     logged warning.
 
-    Attributes: as `realtime.sources.base.Source`.
+    Attributes: as `realtime.sources.base.Source` and `Seekable`.
     """
 
     live = False
@@ -40,19 +40,15 @@ class VideoSource:
         Raises:
             LimelightError: missing, empty, truncated, or no video.
         """
-        path = Path(path)
+        self._path, self._upright = Path(path), upright
         self._shown = f"video {shown(path)}"
-        self.name = shown(path.name)
-        self._refuse_what_is_no_video(path)
-        try:
-            self._reader: AvReader | None = AvReader(f"file:{path}", upright=upright)
-        except (av.FFmpegError, ValueError) as error:
-            raise LimelightError(
-                f"{self._shown}: holds no readable picture; the file is truncated or not a video"
-            ) from error
+        self.name = shown(self._path.name)
+        self._reader: AvReader | None = self._open()
         self.width, self.height, self.fps = self._reader.width, self._reader.height, self._reader.fps
-        self.sound = Sound(path, self._reader.start) if self._reader.has_sound else None
+        self.duration = self._reader.duration or 0.0
+        self.sound = Sound(self._path, self._reader.start) if self._reader.has_sound else None
         self._index = 0
+        self._closed = False
         self._lock = threading.Lock()  # `close` may come while another thread reads
 
     def read(self) -> Frame | None:
@@ -73,9 +69,37 @@ class VideoSource:
             self._index += 1
             return frame
 
+    def seek(self, seconds: float) -> None:
+        """Go on with the frame nearest to `seconds`, also after the end.
+
+        Raises:
+            LimelightError: the file cannot be read any more.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            if self._reader is None:
+                self._reader = self._open()
+            try:
+                self._index = round(self._reader.seek(seconds) * self.fps)
+            except av.FFmpegError:  # some containers cannot: from the start, then
+                self._release()
+                self._reader = self._open()
+                self._index = round(self._reader.skip_to(seconds) * self.fps)
+
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._release()
+
+    def _open(self) -> AvReader:
+        self._refuse_what_is_no_video(self._path)
+        try:
+            return AvReader(f"file:{self._path}", upright=self._upright)
+        except (av.FFmpegError, ValueError) as error:
+            raise LimelightError(
+                f"{self._shown}: holds no readable picture; the file is truncated or not a video"
+            ) from error
 
     def _release(self) -> None:
         if self._reader is not None:

@@ -9,7 +9,7 @@ def test_every_fault_is_recovered_from(tmp_path):
     summary = Soak(13.0, 0, 3.0, tmp_path).run()
     assert summary["recoveries"] == summary["faults"] == 3
     assert not [p for p in summary["problems"] if "recovered" in p or "frames of" in p or "given up" in p]
-    assert summary["take_rows"] > 0.8 * summary["frames"] > 0
+    assert summary["take_rows"] > 0.6 * summary["frames"] > 0
 
 
 def test_the_faults_are_those_of_the_seed():

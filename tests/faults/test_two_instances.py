@@ -120,7 +120,7 @@ def test_a_dated_take_whose_name_another_program_took_has_another_one(tmp_path, 
     """Both looked for a free name in the same moment."""
     taken = tmp_path / "take-20261128-201500.mcap"
     taken.write_bytes(b"somebody's")
-    monkeypatch.setattr("realtime.session.dated_path", lambda *_: taken)
+    monkeypatch.setattr("realtime.takes.slate.Slate.path", lambda *_: taken)
     session = Session(MODEL, PictureTracker, SessionConfig(takes=tmp_path, paced=True))
     session.use_source(ListSource(100_000, live=True))
     path = session.start_recording()

@@ -15,6 +15,7 @@ from realtime.loop.feed import Transport
 from realtime.loop.loop import LoopStatus
 from realtime.session import Session, SessionConfig
 from realtime.sources.base import CameraChoice
+from realtime.takes import Take
 from realtime.tracking.smoothing.settings import SmoothingSettings
 
 
@@ -65,16 +66,32 @@ def toy_result(
 class FakeTransport:
     """A take that stands where it is put."""
 
-    duration, position, playing = 4.0, 1.0, True
+    fps, frames, duration = 30.0, 121, 4.0
+    playing, speed, loop, span = True, 1.0, False, None
+
+    def __init__(self) -> None:
+        self.frame = 30
+
+    @property
+    def position(self) -> float:
+        return self.frame / self.fps
 
     def seek(self, seconds: float) -> None:
-        self.position = seconds
+        self.show(round(seconds * self.fps))
+
+    def show(self, frame: int) -> None:
+        self.frame = min(max(frame, 0), self.frames - 1)
+
+    def step(self, frames: int) -> None:
+        self.playing = False
+        self.show(self.frame + frames)
 
 
 class FakeSession(Session):
     """Remembers what the window asked of it; `deliver` plays the loop. Listeners and sinks are the real session's."""
 
     transport: Transport | None = None  # type: ignore[assignment]
+    take: Take | None = None  # type: ignore[assignment]
 
     def __init__(self, model: FaceModel, folder: Path, smoothing: SmoothingSettings | None = None) -> None:
         super().__init__(model, self._no_tracker, SessionConfig(smoothing=smoothing))
@@ -86,10 +103,13 @@ class FakeSession(Session):
         self.takes: list[FakeRecording] = []
         self.state = LoopStatus(30.0, 21.0, TrackingState.TRACKING, 1, "Logitech C920")
         self.present = model  # of the feed
+        self._told: StreamInfo | None = None
 
     @property
     def info(self) -> StreamInfo:
-        return StreamInfo("fake", 640, 480, 30.0, True, self.present, "student (ONNX Runtime, 2 threads)")
+        if self._told is None or self._told.model is not self.present:
+            self._told = StreamInfo("fake", 640, 480, 30.0, True, self.present, "student (ONNX Runtime, 2 threads)")
+        return self._told
 
     def deliver(self, result: Result) -> None:
         for listener in self._listeners:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import datetime
 
 import numpy as np
 import pytest
@@ -13,11 +12,12 @@ from facemodel import FaceModel, LimelightError
 from facemodel.output_files import free_path
 from realtime.frame import Frame, TrackingState
 from realtime.render.geometry import FaceGeometry
-from realtime.session import Session, SessionConfig, dated_path
+from realtime.session import Session, SessionConfig
 from realtime.sinks.contract import Policy
 from realtime.sinks.worker import SinkState, Worker, WorkerConfig
 from realtime.sources import CameraInfo
 from realtime.takes import load_take
+from realtime.takes.slate import Slate
 from realtime.tracking.smoothing import SmoothingSettings
 from tests.realtime.loop_parts import MODEL, Collector, ListSource, PictureTracker
 
@@ -354,12 +354,35 @@ def test_a_source_is_closed_when_no_tracker_can_be_had():
     assert source.closed == 1
 
 
-def test_dated_paths_do_not_collide(tmp_path):
-    now = datetime(2026, 11, 28, 20, 15, 0)
-    first = dated_path(tmp_path, ".mcap", now)
-    assert first.name == "take-20261128-201500.mcap"
-    first.touch()
-    assert dated_path(tmp_path, ".mcap", now).name == "take-20261128-201500-2.mcap"
+def test_a_slate_stands_in_the_take_and_counts_on(tmp_path):
+    slate = Slate("A 1", 7, "the good one")
+    config = SessionConfig(takes=tmp_path, paced=False, slate=slate, names="{scene}_{take:03d}")
+    session = Session(MODEL, PictureTracker, config)
+    session.use_source(ListSource(100_000, live=True))
+    names = []
+    for _ in range(2):
+        path = session.start_recording()
+        wait_for(lambda: session.recording().frames > 2)
+        session.stop_recording()
+        names.append((path.name, load_take(path).header.slate))
+    session.stop()
+    assert names == [("A 1_007.mcap", slate), ("A 1_008.mcap", Slate("A 1", 8))]
+
+
+def test_results_of_a_live_source_carry_timecode():
+    session = Session(MODEL, PictureTracker, SessionConfig(paced=False, timecode="system@25"))
+    heard = []
+    session.listen(heard.append)
+    session.use_source(ListSource(100_000, live=True))
+    wait_for(lambda: len(heard) > 5)
+    assert "system clock, 25" in session.timecode.status()
+    session.timecode.use(None)
+    wait_for(lambda: heard[-1].timecode is None)
+    session.stop()
+    assert heard[0].timecode.rate.name == "25"
+    assert abs(heard[4].timecode.minus(heard[0].timecode)) < 60
+    with pytest.raises(LimelightError, match="frame rate"):
+        Session(MODEL, PictureTracker, SessionConfig(timecode="system@12"))
 
 
 def test_a_frames_memory_is_not_kept_by_a_recorder(session, tmp_path):
@@ -386,3 +409,65 @@ def test_a_frames_memory_is_not_kept_by_a_recorder(session, tmp_path):
     session.stop()
     gc.collect()
     assert sum(ref() is not None for ref in kept) <= 3
+
+
+class SlowSink(Collector):
+    """Takes its time to begin, until it is let."""
+
+    def __init__(self):
+        super().__init__()
+        self.beginning, self.may = threading.Event(), threading.Event()
+
+    def begin(self, info):
+        self.beginning.set()
+        self.may.wait(10)
+        super().begin(info)
+
+
+def in_background(function):
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_what_is_set_while_a_sink_begins_holds_for_the_feed():
+    tracker = PictureTracker()
+    session = Session(MODEL, lambda: tracker)
+    slow = SlowSink()
+    session.add_sink(Worker(slow, WorkerConfig()))
+    opening = in_background(lambda: session.use_source(ListSource(100_000, live=True)))
+    assert slow.beginning.wait(10)
+    raw = SmoothingSettings.parse("raw")
+    session.smoothing = raw
+    slow.may.set()
+    opening.join(10)
+    wait_for(lambda: ("set_smoothing", raw) in tracker.asked)
+    session.stop()
+
+
+def test_a_sink_that_is_removed_while_feeds_change_is_ended():
+    session = Session(MODEL, PictureTracker)
+    slow = SlowSink()
+    worker = session.add_sink(Worker(slow, WorkerConfig()))
+    opening = in_background(lambda: session.use_source(ListSource(100_000, live=True)))
+    assert slow.beginning.wait(10)
+    removing = in_background(lambda: session.remove_sink(worker))
+    slow.may.set()
+    opening.join(10)
+    removing.join(10)
+    assert session.workers() == ()
+    assert worker.status().state is SinkState.CLOSED
+    session.stop()
+
+
+def test_a_file_whose_folder_is_the_users_goes_on_in_a_new_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    session = Session(MODEL, PictureTracker)
+    session.use_source(ListSource(100_000, live=True))
+    worker = session.add_sink("~/a.mcap?scene=A 1&take=2")
+    again = session.restart_sink(worker)
+    wait_for(lambda: again.status().delivered > 2)
+    session.stop()
+    assert again.sink.path == tmp_path / "a-2.mcap"
+    assert load_take(again.sink.path).header.slate == Slate("A 1", 2)
