@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from realtime.opencv import cv2
 from realtime.reconstruction import Reconstructor
 from realtime.reconstruction_picture import draw_strip
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
-from realtime.session import Session
+from realtime.session import Session, SessionConfig
 from realtime.sources import SourceSettings, open_source
 from realtime.sources.synthetic import SyntheticPerformer
 from realtime.tracking.finder import open_finder
@@ -33,29 +35,54 @@ _GRIMACES = (3.3, 10.2, 12.5, 35.5, 42.4, 65.4, 67.7, 83.8)
 """Seconds into the performance: smile, doubt, surprise, kiss, anger, wink, puff, laugh."""
 
 
-def picture_window(path: Path, seconds: float) -> None:
-    """The real window after so many seconds of the synthetic performer."""
-    model = FaceModel.load()
+def _show(model: FaceModel, source: str, path: Path, seconds: float, state: str, prepare: Callable) -> None:
+    """Save the real window, so many seconds after it opened a source and was prepared, once it is in a state."""
     application = make_application()
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(model, lambda: Tracker(model, open_engine("student", model), open_finder()))
+        config = SessionConfig(person="", persons=Path(folder))
+        session = Session(model, lambda: Tracker(model, open_engine("student", model), open_finder()), config)
         window = MainWindow(session, SettingsFile(Path(folder) / "window.json"))
         window.resize(1280, 760)
         window.show()
-        window.sources.start("synthetic")
+        window.sources.start(source)
 
         def grab() -> None:
-            if "Tracking" not in window.status_line.state.text():  # a slow machine stalls now and then
+            if state not in window.status_line.state.text():  # a slow machine stalls now and then
                 QTimer.singleShot(20, grab)
                 return
             window.grab().save(str(path))
             window.close()
             application.quit()
 
-        window.options.update(mode=ViewMode.SIDE_BY_SIDE)
+        QTimer.singleShot(int(500 * seconds), lambda: prepare(window))
         QTimer.singleShot(int(1000 * seconds), grab)
         application.exec()
         session.stop()
+
+
+def picture_window(path: Path, seconds: float) -> None:
+    """The window after so many seconds of the synthetic performer."""
+    mode = ViewMode.SIDE_BY_SIDE
+    _show(FaceModel.load(), "synthetic", path, seconds, "Tracking", lambda window: window.options.update(mode=mode))
+
+
+def picture_take(path: Path) -> None:
+    """The window on a take of the synthetic performer, with its curves."""
+    model = FaceModel.load()
+    with tempfile.TemporaryDirectory() as folder:
+        take = Path(folder) / "session.mcap"
+        tracker = partial(Tracker, model, open_engine("student", model), open_finder())
+        session = Session(model, tracker, SessionConfig(paced=False, frames=360, person=""))
+        session.add_sink(f"{take}?pictures")
+        session.open("synthetic").wait()
+        session.stop()
+
+        def prepare(window: MainWindow) -> None:
+            window.actions_by_name["curves"].trigger()
+            window.session.transport.show(290)
+            window.session.transport.playing = False
+
+        _show(model, str(take), path, 6.0, "Paused", prepare)
 
 
 def picture_reconstruction(path: Path) -> None:
@@ -131,6 +158,7 @@ def main() -> None:
     picture_reconstruction(options.out / "reconstruction.png")
     picture_expressions(options.out / "expressions.png")
     picture_window(options.out / "window.png", options.seconds)
+    picture_take(options.out / "take.png")
 
 
 if __name__ == "__main__":

@@ -82,8 +82,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Write every tracked frame to a take; again to finish",
         checkable=True,
     ),
-    ActionSpec("mark", "Mark this moment", ("K",), "File", "Put a marker into the take that is being recorded"),
-    ActionSpec("quit", "Quit", ("Q", "Ctrl+Q"), "File", "End the program; a running take is finished first"),
+    ActionSpec("mark", "Mark this moment", ("K",), "File", "Put a marker into the take that is recorded, or plays"),
+    ActionSpec("quit", "Quit", ("Ctrl+Q",), "File", "End the program; a running take is finished first"),
     *(
         ActionSpec(mode_action(mode), title, (str(number),), "View", tip, checkable=True)
         for number, (mode, (title, tip)) in enumerate(MODE_TITLES.items(), start=1)
@@ -98,13 +98,51 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Pause the picture",
         ("Space",),
         "View",
-        "Tracking and recording go on; a take stops playing",
+        "Tracking and recording go on; a take or a file stops playing",
         True,
+        True,
+    ),
+    ActionSpec("step_back", "Frame back", ("Left",), "Playback", view_only=True),
+    ActionSpec("step_on", "Frame on", ("Right",), "Playback", view_only=True),
+    ActionSpec("jump_back", "Ten frames back", ("Shift+Left",), "Playback", view_only=True),
+    ActionSpec("jump_on", "Ten frames on", ("Shift+Right",), "Playback", view_only=True),
+    ActionSpec("to_start", "To the start", ("Home",), "Playback", view_only=True),
+    ActionSpec("to_end", "To the end", ("End",), "Playback", view_only=True),
+    ActionSpec("slower", "Slower", (",",), "Playback"),
+    ActionSpec("faster", "Faster", (".",), "Playback"),
+    ActionSpec("loop", "Play in a loop", ("P",), "Playback", "From the in point, or the start, again", checkable=True),
+    ActionSpec("set_in", "In point here", ("I",), "Playback", "Playing and exports begin here"),
+    ActionSpec("set_out", "Out point here", ("O",), "Playback", "Playing and exports end here"),
+    ActionSpec("go_in", "To the in point", ("Shift+I",), "Playback"),
+    ActionSpec("go_out", "To the out point", ("Shift+O",), "Playback"),
+    ActionSpec("clear_points", "No in and out points", ("X",), "Playback"),
+    ActionSpec("previous_marker", "Marker before", ("[",), "Playback"),
+    ActionSpec("next_marker", "Next marker", ("]",), "Playback"),
+    ActionSpec("name_marker", "Name the marker here …", ("Ctrl+K",), "Playback"),
+    ActionSpec("unmark", "Remove the marker here", ("Shift+K",), "Playback"),
+    ActionSpec("curves", "Curves", ("G",), "Playback", "Channels of the take over time", checkable=True),
+    ActionSpec(
+        "compare", "A or B", ("A",), "Playback", "B is the other take, or else the network's own, unsmoothed", True
+    ),
+    ActionSpec("wipe", "A beside B", ("W",), "Playback", "With a line between them that the mouse moves", True),
+    ActionSpec(
+        "compare_with",
+        "Compare with another take …",
+        ("Ctrl+B",),
+        "Playback",
+        "It plays along; again for none",
         True,
     ),
     ActionSpec("full_screen", "Full screen (stage output)", ("F11",), "View", "The picture alone", checkable=True),
     ActionSpec("leave_full_screen", "Leave full screen or help", ("Esc",), "View"),
     ActionSpec("recenter", "Re-centre the head", ("C",), "Tracking", "The present pose becomes straight ahead"),
+    ActionSpec(
+        "calibrate",
+        "Calibrate the person",
+        ("Shift+N",),
+        "Tracking",
+        "Ten seconds and four poses: how this face is read from then on",
+    ),
     ActionSpec("new_person", "New person", ("N",), "Tracking", "Forget the face learned so far and learn it anew"),
     *(
         ActionSpec(
@@ -133,6 +171,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
 
 GESTURES: tuple[tuple[str, str], ...] = (
     ("Drag with Ctrl or the right button", "move the key light around the head"),
+    ("In the curves: wheel, Shift and wheel, double click", "zoom, move, show all"),
     (f"Click on a face, or Ctrl+1 to Ctrl+{CHOICES[-1]}", "make it the performer"),
     ("Drop a file", "open a video, a picture, a folder or a take"),
 )

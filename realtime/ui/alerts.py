@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from realtime.loop.feed import Transport
 from realtime.loop.loop import LoopStatus
 from realtime.sinks.worker import SinkState, SinkStatus
 
@@ -35,6 +36,28 @@ class Alert:
         if other is None or other.remedy is not self.remedy:
             return False
         return self.remedy is Remedy.NONE or other.line == self.line
+
+
+def stands_at_end(transport: Transport | None) -> bool:
+    """Return whether a take or a file was played to its end."""
+    return transport is not None and not transport.playing and transport.frame >= transport.frames - 1
+
+
+def why_nothing_comes(status: LoopStatus, transport: Transport | None, still: bool) -> str:
+    """Return why no result comes now, in a few words; "" while they come.
+
+    Args:
+        status: of the session.
+        transport: of what plays; None of a camera.
+        still: no new picture has come for a while.
+    """
+    if transport is not None and not transport.playing:
+        return "it is at its end, Space plays it again" if stands_at_end(transport) else "it is paused, Space plays it"
+    if status.feed.lost:
+        return "the source is lost"
+    if status.ended:
+        return "the source is at its end"
+    return "no pictures come" if still else ""
 
 
 def alert_of(status: LoopStatus, sinks: Sequence[SinkStatus]) -> Alert | None:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 
 from PyQt6.QtCore import QTimer
@@ -17,6 +18,7 @@ from PyQt6.QtWidgets import QApplication
 from realtime.interruption import Interruption, finishing_files
 from realtime.session import Session
 from realtime.ui.display import check_opengl, require_display
+from realtime.ui.options import Compared
 from realtime.ui.settings import SettingsFile
 from realtime.ui.theme import STYLESHEET
 from realtime.ui.window import MainWindow
@@ -29,7 +31,13 @@ _STOP_SECONDS = 8.0
 """How long a closed window waits for a session that gets nowhere; its threads wait for a hanging camera for less."""
 
 
-def run_window(session: Session, settings: SettingsFile | None = None, source: str | None = None) -> int:
+def run_window(
+    session: Session,
+    settings: SettingsFile | None = None,
+    source: str | None = None,
+    beside: Path | None = None,
+    wipe: bool = False,
+) -> int:
     """Show the window until it is closed, or Ctrl-C, SIGTERM or SIGHUP closes it, then stop the session.
 
     Files that are being written are finished, however often a signal comes. If the session gets nowhere for a few
@@ -39,6 +47,8 @@ def run_window(session: Session, settings: SettingsFile | None = None, source: s
         session: without a feed yet; the window opens its source.
         settings: where the window remembers itself; the user's own file if None.
         source: a source or a take, as `Session.open` takes it; None for the remembered or else the default one.
+        beside: another take that is shown beside the one that `source` is.
+        wipe: show two versions with a line between them at first.
 
     Returns:
         The exit status of the process.
@@ -54,6 +64,8 @@ def run_window(session: Session, settings: SettingsFile | None = None, source: s
         previous_hook, sys.excepthook = sys.excepthook, partial(_report, window)
         window.show()
         window.activateWindow()  # without a window manager nobody else gives it the keyboard
+        window.takes.beside_next = beside
+        window.options.update(compared=Compared.WIPE if wipe else Compared.A)
         window.sources.start(source)
         try:
             status = application.exec()

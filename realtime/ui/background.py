@@ -48,6 +48,7 @@ class Background(QObject):
     def close(self) -> None:
         """Drop what has not begun, and every result still to come."""
         self._closed = True
+        self._jobs.put(lambda: None)  # which ends the thread
 
     def _deliver(self, call: Callable[[], None]) -> None:
         if not self._closed:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from PyQt6.QtCore import QPointF, QSignalBlocker, Qt, pyqtSignal
+from PyQt6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QColor, QFontMetrics, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PyQt6.QtWidgets import (
+    QAbstractButton,
     QCheckBox,
     QComboBox,
     QHBoxLayout,
@@ -141,20 +142,13 @@ class ActionButton(QToolButton):
         self.setChecked(self._action.isChecked())
 
 
-class ActionCheck(QCheckBox):
-    """A check box that triggers an action and shows its check mark, with a text of its own."""
+class Check(QCheckBox):
+    """A check box with a check mark in the colours of the stylesheet."""
 
-    def __init__(self, action: QAction, text: str) -> None:
+    def __init__(self, text: str, tip: str) -> None:
         super().__init__(text)
-        self.setToolTip(action.toolTip())
-        self.setAccessibleName(action.text())
-        self.setChecked(action.isChecked())
+        self.setToolTip(tip)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._action = action
-        self.setEnabled(action.isEnabled())
-        self.clicked.connect(self._trigger)
-        action.toggled.connect(self.setChecked)
-        action.enabledChanged.connect(self.setEnabled)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         super().paintEvent(event)
@@ -169,9 +163,48 @@ class ActionCheck(QCheckBox):
         unit = box.width() / 16.0
         painter.drawPolyline(QPolygonF([QPointF(box.left() + x * unit, box.top() + y * unit) for x, y in _TICK]))
 
+
+class ActionCheck(Check):
+    """A check box that triggers an action and shows its check mark, with a text of its own."""
+
+    def __init__(self, action: QAction, text: str) -> None:
+        super().__init__(text, action.toolTip())
+        self.setAccessibleName(action.text())
+        self.setChecked(action.isChecked())
+        self._action = action
+        self.setEnabled(action.isEnabled())
+        self.clicked.connect(self._trigger)
+        action.toggled.connect(self.setChecked)
+        action.enabledChanged.connect(self.setEnabled)
+
     def _trigger(self) -> None:
         self._action.trigger()
         self.setChecked(self._action.isChecked())
+
+
+class Switch(QAbstractButton):
+    """A small switch without a text, on or off."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setCheckable(True)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(34, 20)
+
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        on = self.isChecked()
+        painter.setPen(QPen(QColor(theme.ACCENT if on or self.hasFocus() else theme.LINE), 1.0))
+        painter.setBrush(QColor(theme.ACCENT if on else theme.RAISED))
+        painter.drawRoundedRect(QRectF(1.0, 1.0, 32.0, 18.0), 9.0, 9.0)
+        painter.setPen(QPen(QColor(theme.TEXT), 1.5) if on and self.hasFocus() else Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.ON_ACCENT if on else theme.MUTED))
+        painter.drawEllipse(QPointF(23.5 if on else 10.5, 10.0), 6.0, 6.0)
 
 
 class Choice(QComboBox):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PyQt6.QtGui import QAction
+from PyQt6.QtWidgets import QWidget
 
 from realtime.light_rig import LightRig
+from realtime.loop.feed import Transport
 from realtime.observable import Observable
+from realtime.takes.marks import IN, OUT
 from realtime.ui.actions import ACTIONS, CHOICES, MODE_TITLES, choose_action, mode_action
-from realtime.ui.options import ViewOptions
+from realtime.ui.options import Compared, ViewOptions
+from realtime.ui.playback_bar import next_speed
 
 if TYPE_CHECKING:
     from realtime.ui.window import MainWindow
 
 _NOTHING_TO_RECORD = "A take plays: there is nothing to record. Open a camera or a video first"
+_OF_ANY_FEED = ("compare", "wipe")
+_OF_TAKES = ("curves", "compare_with", "unmark", "name_marker")
 
 
 def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
@@ -26,8 +32,8 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
     found: dict[str, Callable[[], object]] = {
         "open_file": lambda: window.sources.ask_file(window),
         "open_folder": lambda: window.sources.ask_folder(window),
-        "record": lambda: window.sinks.toggle_recording(),
-        "mark": session.mark,
+        "record": partial(_record, window),
+        "mark": partial(_mark, window),
         "quit": window.close,
         "next_mode": partial(_next_mode, window),
         "mirror": lambda: options.update(mirror=not options.value.mirror),
@@ -36,12 +42,14 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "full_screen": lambda: window.set_full_screen(not window.isFullScreen()),
         "leave_full_screen": partial(_leave, window),
         "recenter": session.recenter,
+        "calibrate": lambda: window.persons.ask(),
         "new_person": session.reset_person,
         "light_override": lambda: rig.update(override=not rig.value.override),
         "diffuse": lambda: rig.update(diffuse=not rig.value.diffuse),
         "specular": lambda: rig.update(specular=not rig.value.specular),
         "match_light": partial(_match_light, window),
         "help": lambda: window.show_help(not window.area.help.isVisible()),
+        **_playback(window),
     }
     for mode in MODE_TITLES:
         found[mode_action(mode)] = partial(options.update, mode=mode)
@@ -60,7 +68,13 @@ def keep_check_marks(actions: dict[str, QAction], options: Observable[ViewOption
 
     def show_options(now: ViewOptions) -> None:
         actions[mode_action(now.mode)].setChecked(True)
-        for name, on in (("mirror", now.mirror), ("whole_head", now.whole_head), ("pause", now.frozen)):
+        for name, on in (
+            ("mirror", now.mirror),
+            ("whole_head", now.whole_head),
+            ("pause", now.frozen),
+            ("compare", now.compared is Compared.B),
+            ("wipe", now.compared is Compared.WIPE),
+        ):
             actions[name].setChecked(on)
 
     def show_rig(now: LightRig) -> None:
@@ -71,17 +85,90 @@ def keep_check_marks(actions: dict[str, QAction], options: Observable[ViewOption
     rig.listen(show_rig)
 
 
-def offer_what_makes_sense(actions: dict[str, QAction], plays_take: bool) -> None:
-    """Disable what cannot be done to a take that plays: record it, or make another person of it.
+def let_keys_through(actions: Mapping[str, QAction], *widgets: QWidget) -> None:
+    """Let the keys that work while the view has the focus work in other widgets too.
+
+    Args:
+        actions: by name.
+        widgets: that do not use these keys themselves.
+    """
+    for spec in ACTIONS:
+        if spec.view_only:
+            for widget in widgets:
+                widget.addAction(actions[spec.name])
+
+
+def offer_what_makes_sense(actions: dict[str, QAction], plays_take: bool, transport: Transport | None) -> None:
+    """Disable what cannot be done: learn or calibrate a person of a take that plays, or step through a camera.
 
     Args:
         actions: by name.
         plays_take: whether one plays.
+        transport: of what plays; None of a camera.
     """
     record = next(spec for spec in ACTIONS if spec.name == "record")
-    for name in ("record", "new_person"):
+    for name in ("new_person", "calibrate"):
         actions[name].setEnabled(not plays_take)
     actions["record"].setToolTip(_NOTHING_TO_RECORD if plays_take else record.tool_tip)
+    for spec in ACTIONS:
+        if spec.menu == "Playback" and spec.name not in _OF_ANY_FEED:
+            actions[spec.name].setEnabled(plays_take if spec.name in _OF_TAKES else transport is not None)
+    actions["loop"].setChecked(transport is not None and transport.loop)
+
+
+def _playback(window: MainWindow) -> dict[str, Callable[[], object]]:
+    """What to call for the actions of the menu Playback."""
+    takes, options = window.takes, window.options
+
+    def play(do: Callable[[Transport], object]) -> Callable[[], object]:
+        def call() -> None:
+            if (transport := window.session.transport) is not None:
+                do(transport)
+                window.refresh()
+
+        return call
+
+    def compare(which: Compared) -> None:
+        options.update(compared=Compared.A if options.value.compared is which else which)
+
+    return {
+        "step_back": play(lambda transport: transport.step(-1)),
+        "step_on": play(lambda transport: transport.step(1)),
+        "jump_back": play(lambda transport: transport.step(-10)),
+        "jump_on": play(lambda transport: transport.step(10)),
+        "to_start": play(lambda transport: transport.show(0)),
+        "to_end": play(lambda transport: transport.show(transport.frames - 1)),
+        "slower": play(lambda transport: setattr(transport, "speed", next_speed(transport.speed, False))),
+        "faster": play(lambda transport: setattr(transport, "speed", next_speed(transport.speed, True))),
+        "loop": play(lambda transport: setattr(transport, "loop", not transport.loop)),
+        "set_in": partial(takes.set_point, IN),
+        "set_out": partial(takes.set_point, OUT),
+        "go_in": partial(takes.go_to_point, IN),
+        "go_out": partial(takes.go_to_point, OUT),
+        "clear_points": takes.clear_points,
+        "previous_marker": partial(takes.go_to_marker, False),
+        "next_marker": partial(takes.go_to_marker, True),
+        "name_marker": lambda: takes.ask_name(window),
+        "unmark": takes.unmark,
+        "curves": lambda: window.playback.toggle_curves(),
+        "compare": partial(compare, Compared.B),
+        "wipe": partial(compare, Compared.WIPE),
+        "compare_with": lambda: takes.ask_other(window) if takes.other is None else takes.compare_with(None),
+    }
+
+
+def _record(window: MainWindow) -> None:
+    if window.session.take is not None:
+        window.area.banner.show_error(_NOTHING_TO_RECORD)
+    else:
+        window.sinks.toggle_recording()
+
+
+def _mark(window: MainWindow) -> None:
+    if window.session.take is not None:
+        window.takes.mark()
+    else:
+        window.session.mark()
 
 
 def _next_mode(window: MainWindow) -> None:
@@ -91,9 +178,11 @@ def _next_mode(window: MainWindow) -> None:
 
 
 def _toggle_pause(window: MainWindow) -> None:
-    """A take is paused; a live picture stands still, while tracking and recording go on."""
+    """A take or a file is paused; a live picture stands still, while tracking and recording go on."""
     transport = window.session.transport
-    if transport is None:
+    if transport is None and window.session.status().ended:
+        window.sources.retry()  # a file that cannot go back is opened again
+    elif transport is None:
         window.options.update(frozen=not window.options.value.frozen)
     else:
         transport.playing = not transport.playing
@@ -103,8 +192,15 @@ def _toggle_pause(window: MainWindow) -> None:
 def _leave(window: MainWindow) -> None:
     if window.area.help.isVisible():
         window.show_help(False)
+    elif window.persons.guide is not None:
+        window.persons.cancel()
     elif window.isFullScreen():
         window.set_full_screen(False)
+
+
+def drag_light(rig: Observable[LightRig], right: float, up: float) -> None:
+    """Move the key light with the mouse, which makes it one's own."""
+    rig.value = replace(rig.value.dragged(right, up), override=True)
 
 
 def _match_light(window: MainWindow) -> None:

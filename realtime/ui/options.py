@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 from realtime.render import ViewMode
+
+
+class Compared(Enum):
+    """Which version of a face is drawn: A as it is streamed; B of the other take, or else as the network said."""
+
+    A = "A"
+    B = "B"
+    WIPE = "wipe"  # A left of a line, B right of it
 
 
 @dataclass(frozen=True)
@@ -15,6 +24,8 @@ class ViewOptions:
     opacity: of the face over the camera's picture, 0..1.
     whole_head: ears, scalp and neck are drawn over the camera's picture too.
     frozen: the picture stands still; tracking and recording go on.
+    compared: A, B, or both with a line between them.
+    wipe: where that line is, 0 at the left edge of the view, 1 at the right.
     alone: the feed has no pictures that faces could be laid over: whole heads stand on a plain ground.
     """
 
@@ -23,4 +34,6 @@ class ViewOptions:
     opacity: float = 1.0
     whole_head: bool = False
     frozen: bool = False
+    compared: Compared = Compared.A
+    wipe: float = 0.5
     alone: bool = False

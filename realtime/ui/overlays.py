@@ -1,4 +1,4 @@
-"""What lies over the picture: marks at faces, a line while there is no picture, the banner, the F1 page."""
+"""What lies over the picture: marks at faces, a line while there is no picture, banner, calibration, the F1 page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayou
 
 from realtime.ui.actions import ACTIONS, GESTURES, ActionSpec, key_text
 from realtime.ui.banner import Banner
+from realtime.ui.compare_marks import CompareMarks
 from realtime.ui.face_marks import FaceMarks, place_marks
+from realtime.ui.guide_card import GuideCard
 from realtime.ui.view import FaceView
 
 _MARGIN = 16
+_COLUMNS = 3
+"""Of the F1 page."""
 
 
 class HelpPage(QFrame):
@@ -32,15 +36,14 @@ class HelpPage(QFrame):
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(5)
         entries = [(" ".join(map(key_text, spec.keys)), spec.text) for spec in specs if spec.on_help_page]
-        half = (len(entries) + 1) // 2
+        high = -(-len(entries) // _COLUMNS)
         for i, (key, text) in enumerate(entries):
-            column = 0 if i < half else 2
+            column = 2 * (i // high)
             label = QLabel(key)
             label.setObjectName("key")
-            grid.addWidget(label, i % half, column, Qt.AlignmentFlag.AlignRight)
-            grid.addWidget(QLabel(text), i % half, column + 1)
-        grid.setColumnStretch(1, 1)
-        grid.setColumnStretch(3, 1)
+            grid.addWidget(label, i % high, column, Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(QLabel(text), i % high, column + 1)
+            grid.setColumnStretch(column + 1, 1)
         area = QScrollArea()
         area.setWidget(rows)
         area.setWidgetResizable(True)
@@ -66,8 +69,11 @@ class ViewArea(QWidget):
         super().__init__()
         self._view = view
         view.setParent(self)
+        self.setFocusProxy(view)
         self.marks = FaceMarks()
         self.marks.setParent(self)
+        self.compare = CompareMarks()
+        self.compare.setParent(self)
         self.placeholder = QLabel(self)
         self.placeholder.setObjectName("placeholder")
         self.placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -75,7 +81,9 @@ class ViewArea(QWidget):
         self.placeholder.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.banner = Banner(self)
         self.help = HelpPage(self)
-        self.banner.installEventFilter(self)
+        self.guide = GuideCard(self)
+        for part in (self.banner, self.guide):
+            part.installEventFilter(self)
         self.setMinimumSize(320, 240)
 
     def show_marks(self) -> None:
@@ -98,10 +106,13 @@ class ViewArea(QWidget):
     def _place(self) -> None:
         width, height = self.width(), self.height()
         self._view.setGeometry(0, 0, width, height)
-        self.marks.setGeometry(0, 0, width, height)
+        for marks in (self.marks, self.compare):
+            marks.setGeometry(0, 0, width, height)
         self.placeholder.setGeometry(_MARGIN, 0, width - 2 * _MARGIN, height)
         banner_width = min(720, width - 2 * _MARGIN)
         banner_height = max(self.banner.sizeHint().height(), self.banner.heightForWidth(banner_width))
         self.banner.setGeometry((width - banner_width) // 2, _MARGIN, banner_width, banner_height)
-        help_width, help_height = min(720, width - 2 * _MARGIN), min(560, height - 2 * _MARGIN)
+        guide_width, guide_height = min(520, width - 2 * _MARGIN), self.guide.sizeHint().height()
+        self.guide.setGeometry((width - guide_width) // 2, height - guide_height - _MARGIN, guide_width, guide_height)
+        help_width, help_height = min(980, width - 2 * _MARGIN), min(620, height - 2 * _MARGIN)
         self.help.setGeometry((width - help_width) // 2, (height - help_height) // 2, help_width, help_height)

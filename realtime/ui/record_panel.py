@@ -1,4 +1,4 @@
-"""The record button, and what is being or was written."""
+"""The record button with its slate, and what is being or was written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from PyQt6.QtGui import QAction, QDesktopServices
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from realtime.session import RecordingStatus
+from realtime.ui import theme
 from realtime.ui.controls import ElidedLabel
+from realtime.ui.slate_panel import SlatePanel
 
 
 def elapsed(seconds: float) -> str:
@@ -27,6 +29,7 @@ class RecordPanel(QFrame):
         self.setObjectName("recordArea")
         self._action = action
         self._last: Path | None = None
+        self.slate = SlatePanel()
         self.button = QPushButton()
         self.button.setObjectName("record")
         self.button.setCheckable(True)
@@ -44,23 +47,30 @@ class RecordPanel(QFrame):
         row.addWidget(self.folder)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 12, 14, 12)
+        layout.addWidget(self.slate)
         layout.addWidget(self.button)
         layout.addLayout(row)
         self.button.clicked.connect(self._clicked)
         action.changed.connect(self._follow_action)
         self.show_recording(None)
 
-    def show_recording(self, recording: RecordingStatus | None) -> None:
-        """Show the take that is being written, or where the last one went."""
+    def show_recording(self, recording: RecordingStatus | None, nothing_comes: str = "") -> None:
+        """Show the take that is being written, or where the last one went.
+
+        Args:
+            recording: None while none is.
+            nothing_comes: why nothing comes in that could be recorded; "" while it does.
+        """
         running = recording is not None
         self.button.setChecked(running)
         if recording is not None:
             self._last = recording.path
             self.button.setText(f"■  Stop   {elapsed(recording.seconds)}   {recording.frames} frames")
-            self.path.setText(str(recording.path))
+            self.path.setText(f"Nothing comes in: {nothing_comes}" if nothing_comes else str(recording.path))
         else:
             self.button.setText("●  Record a take")
             self.path.setText(f"Saved: {self._last}" if self._last else "Takes hold every tracked frame")
+        self.path.setStyleSheet(f"color: {theme.WARNING}" if running and nothing_comes else "")
         self.button.setAccessibleName(self.button.text())
         self.folder.setVisible(self._last is not None and not running)
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING
+
 from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QMainWindow
 
 from realtime.render import ViewMode
 from realtime.ui.options import ViewOptions
-from realtime.ui.settings import WindowSettings
+from realtime.ui.settings import SettingsFile, WindowSettings
 
+if TYPE_CHECKING:
+    from realtime.ui.window import MainWindow
+
+_log = logging.getLogger(__name__)
 _DEFAULT_SIZE = (1280, 800)
 
 
@@ -34,3 +41,25 @@ def place_of(window: QMainWindow) -> tuple[int, int, int, int]:
     """Return x, y, width, height of the window on the desktop, while it does not fill the screen."""
     rect = window.normalGeometry() if window.isMaximized() or window.isFullScreen() else window.geometry()
     return rect.x(), rect.y(), rect.width(), rect.height()
+
+
+def save_settings(window: MainWindow, file: SettingsFile) -> None:
+    """Write how the window looks; a file that cannot be written is logged."""
+    before, options = file.load(), window.options.value
+    asked_for_now = window.smoothing.value == window.session.config.smoothing
+    settings = WindowSettings(
+        geometry=place_of(window),
+        maximized=window.isMaximized(),
+        source=window.sources.remember(before.source),
+        mode=options.mode.value,
+        mirror=options.mirror,
+        smoothing=before.smoothing if asked_for_now else window.smoothing.value,
+        light=window.rig.value,
+        streams=window.sinks.list.kept,
+        curves=window.playback.curves.chosen,
+        curves_shown=window.playback.curves_wanted,
+    )
+    try:
+        file.save(settings)
+    except OSError as error:
+        _log.warning("settings %s: cannot be written (%s)", file.path, error.strerror)

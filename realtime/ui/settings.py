@@ -30,6 +30,9 @@ class WindowSettings:
         mirror: the preview is mirrored.
         smoothing: strength of each part.
         light: the light rig.
+        curves: names of the channels whose curves are drawn; empty for the usual ones.
+        curves_shown: the curves of a take are shown.
+        streams: addresses that the Streams panel lists; they are off when the window opens.
     """
 
     geometry: tuple[int, ...] = ()
@@ -39,6 +42,9 @@ class WindowSettings:
     mirror: bool = True
     smoothing: SmoothingSettings = SmoothingSettings()
     light: LightRig = field(default_factory=LightRig)
+    streams: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
+    curves_shown: bool = False
 
 
 class SettingsFile:
@@ -87,6 +93,9 @@ def _restore(defaults: Any, found: object) -> Any:
         value = found[f.name]
         if is_dataclass(default):
             changes[f.name] = _restore(default, value)
+        elif f.type == "tuple[str, ...]":
+            if isinstance(value, list) and all(isinstance(text, str) and text for text in value):
+                changes[f.name] = tuple(value)
         elif isinstance(default, tuple):
             if _is_numbers(value) and len(value) in (len(default) or 4,):
                 changes[f.name] = tuple(value)

@@ -14,6 +14,7 @@ from realtime.render import Environment
 from realtime.tracking.smoothing.settings import SmoothingSettings
 from realtime.ui.light_panel import LightPanel
 from realtime.ui.options import ViewOptions
+from realtime.ui.person_panel import PersonPanel
 from realtime.ui.record_panel import RecordPanel
 from realtime.ui.sink_panel import SinkPanel
 from realtime.ui.smoothing_panel import SmoothingPanel
@@ -24,7 +25,7 @@ _WIDTH = 340
 
 
 class SidePanel(QFrame):
-    """Holds the panels `source`, `view`, `smoothing`, `light`, `sinks` and `record`."""
+    """Holds the panels `source`, `view`, `person`, `smoothing`, `light`, `sinks` and `record`."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class SidePanel(QFrame):
         self.setFixedWidth(_WIDTH)
         self.source = SourcePanel(actions)
         self.view = ViewPanel(actions, options)
+        self.person = PersonPanel()
         self.smoothing = SmoothingPanel(smoothing)
         self.light = LightPanel(rig, actions, environments)
         self.sinks = SinkPanel()
@@ -52,7 +54,8 @@ class SidePanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._scrolling(self.source, self.view, self.smoothing, self.light, self.sinks), 1)
+        sections = (self.source, self.view, self.person, self.smoothing, self.light, self.sinks)
+        layout.addWidget(self._scrolling(*sections), 1)
         layout.addWidget(self.record)
 
     def _scrolling(self, *sections: QWidget) -> QScrollArea:

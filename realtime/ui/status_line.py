@@ -53,6 +53,7 @@ class StatusLine(QFrame):
         sinks: Sequence[SinkStatus] = (),
         stopped: bool = False,
         paused: bool = False,
+        at_end: bool = False,
         waiting: bool = False,
         still: bool = False,
         message: str = "",
@@ -64,14 +65,16 @@ class StatusLine(QFrame):
             status: of the loop.
             sinks: all of them.
             stopped: the loop has ended on an error.
-            paused: a take is paused.
+            paused: a take or a file is paused.
+            at_end: it was played to its end.
             waiting: no picture came when one was due.
             still: no new picture has come for a while.
             message: one line; "" if there is nothing to tell.
             screen_ms: from a picture's capture to the screen; None where it is not known.
         """
-        sign, text, color = _state(status, stopped, paused, waiting, still)
-        running = bool(status.source_name) and not (stopped or paused or still or status.ended)
+        at_end = at_end or status.ended
+        sign, text, color = _state(status, stopped, paused, at_end, waiting, still)
+        running = bool(status.source_name) and not (stopped or paused or still or at_end)
         self.state.setText(f'<span style="color:{color}">{sign}</span>&nbsp; {text}')
         self.source.setText(status.source_name)
         self.faces.setText(f"{status.faces} faces" if status.faces > 1 else "")
@@ -93,7 +96,9 @@ class StatusLine(QFrame):
         self.lost.setToolTip("\n".join(details))
 
 
-def _state(status: LoopStatus, stopped: bool, paused: bool, waiting: bool, still: bool) -> tuple[str, str, str]:
+def _state(
+    status: LoopStatus, stopped: bool, paused: bool, at_end: bool, waiting: bool, still: bool
+) -> tuple[str, str, str]:
     """Sign, words and colour."""
     if not status.source_name:
         return "○", "No source", theme.IDLE
@@ -101,7 +106,7 @@ def _state(status: LoopStatus, stopped: bool, paused: bool, waiting: bool, still
         return "✕", "Source lost, trying again", theme.RECORD
     if stopped:
         return "✕", "Stopped", theme.RECORD
-    if status.ended:
+    if at_end:
         return "■", "At the end", theme.IDLE
     if paused:
         return "❚❚", "Paused", theme.IDLE

@@ -43,6 +43,8 @@ QPushButton:focus, QToolButton:focus, QComboBox:focus { border-color: $ACCENT; }
 QPushButton:pressed, QToolButton:pressed { background: $LINE; }
 QPushButton:checked, QToolButton:checked { background: $ACCENT; color: $ON_ACCENT; border-color: $ACCENT; }
 QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL; }
+#flat { background: transparent; border-color: transparent; color: $MUTED; padding: 2px 6px; }
+#flat:hover, #flat:focus { color: $TEXT; border-color: $LINE; }
 #record { font-weight: 600; padding: 9px 12px; }
 #record:checked { background: $RECORD; color: white; border-color: $RECORD; }
 #mode { font-size: 12px; padding: 6px 0; }
@@ -50,8 +52,9 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #link { background: transparent; border: none; color: $ACCENT; padding: 0; text-align: left; }
 #link:hover, #link:focus { text-decoration: underline; }
 
-QLineEdit { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; padding: 5px 8px; }
-QLineEdit:focus { border-color: $ACCENT; }
+QLineEdit, QSpinBox { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; padding: 5px 8px; }
+QLineEdit:focus, QSpinBox:focus { border-color: $ACCENT; }
+QSpinBox:disabled { color: $MUTED; }
 #fold { background: transparent; }
 
 QComboBox { background: $RAISED; border: 1px solid $LINE; border-radius: 6px; padding: 5px 10px; }
@@ -75,6 +78,16 @@ QCheckBox::indicator { width: 16px; height: 16px; border-radius: 4px; border: 1p
 QCheckBox::indicator:hover, QCheckBox:focus::indicator { border-color: $ACCENT; }
 QCheckBox::indicator:checked { background: $ACCENT; border-color: $ACCENT; }
 
+QListWidget { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; outline: none; font-size: 12px; }
+QListWidget:focus { border-color: $ACCENT; }
+QListWidget::item { padding: 1px 3px; }
+QListWidget::item:selected { background: $HOVER; }
+QListWidget::indicator { width: 11px; height: 11px; border-radius: 3px; border: 1px solid #555d6b;
+    background: $RAISED; }
+QListWidget::indicator:checked { background: $ACCENT; border-color: $ACCENT; }
+QSplitter::handle:vertical { background: $LINE; height: 3px; }
+QSplitter::handle:vertical:hover { background: $ACCENT; }
+
 QScrollArea { border: none; }
 QScrollBar:vertical { background: transparent; width: 10px; }
 QScrollBar::handle:vertical { background: $LINE; border-radius: 4px; min-height: 30px; margin: 1px 2px; }
@@ -83,6 +96,14 @@ QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::su
 #statusLine { background: $PANEL; border-top: 1px solid $LINE; }
 #banner { background: #3a2420; border: 1px solid #7a3b33; border-radius: 8px; }
 #banner QLabel { color: #ffd9d2; }
+#guide { background: rgba(18, 20, 24, 225); border: 1px solid $ACCENT; border-radius: 12px; }
+#guide #guideInstruction { font-size: 20px; font-weight: 600; }
+QProgressBar { background: $LINE; border: none; border-radius: 3px; max-height: 6px; }
+QProgressBar::chunk { background: $ACCENT; border-radius: 3px; }
+QTableWidget { background: $BACKGROUND; border: 1px solid $LINE; gridline-color: $LINE; outline: none; }
+QTableWidget::item:selected { background: $HOVER; }
+QHeaderView::section { background: $RAISED; border: none; padding: 5px 8px; }
+QDoubleSpinBox { background: $BACKGROUND; border: 1px solid $ACCENT; padding: 0 4px; }
 #placeholder { color: $MUTED; font-size: 15px; background: transparent; }
 #help { background: rgba(18, 20, 24, 235); border: 1px solid $LINE; border-radius: 12px; }
 #help QLabel { font-size: 13px; }

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
 from time import perf_counter
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
-from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QMainWindow
 
 from realtime.observable import Observable
 from realtime.render import ENVIRONMENTS
 from realtime.screen_latency import ScreenLatency
 from realtime.session import Session
 from realtime.ui.actions import build_actions
-from realtime.ui.alerts import Remedy, alert_of
+from realtime.ui.alerts import Remedy, alert_of, stands_at_end, why_nothing_comes
 from realtime.ui.frame_sink import FrameSink
-from realtime.ui.handlers import handlers, keep_check_marks, offer_what_makes_sense
+from realtime.ui.handlers import drag_light, handlers, keep_check_marks, offer_what_makes_sense
+from realtime.ui.layout import lay_out
 from realtime.ui.options import ViewOptions
 from realtime.ui.overlays import ViewArea
-from realtime.ui.playback_bar import PlaybackBar
-from realtime.ui.remembering import place_of, restore_place, view_options
-from realtime.ui.settings import SettingsFile, WindowSettings
+from realtime.ui.person_desk import PersonDesk
+from realtime.ui.playback import Playback
+from realtime.ui.remembering import restore_place, save_settings, view_options
+from realtime.ui.settings import SettingsFile
 from realtime.ui.side_panel import SidePanel
 from realtime.ui.sink_desk import SinkDesk
 from realtime.ui.source_desk import SourceDesk
 from realtime.ui.status_line import StatusLine
+from realtime.ui.take_desk import TakeDesk
 from realtime.ui.view import FaceView
-
-_log = logging.getLogger(__name__)
 
 _REFRESH_MS = 200
 _STILL_SECONDS = 1.5
@@ -60,7 +59,8 @@ class MainWindow(QMainWindow):
         self.options = Observable(view_options(remembered))
         self.smoothing = Observable(session.config.smoothing or remembered.smoothing)
         self._last_picture, self._waiting = perf_counter(), False
-        self._sink = FrameSink(session)
+        self.takes = TakeDesk(session)
+        self._sink = FrameSink(session, self.takes.companion)
         self.screen_latency = ScreenLatency()
 
         self.setWindowTitle("Limelight")
@@ -71,10 +71,11 @@ class MainWindow(QMainWindow):
         self.status_line = StatusLine()
         self.actions_by_name = build_actions(self, self.view, self.menuBar(), handlers(self))
         self.panel = SidePanel(self.actions_by_name, self.options, self.smoothing, self.rig, ENVIRONMENTS)
-        self.playback_bar = PlaybackBar(self.actions_by_name["pause"])
+        self.playback = Playback(session, self.takes, self.actions_by_name, self.options, self.area.compare, remembered)
         self.sources = SourceDesk(session, self.panel.source, self.area, remembered.source)
-        self.sinks = SinkDesk(session)
-        self._lay_out()
+        self.sinks = SinkDesk(session, remembered.streams)
+        self.persons = PersonDesk(session, self.panel.person, self.area)
+        lay_out(self)
         self._connect()
         restore_place(self, remembered)
         session.listen(self._sink.submit)
@@ -89,6 +90,9 @@ class MainWindow(QMainWindow):
         session = self.session
         status, recording, transport = session.status(), session.recording(), session.transport
         sinks = [(worker, worker.status()) for worker in session.workers()]
+        still = perf_counter() - self._last_picture > _STILL_SECONDS
+        nothing_comes = why_nothing_comes(status, transport, still)
+        self.takes.follow()
         alert = alert_of(status, [sink for _, sink in sinks])
         opening = self.sources.notice if self.sources.opening else ""
         self.status_line.show_status(
@@ -96,25 +100,33 @@ class MainWindow(QMainWindow):
             [sink for _, sink in sinks],
             stopped=alert is not None and alert.remedy is Remedy.SOURCE,
             paused=transport is not None and not transport.playing,
+            at_end=stands_at_end(transport),
             waiting=self._waiting,
-            still=perf_counter() - self._last_picture > _STILL_SECONDS,
-            message=opening or status.feed.problem or status.feed.message or self.sources.notice,
+            still=still,
+            message=opening
+            or (f"recording, but nothing comes in: {nothing_comes}" if recording and nothing_comes else "")
+            or status.feed.problem
+            or status.feed.message
+            or self.sources.notice,
             screen_ms=self.screen_latency.median(),
         )
         if not self.isFullScreen() and not opening:
             self.area.banner.show_alert(alert)
         if (info := session.info) is not None:
             self.options.update(alone=not info.pictures)
-        self.playback_bar.show_transport(transport)
-        self.playback_bar.setVisible(transport is not None and not self.isFullScreen())
-        offer_what_makes_sense(self.actions_by_name, plays_take=transport is not None)
+        self.playback.refresh(self.isFullScreen())
+        plays_take = session.take is not None
+        offer_what_makes_sense(self.actions_by_name, plays_take, transport)
         frozen = self.options.value.frozen if transport is None else not transport.playing
         self.actions_by_name["pause"].setChecked(frozen)
         self.actions_by_name["record"].setChecked(recording is not None)
         self.panel.source.network.setText(session.network_name)
-        self.panel.smoothing.setEnabled(transport is None)
-        self.panel.sinks.show_sinks(sinks)
-        self.panel.record.show_recording(recording)
+        self.panel.smoothing.setEnabled(not plays_take)
+        self.persons.refresh()
+        self.panel.sinks.show_entries(self.sinks.list.entries(sinks, perf_counter()))
+        self.panel.record.show_recording(recording, nothing_comes)
+        self.panel.record.slate.show_slate(session.slate)
+        self.panel.record.slate.show_timecode(session.timecode.name, session.timecode.status())
 
     def show_help(self, on: bool) -> None:
         """Show or hide the F1 page."""
@@ -137,10 +149,9 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:
         if self._timer.isActive():
             self._timer.stop()
-            self.sources.close()
-            self.sinks.close()
-            self._sink.close()
-            self._save()
+            for part in (self.sources, self.sinks, self.persons, self._sink, self.takes):
+                part.close()
+            save_settings(self, self._settings)
             self.view.release()
             self.closed.emit()
         event.accept()
@@ -155,20 +166,6 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.sources.open(*files)
 
-    def _lay_out(self) -> None:
-        upper = QHBoxLayout()
-        upper.setSpacing(0)
-        upper.addWidget(self.area, 1)
-        upper.addWidget(self.panel)
-        central = QWidget()
-        rows = QVBoxLayout(central)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        rows.addLayout(upper, 1)
-        rows.addWidget(self.playback_bar)
-        rows.addWidget(self.status_line)
-        self.setCentralWidget(central)
-
     def _connect(self) -> None:
         keep_check_marks(self.actions_by_name, self.options, self.rig)
         self.options.listen(self._show_options)
@@ -179,12 +176,18 @@ class MainWindow(QMainWindow):
         self.sinks.done.connect(self.refresh)
         self.sinks.failed.connect(self.area.banner.show_error)
         self.panel.sinks.add_asked.connect(self.sinks.add)
-        self.panel.sinks.end_asked.connect(self.sinks.end)
+        self.panel.sinks.switch_asked.connect(self.sinks.switch)
+        self.panel.sinks.remove_asked.connect(self.sinks.remove)
         self.panel.sinks.restart_asked.connect(self.sinks.restart)
+        self.panel.record.slate.changed.connect(lambda slate: setattr(self.session, "slate", slate))
+        self.panel.record.slate.timecode_asked.connect(self.sinks.use_timecode)
         self.view.shown.connect(self.screen_latency.note)
-        self.view.light_dragged.connect(self._drag_light)
+        self.view.light_dragged.connect(lambda right, up: drag_light(self.rig, right, up))
         self.view.picked.connect(self.session.choose_at)
         self.view.failed.connect(self.area.banner.show_error)
+        self.view.wiped.connect(lambda at: self.options.update(wipe=at))
+        self.takes.failed.connect(self.area.banner.show_error)
+        self.playback.changed.connect(self.refresh)
         self.area.banner.remedy_asked.connect(self._remedy)
         self.area.help.closed.connect(lambda: self.show_help(False))
 
@@ -204,15 +207,16 @@ class MainWindow(QMainWindow):
         newest = self._sink.take()
         if newest is None:
             return
-        result, model = newest
+        (result, model), companion = newest
         self._waiting = result.stalled
         if not result.stalled:
             self._last_picture = perf_counter()
         if self.options.value.frozen:
             return
         self.area.placeholder.hide()
-        self.view.show_result(result, model)
+        self.view.show_result(result, model, companion)
         self.area.show_marks()
+        self.playback.show_position()
         performer = result.performer
         self.panel.light.show_estimate(
             None if performer is None else model.layout.view(performer.smoothed).key_position
@@ -221,23 +225,3 @@ class MainWindow(QMainWindow):
     def _show_options(self, options: ViewOptions) -> None:
         self.panel.light.pad.set_mirror(options.mirror)
         self.area.show_marks()
-
-    def _drag_light(self, right: float, up: float) -> None:
-        self.rig.value = replace(self.rig.value.dragged(right, up), override=True)
-
-    def _save(self) -> None:
-        before = self._settings.load()
-        asked_for_now = self.smoothing.value == self.session.config.smoothing
-        settings = WindowSettings(
-            geometry=place_of(self),
-            maximized=self.isMaximized(),
-            source=self.sources.remember(before.source),
-            mode=self.options.value.mode.value,
-            mirror=self.options.value.mirror,
-            smoothing=before.smoothing if asked_for_now else self.smoothing.value,
-            light=self.rig.value,
-        )
-        try:
-            self._settings.save(settings)
-        except OSError as error:
-            _log.warning("settings %s: cannot be written (%s)", self._settings.path, error.strerror)

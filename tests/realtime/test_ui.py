@@ -379,8 +379,9 @@ def test_the_picture_is_repainted_only_for_something_new(qtbot, window, session,
     show_frame(qtbot, window, session)
     qtbot.wait(100)
     painted = []
-    draw = window.view._renderer.draw
-    monkeypatch.setattr(window.view._renderer, "draw", lambda *a, **k: (painted.append(1), draw(*a, **k)))
+    renderer = window.view._painter.sides[0].renderer
+    draw = renderer.draw
+    monkeypatch.setattr(renderer, "draw", lambda *a, **k: (painted.append(1), draw(*a, **k)))
     qtbot.wait(500)
     assert not painted
     show_frame(qtbot, window, session, index=1)

@@ -77,52 +77,57 @@ def drop(window, *paths) -> None:
     window.dropEvent(QDropEvent(QPointF(100, 100), *how))
 
 
+def drag_to(qtbot, timeline, frame) -> None:
+    at = QPoint(round(timeline.x_of(frame)), timeline.height() // 2)
+    qtbot.mouseClick(timeline, Qt.MouseButton.LeftButton, pos=at)
+
+
 def index_of(window) -> int:
     return window.view.result.frame.index
 
 
 def test_from_a_live_source_to_a_take_and_back(qtbot, window, session, pictures, take):
-    bar, record = window.playback_bar, window.panel.record.button
+    bar, record = window.playback.bar, window.panel.record.button
     window.sources.open(str(pictures))
     qtbot.waitUntil(lambda: window.view.result is not None)
-    assert not bar.isVisible() and record.isEnabled()
+    qtbot.waitUntil(bar.isVisible)
+    assert bar.timeline.frames == 300 and record.isEnabled()
     assert window.panel.source.network.full_text() == "no network"
     drop(window, take)
-    qtbot.waitUntil(bar.isVisible)
+    qtbot.waitUntil(lambda: bar.timeline.frames == 120)
     qtbot.waitUntil(lambda: len(window.view.result.faces) == 2)
     assert window.status_line.source.text() == "two.mcap"
     assert window.panel.source.choice.currentText() == "two.mcap"
     assert window.panel.source.network.full_text() == "student"
-    assert not record.isEnabled() and "nothing to record" in record.toolTip()
+    assert "nothing to record" in record.toolTip()
     assert not window.actions_by_name["new_person"].isEnabled()
     assert not window.panel.smoothing.isEnabled()
     qtbot.keyClick(window.view, Qt.Key.Key_R)
-    assert session.recording() is None
-    window.sources.open(str(pictures))
+    assert session.recording() is None and "nothing to record" in window.area.banner.text.text()
+    session.use_source(camera())
     qtbot.waitUntil(lambda: not bar.isVisible())
     assert record.isEnabled() and "(R)" in record.toolTip() and window.panel.smoothing.isEnabled()
-    qtbot.waitUntil(lambda: window.view.result.frame.image.shape == (48, 64, 3))
-    assert window.panel.source.choice.currentText() == "pictures"
+    qtbot.waitUntil(lambda: window.view.result.frame.image.shape == (24, 32, 3))
 
 
 def test_a_take_is_paused_sought_and_played_on(qtbot, window, session, take):
     window.sources.start(str(take))
-    bar = window.playback_bar
+    bar = window.playback.bar
     qtbot.waitUntil(lambda: bar.isVisible() and window.view.result is not None)
     qtbot.keyClick(window.view, Qt.Key.Key_Space)
     assert not session.transport.playing and not window.options.value.frozen
     assert window.actions_by_name["pause"].isChecked() and "Paused" in window.status_line.state.text()
-    bar.slider.setValue(200)
+    drag_to(qtbot, bar.timeline, 60)
     qtbot.waitUntil(lambda: index_of(window) == 60)
     before = pixels(window)
-    bar.slider.setValue(350)
+    drag_to(qtbot, bar.timeline, 105)
     qtbot.waitUntil(lambda: index_of(window) == 105)
     assert difference(pixels(window), before) > 0.1
     qtbot.mouseClick(bar.button, Qt.MouseButton.LeftButton)
     assert session.transport.playing and not window.actions_by_name["pause"].isChecked()
     qtbot.waitUntil(lambda: index_of(window) == 119)
     qtbot.waitUntil(lambda: not session.transport.playing and bar.button.text() == "▶")  # it pauses at its end
-    assert bar.time.text() == "00:03 / 00:03"
+    assert bar.time.text() == "00:00:03:29 / 00:00:03:29   119"
     qtbot.mouseClick(bar.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: index_of(window) < 60)
 
@@ -137,13 +142,13 @@ def test_a_take_without_pictures_shows_whole_heads(qtbot, window, session, take,
 
 def test_full_screen_has_no_playback_bar(qtbot, window, take):
     window.sources.open(str(take))
-    qtbot.waitUntil(window.playback_bar.isVisible)
+    qtbot.waitUntil(window.playback.bar.isVisible)
     qtbot.keyClick(window.view, Qt.Key.Key_F11)
     qtbot.waitUntil(window.isFullScreen)
     window.refresh()
-    assert not window.playback_bar.isVisible()
+    assert not window.playback.bar.isVisible()
     qtbot.keyClick(window.view, Qt.Key.Key_Escape)
-    qtbot.waitUntil(window.playback_bar.isVisible)
+    qtbot.waitUntil(window.playback.bar.isVisible)
 
 
 def test_the_performer_of_a_take_is_chosen_by_click_and_key(qtbot, window, session, take):
@@ -196,7 +201,7 @@ def test_a_lost_source_comes_back_by_itself(qtbot, window, session):
 def test_a_failing_sink_is_shown_and_started_again_while_the_picture_goes_on(qtbot, window, session):
     sink = Collector(fail_at=5, error=ConnectionResetError("peer went away"))
     session.use_source(camera())
-    worker = session.add_sink(Worker(sink, address="test://"))
+    session.add_sink(Worker(sink, address="test://"))
     qtbot.waitUntil(window.area.banner.again.isVisible)
     assert "peer went away" in window.area.banner.text.text()
     shown = index_of(window)
@@ -206,7 +211,7 @@ def test_a_failing_sink_is_shown_and_started_again_while_the_picture_goes_on(qtb
     qtbot.waitUntil(lambda: len(sink.results) > 10)
     qtbot.waitUntil(lambda: not window.area.banner.isVisible())
     assert len(sink.begun) == 2
-    assert window.panel.sinks.rows[worker].sign.accessibleName() == "running"
+    assert "cannot be known" in window.panel.sinks.rows["test://"].sign.accessibleName()
 
 
 def test_a_sink_is_added_by_its_address_and_ended(qtbot, window, session, tmp_path):
@@ -237,7 +242,7 @@ def test_of_several_dropped_files_the_first_that_opens_is_played(qtbot, window, 
     notes = tmp_path / "notes.txt"
     notes.write_text("no video")
     drop(window, notes, take, pictures)
-    qtbot.waitUntil(window.playback_bar.isVisible)
+    qtbot.waitUntil(window.playback.bar.isVisible)
     notice = window.status_line.message.full_text()
     assert "notes.txt" in notice and "pictures: not opened" in notice and "two.mcap" not in notice
     assert not window.area.banner.isVisible()

@@ -25,6 +25,9 @@ def test_round_trip(settings):
         mirror=False,
         smoothing=SmoothingSettings(head=0.25, light=1.0),
         light=LightRig(override=True, key_direction=(0.0, 1.0, 0.0), environment="sunset", diffuse=False),
+        streams=("vmc://127.0.0.1:39539", "osc://10.0.0.7:9000?rate=30"),
+        curves=("jawOpen", "headYaw"),
+        curves_shown=True,
     )
     settings.save(saved)
     assert settings.load() == saved
@@ -50,6 +53,7 @@ def test_what_makes_sense_is_kept(settings):
         "smoothing": {"head": 0.75, "eyes": 1.5, "brows": "much", "ears": 0.1},
         "source": None,
         "mode": "wireframe",
+        "streams": ["vmc://127.0.0.1:39539", 7],
         "of_a_later_version": 1,
         "light": {"shininess": 42, "key_direction": [0, 1], "key_color": [1, 0, 0], "key_intensity": float("nan")},
     }
