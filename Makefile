@@ -7,20 +7,25 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Tests open real windows on a virtual display; without Xvfb (macOS) they use the real one.
 ON_DISPLAY = $(shell command -v xvfb-run >/dev/null 2>&1 && echo 'xvfb-run -a -s "-screen 0 1600x1200x24"')
 
-.PHONY: help run test lint format clean system-run system-test
+.PHONY: help run test test-apps lint format clean system-run system-test system-apps
 
 help:
-	@echo 'make run     capture from the webcam, or from the synthetic performer where there is no camera'
-	@echo 'make test    lint, type check and run the tests'
-	@echo 'make lint    lint and type check only'
-	@echo 'make format  format the code'
-	@echo 'make clean   remove build outputs and caches (the virtual environment stays)'
+	@echo 'make run        capture from the webcam, or from the synthetic performer where there is no camera'
+	@echo 'make test       lint, type check and run the tests'
+	@echo 'make test-apps  try files and streams on other programs: Blender, browsers (downloads 400 MB once)'
+	@echo 'make lint       lint and type check only'
+	@echo 'make format     format the code'
+	@echo 'make clean      remove build outputs and caches (the virtual environment stays)'
 
 run: system-run $(VENV)/.installed-run
 	@$(BIN)/limelight run
 
 test: system-test lint
 	$(ON_DISPLAY) $(BIN)/python -m pytest
+
+test-apps: system-apps $(VENV)/.installed-test
+	@bash scripts/test_apps.sh $(BIN)/python
+	$(ON_DISPLAY) $(BIN)/python -m pytest -m apps
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -40,6 +45,9 @@ system-run:
 
 system-test:
 	@bash scripts/system_packages.sh test
+
+system-apps:
+	@bash scripts/system_packages.sh apps
 
 $(BIN)/python:
 	@python="$$(bash scripts/find_python.sh)" && echo "limelight: making $(VENV) with $$python" && "$$python" -m venv $(VENV)

@@ -12,17 +12,23 @@ if TYPE_CHECKING:
 
 def positive_int(text: str) -> int:
     """Read a whole number from 1 on."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
     return value
 
 
 def positive_float(text: str) -> float:
     """Read a number above 0."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
     return value
 
 
@@ -59,7 +65,9 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="turn the picture clockwise (default: auto, what the file's metadata say)",
     )
-    parser.add_argument("--fps", type=positive_float, default=30.0, help="rate of a folder of images (default: 30)")
+    parser.add_argument(
+        "--fps", type=positive_float, default=30.0, metavar="RATE", help="rate of a folder of images (default: 30)"
+    )
 
 
 def source_settings(args: argparse.Namespace, live: bool) -> SourceSettings:
@@ -73,6 +81,27 @@ def source_settings(args: argparse.Namespace, live: bool) -> SourceSettings:
 
     rotate = None if args.rotate == "auto" else int(args.rotate)
     return SourceSettings(image_fps=args.fps, synthetic_live=live, rotate=rotate)
+
+
+def add_person_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add who sits before the camera."""
+    parser.add_argument(
+        "--person",
+        metavar="NAME",
+        help="who sits there, as 'limelight person calibrate' knows it, or '' for nobody known (default: who was used "
+        "last)",
+    )
+    parser.add_argument("--glasses", action="store_true", help="the person wears glasses")
+
+
+def add_timecode_argument(parser: argparse.ArgumentParser) -> None:
+    """Add where timecode comes from."""
+    parser.add_argument(
+        "--timecode",
+        metavar="SOURCE",
+        help="system (the clock's), ltc or ltc:DEVICE (a sound input), mtc or mtc:PORT (MIDI), and a rate if wanted: "
+        "ltc@25, system@29.97df",
+    )
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,5 +120,9 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         "second, and remembers what suits this machine",
     )
     parser.add_argument(
-        "--threads", type=thread_count, default=2, metavar="N", help="that any computation may use (default: 2)"
+        "--threads",
+        type=thread_count,
+        default=2,
+        metavar="N",
+        help="processor threads (default: 2)",
     )

@@ -15,10 +15,15 @@ COMMANDS = (
     "run",
     "reconstruct",
     "solve",
+    "person",
     "replay",
+    "view",
+    "stream",
     "sinks",
     "export_take",
+    "blender_addon",
     "take",
+    "compare",
     "model",
     "doctor",
     "train",
@@ -30,11 +35,19 @@ COMMANDS = (
 
 DESCRIPTION = """Live face capture: a webcam face becomes a 3D morphable face with pose, expression, albedo and light.
 
-  see yourself      limelight run
-  record a take     limelight run --take session.mcap        (or press R in the window)
-  use the take      limelight replay session.mcap; limelight export-take session.mcap --to csv --out take.csv
-  photographs       limelight reconstruct photo.jpg --out out/       (or, slower and closer, limelight solve)
-  something amiss   limelight doctor
+  see yourself        limelight run
+  be read as you are  limelight person calibrate NAME
+  record a take       limelight run --take session.mcap      (or press R in the window)
+  look at a take      limelight replay session.mcap
+  compare two takes   limelight compare A.mcap B.mcap
+  use a take          limelight export-take session.mcap --to csv --out take.csv
+  mend, cut a take    limelight take info session.mcap       (and repair, trim, mark, sound)
+  on a tablet, OBS    limelight view
+  to other programs   limelight stream vmc:// ws://          (what there is: limelight sinks)
+  to Blender          limelight blender-addon limelight.zip
+  photographs         limelight reconstruct photo.jpg --out out/
+  slower and closer   limelight solve photo.jpg --out out/
+  something amiss     limelight doctor
 """
 
 

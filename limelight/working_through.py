@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from realtime.interruption import finishing_files
@@ -46,7 +49,17 @@ def claim_outputs(command: str, source: str | None, addresses: Sequence[str], fo
     return outputs
 
 
-def work_through(session: Session, start: Callable[[], Loop], outputs: Outputs, frames: int | None = None) -> int:
+def open_telling(session: Session, source: str | None) -> Loop:
+    """Open a source or a take, and say what of a known person holds for it."""
+    loop = session.open(source)
+    if (line := session.sitter.line) and session.take is None:
+        print(f"limelight: {line}", file=sys.stderr)
+    return loop
+
+
+def work_through(
+    session: Session, start: Callable[[], Loop], outputs: Outputs, frames: int | None = None, seconds: float = math.inf
+) -> int:
     """Work a feed through with a status line, finish the files, and print one line of JSON.
 
     Args:
@@ -54,6 +67,7 @@ def work_through(session: Session, start: Callable[[], Loop], outputs: Outputs, 
         start: opens the feed.
         outputs: the files that sinks write.
         frames: how many there will be, as far as is known.
+        seconds: that it goes on for at most.
 
     Returns:
         The exit status: 130 or 128 + the signal's number after an interruption.
@@ -69,18 +83,35 @@ def work_through(session: Session, start: Callable[[], Loop], outputs: Outputs, 
         tqdm(unit="frame", total=frames, disable=None, leave=False, file=terminal) as progress,
     ):
         interrupted.opening = True
+        end = math.inf
+        told: dict[str, str] = {}
 
         def open_feed() -> Loop:
+            nonlocal end
             loop = start()
             interrupted.opening = False
+            end = monotonic() + seconds
             return loop
+
+        def say(line: str) -> None:
+            tqdm.write(f"limelight: {line}", file=terminal)
+
+        def show(count: int) -> None:
+            streams = [sink for sink in session.sinks() if "://" in sink.address]
+            for stream in streams:
+                words = re.sub(r"\d+", "", stream.line)  # counts alone are no news
+                if words != told.get(stream.address):
+                    told[stream.address] = words
+                    say(f"{stream.address} {stream.line}")
+            progress.set_postfix_str("; ".join(stream.line for stream in streams), refresh=False)
+            progress.update(count - progress.n)
 
         outcome = run_headless(
             session,
             open_feed,
-            lambda: bool(interrupted),
-            lambda line: tqdm.write(f"limelight: {line}", file=terminal),
-            lambda count: progress.update(count - progress.n),
+            lambda: bool(interrupted) or monotonic() >= end,
+            say,
+            show,
         )
     for problem in outcome.problems:
         print(f"limelight: error: {problem}", file=terminal)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the system libraries that Limelight needs: usage `system_packages.sh run|test`.
+# Installs the system libraries that Limelight needs: usage `system_packages.sh run|test|apps`.
 # Debian and Ubuntu: by apt, only what is missing, with sudo only where needed. Elsewhere: says what to install.
 set -euo pipefail
 
-purpose=${1:?usage: system_packages.sh run|test}
+purpose=${1:?usage: system_packages.sh run|test|apps}
 
 runtime=(
     libegl1 libgl1 libgl1-mesa-dri libgles2                       # OpenGL, with and without a display
@@ -11,11 +11,16 @@ runtime=(
     libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0
     libxcb-shape0 libxcb-xinerama0 libxcb-xkb1
 )
-testing=(strace xauth xvfb)
+testing=(libltc11 libportaudio2 strace xauth xvfb)
+apps=(chromium libgl1 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1) # Chromium; what Blender needs
+command -v npm >/dev/null || apps+=(nodejs npm)
 
 wanted=("${runtime[@]}")
-if [[ $purpose == test ]]; then
+if [[ $purpose != run ]]; then
     wanted+=("${testing[@]}")
+fi
+if [[ $purpose == apps ]]; then
+    wanted+=("${apps[@]}")
 fi
 
 case $(uname -s) in

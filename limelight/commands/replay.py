@@ -23,17 +23,23 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "replay",
         help="draw a take again, in a window or into a video",
-        description="Plays a take in a window, or draws it into a video. A take holds parameters, and pictures only if "
-        "its video was recorded too: without them the face appears on a plain background.",
+        description="Plays a take in a window, or draws it into a video: then only the part between its in and out "
+        "points, if it has them. A take holds parameters, and pictures only if they were recorded too: without them "
+        "the face appears on a plain background.",
     )
     parser.add_argument("take", type=Path, metavar="TAKE", help="recorded with 'limelight run --take', or key R")
     parser.add_argument("--headless", action="store_true", help="no window; needs --video or --sink")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="draw into a video instead of a window")
     parser.add_argument(
-        "--sink", action="append", default=[], metavar="ADDRESS", help="where else results go; repeatable"
+        "--sink",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="where else results go; repeatable; see 'limelight sinks'",
     )
     parser.add_argument("--mode", choices=MODES, help="what the video shows (default: shaded)")
     parser.add_argument("--raw", action="store_true", help="draw the network's own parameters, not the smoothed ones")
+    parser.add_argument("--whole", action="store_true", help="the whole take, whatever markers 'in' and 'out' say")
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_engine_arguments(parser)  # for a source that is opened in the window
     parser.set_defaults(run=run)
@@ -51,12 +57,14 @@ def run(args: argparse.Namespace) -> int:
         raise LimelightError("replay --headless needs somewhere to go: add --video OUT.mp4 or --sink ADDRESS")
     if args.video is None and (args.raw or args.mode is not None):
         raise LimelightError("--mode and --raw are for a video: add --video OUT.mp4; the window has keys for the modes")
+    if args.whole and not headless:
+        raise LimelightError("--whole is for --headless and --video: the window has all of a take")
     TakeReader(args.take)  # what is no take is told before a window opens
     addresses = ([str(args.video)] if args.video is not None else []) + args.sink
     outputs = claim_outputs("replay", str(args.take), addresses, args.force)
     limit_threads(args.threads)
     model = FaceModel.load()
-    config = SessionConfig(paced=not headless, all_sinks=headless)
+    config = SessionConfig(paced=not headless, all_sinks=headless, marked=headless and not args.whole)
     session = Session(model, partial(make_tracker, args, model), config)
     if args.video is not None:
         session.add_sink(_video_of(args.video, args.mode or MODES[0], args.raw))

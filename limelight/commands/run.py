@@ -10,14 +10,16 @@ from pathlib import Path
 
 from limelight.arguments import (
     add_engine_arguments,
+    add_person_arguments,
     add_source_arguments,
+    add_timecode_argument,
     face_count,
     positive_float,
     positive_int,
     source_settings,
 )
 from limelight.live_tracker import make_tracker
-from limelight.working_through import claim_outputs, work_through
+from limelight.working_through import claim_outputs, open_telling, work_through
 
 DEMO_SECONDS = 10.0
 """Length of a run that nobody sees and nobody limited, on a machine with neither camera nor display."""
@@ -53,7 +55,35 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="still, balanced (default) or raw, or the strength of one part, 0 to 1: head, eyes, brows, mouth, light; "
         "repeatable, such as --smoothing still --smoothing mouth=0.3",
     )
-    parser.add_argument("--take", type=Path, metavar="FILE.mcap", help="record every parameter of every face")
+    parser.add_argument(
+        "--take",
+        type=Path,
+        metavar="FILE.mcap",
+        help="record every parameter of every face; into a folder, a take named by the slate",
+    )
+    parser.add_argument(
+        "--sound",
+        nargs="?",
+        const="",
+        metavar="DEVICE",
+        help="keep the source's sound in the take, or that of a microphone, by part of its name",
+    )
+    add_person_arguments(parser)
+    parser.add_argument("--scene", default="", metavar="NAME", help="scene, for the slate and the take's name")
+    parser.add_argument(
+        "--take-number",
+        type=positive_int,
+        metavar="N",
+        help="number of the take in its scene (default: 1); in the window every take counts it on",
+    )
+    parser.add_argument("--notes", default="", metavar="TEXT", help="notes, for the slate")
+    parser.add_argument(
+        "--names",
+        default="",
+        metavar="PATTERN",
+        help="how takes are named: {scene}, {take:02d}, {date}, {time}",
+    )
+    add_timecode_argument(parser)
     parser.add_argument("--pictures", action="store_true", help="keep the source's pictures in the take")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="film the overlay, with the source's sound")
     parser.add_argument(
@@ -61,8 +91,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="ADDRESS",
-        help="where else results go: what it sends to or, for those that are asked, listens at; repeatable; "
-        "'limelight sinks' lists what there is",
+        help="where else results go, such as vmc:// or FILE.mcap; repeatable; 'limelight sinks' lists the addresses",
     )
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_engine_arguments(parser)
@@ -73,10 +102,14 @@ def run(args: argparse.Namespace) -> int:
     """Capture; returns the exit status."""
     from facemodel import FaceModel, LimelightError
     from realtime.session import Session, SessionConfig
+    from realtime.sinks.recorder import take_address
     from realtime.sources import default_source
+    from realtime.takes.slate import Slate
     from realtime.threads import limit_threads
     from realtime.tracking.smoothing import SmoothingSettings
 
+    if args.take_number is not None and not args.scene:
+        raise LimelightError("--take-number counts the takes of a scene: add --scene NAME")
     headless = args.headless
     if not headless and not _has_display():
         print("limelight: no display found: running headless", file=sys.stderr)
@@ -86,14 +119,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"limelight: {note}", file=sys.stderr)
         if args.source == "synthetic" and not args.headless:
             _film_a_demo(args, SessionConfig.takes)
+    slate = Slate(args.scene, args.take_number or 1, args.notes)
+    if args.take is not None and args.take.is_dir():
+        args.take = slate.path(args.take, args.names)
     for option, path, suffix in (("--take", args.take, ".mcap"), ("--video", args.video, ".mp4")):
         if path is not None and path.suffix.lower() != suffix:
             raise LimelightError(f"{option} {path}: the name must end in {suffix}")
-    if args.pictures and args.take is None:
-        raise LimelightError("--pictures keeps the source's pictures in a take: add --take FILE.mcap")
-    addresses = [str(file) for file in (args.take, args.video) if file is not None] + args.sink
-    if args.pictures:
-        addresses[0] += "?pictures"
+    for option, given in (("pictures", args.pictures), ("sound", args.sound is not None)):
+        if given and args.take is None:
+            raise LimelightError(f"--{option} keeps the source's {option} in a take: add --take FILE.mcap")
+    addresses = [] if args.take is None else [take_address(args.take, slate, args.pictures, args.sound)]
+    addresses += ([] if args.video is None else [str(args.video)]) + args.sink
     outputs = claim_outputs("run", args.source, addresses, args.force)
 
     limit_threads(args.threads)
@@ -106,6 +142,11 @@ def run(args: argparse.Namespace) -> int:
         performer=args.performer,
         source=source_settings(args, live=not headless),
         smoothing=SmoothingSettings.parse(",".join(args.smoothing)) if args.smoothing else None,
+        slate=slate,
+        names=args.names,
+        timecode=args.timecode,
+        person=args.person,
+        glasses=args.glasses,
     )
     session = Session(model, partial(make_tracker, args, model, args.faces), config)
     for address in addresses:
@@ -118,16 +159,16 @@ def run(args: argparse.Namespace) -> int:
         for path in outputs.claimed:
             outputs.written(path)
         return status
-    return work_through(session, partial(session.open, args.source), outputs, args.frames)
+    return work_through(session, partial(open_telling, session, args.source), outputs, args.frames)
 
 
 def _film_a_demo(args: argparse.Namespace, takes: Path) -> None:
     """A run that nobody sees and nobody limited leaves a take and a video, and ends."""
-    from realtime.session import dated_path
+    from realtime.takes.slate import Slate
 
     args.seconds = args.seconds if args.seconds or args.frames else DEMO_SECONDS
     if args.take is None:  # two runs may begin in the same second
-        dated = dated_path(takes, ".mcap")
+        dated = Slate().path(takes)
         args.take = dated.with_stem(f"{dated.stem}-{os.getpid()}")
     args.video = args.video or args.take.with_suffix(".mp4")
 

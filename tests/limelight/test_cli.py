@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from limelight.cli import COMMANDS, build_parser, main
+from limelight.cli import COMMANDS, DESCRIPTION, build_parser, main
+from realtime.takes import Marker, load_take
+from realtime.takes.marks import write_marks
+from tests.realtime.take_factory import result, write_take
 
 
 def test_help_lists_every_command(capsys):
@@ -13,7 +18,7 @@ def test_help_lists_every_command(capsys):
     assert exit_.value.code == 0
     shown = capsys.readouterr().out
     for name in COMMANDS:
-        assert f"\n    {name.replace('_', '-')} " in shown
+        assert re.search(rf"\n    {name.replace('_', '-')}\s", shown)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -46,3 +51,38 @@ def test_limits_must_make_sense(limits):
     with pytest.raises(SystemExit) as exit_:
         main(["run", *limits])
     assert exit_.value.code == 2
+
+
+def test_every_example_of_the_map_is_a_command():
+    examples = re.findall(r"^ {2}.*?(limelight .*?)(?: {2,}\(|$)", DESCRIPTION, re.MULTILINE)
+    assert len(examples) > 10
+    for example in examples:
+        build_parser().parse_args(example.split()[1:])
+
+
+def test_a_number_of_no_scene_is_one_line(capsys):
+    assert main(["run", "--headless", "--source", "synthetic", "--take-number", "5"]) == 1
+    assert "--take-number counts the takes of a scene: add --scene NAME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--frames", "--seconds", "--threads"])
+def test_what_is_no_number_says_what_is_wanted(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["run", option, "abc"])
+    assert "must be a" in capsys.readouterr().err
+
+
+def test_a_headless_replay_is_the_part_between_the_points(tmp_path, capsys):
+    path = write_take(tmp_path / "a.mcap", [result(i) for i in range(30)])
+    take = load_take(path)
+    write_marks(path, take.header.created, [Marker(result(5).time, "in"), Marker(result(14).time, "out")])
+
+    def frames(*options):
+        out = tmp_path / "b.mcap"
+        assert main(["replay", str(path), "--headless", "--sink", str(out), "--force", *options]) == 0
+        return [frame.index for frame in load_take(out).frames]
+
+    assert frames() == list(range(5, 15))
+    assert frames("--whole") == list(range(30))
+    assert main(["replay", str(path), "--whole"]) == 1
+    assert "--whole is for --headless and --video" in capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_two_networks_without_data_make_report_and_gallery_and_again_without_mea
     shutil.copy(STUDENT, other)
     figures, report, page = tmp_path / "f.json", tmp_path / "training" / "REPORT.md", tmp_path / "gallery.html"
     quick = ("--quick", "--people", 2, "--cache", cache)
-    sections = ("--only", "expression", "performer", "photos", "--performer-frames", 10)
+    sections = ("--only", "expression", "movement", "performer", "photos", "--performer-frames", 10)
     written = ("--json", figures, "--report", report, "--pictures", tmp_path / "docs", "--gallery", page)
     assert evaluate("--against", other, *quick, *sections, *written) == 0
     values = json.loads(figures.read_text())

@@ -202,7 +202,7 @@ def test_a_disk_that_fills_leaves_the_results_before_it(results, tmp_path, monke
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("facemodel.obj.np.savetxt", full)
+    monkeypatch.setattr("facemodel.obj._vertex_lines", full)
     capsys.readouterr()
     assert main(command) == 1
     assert "No space left on device" in error_line(capsys)

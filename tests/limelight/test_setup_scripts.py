@@ -73,6 +73,17 @@ def test_running_needs_no_virtual_display(system):
     assert system.calls == []
 
 
+def test_other_programs_are_asked_for_where_they_are_tested_with(system):
+    system.debian(missing=("chromium", "nodejs", "npm"))
+    assert system.run("system_packages.sh", "test").returncode == 0
+    assert system.calls == []
+    assert system.run("system_packages.sh", "apps").returncode == 0
+    assert system.calls[-1].split()[-3:] == ["chromium", "nodejs", "npm"]
+    system.program("npm", "exit 0")
+    assert system.run("system_packages.sh", "apps").returncode == 0
+    assert system.calls[-1].split()[-1] == "chromium", "Node.js is there already, whoever packed it"
+
+
 def test_sudo_is_used_only_where_needed(system):
     system.debian(missing=("libegl1",), user=1000)
     assert system.run("system_packages.sh", "run").returncode == 0
@@ -111,8 +122,8 @@ def test_without_a_python_it_says_what_to_install(system):
     assert "apt-get install python3" in done.stderr
 
 
-@pytest.mark.parametrize("target", ["run", "test"])
-def test_both_targets_share_one_environment(target):
+@pytest.mark.parametrize("target", ["run", "test", "test-apps"])
+def test_all_targets_share_one_environment(target):
     plan = subprocess.run(
         ["make", "-n", "-B", target], cwd=SCRIPTS.parent, env=os.environ, capture_output=True, text=True, check=True
     ).stdout

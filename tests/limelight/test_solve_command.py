@@ -144,7 +144,7 @@ def test_interrupted_image_leaves_nothing_that_looks_done(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("facemodel.obj.np.savetxt", interrupt)
+    monkeypatch.setattr("facemodel.obj._vertex_lines", interrupt)
     assert main(["solve", str(performer), "--out", str(tmp_path), "--steps", "1", "--no-picture"]) == 130
     assert list(tmp_path.iterdir()) == []
 
@@ -157,7 +157,7 @@ def test_full_disk_ends_the_images_with_one_line(
 
     other = tmp_path / "other.png"
     other.write_bytes(performer.read_bytes())
-    monkeypatch.setattr("facemodel.obj.np.savetxt", full)
+    monkeypatch.setattr("facemodel.obj._vertex_lines", full)
     command = ["solve", str(performer), str(other), "--out", str(tmp_path / "out"), "--steps", "1", "--no-picture"]
     assert main(command) == 1
     errors = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]

@@ -10,6 +10,12 @@ from pathlib import Path
 import av
 import numpy as np
 
+from realtime.frame import Frame
+from realtime.loop.clock import SystemClock
+from realtime.loop.slot import LatestSlot
+from realtime.loop.source_reader import SourceReader
+from tests.realtime.loop_parts import ListSource
+
 TIME_BASE = Fraction(1, 90000)
 
 
@@ -112,3 +118,11 @@ def skip_beginning(path: Path, seconds: float) -> None:
     new = (duration - round(seconds * timescale), begin + round(seconds * 90000))
     data[entry : entry + 8] = struct.pack(">Ii", *new)
     path.write_bytes(data)
+
+
+def set_back(first: int) -> list[Frame]:
+    """Frames from `first` on of a file of 25 a second that goes from 1 s back to 0.4 s, as its reader places them."""
+    clock = SystemClock()
+    reader = SourceReader(ListSource(0, fps=25.0), LatestSlot(clock), clock)
+    played = [*range(25), *range(10, 50)]
+    return [reader._placed(Frame(i, i / 25.0, grey(90))) for i in played][first:]
