@@ -57,7 +57,8 @@ def measure(context: Context) -> Findings:
 
 
 _LEAK_FAULT = (
-    "a diffuse error whose pixels were shuffled has as much, see the section on highlights; the pattern there has none"
+    "a diffuse error whose pixels were shuffled has nearly as much; the section on highlights shows that, and has a "
+    "measure that it does not deceive"
 )
 _PATTERN_FAULT = (
     "any light from the wrong side looks to it like a highlight; the section on highlights has the better one"
