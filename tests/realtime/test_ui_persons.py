@@ -16,24 +16,9 @@ from PyQt6.QtWidgets import QMessageBox
 
 from realtime.persons.store import Setup
 from realtime.ui.person_panel import PersonPanel
-from realtime.ui.settings import SettingsFile
-from tests.realtime.fake_session import FakeSession
-from tests.realtime.window_parts import open_window
 
 AT_REST = 0.08
 ACTED = {"eyes shut": "eyeBlink", "smile": "mouthSmile", "jaw open": "jawOpen"}
-
-
-@pytest.fixture
-def session(toy, tmp_path):
-    return FakeSession(toy, tmp_path)
-
-
-@pytest.fixture
-def window(qtbot, session, tmp_path):
-    window = open_window(qtbot, session, SettingsFile(tmp_path / "window.json"))
-    yield window
-    window.close()
 
 
 def click(qtbot, widget):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,22 +21,9 @@ LIGHT = np.arange(27).reshape(9, 3) / 30 + 0.05
 
 
 @pytest.fixture
-def ask(osc_receiver):
+def ask(ask_osc):
     """Sends results through a stream, and returns address: values, frame by frame."""
-
-    def ask(*results, **options):
-        stream = open_stream("osc", osc_receiver.port, **options)
-        frames = []
-        for result in results:
-            before = stream.sent
-            stream.submit(result)
-            messages = osc_receiver.take(stream.sent - before)
-            frames.append(dict(messages))
-            assert len(frames[-1]) == len(messages), "an address twice"
-        stream.close()
-        return frames
-
-    return ask
+    return partial(ask_osc, "osc")
 
 
 def a_lit_face(**options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 
@@ -16,22 +17,9 @@ ACTIVE = ("EyeTrackingActive", "ExpressionTrackingActive", "LipTrackingActive")
 
 
 @pytest.fixture
-def ask(osc_receiver):
+def ask(ask_osc):
     """Sends results through a stream, and returns address: values, frame by frame."""
-
-    def ask(*results, **options):
-        stream = open_stream("vrchat", osc_receiver.port, **options)
-        frames = []
-        for result in results:
-            before = stream.sent
-            stream.submit(result)
-            messages = osc_receiver.take(stream.sent - before)
-            frames.append(dict(messages))
-            assert len(frames[-1]) == len(messages), "an address twice"
-        stream.close()
-        return frames
-
-    return ask
+    return partial(ask_osc, "vrchat")
 
 
 def parameters(frame) -> dict[str, float]:
