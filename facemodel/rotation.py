@@ -128,9 +128,6 @@ def angle_between(a: ArrayLike, b: ArrayLike) -> NDArray[np.floating]:
 
 def in_plane(angle: float | NDArray) -> NDArray[np.floating]:
     """Rotation about the view axis, counter-clockwise in the picture, radians, (...) to (..., 3, 3)."""
-    if isinstance(angle, float):  # once and again in every frame of the live loop
-        c, s = math.cos(angle), math.sin(angle)
-        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
     angle = np.asarray(angle, dtype=float)
     rotation = np.zeros((*angle.shape, 3, 3))
     rotation[..., 0, 0] = rotation[..., 1, 1] = np.cos(angle)

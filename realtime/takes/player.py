@@ -69,7 +69,7 @@ class TakePlayer:
         self._stops = at_end == "stop"
         self._background = plain_background(self.width, self.height)
         self._video = ReferenceVideo(take.path, take.video) if take.video else None
-        self.times = np.maximum.accumulate(take.times - take.times[0])
+        self.times = take.clock - take.clock[0]
         self.frames = len(take)
         self.duration = float(self.times[-1])
         self._changed = threading.Condition()
@@ -141,12 +141,9 @@ class TakePlayer:
         Raises:
             LimelightError: there is no frame in it.
         """
-        first = 0 if begin is None else int(np.searchsorted(self.times, begin - 1e-9))
-        last = self.frames - 1 if end is None else int(np.searchsorted(self.times, end + 1e-9)) - 1
-        if first > last:
-            raise LimelightError(f"take {self.take.path}: there is no frame between its in and out points")
-        self.span = (first, last)
-        self.show(first)
+        rows = self.take.span(begin, end)
+        self.span = (rows.start, rows.stop - 1)
+        self.show(rows.start)
 
     def seek(self, seconds: float) -> None:
         """Continue from the frame nearest to `seconds`; it is delivered even while paused."""
