@@ -7,6 +7,7 @@ import logging
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _LONGEST_QUESTION = 4096
 """Bytes of a message from outside."""
 _BUFFER = 65536
 """Bytes that the system keeps for a slow connection: what waits there is old when it arrives."""
+_FAREWELL = 0.2
+"""s in which a message that is on its way at the end may still arrive."""
 _PATIENCE = 60.0
 """s in which a page must have been taken."""
 
@@ -136,8 +139,9 @@ class Broadcast:
         server, self._server = self._server, None
         with self._lock:
             clients = tuple(self._clients.values())
+        deadline = time.monotonic() + _FAREWELL
         for client in clients:
-            client.end()
+            client.end(deadline)
         self._opening.cut()
         server.shutdown()  # which waits for all of them, and so would for one that is stuck
 
@@ -311,12 +315,15 @@ class _Client:
             except ConnectionClosed:
                 return
             finally:
-                self._sending = False
+                with self._changed:
+                    self._sending = False
+                    self._changed.notify_all()
 
-    def end(self) -> None:
-        """Stop sending; one that is stuck in a message is cut off."""
+    def end(self, deadline: float = 0.0) -> None:
+        """Stop sending; one that is still in a message at the deadline, s of the monotonic clock, is cut off."""
         with self._changed:
             self._ended = True
-            self._changed.notify()
-        if self._sending:
+            self._changed.notify_all()
+            sent = self._changed.wait_for(lambda: not self._sending, max(deadline - time.monotonic(), 0.0))
+        if not sent:
             _cut(self._connection)
