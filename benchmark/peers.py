@@ -13,7 +13,7 @@ from facemodel import LimelightError
 from realtime.frame import Frame
 from realtime.onnx_runtime import onnxruntime
 from realtime.opencv import cv2
-from training.landmarker import import_mediapipe, open_graph
+from training.data.landmarker import import_mediapipe, open_graph
 
 MEDIAPIPE, OPENSEEFACE = "mediapipe", "openseeface"
 PEERS = (MEDIAPIPE, OPENSEEFACE)

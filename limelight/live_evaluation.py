@@ -20,10 +20,10 @@ from realtime.sources.synthetic import SyntheticPerformer
 from realtime.tracking.finder import open_finder
 from realtime.tracking.found_face import FaceFinder, FoundFace
 from realtime.tracking.tracker import Tracker
+from training.data.landmarker import Landmarker
 from training.evaluation.context import Pose, TrackedClip
 from training.evaluation.live import performer_report
 from training.evaluation.sections.clips import clip_figures
-from training.landmarker import Landmarker
 
 
 class EvaluationLoop:

@@ -288,7 +288,7 @@ def test_mediapipe(world, photo):
     pytest.importorskip("mediapipe")
     code = f"""
 import time
-from training.landmarker import Landmarker
+from training.data.landmarker import Landmarker
 from realtime.opencv import cv2
 with Landmarker() as landmarker:
     assert landmarker.find(cv2.imread({str(photo)!r}))

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from facemodel import LimelightError
-from training.extra_losses import ExtraWeights
+from training.losses.extra_losses import ExtraWeights
+from training.losses.paper_losses import PaperWeights
 from training.networks.kinds import NetworkConfig, config_of_kind
 from training.networks.student import StudentConfig
-from training.paper_losses import PaperWeights
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weight of every term of `training.losses`, per its unit.
+    """Weight of every term of `training.losses.label_losses`, per its unit.
 
     Attributes:
         landmarks: per px, the projected model against MediaPipe's points (photos) or the truth (renders).
@@ -145,14 +145,14 @@ class TrainConfig:
 
     Attributes:
         name: of the run; its checkpoints lie in `checkpoints`/`name`.
-        objective: `labels`, from crops with parameters (`training.objective`), or `paper`, from photos through the
-            differentiable renderer (`training.paper_objective`).
+        objective: `labels`, from crops with parameters (`training.losses.label_objective`), or `paper`, from photos
+            through the differentiable renderer (`training.losses.paper_objective`).
         face_model: face model file; empty for the embedded default.
         data: folder of prepared crops, see `training.data`.
         checkpoints: folder.
         cache: folder for the fetched backbone weights.
         initial: checkpoint of a network of the same kind, or file of a student's trunk weights (see
-            `training.distill`), to start from; empty for none.
+            `training.recipes.distill`), to start from; empty for none.
         initial_heads: checkpoint of a student whose heads to start from beside it; empty for none.
         pretrained: without `initial`, start from ImageNet weights.
         parts: of the network that are trained (`trunk`, `regressor`, `expression_head`, `face_head`); empty for all.
@@ -223,13 +223,15 @@ def load_config(name_or_file: str) -> TrainConfig:
     Raises:
         LimelightError: no such configuration, not TOML, an unknown key, or a value of the wrong type.
     """
-    shipped = files("training") / "configs" / f"{name_or_file}.toml"
+    shipped = files("training") / "recipes" / "configs" / f"{name_or_file}.toml"
     path = Path(str(shipped)) if shipped.is_file() else Path(name_or_file)
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text)
     except OSError as error:
-        names = sorted(p.name[:-5] for p in (files("training") / "configs").iterdir() if p.name.endswith(".toml"))
+        names = sorted(
+            p.name[:-5] for p in (files("training") / "recipes" / "configs").iterdir() if p.name.endswith(".toml")
+        )
         raise LimelightError(f"configuration {name_or_file}: no such file; shipped ones: {', '.join(names)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LimelightError(f"configuration {path}: not valid TOML ({error})") from error

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from facemodel import LimelightError
 from training.config import TrainConfig
+from training.losses.label_objective import Batch
 from training.networks.checkpoint import write_checkpoint
-from training.objective import Batch
 
 FINAL_RATE = 0.01
 """Learning rate at the end of the schedule, as a share of its peak."""

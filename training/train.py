@@ -19,7 +19,7 @@ from training.monitor import Monitor
 from training.networks import Network, NetworkCheckpoint, make_network
 from training.networks.checkpoint import network_in, read_checkpoint, write_checkpoint
 from training.optimization import GuardedUpdate, WeightAverage, make_optimizer, set_rates, stop_request
-from training.task import Task, TaskBatch
+from training.tasks.task import Task, TaskBatch
 
 _PANELS = 8
 _SHOWN_TERMS = 6
@@ -31,7 +31,7 @@ class Trainer:
     Args:
         config: of the run.
         model: the face model that the data were made for.
-        task: what is learned, see `training.task.open_task`.
+        task: what is learned, see `training.tasks.task.open_task`.
         minutes: stop after this much training; the schedule then follows the clock instead of `config.steps`.
 
     Attributes:

@@ -55,7 +55,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     out.add_argument("--json", type=Path, metavar="FILE", help="every figure")
     out.add_argument("--report", type=Path, metavar="FILE.md", help="tables and pictures of renders")
     out.add_argument("--pictures", type=Path, metavar="DIR", help="for the report's pictures (default: beside it)")
-    out.add_argument("--ablation", type=Path, metavar="FILE", help="of 'python -m training.ablation', for the report")
+    out.add_argument(
+        "--ablation", type=Path, metavar="FILE", help="of 'python -m training.recipes.ablation', for the report"
+    )
     out.add_argument("--remarks", type=Path, metavar="FILE.md", help="text that the report takes in")
     out.add_argument(
         "--history",
@@ -233,8 +235,8 @@ def _extent(args: argparse.Namespace) -> Extent:
 
 def _material(args: argparse.Namespace, model: FaceModel, extent: Extent) -> Material:
     from facemodel import LimelightError
+    from training.data.landmarker import BUNDLE
     from training.evaluation.context import Material
-    from training.landmarker import BUNDLE
 
     data = args.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)
     if data is not None and not data.is_dir():

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _checkpoint(path: Path) -> NetworkCheckpoint:
     from training.networks import load_network
-    from training.shipped import checkpoint_of
+    from training.recipes.shipped import checkpoint_of
 
     return checkpoint_of(path) if path.suffix == ".onnx" else load_network(path)
 

@@ -64,8 +64,8 @@ def _info(args: argparse.Namespace) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     try:
+        from training.data.landmarker import BUNDLE
         from training.face_model.build import BuildConfig, build
-        from training.landmarker import BUNDLE
     except ImportError as error:
         raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
     sources = args.sources or Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources"))

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import torch
 
-        from training.landmarker import import_mediapipe
+        from training.data.landmarker import import_mediapipe
         from training.solve import SolveConfig
     except ImportError as error:
         raise LimelightError(f"solve needs more packages ({error.name}): pip install 'limelight[train]'") from error
@@ -184,7 +184,7 @@ def _solve_images(
     from facemodel import LimelightError
     from realtime.sources.images import read_image
     from realtime.tracking.finder import open_finder
-    from training.landmarker import Landmarker
+    from training.data.landmarker import Landmarker
     from training.solve import ImageSolver, NetworkStart
 
     failures = 0
@@ -238,7 +238,7 @@ def _solve_clip(
     from realtime.takes.format import TakeHeader
     from realtime.takes.writer import TakeWriter
     from realtime.tracking.finder import open_finder
-    from training.landmarker import Landmarker
+    from training.data.landmarker import Landmarker
     from training.solve import ClipReport, ClipSolver
 
     source = open_source(str(path))

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     try:
         from training.config import load_config
-        from training.task import open_task
+        from training.tasks.task import open_task
         from training.train import Trainer
     except ImportError as error:
         raise LimelightError(f"training needs more packages ({error.name}): pip install 'limelight[train]'") from error

@@ -25,7 +25,7 @@ from realtime.onnx_runtime import onnxruntime
 from tests.toy_model import toy_model
 from tests.toy_student import toy_student
 from training.networks import NetworkCheckpoint, ResNet50Config, ResNet50Regressor, Student, StudentConfig, close_up
-from training.shipped import checkpoint_of, measure_norms
+from training.recipes.shipped import checkpoint_of, measure_norms
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from limelight.engine_kinds import ENGINE_KINDS
 from realtime.engines import Engine
 from realtime.engines.kind import EngineKind
 from tests.toy_model import toy_model
-from training.landmarker import BUNDLE
+from training.data.landmarker import BUNDLE
 
 
 def run_doctor(*arguments: str) -> int:

@@ -14,11 +14,11 @@ import pytest
 from limelight.cli import main
 from tests.training.prepared_photos import random_parameters, write_photos
 from training.data import ShardWriter
-from training.data.random_faces import FaceDistribution, RandomFaces
-from training.data.scenery import Backgrounds
 from training.data.synthetic import SceneConfig, SceneRenderer, render_shard
 from training.networks import load_network
 from training.networks.checkpoint import read_checkpoint
+from training.render.random_faces import FaceDistribution, RandomFaces
+from training.render.scenery import Backgrounds
 
 CONFIG = """
 name = "small"

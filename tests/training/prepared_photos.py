@@ -12,8 +12,8 @@ from facemodel import ARKIT_NAMES, CROP_SIZE, FaceModel
 from facemodel.rotation import matrix_from_euler
 from training.data.face_classes import label_of
 from training.data.prepared import PreparedShard, PreparedWriter
-from training.paper_losses import encode_srgb
-from training.renderer import Renderer
+from training.losses.paper_losses import encode_srgb
+from training.render.renderer import Renderer
 
 
 def random_parameters(model: FaceModel, count: int, seed: int = 0) -> NDArray[np.float32]:

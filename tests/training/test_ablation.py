@@ -12,14 +12,14 @@ import torch
 from facemodel import Crop, LimelightError
 from tests.toy_model import toy_model
 from tests.training.fake_evaluation import EXTENT, material
-from training import ablation as ablations
-from training.ablation import ablate, losses_of, measure_with, without
 from training.config import LossWeights, PaperConfig, TrainConfig, load_config
 from training.data import STORED_SIZE, Samples, ShardWriter
 from training.evaluation import landmark_fit
 from training.evaluation.ablation import read_ablation
 from training.evaluation.torch_loop import PhotoLoop, TorchNetwork
 from training.networks import StudentConfig
+from training.recipes import ablation as ablations
+from training.recipes.ablation import ablate, losses_of, measure_with, without
 from training.train import Trainer
 
 MODEL = toy_model(n_identity=3, n_expression=52, n_albedo=2)

@@ -14,8 +14,15 @@ from facemodel.color import encode_srgb
 from facemodel.lighting import shade_diffuse, shade_specular
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
-from training import appearance
-from training.appearance import (
+from training.config import LossWeights, TrainConfig
+from training.losses.label_objective import StudentObjective
+from training.losses.linear_face import LinearFace
+from training.networks import NetworkCheckpoint, ResNet50Config, Student, StudentConfig
+from training.networks.checkpoint import read_checkpoint, write_checkpoint
+from training.networks.kinds import make_network
+from training.networks.lite0 import normalised
+from training.recipes import appearance
+from training.recipes.appearance import (
     Figures,
     Lesson,
     PointColors,
@@ -29,16 +36,9 @@ from training.appearance import (
     teach,
     with_reader,
 )
-from training.augmentation import Sample
-from training.batches import CropSet
-from training.config import LossWeights, TrainConfig
-from training.label_task import LabelTask
-from training.linear_face import LinearFace
-from training.networks import NetworkCheckpoint, ResNet50Config, Student, StudentConfig
-from training.networks.checkpoint import read_checkpoint, write_checkpoint
-from training.networks.kinds import make_network
-from training.networks.lite0 import normalised
-from training.objective import StudentObjective
+from training.tasks.augmentation import Sample
+from training.tasks.label_batches import CropSet
+from training.tasks.label_task import LabelTask
 
 SMALL = StudentConfig(resolution=64, trunk_resolution=32, head_channels=8, hidden=16, face_hidden=32)
 LIGHTS = ("sh", "key_position", "key_color", "shininess")

@@ -11,10 +11,10 @@ import torch
 
 from facemodel import FaceModel
 from tests.toy_model import toy_model
-from training.assemble import main
 from training.networks import NetworkCheckpoint, Student, StudentConfig, load_network
 from training.networks.checkpoint import write_checkpoint
 from training.networks.close_up import pose_span
+from training.recipes.assemble import main
 
 TRUNK = StudentConfig(resolution=32, head_channels=8, hidden=16)
 HEADS = replace(TRUNK, resolution=64, trunk_resolution=32, hidden=12, expression_hidden=24, face_hidden=20)

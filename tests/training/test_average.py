@@ -10,9 +10,9 @@ import torch
 
 from facemodel import FaceModel
 from tests.toy_model import toy_model
-from training.average import main
 from training.networks import NetworkCheckpoint, Student, StudentConfig, load_network
 from training.networks.checkpoint import write_checkpoint
+from training.recipes.average import main
 
 SMALL = StudentConfig(resolution=32, head_channels=8, hidden=16)
 

@@ -10,10 +10,10 @@ import pytest
 from facemodel import CROP_SIZE, FaceModel, project
 from training.data.class_maps import ClassMapRenderer, fitted_classes, triangle_classes
 from training.data.face_classes import CLASSES, label_of
-from training.data.random_faces import RandomFaces
-from training.data.scenery import Backgrounds
 from training.data.storage import EXTENT, STORED_SIZE
 from training.data.synthetic import SceneConfig, SceneRenderer
+from training.render.random_faces import RandomFaces
+from training.render.scenery import Backgrounds
 
 _BARE = SceneConfig(hair_share=0, fringe_share=0, glasses_share=0, hat_share=0, occluder_share=0)
 

@@ -12,15 +12,15 @@ from facemodel import Crop, LimelightError
 from facemodel.rotation import matrix_to_euler
 from tests.toy_model import toy_model
 from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples
-from training.data.degrade import CameraFaults, photograph
 from training.data.fit import landmark_errors
+from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLabels, PhotoLandmarker, is_held_out, load_labels, person_of
 from training.data.photos import PhotoConfig, misplaced_crop, prepare_photos
-from training.data.random_faces import FaceDistribution, RandomFaces, random_light
-from training.data.scenery import Backgrounds
 from training.data.storage import cut
 from training.data.synthetic import SceneConfig, SceneRenderer, generate, render_shard
-from training.landmarker import BUNDLE
+from training.render.degrade import CameraFaults, photograph
+from training.render.random_faces import FaceDistribution, RandomFaces, random_light
+from training.render.scenery import Backgrounds
 
 _CLEAR = CameraFaults(0, 0, 0, 0, 0, 0)
 

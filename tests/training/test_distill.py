@@ -15,9 +15,9 @@ from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
 from training.config import TrainConfig
 from training.data.photo_labels import PhotoLabels
-from training.distill import LAYOUT, crop_photos, distill
 from training.networks import StudentConfig, Trunk
 from training.networks.checkpoint import read_checkpoint
+from training.recipes.distill import LAYOUT, crop_photos, distill
 
 SMALL = StudentConfig(resolution=32, head_channels=8, hidden=16, frozen_blocks=0)
 

@@ -13,6 +13,7 @@ import pytest
 from facemodel import LimelightError
 from tests.toy_model import toy_model
 from tests.training.fake_evaluation import EXTENT, context, material
+from training.data.landmarker import BUNDLE
 from training.evaluation.ablation import Ablation, AblationRun, ablation_lines, read_ablation, write_ablation
 from training.evaluation.case_pictures import CaseDrawer, sheet
 from training.evaluation.comparison import limited_rows, loss_against
@@ -29,7 +30,6 @@ from training.evaluation.report import Pictures, markdown
 from training.evaluation.run import measure_network
 from training.evaluation.section import Case, Findings
 from training.evaluation.sections import SECTIONS
-from training.landmarker import BUNDLE
 
 MODEL = toy_model()
 VECTOR = np.asarray(MODEL.layout.neutral(), float).tolist()

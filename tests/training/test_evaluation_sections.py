@@ -16,6 +16,7 @@ from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
 from tests.training.fake_evaluation import EXTENT, FakeLoop, context, material
 from training.data.fit import landmark_errors, project_landmarks
+from training.data.landmarker import BUNDLE
 from training.data.photo_labels import is_held_out, person_of
 from training.data.storage import EXTENT as EXTENT_PX
 from training.evaluation import landmark_fit
@@ -27,7 +28,6 @@ from training.evaluation.section import Measure, UnmeasuredError, ranked_cases
 from training.evaluation.sections import SECTIONS
 from training.evaluation.sections.groups import age_group, label_of
 from training.evaluation.sections.photos import photo_color_error
-from training.landmarker import BUNDLE
 
 MODEL = toy_model()
 LAYOUT = MODEL.layout

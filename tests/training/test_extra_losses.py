@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from facemodel import ARKIT_NAMES
-from training import extra_losses
-from training.extra_losses import ExtraWeights
+from training.losses import extra_losses
+from training.losses.extra_losses import ExtraWeights
 
 
 def test_every_loss_is_off_unless_asked_for() -> None:

@@ -19,7 +19,7 @@ from training.data.fit import (
     without_offsets,
 )
 from training.data.photometry import Photometry
-from training.data.random_faces import FaceDistribution, RandomFaces
+from training.render.random_faces import FaceDistribution, RandomFaces
 
 
 @pytest.fixture(scope="module")

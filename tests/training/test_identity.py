@@ -20,9 +20,9 @@ from torch.nn import functional
 
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError
 from facemodel.camera import fit_pose
+from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLandmarker, read_rgb
 from training.evaluation.verification import verification
-from training.landmarker import BUNDLE
 from training.networks import dlib_resnet
 from training.networks import fetch as fetching
 from training.networks.dlib_resnet import DlibResNet

@@ -11,7 +11,7 @@ from facemodel import ARKIT_NAMES, LimelightError, fit_pose, project
 from facemodel.landmarks import normalized_mean_error
 from facemodel.rotation import angle_between
 from realtime.sources.synthetic import SyntheticPerformer
-from training.landmarker import Landmarker
+from training.data.landmarker import Landmarker
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from facemodel import FaceModel, project
 from facemodel.lighting import sh_basis, shade_diffuse, shade_specular
 from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_6d
 from tests.toy_model import toy_model
-from training import losses
 from training.config import LossWeights
-from training.linear_face import LinearFace, irradiance, specular
+from training.losses import label_losses
+from training.losses.label_objective import Batch, StudentObjective
+from training.losses.linear_face import LinearFace, irradiance, specular
 from training.networks import Prediction
-from training.objective import Batch, StudentObjective
 
 
 @pytest.fixture(scope="module")
@@ -84,53 +84,55 @@ def test_shading_matches_the_reference() -> None:
 def test_rotation_angle_is_the_geodesic_angle() -> None:
     rng = np.random.default_rng(1)
     a, b = (matrix_from_euler(*rng.uniform(-1.2, 1.2, (3, 30))) for _ in range(2))
-    found = losses.rotation_angle(torch.from_numpy(matrix_to_6d(a)), torch.from_numpy(matrix_to_6d(b)))
+    found = label_losses.rotation_angle(torch.from_numpy(matrix_to_6d(a)), torch.from_numpy(matrix_to_6d(b)))
     np.testing.assert_allclose(found, angle_between(a, b), atol=1e-4)
 
 
 def test_rotation_angle_has_a_finite_gradient_at_zero() -> None:
     six = torch.tensor([[1.0, 0, 0, 0, 1, 0]], requires_grad=True)
-    losses.rotation_angle(six, six.detach()).sum().backward()
+    label_losses.rotation_angle(six, six.detach()).sum().backward()
     assert torch.isfinite(six.grad).all()
 
 
 def test_landmark_distance_in_pixels_and_its_weights() -> None:
     reference = torch.rand(2, 478, 2) * 224
-    assert losses.landmark_distance(reference + torch.tensor([3.0, 4.0]), reference) == pytest.approx(5.0, abs=1e-3)
-    weights = losses.landmark_weights(lips=2.0)
+    assert label_losses.landmark_distance(reference + torch.tensor([3.0, 4.0]), reference) == pytest.approx(
+        5.0, abs=1e-3
+    )
+    weights = label_losses.landmark_weights(lips=2.0)
     assert weights.mean() == pytest.approx(1.0, abs=1e-5)
     moved = reference.clone()
     moved[:, 13] += 10.0  # inner upper lip
     elsewhere = reference.clone()
     elsewhere[:, 5] += 10.0  # nose
-    lip, nose = (losses.landmark_distance(m, reference, weights)[0] for m in (moved, elsewhere))
+    lip, nose = (label_losses.landmark_distance(m, reference, weights)[0] for m in (moved, elsewhere))
     assert lip == pytest.approx(2.0 * float(nose), rel=1e-2)
 
 
 def test_gaps_see_a_closed_eye_and_an_open_mouth_only() -> None:
     reference = torch.rand(1, 478, 2) * 224
     shifted = reference + 7.0
-    assert losses.lid_gap(shifted, reference) == pytest.approx(0.0, abs=1e-3)
+    assert label_losses.lid_gap(shifted, reference) == pytest.approx(0.0, abs=1e-3)
     opened = reference.clone()
     opened[:, 14, 1] = reference[:, 13, 1] + 60.0
-    assert losses.lip_gap(opened, reference) > 1.0
-    assert losses.lid_gap(opened, reference) == pytest.approx(0.0, abs=1e-3)
+    assert label_losses.lip_gap(opened, reference) > 1.0
+    assert label_losses.lid_gap(opened, reference) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_ratios_are_symmetric_logarithms() -> None:
     one, e = torch.ones(1, 1), torch.full((1, 1), math.e)
-    for term in (losses.scale_ratio, losses.shininess_ratio):
+    for term in (label_losses.scale_ratio, label_losses.shininess_ratio):
         assert term(one, e) == pytest.approx(1.0) and term(e, one) == pytest.approx(1.0)
     position = torch.tensor([[100.0, 0.0, 0.0]])
-    assert losses.key_distance_ratio(position * math.e, position) == pytest.approx(1.0, abs=1e-4)
-    assert losses.key_direction_error(torch.tensor([[0.0, 50.0, 0.0]]), position) == pytest.approx(1.0, abs=1e-4)
+    assert label_losses.key_distance_ratio(position * math.e, position) == pytest.approx(1.0, abs=1e-4)
+    assert label_losses.key_direction_error(torch.tensor([[0.0, 50.0, 0.0]]), position) == pytest.approx(1.0, abs=1e-4)
 
 
 def test_expression_error_stresses_what_is_active() -> None:
     rest, active = torch.zeros(1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
-    assert losses.expression_error(rest, active, activity=4.0) == pytest.approx(5.0 / 4.0)
-    assert losses.expression_error(active, rest, activity=4.0) == pytest.approx(1.0 / 4.0)
-    assert losses.expression_error(0.5 * active, rest) == pytest.approx(0.25 / 4.0)  # squared
+    assert label_losses.expression_error(rest, active, activity=4.0) == pytest.approx(5.0 / 4.0)
+    assert label_losses.expression_error(active, rest, activity=4.0) == pytest.approx(1.0 / 4.0)
+    assert label_losses.expression_error(0.5 * active, rest) == pytest.approx(0.25 / 4.0)  # squared
 
 
 def test_irradiance_error_is_zero_only_for_the_same_light() -> None:
@@ -138,19 +140,19 @@ def test_irradiance_error_is_zero_only_for_the_same_light() -> None:
     sh[0, :3] = 2.6
     other = sh.clone()
     other[0, 9:12] = 0.5  # from the side
-    normals = losses.sphere_normals()
-    assert losses.irradiance_error(sh, sh, normals) == 0
-    assert losses.irradiance_error(other, sh, normals) > 0.01
+    normals = label_losses.sphere_normals()
+    assert label_losses.irradiance_error(sh, sh, normals) == 0
+    assert label_losses.irradiance_error(other, sh, normals) > 0.01
     expected = np.abs(
         np.sqrt(sh_basis(normals.numpy()) @ other[0].reshape(9, 3).numpy() + 0.01) - np.sqrt(2.6 * 0.2820948 + 0.01)
     )
-    assert losses.irradiance_error(other, sh, normals).item() == pytest.approx(expected.mean(), abs=1e-4)
+    assert label_losses.irradiance_error(other, sh, normals).item() == pytest.approx(expected.mean(), abs=1e-4)
 
 
 def test_weighted_mean_leaves_out_even_what_is_not_finite() -> None:
     values, weights = torch.tensor([1.0, 3.0, math.nan]), torch.tensor([1.0, 3.0, 0.0])
-    assert losses.weighted_mean(values, weights) == pytest.approx(2.5)
-    assert losses.weighted_mean(values, torch.zeros(3)) == 0
+    assert label_losses.weighted_mean(values, weights) == pytest.approx(2.5)
+    assert label_losses.weighted_mean(values, torch.zeros(3)) == 0
 
 
 def test_perfect_prediction_costs_next_to_nothing(toy: FaceModel) -> None:

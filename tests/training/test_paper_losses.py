@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from facemodel import color
-from training import paper_losses
-from training.paper_losses import PaperWeights
+from training.losses import paper_losses
+from training.losses.paper_losses import PaperWeights
 
 
 def planes(*values: list[list[float]]) -> torch.Tensor:

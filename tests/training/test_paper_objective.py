@@ -16,21 +16,22 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError
 from limelight.cli import main
 from tests.toy_model import toy_model
 from tests.training.prepared_photos import random_parameters, write_photos
-from training import paper_losses, paper_task
-from training.batches import CropSet
 from training.config import AugmentConfig, PaperConfig, TrainConfig
 from training.data.prepared import PhotoBatch, PreparedPhotos
-from training.extra_losses import ExtraWeights
-from training.label_task import LabelTask
+from training.losses import paper_losses
+from training.losses.extra_losses import ExtraWeights
+from training.losses.paper_losses import PaperWeights, encode_srgb
+from training.losses.paper_objective import PaperObjective
 from training.networks import ResNet50Config, StudentConfig, load_network
 from training.networks.dlib_resnet import DlibResNet
 from training.networks.identity import Alignment, IdentityNetwork
-from training.paper_losses import PaperWeights, encode_srgb
-from training.paper_objective import PaperObjective
-from training.paper_task import PaperTask
-from training.paper_validation import network_input
-from training.photo_batches import PhotoDraw, clip_windows
-from training.task import open_task
+from training.tasks import paper_task
+from training.tasks.label_batches import CropSet
+from training.tasks.label_task import LabelTask
+from training.tasks.paper_batches import PhotoDraw, clip_windows
+from training.tasks.paper_task import PaperTask
+from training.tasks.paper_validation import network_input
+from training.tasks.task import open_task
 from training.train import Trainer
 
 SIZE = 56

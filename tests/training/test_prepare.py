@@ -24,12 +24,12 @@ from training.data.fit import FitConfig, landmark_errors
 from training.data.identity_features import add_features
 from training.data.inner_mouth import inner_mouth_area
 from training.data.labelled_face import find_labelled_face
+from training.data.landmarker import BUNDLE
 from training.data.photo_preparation import PhotoPreparer
 from training.data.prepare import DiskFullError, PrepareConfig, calibrated_fit, prepare_dataset
 from training.data.prepared import PreparedPhotos, PreparedWriter
+from training.data.skin_classifier import ColorMixture, SkinClassifier, ycbcr
 from training.data.teacher_segmenter import TeacherSegmenter
-from training.landmarker import BUNDLE
-from training.skin_classifier import ColorMixture, SkinClassifier, ycbcr
 
 SKIN, MARK, WALL = (220, 120, 90), (40, 60, 200), (30, 90, 40)  # RGB
 CHIN = np.array([[0.0, -70.0, 60.0]])  # mm, where the mark is

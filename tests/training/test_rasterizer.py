@@ -8,7 +8,7 @@ import pytest
 from facemodel import project, reference
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
-from training.rasterizer import Light, Surface, rasterize, shade, vertex_normals
+from training.render.rasterizer import Light, Surface, rasterize, shade, vertex_normals
 
 _SIZE = 72
 

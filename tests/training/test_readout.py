@@ -11,12 +11,12 @@ import torch
 
 from facemodel import FaceModel, LimelightError
 from tests.toy_model import toy_model
-from training.linear_face import LinearFace
+from training.losses.label_objective import Batch
+from training.losses.linear_face import LinearFace
 from training.networks import Student, StudentConfig
 from training.networks.close_up import PointRefiner, pose_span, region_matrix, to_close_up, to_crop
 from training.networks.face_head import FACE, FacePrediction, needed_correction
-from training.objective import Batch
-from training.readout import Ridge, main, solve_geometry
+from training.recipes.readout import Ridge, main, solve_geometry
 
 SMALL = StudentConfig(resolution=64, trunk_resolution=32, head_channels=8, hidden=16, face_hidden=24)
 

@@ -15,11 +15,12 @@ from facemodel.rotation import matrix_from_euler
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
 from tests.realtime.test_render import interior, scene
 from tests.toy_model import toy_model
-from training import mesh_operations, nvdiffrast_rasterizer, paper_losses
 from training.data.inner_mouth import inner_mouth_area
-from training.mouth_patch import coverage
-from training.rasterizer import rasterize
-from training.renderer import Renderer, Rendering
+from training.losses import paper_losses
+from training.render import mesh_operations, nvdiffrast_rasterizer
+from training.render.mouth_patch import coverage
+from training.render.rasterizer import rasterize
+from training.render.renderer import Renderer, Rendering
 
 GROUPS = (
     *("identity", "expression", "albedo", "rotation", "translation", "scale"),

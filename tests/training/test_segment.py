@@ -13,20 +13,20 @@ import pytest
 import torch
 
 from facemodel import CROP_SIZE, LimelightError
-from training import segmentation_validation
 from training.data.class_maps import ClassMapRenderer
 from training.data.face_classes import ALLOWED, CLASSES, IGNORED, LABELS, face_mask, label_of
-from training.data.random_faces import RandomFaces
-from training.data.scenery import Backgrounds
 from training.data.segmentation import load_segmentation
+from training.data.segmenter import SegmentationCheckpoint, Segmenter
 from training.data.storage import EXTENT
 from training.data.synthetic import SceneConfig, SceneRenderer, render_shard
 from training.networks.checkpoint import read_checkpoint
 from training.networks.unet import UNetConfig
-from training.segment import SegmentationTrainer, SegmentConfig, main
-from training.segmentation_batches import SegmentationAugment, SegmentationBatcher, changed, resized
-from training.segmentation_validation import against_teacher, class_iou
-from training.segmenter import SegmentationCheckpoint, Segmenter
+from training.render.random_faces import RandomFaces
+from training.render.scenery import Backgrounds
+from training.tasks import segmentation_validation
+from training.tasks.segment import SegmentationTrainer, SegmentConfig, main
+from training.tasks.segmentation_batches import SegmentationAugment, SegmentationBatcher, changed, resized
+from training.tasks.segmentation_validation import against_teacher, class_iou
 
 _STILL = SegmentationAugment(*(0.0,) * 10)
 _TINY = SegmentConfig(

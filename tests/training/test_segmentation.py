@@ -10,12 +10,9 @@ import pytest
 
 from facemodel import LimelightError
 from tests.toy_model import toy_model
-from training import segment
 from training.data import segmentation
 from training.data.datasets import open_dataset
 from training.data.face_classes import CLASSES, IGNORED, LABELS, label_of
-from training.data.random_faces import RandomFaces
-from training.data.scenery import Backgrounds
 from training.data.segmentation import (
     KINDS,
     count_labels,
@@ -26,9 +23,12 @@ from training.data.segmentation import (
     prepare_renders,
     teacher_labels,
 )
+from training.data.segmenter import Segmenter
 from training.data.storage import STORED_SIZE, Samples
 from training.data.synthetic import SceneConfig, SceneRenderer, render_shard
-from training.segmenter import Segmenter
+from training.render.random_faces import RandomFaces
+from training.render.scenery import Backgrounds
+from training.tasks import segment
 
 _SIDE = 100
 

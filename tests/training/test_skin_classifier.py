@@ -15,13 +15,7 @@ from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_EYE, RIGHT_EYE
 from tests.toy_model import toy_model
 from training.data import skin_pixels
 from training.data.photo_labels import PhotoLabels, default_photos
-from training.data.random_faces import RandomFaces
-from training.data.skin_pixels import LabelledPixels, LabelledRenders, PixelConfig, SegmentationTeacher
-from training.data.storage import EXTENT, STORED_SIZE
-from training.data.synthetic import SceneConfig
-from training.paper_losses import BROWS68, OUTER_MOUTH68
-from training.rasterizer import rasterize
-from training.skin_classifier import (
+from training.data.skin_classifier import (
     ClassifierConfig,
     ColorMixture,
     SkinClassifier,
@@ -30,6 +24,12 @@ from training.skin_classifier import (
     separation,
     ycbcr,
 )
+from training.data.skin_pixels import LabelledPixels, LabelledRenders, PixelConfig, SegmentationTeacher
+from training.data.storage import EXTENT, STORED_SIZE
+from training.data.synthetic import SceneConfig
+from training.losses.paper_losses import BROWS68, OUTER_MOUTH68
+from training.render.random_faces import RandomFaces
+from training.render.rasterizer import rasterize
 
 _LIGHT, _DARK = np.array([225, 180, 155]), np.array([80, 52, 40])
 

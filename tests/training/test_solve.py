@@ -14,12 +14,12 @@ from facemodel.rotation import matrix_from_euler
 from realtime.frame import Frame, Result, TrackingState
 from tests.fake_finder import HeadFinder
 from tests.toy_model import toy_model
+from training.data.landmarker import LandmarkedFace
+from training.data.skin_classifier import SkinClassifier
 from training.evaluation.measures import errors_against_truth
-from training.landmarker import LandmarkedFace
-from training.losses import landmark_weights
-from training.paper_losses import encode_srgb
-from training.renderer import Renderer, face_renderer
-from training.skin_classifier import SkinClassifier
+from training.losses.label_losses import landmark_weights
+from training.losses.paper_losses import encode_srgb
+from training.render.renderer import Renderer, face_renderer
 from training.solve import ClipReport, ClipSolver, SolveConfig
 from training.solve.clip import ClipFrame, Smoothness, keyframes
 from training.solve.config import Deviations

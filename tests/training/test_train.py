@@ -18,17 +18,17 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError, project
 from facemodel.lighting import sh_basis
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
-from training.augmentation import Augmenter, Mirror, Sample
-from training.batches import Batcher, CropSet
 from training.config import AugmentConfig, LossWeights, TrainConfig, load_config
-from training.extra_losses import ExtraWeights
-from training.label_task import LabelTask
+from training.losses.extra_losses import ExtraWeights
+from training.losses.paper_losses import PaperWeights
 from training.monitor import PANEL_SIZE
 from training.networks import ResNet50Config, StudentConfig, Trunk, load_network
 from training.optimization import rate_factor
-from training.paper_losses import PaperWeights
+from training.tasks.augmentation import Augmenter, Mirror, Sample
+from training.tasks.label_batches import Batcher, CropSet
+from training.tasks.label_task import LabelTask
+from training.tasks.label_validation import measure
 from training.train import Trainer
-from training.validation import measure
 
 STORED, EXTENT = 40, 256.0
 STILL = AugmentConfig(**dict.fromkeys(AugmentConfig.__dataclass_fields__, 0))
@@ -313,7 +313,7 @@ def test_full_augmentation_keeps_shape_type_and_finite_labels(toy: FaceModel) ->
 
 
 def test_measure_of_the_truth_is_zero_and_of_an_error_its_size(toy: FaceModel, crops: CropSet) -> None:
-    from training.linear_face import LinearFace
+    from training.losses.linear_face import LinearFace
 
     face = LinearFace(toy)
     kept = np.flatnonzero(crops.face)
@@ -384,7 +384,7 @@ def test_the_papers_configuration_is_the_papers() -> None:
 
 
 def test_every_shipped_configuration_can_be_read() -> None:
-    names = [path.name.removesuffix(".toml") for path in (files("training") / "configs").iterdir()]
+    names = [path.name.removesuffix(".toml") for path in (files("training") / "recipes" / "configs").iterdir()]
     for name in names:
         assert load_config(name).name == name
     assert {"paper", "resnet50-cpu", "student", "student-heads"} <= set(names)

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from facemodel import CROP_SIZE, FaceModel
 from facemodel.mediapipe_outlines import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
-from training.data import scenery
-from training.data.degrade import photograph
 from training.data.face_classes import label_of
-from training.data.random_faces import RandomFaces
 from training.data.storage import EXTENT, STORED_SIZE
 from training.data.synthetic import Canvas, SceneConfig, SceneRenderer
-from training.rasterizer import rasterize
+from training.render import scenery
+from training.render.degrade import photograph
+from training.render.random_faces import RandomFaces
+from training.render.rasterizer import rasterize
 
 _NOSE = (168, 193, 245, 114, 126, 209, 129, 98, 97, 2, 326, 327, 358, 429, 355, 343, 465, 417)
 """MediaPipe's indices of a closed outline."""

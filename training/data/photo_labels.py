@@ -17,7 +17,7 @@ from tqdm import tqdm
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
 from facemodel.whole_files import whole_file
-from training.landmarker import BUNDLE, Landmarker
+from training.data.landmarker import BUNDLE, Landmarker
 
 COLLECTIONS = ("omi", "ytf", "lfw", "utkface")
 _NAMED = ("ytf", "lfw")

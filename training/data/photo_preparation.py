@@ -16,8 +16,8 @@ from training.data.fit import FitConfig, LandmarkFitter, landmark_errors, withou
 from training.data.labelled_face import MainFaceLandmarker, find_labelled_face
 from training.data.photometry import Photometry
 from training.data.prepared import PreparedShard
+from training.data.skin_classifier import SkinClassifier
 from training.data.storage import cut
-from training.skin_classifier import SkinClassifier
 
 Segmenter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """From a crop (224, 224, 3) sRGB to `face_classes.CLASSES` of its pixels (224, 224)."""

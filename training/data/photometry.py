@@ -16,7 +16,7 @@ from torch import Tensor
 
 from facemodel import FaceModel, project
 from facemodel.lighting import SH_CONSTANTS
-from training.rasterizer import vertex_normals
+from training.render.rasterizer import vertex_normals
 from training.sampling import spread_evenly
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)

@@ -35,15 +35,15 @@ from training.data.datasets.folder import FRAME_STRIDE
 from training.data.fit import FitConfig
 from training.data.identity_features import add_features
 from training.data.labelled_face import MainFaceLandmarker
+from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLandmarker, default_photos
 from training.data.photo_preparation import PhotoPreparer, PreparedPhoto, Segmenter
 from training.data.prepared import PreparedShard, PreparedWriter
+from training.data.segmenter import Segmenter as UNetSegmenter
+from training.data.skin_classifier import SkinClassifier
 from training.data.skin_pixels import SegmentationTeacher
 from training.data.teacher_segmenter import TeacherSegmenter
-from training.landmarker import BUNDLE
 from training.networks.identity import load_identity_network
-from training.segmenter import Segmenter as UNetSegmenter
-from training.skin_classifier import SkinClassifier
 
 ASSETS = Path(str(files("training") / "assets"))
 """What ships with this room: U-Net, skin classifier, calibration for the default face model."""

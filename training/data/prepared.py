@@ -71,7 +71,7 @@ class PreparedShard:
 
 @dataclass(frozen=True)
 class PhotoBatch:
-    """B prepared photos as tensors, in the form that `training.paper_losses` takes.
+    """B prepared photos as tensors, in the form that `training.losses.paper_losses` takes.
 
     Attributes:
         image: (B, 224, 224, 3) sRGB 0..1.

@@ -32,13 +32,13 @@ from training.data.datasets import FaceDataset, label_map, open_dataset
 from training.data.datasets.base import to_stderr
 from training.data.face_classes import CLASSES, IGNORED, label_of, with_subjects_sides
 from training.data.photo_labels import default_photos
-from training.data.random_faces import RandomFaces
-from training.data.scenery import Backgrounds
+from training.data.segmenter import Segmenter
 from training.data.skin_pixels import SegmentationTeacher, Teacher
 from training.data.storage import EXTENT, STORED_SIZE, MappedImages, Samples, load_samples
 from training.data.synthetic import SceneConfig
+from training.render.random_faces import RandomFaces
+from training.render.scenery import Backgrounds
 from training.sampling import spread_evenly
-from training.segmenter import Segmenter
 
 KINDS = ("renders", "photos", "celebamask_hq")
 _SHARD = 250

@@ -23,12 +23,12 @@ from facemodel.color import decode_srgb
 from facemodel.lighting import SH_CONSTANTS
 from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from realtime.onnx_runtime import onnxruntime
-from training.data.degrade import photograph
 from training.data.photo_labels import PhotoLabels, read_rgb
-from training.data.random_faces import RandomFaces
-from training.data.scenery import Backgrounds
 from training.data.storage import STORED_SIZE
 from training.data.synthetic import SceneConfig, SceneRenderer
+from training.render.degrade import photograph
+from training.render.random_faces import RandomFaces
+from training.render.scenery import Backgrounds
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 

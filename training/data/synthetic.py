@@ -16,12 +16,12 @@ from tqdm import tqdm
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, FaceModel, project
 from facemodel.lighting import shade_diffuse
-from training.data import scenery
-from training.data.degrade import CameraFaults, photograph
 from training.data.photo_labels import default_photos
-from training.data.random_faces import FaceDistribution, RandomFaces
 from training.data.storage import EXTENT, STORED_SIZE, Samples, ShardWriter, faceless, load_samples
-from training.rasterizer import Light, Surface, rasterize, shade, vertex_normals
+from training.render import scenery
+from training.render.degrade import CameraFaults, photograph
+from training.render.random_faces import FaceDistribution, RandomFaces
+from training.render.rasterizer import Light, Surface, rasterize, shade, vertex_normals
 
 _HEAD_TOP, _HEAD_HALF_HEIGHT = np.array([0.0, -10.0, 0.0]), 115.0
 _EMPTY_SHARDS = 50000  # numbers from here on are no photos' negatives

@@ -52,7 +52,7 @@ COLUMNS = {
 
 
 def read_ablation(path: Path) -> Ablation:
-    """What `python -m training.ablation` wrote.
+    """What `python -m training.recipes.ablation` wrote.
 
     Raises:
         LimelightError: the file is missing, or something else.
@@ -65,7 +65,9 @@ def read_ablation(path: Path) -> Ablation:
         ]
         return Ablation(str(values["about"]), [str(name) for name in values["losses"]], runs)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LimelightError(f"ablation {path}: not what 'python -m training.ablation' writes ({error!r})") from error
+        raise LimelightError(
+            f"ablation {path}: not what 'python -m training.recipes.ablation' writes ({error!r})"
+        ) from error
 
 
 def write_ablation(path: Path, ablation: Ablation) -> None:

@@ -22,7 +22,7 @@ CURVES = {
     "shading": "shading",
     "color_error": "colour error",
 }
-"""Figures of `training.validation` that are drawn, for photos and for renders, and their titles."""
+"""Figures of `training.tasks.label_validation` that are drawn, for photos and for renders, and their titles."""
 
 _KINDS = {"photo": (200, 90, 30), "render": (30, 110, 220)}  # BGR
 _SIZE, _MARGIN, _HEAD, _FOOT = (300, 170), (46, 12), 24, 26  # px

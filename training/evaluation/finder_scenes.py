@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from facemodel import CROP_SIZE, FaceModel, project
 from facemodel.rotation import matrix_from_euler
-from training.data.degrade import CameraFaults, photograph
-from training.data.random_faces import FaceDistribution, RandomFaces
-from training.data.scenery import Backgrounds
 from training.data.storage import EXTENT
 from training.data.synthetic import SceneConfig, SceneRenderer
+from training.render.degrade import CameraFaults, photograph
+from training.render.random_faces import FaceDistribution, RandomFaces
+from training.render.scenery import Backgrounds
 
 WIDTH, HEIGHT = 640, 480
 _FAULTS = CameraFaults(motion_share=0.0, defocus=0.8, coarse_share=0.0, noise=4.0, jpeg_quality=75)

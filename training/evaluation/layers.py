@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facemodel import CROP_SIZE, FaceModel
 from facemodel.color import encode_srgb
-from training.rasterizer import Light, Surface, rasterize, shade, vertex_normals
+from training.render.rasterizer import Light, Surface, rasterize, shade, vertex_normals
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from tqdm import tqdm
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from facemodel.rotation import matrix_from_euler
 from facemodel.whole_files import write_arrays, write_text
-from training.data.degrade import CameraFaults, photograph
-from training.data.random_faces import FaceDistribution, RandomFaces, jittered_crop, random_light
-from training.data.scenery import Backgrounds
 from training.data.storage import EXTENT, MappedImages
 from training.data.synthetic import SceneConfig, SceneRenderer
 from training.evaluation.skin_tone import skin_angle, tone_direction, tone_group
+from training.render.degrade import CameraFaults, photograph
+from training.render.random_faces import FaceDistribution, RandomFaces, jittered_crop, random_light
+from training.render.scenery import Backgrounds
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "neutral": {},

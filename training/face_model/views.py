@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from facemodel.errors import LimelightError
+from training.data.landmarker import Landmarker
 from training.face_model.raster import Visibility, rasterize
 from training.face_model.surface import vertex_normals
-from training.landmarker import Landmarker
 
 
 @dataclass(frozen=True)

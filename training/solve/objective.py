@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from facemodel import MEDIAPIPE_TO_IBUG68, FaceModel, ParameterLayout
-from training import paper_losses
-from training.losses import lid_gap, lip_gap
-from training.paper_losses import encode_srgb
-from training.renderer import Rendering, face_renderer
+from training.losses import paper_losses
+from training.losses.label_losses import lid_gap, lip_gap
+from training.losses.paper_losses import encode_srgb
+from training.render.renderer import Rendering, face_renderer
 from training.solve.config import SolveConfig
 from training.solve.observation import Observation
 

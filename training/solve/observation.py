@@ -20,10 +20,10 @@ from facemodel.mediapipe_outlines import FACE_OVAL
 from realtime.tracking.crop_warp import CropWarp
 from training.data.calibration import load_calibration
 from training.data.inner_mouth import inner_mouth_area
-from training.losses import landmark_weights
-from training.paper_losses import encode_srgb
-from training.segmenter import Segmenter
-from training.skin_classifier import SkinClassifier
+from training.data.segmenter import Segmenter
+from training.data.skin_classifier import SkinClassifier
+from training.losses.label_losses import landmark_weights
+from training.losses.paper_losses import encode_srgb
 
 T = TypeVar("T")
 

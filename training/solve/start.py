@@ -13,8 +13,8 @@ from facemodel import CROP_SIZE, Crop, FaceModel, project
 from realtime.engines.base import Engine
 from realtime.reconstruction import Reconstructor
 from realtime.tracking.found_face import FaceFinder
+from training.data.landmarker import LandmarkedFace
 from training.data.storage import cut, stored_matrix
-from training.landmarker import LandmarkedFace
 
 _SAME_FACE = 0.25
 """Distance of two faces' points, in sizes of the face, below which they are one face."""
@@ -59,7 +59,7 @@ class NetworkStart:
 
 
 class FindsLandmarks(Protocol):
-    """What is asked of `training.landmarker.Landmarker`."""
+    """What is asked of `training.data.landmarker.Landmarker`."""
 
     def find(self, image: NDArray[np.uint8]) -> list[LandmarkedFace]:
         """Return the faces of an (H, W, 3) uint8 BGR image."""

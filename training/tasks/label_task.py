@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
-from training.augmentation import Augmenter, Mirror
-from training.batches import Batcher, CropSet
 from training.config import TrainConfig
-from training.linear_face import LinearFace
+from training.losses.label_objective import Batch, StudentObjective
+from training.losses.linear_face import LinearFace
 from training.networks import Network, Prediction, Student
 from training.networks.close_up import jittered_pose, pose_span
-from training.objective import Batch, StudentObjective
 from training.sampling import spread_evenly
-from training.validation import predict, validate
+from training.tasks.augmentation import Augmenter, Mirror
+from training.tasks.label_batches import Batcher, CropSet
+from training.tasks.label_validation import predict, validate
 
 
 class LabelTask:
-    """Crops and labels, `training.objective`. See `training.task.Task`.
+    """Crops and labels, `training.losses.label_objective`. See `training.tasks.task.Task`.
 
     Args:
         config: of the run.

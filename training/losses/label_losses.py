@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from facemodel.mediapipe_outlines import FACE_OVAL, INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
-from training.linear_face import irradiance, rotation_matrix, specular
+from training.losses.linear_face import irradiance, rotation_matrix, specular
 
 _LID_PAIRS = ((159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 373))
 _LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402))

@@ -60,10 +60,10 @@ def open_task(config: TrainConfig, model: FaceModel) -> Task:
             had.
     """
     if config.objective == "paper":
-        from training.paper_task import open_paper_task
+        from training.tasks.paper_task import open_paper_task
 
         return open_paper_task(config, model)
-    from training.batches import load_crops
-    from training.label_task import LabelTask
+    from training.tasks.label_batches import load_crops
+    from training.tasks.label_task import LabelTask
 
     return LabelTask(config, model, load_crops(Path(config.data), model, photos=config.photo_share > 0))

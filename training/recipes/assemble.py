@@ -1,7 +1,7 @@
 """One student of several that were trained apart: one's trunk, another's face head, a third's expression head.
 
-`python -m training.assemble --trunk FILE --face FILE --expression FILE --out FILE`. Heads that learn with the labels in
-the trunk's place (`guided_share`) do not need each other, so each can have a processor core of its own.
+`python -m training.recipes.assemble --trunk FILE --face FILE --expression FILE --out FILE`. Heads that learn with the
+labels in the trunk's place (`guided_share`) do not need each other, so each can have a processor core of its own.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ reconstruction with weakly-supervised learning", in its published code): the que
 alone, most of which is skin. Gaussians are more than its four a side, for tones from the lightest to the darkest, each
 of which counts alike in training. Covariances are full, so that any linear colour space would do.
 
-    python -m training.skin_classifier --out FILE
+    python -m training.data.skin_classifier --out FILE
 
 takes a minute on one core. On pictures kept apart it found, as area under the ROC curve and share of skin with p > 0.5:
 renders of light skin 0.954, 0.95, of dark skin 0.960, 0.98, photos of held-out people 0.953, 0.99. The darkest skin
@@ -166,7 +166,7 @@ class SkinClassifier:
         """
         if not path.is_file():
             raise LimelightError(
-                f"skin classifier {path}: no such file; make it with 'python -m training.skin_classifier'"
+                f"skin classifier {path}: no such file; make it with 'python -m training.data.skin_classifier'"
             )
         try:
             with np.load(path, allow_pickle=False) as archive:

@@ -1,9 +1,9 @@
 """Teaches what the face head reads off the colours of its points: albedo and light, in minutes and alone.
 
-`python -m training.appearance CHECKPOINT --config NAME` does it for a checkpoint of a student; training then goes on,
-or the network is exported. Two stages: on colours that the face model's own shading gives at the points, which cost
-so little that millions of faces are seen; then on what the network itself finds in pictures, with some of the former.
-From then on the reader alone says what albedo and light are: the other rows that did are set to zero.
+`python -m training.recipes.appearance CHECKPOINT --config NAME` does it for a checkpoint of a student; training then
+goes on, or the network is exported. Two stages: on colours that the face model's own shading gives at the points,
+which cost so little that millions of faces are seen; then on what the network itself finds in pictures, with some of
+the former. From then on the reader alone says what albedo and light are: the other rows that did are set to zero.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
-from training import losses
-from training.batches import load_crops
 from training.config import load_config
-from training.label_task import LabelTask
-from training.linear_face import LinearFace, irradiance, rotation_matrix, specular
-from training.mesh_operations import vertex_normals
+from training.losses import label_losses
+from training.losses.label_objective import Batch, StudentObjective
+from training.losses.linear_face import LinearFace, irradiance, rotation_matrix, specular
+from training.losses.paper_losses import encode_srgb
 from training.networks import Student
 from training.networks.checkpoint import put_weights, read_network, write_checkpoint
 from training.networks.close_up import jittered_pose, pose_span, standardised
 from training.networks.face_head import FaceHead, appearance_evidence, point_reader
 from training.networks.lite0 import normalised_colors
-from training.objective import Batch, StudentObjective
-from training.paper_losses import encode_srgb
+from training.render.mesh_operations import vertex_normals
 from training.sampling import spread_evenly
+from training.tasks.label_batches import load_crops
+from training.tasks.label_task import LabelTask
 
 LIGHT = ("sh", "key_position", "key_color", "shininess")
 
@@ -207,7 +207,7 @@ class Lesson:
         face, labels = self.objective.face, examples.labels
         total, means = self.loss(outputs, examples)
         own = face.group(self._parameters(outputs, labels), "key_position")
-        away = losses.key_direction_error(own, face.group(labels, "key_position"))
+        away = label_losses.key_direction_error(own, face.group(labels, "key_position"))
         clear = face.group(labels, "key_color").mean(dim=1) > _KEY_SEEN
         angles = torch.rad2deg(torch.acos((1.0 - away[clear]).clamp(-1.0, 1.0)))
         middle = float(angles.median()) if len(angles) else math.nan

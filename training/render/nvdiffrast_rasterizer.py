@@ -1,7 +1,7 @@
 """Visible triangles by nvdiffrast (Laine et al. 2020), where there is an NVIDIA GPU and the package is installed.
 
-It serves for visibility alone; all else is `training.renderer`'s. What is handed to nvdiffrast and what comes back is
-tested with a stand-in for it; the package itself was not run, for want of a GPU.
+It serves for visibility alone; all else is `training.render.renderer`'s. What is handed to nvdiffrast and what comes
+back is tested with a stand-in for it; the package itself was not run, for want of a GPU.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def available() -> bool:
 
 
 def visible_triangles(pixels: Tensor, depth: Tensor, triangles: Tensor, size: int, context: Any = None) -> Tensor:
-    """Visible triangle at every pixel centre, -1 where there is none; see `training.rasterizer.visible_triangles`.
+    """Visible triangle at every pixel centre, -1 where there is none; see
+    `training.render.rasterizer.visible_triangles`.
 
     nvdiffrast draws back faces, so each picture gets a list of its own front faces. Its row 0 is the lowest clip-space
     y: y is passed on as it is, pointing down.

@@ -19,18 +19,18 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, LimelightError, ParameterLayout
-from training import losses
-from training.augmentation import Augmenter, Mirror
-from training.batches import Batcher, CropSet
 from training.config import LossWeights, TrainConfig, load_config
 from training.data import EXTENT, STORED_SIZE
 from training.data.photo_labels import PhotoLabels, load_labels, read_rgb
 from training.data.storage import cut
+from training.losses import label_losses
+from training.losses.label_objective import Batch
 from training.networks import StudentConfig, Trunk
 from training.networks.checkpoint import write_checkpoint
 from training.networks.lite0 import normalised
-from training.objective import Batch
 from training.optimization import WeightAverage, parameter_groups, timed_batches
+from training.tasks.augmentation import Augmenter, Mirror
+from training.tasks.label_batches import Batcher, CropSet
 
 LAYOUT = ParameterLayout(0, 0, ARKIT_NAMES)
 """MediaPipe's scores stand in the expression group of a vector without a face model."""
@@ -136,10 +136,10 @@ def distill(config: TrainConfig, crops: CropSet, minutes: float, out: Path) -> d
 def distillation_loss(points: Tensor, scores: Tensor, batch: Batch, weights: LossWeights) -> Tensor:
     """Points, lid and lip gaps and scores against MediaPipe's, with the weights of the training that follows."""
     terms = {
-        "landmarks": losses.landmark_distance(points, batch.landmarks, losses.landmark_weights()),
-        "lid_gap": losses.lid_gap(points, batch.landmarks),
-        "lip_gap": losses.lip_gap(points, batch.landmarks),
-        "expression": losses.expression_error(
+        "landmarks": label_losses.landmark_distance(points, batch.landmarks, label_losses.landmark_weights()),
+        "lid_gap": label_losses.lid_gap(points, batch.landmarks),
+        "lip_gap": label_losses.lip_gap(points, batch.landmarks),
+        "expression": label_losses.expression_error(
             scores, batch.parameters[:, LAYOUT.slices["expression"]], weights.expression_activity
         ),
     }

@@ -1,17 +1,17 @@
 """Trains the segmentation U-Net on the folder that `python -m training.data.segmentation` prepared.
 
-    python -m training.segment
+    python -m training.tasks.segment
 
 Photos have labels around the eyes once a network tells who wears glasses, so training takes two passes (with DATA the
 prepared folder):
 
-    python -m training.segment --resolution 112 --steps 1000 --precision bfloat16 --out FIRST
+    python -m training.tasks.segment --resolution 112 --steps 1000 --precision bfloat16 --out FIRST
     rm -r DATA/photos; python -m training.data.segmentation --earlier FIRST/last.pt
-    python -m training.segment --initial FIRST/last.pt --precision bfloat16 --ship training/assets/segmentation.pt
+    python -m training.tasks.segment --initial FIRST/last.pt --precision bfloat16 --ship training/assets/segmentation.pt
 
 The paper's run, with CelebAMask-HQ at hand:
 
-    python -m training.segment --celebamask-hq FOLDER --resolution 256 --width 64 --steps 60000 --precision bfloat16
+    python -m training.tasks.segment --celebamask-hq FOLDER --resolution 256 --width 64 --steps 60000
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from facemodel import LimelightError
 from training.data.datasets import open_dataset
 from training.data.face_classes import ALLOWED
 from training.data.segmentation import SegmentationSamples, count_labels, load_segmentation, prepare_celebamask_hq
+from training.data.segmenter import SegmentationCheckpoint, load_segmentation_network
 from training.history import append_history
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.networks.unet import (
@@ -43,9 +44,8 @@ from training.networks.unet import (
     weighted_cross_entropy,
 )
 from training.optimization import GuardedUpdate, WeightAverage, rate_factor, stop_request
-from training.segmentation_batches import SegmentationAugment, SegmentationBatcher
-from training.segmentation_validation import validate
-from training.segmenter import SegmentationCheckpoint, load_segmentation_network
+from training.tasks.segmentation_batches import SegmentationAugment, SegmentationBatcher
+from training.tasks.segmentation_validation import validate
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from facemodel import MEDIAPIPE_TO_IBUG68
 from facemodel.landmarks import JAW68, normalized_mean_error
 from facemodel.rotation import angle_between, matrix_from_6d, matrix_to_euler
-from training import losses
-from training.augmentation import Augmenter
-from training.batches import CropSet
-from training.linear_face import LinearFace, irradiance, rotation_matrix
+from training.losses import label_losses
+from training.losses.linear_face import LinearFace, irradiance, rotation_matrix
 from training.sampling import spread_evenly
+from training.tasks.augmentation import Augmenter
+from training.tasks.label_batches import CropSet
 
 ACTIVE = 0.1
 """An expression weight above this counts as active."""
@@ -110,17 +110,21 @@ def measure(
         **{name: math.degrees(_median(a)) for name, a in zip(("yaw", "pitch", "roll"), angles, strict=True)},
         "expression_rmse": _rms((expression - expected)[active]),
         "expression_floor": _rms((expected.mean(axis=0) - expected)[active]),
-        "identity_mm": float(losses.vertex_distance(face.skin_form(own), face.skin_form(true)).mean()),
+        "identity_mm": float(label_losses.vertex_distance(face.skin_form(own), face.skin_form(true)).mean()),
         "identity_floor": float(face.skin_form(true).norm(dim=2).mean()),
-        "albedo": float(losses.color_error(own_albedo, true_albedo).mean()),
+        "albedo": float(label_losses.color_error(own_albedo, true_albedo).mean()),
         "irradiance": float(
-            losses.irradiance_error(face.group(own, "sh"), face.group(true, "sh"), losses.sphere_normals()).mean()
+            label_losses.irradiance_error(
+                face.group(own, "sh"), face.group(true, "sh"), label_losses.sphere_normals()
+            ).mean()
         ),
-        "shading": float(losses.color_error(_lit(face, own, normals), _lit(face, true, normals)).mean()),
+        "shading": float(label_losses.color_error(_lit(face, own, normals), _lit(face, true, normals)).mean()),
         "key_angle": float(
-            torch.rad2deg(torch.acos(1 - losses.key_direction_error(key, key_truth).clamp(0, 2))).median()
+            torch.rad2deg(torch.acos(1 - label_losses.key_direction_error(key, key_truth).clamp(0, 2))).median()
         ),
-        "shininess": float(losses.shininess_ratio(face.group(own, "shininess"), face.group(true, "shininess")).mean()),
+        "shininess": float(
+            label_losses.shininess_ratio(face.group(own, "shininess"), face.group(true, "shininess")).mean()
+        ),
     }
 
 

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
-from training.batches import load_crops
 from training.config import PaperConfig, TrainConfig
 from training.data.prepared import PhotoBatch, PreparedPhotos, shards_below
-from training.label_task import LabelTask
+from training.losses.label_objective import Batch
+from training.losses.paper_objective import PaperObjective
 from training.networks import Network, Prediction
 from training.networks.identity import load_identity_network
-from training.objective import Batch
-from training.paper_objective import PaperObjective
-from training.paper_validation import network_input, validate_photos
-from training.photo_batches import PhotoDraw, clip_windows
 from training.sampling import spread_evenly
+from training.tasks.label_batches import load_crops
+from training.tasks.label_task import LabelTask
+from training.tasks.paper_batches import PhotoDraw, clip_windows
+from training.tasks.paper_validation import network_input, validate_photos
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class PaperBatch:
 
 
 class PaperTask:
-    """Prepared photos, `training.paper_objective`. See `training.task.Task`.
+    """Prepared photos, `training.losses.paper_objective`. See `training.tasks.task.Task`.
 
     Args:
         config: of the run.
@@ -112,7 +112,7 @@ class PaperTask:
         }
 
     def validate(self, network: Network) -> dict[str, float]:
-        """Figures on held-out photos, see `training.paper_validation`, and on labelled crops, under `labels`."""
+        """Figures on held-out photos, see `training.tasks.paper_validation`, and on labelled crops, under `labels`."""
         figures: dict[str, float] = {}
         if self.held_out is not None:
             figures |= validate_photos(network, self.objective.paper, self.held_out, self.config.validation_samples)

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError, ParameterLayout
-from training import nvdiffrast_rasterizer
-from training.linear_face import rotation_matrix
-from training.mesh_operations import interpolate, vertex_normals
-from training.mouth_patch import MouthPatch
+from training.losses.linear_face import rotation_matrix
 from training.networks.decoder import orthonormal
-from training.pixel_shading import blinn_phong, irradiance, unit
-from training.rasterizer import visible_triangles
+from training.render import nvdiffrast_rasterizer
+from training.render.mesh_operations import interpolate, vertex_normals
+from training.render.mouth_patch import MouthPatch
+from training.render.pixel_shading import blinn_phong, irradiance, unit
+from training.render.rasterizer import visible_triangles
 from training.shapes import expect_shapes
 
 _N_DENSE = 478

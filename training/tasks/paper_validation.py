@@ -13,9 +13,9 @@ from torch.nn import functional
 from facemodel.landmarks import JAW68, normalized_mean_error
 from training.data.prepared import PhotoBatch, PreparedPhotos
 from training.evaluation.color_error import ColorError, color_error
+from training.losses.paper_objective import PaperObjective
 from training.networks import Network
-from training.paper_objective import PaperObjective
-from training.renderer import Rendering
+from training.render.renderer import Rendering
 from training.sampling import spread_evenly
 
 _AT_ONCE = 16

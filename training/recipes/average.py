@@ -1,8 +1,9 @@
 """One network of several runs: the mean of their weights.
 
-`python -m training.average FILE FILE ... --out FILE`. Runs that start from the same weights and differ in their seeds
-stay close enough for their mean to be better than any of them (Wortsman et al., "Model soups", ICML 2022): a run for
-each processor core, averaged now and then, learns about as much as one run of as many cores, and needs no common step.
+`python -m training.recipes.average FILE FILE ... --out FILE`. Runs that start from the same weights and differ in
+their seeds stay close enough for their mean to be better than any of them (Wortsman et al., "Model soups", ICML 2022):
+a run for each processor core, averaged now and then, learns about as much as one run of as many cores, and needs no
+common step.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Solves for what the face head reads off its points: identity and pose, one ridge regression over renders.
 
-`python -m training.readout CHECKPOINT` does it for a checkpoint of a student; training then goes on, or the network is
-exported. Only renders count, since their identity is known, and heads see them as in training: changed as the
-configuration says, and through poses as inaccurate as a trunk's. The readout has a thousand inputs, so it takes a
+`python -m training.recipes.readout CHECKPOINT` does it for a checkpoint of a student; training then goes on, or the
+network is exported. Only renders count, since their identity is known, and heads see them as in training: changed as
+the configuration says, and through poses as inaccurate as a trunk's. The readout has a thousand inputs, so it takes a
 hundred thousand renders, some of them the same with other changes, until more of them bring little. A head that was
 trained on photographs too is better left the pose that it learned from them: `--identity-only`.
 """
@@ -19,14 +19,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
-from training.batches import load_crops
 from training.config import load_config
-from training.label_task import LabelTask
+from training.losses.label_objective import Batch
 from training.networks import Student
 from training.networks.checkpoint import put_weights, read_network, write_checkpoint
 from training.networks.close_up import jittered_pose, pose_span, region_matrix, standardised, to_close_up
 from training.networks.face_head import FACE, geometry_evidence, needed_correction
-from training.objective import Batch
+from training.tasks.label_batches import load_crops
+from training.tasks.label_task import LabelTask
 
 
 class Ridge:

@@ -1,7 +1,7 @@
 """What every loss is worth: one short run with all of them, and one without each in turn, measured alike.
 
-`python -m training.ablation` goes on where it was after a stop. Every run has the same seed, batches and length; its
-checkpoints and figures lie in a folder of its own, and `ablation.json` holds all that are finished, for
+`python -m training.recipes.ablation` goes on where it was after a stop. Every run has the same seed, batches and
+length; its checkpoints and figures lie in a folder of its own, and `ablation.json` holds all that are finished, for
 `limelight evaluate --ablation`.
 """
 
@@ -22,14 +22,14 @@ from torch import nn
 from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import write_text
 from training.config import TrainConfig, load_config
+from training.data.landmarker import BUNDLE
 from training.evaluation.ablation import Ablation, AblationRun, write_ablation
 from training.evaluation.context import Context, Extent, Material
 from training.evaluation.record import read_json
 from training.evaluation.section import UnmeasuredError
 from training.evaluation.sections import SECTIONS
 from training.evaluation.torch_loop import PhotoLoop, TorchNetwork
-from training.landmarker import BUNDLE
-from training.task import open_task
+from training.tasks.task import open_task
 from training.train import Trainer
 
 LOSSES: dict[str, dict[str, tuple[str, ...]]] = {

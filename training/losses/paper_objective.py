@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ARKIT_NAMES, FaceModel
-from training import extra_losses, losses, paper_losses
 from training.config import PaperConfig
 from training.data.fit import learn_gains
 from training.data.prepared import PhotoBatch
-from training.paper_losses import encode_srgb
-from training.renderer import Rendering, face_renderer
+from training.losses import extra_losses, label_losses, paper_losses
+from training.losses.paper_losses import encode_srgb
+from training.render.renderer import Rendering, face_renderer
 
 POSE_GROUPS = ("rotation", "translation", "scale")
 """Groups that say where the crop is as much as where the head is: over time they mean nothing."""
@@ -70,7 +70,7 @@ class PaperObjective(nn.Module):
             "gains": torch.tensor([gains.get(name, 1.0) for name in names]),
             "trust": config.extra.score_trust(names),
             "mu": paper_losses.landmark_weights(config.weights.important),
-            "dense_weights": losses.landmark_weights(),
+            "dense_weights": label_losses.landmark_weights(),
         }
         for name, value in buffers.items():
             self.register_buffer(name, value, persistent=False)
@@ -100,7 +100,7 @@ class PaperObjective(nn.Module):
         means = {name: value.mean() for name, value in paper.items()}
         for name, (weight, value, coverage) in self._extra_terms(parameters, photos, clips, rendering).items():
             total = total + weight * (value * coverage).sum() / len(photos)
-            means[name] = losses.weighted_mean(value, coverage)
+            means[name] = label_losses.weighted_mean(value, coverage)
         return total, means
 
     def _paper_terms(self, parameters: Tensor, photos: PhotoBatch, rendering: Rendering) -> dict[str, Tensor]:
@@ -132,7 +132,7 @@ class PaperObjective(nn.Module):
         terms: dict[str, tuple[float, Callable[[], Tensor], Tensor]] = {
             "dense_landmarks": (
                 self.config.dense_landmarks,
-                lambda: losses.landmark_distance(rendering.landmarks478, photos.landmarks478, self.dense_weights),
+                lambda: label_losses.landmark_distance(rendering.landmarks478, photos.landmarks478, self.dense_weights),
                 all_of_it,
             ),
             "scores": (extra.scores, lambda: self._scores(own["expression"], photos.scores), all_of_it),

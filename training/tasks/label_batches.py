@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError, ParameterLayout
-from training.augmentation import Augmenter, Sample
 from training.config import TrainConfig
 from training.data import EXTENT, load_samples
 from training.data.storage import MappedImages
-from training.objective import Batch
+from training.losses.label_objective import Batch
 from training.sampling import shuffled_without_end, spread_evenly
+from training.tasks.augmentation import Augmenter, Sample
 
 
 @dataclass(frozen=True)

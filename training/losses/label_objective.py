@@ -1,4 +1,4 @@
-"""The student's loss: the terms of `training.losses`, weighted and masked by what each label is worth."""
+"""The student's loss: the terms of `training.losses.label_losses`, weighted and masked by what each label is worth."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from training import losses
 from training.config import LossWeights
-from training.linear_face import LinearFace, irradiance, rotation_matrix
+from training.losses import label_losses
+from training.losses.linear_face import LinearFace, irradiance, rotation_matrix
 from training.networks import Prediction
 from training.networks.expression_head import REGION_POINTS
 
@@ -59,8 +59,8 @@ class StudentObjective(nn.Module):
         super().__init__()
         self.face = face
         self.weights = weights
-        self.register_buffer("landmark_weights", losses.landmark_weights(), persistent=False)
-        self.register_buffer("sphere", losses.sphere_normals(), persistent=False)
+        self.register_buffer("landmark_weights", label_losses.landmark_weights(), persistent=False)
+        self.register_buffer("sphere", label_losses.sphere_normals(), persistent=False)
 
     def forward(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss (), and every term's mean in its own unit, unweighted."""
@@ -112,7 +112,7 @@ class StudentObjective(nn.Module):
 
     def _sum(self, values: dict[str, Tensor], coverage: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted sum () of terms per sample (B,), and every term's mean."""
-        means = {name: losses.weighted_mean(values[name], coverage[name]) for name in values}
+        means = {name: label_losses.weighted_mean(values[name], coverage[name]) for name in values}
         # A term counts by the share of the batch that it covers: few trusted labels pull little.
         total = sum(
             getattr(self.weights, name) * mean * coverage[name].sum() / len(values[name])
@@ -128,21 +128,21 @@ class StudentObjective(nn.Module):
         points = face.landmarks(parameters)  # (B, 478 + 68, 2)
         dense, sparse = points[:, :N_DENSE], points[:, N_DENSE:]
         return {
-            "landmarks": losses.landmark_distance(dense, batch.landmarks, self.landmark_weights),
-            "landmarks_fit": losses.landmark_distance(sparse, face.landmarks(labels)[:, N_DENSE:]),
-            "lid_gap": losses.lid_gap(dense, batch.landmarks),
-            "lip_gap": losses.lip_gap(dense, batch.landmarks),
-            "vertices": losses.vertex_distance(face.skin_points(parameters), face.skin_points(labels)),
-            "rotation": losses.rotation_angle(own["rotation"], true["rotation"]),
-            "translation": losses.translation_distance(own["translation"], true["translation"]),
-            "scale": losses.scale_ratio(own["scale"], true["scale"]),
-            "expression": losses.expression_error(
+            "landmarks": label_losses.landmark_distance(dense, batch.landmarks, self.landmark_weights),
+            "landmarks_fit": label_losses.landmark_distance(sparse, face.landmarks(labels)[:, N_DENSE:]),
+            "lid_gap": label_losses.lid_gap(dense, batch.landmarks),
+            "lip_gap": label_losses.lip_gap(dense, batch.landmarks),
+            "vertices": label_losses.vertex_distance(face.skin_points(parameters), face.skin_points(labels)),
+            "rotation": label_losses.rotation_angle(own["rotation"], true["rotation"]),
+            "translation": label_losses.translation_distance(own["translation"], true["translation"]),
+            "scale": label_losses.scale_ratio(own["scale"], true["scale"]),
+            "expression": label_losses.expression_error(
                 own["expression"], true["expression"], self.weights.expression_activity
             ),
-            "identity": losses.vertex_distance(face.skin_form(parameters), face.skin_form(labels)),
+            "identity": label_losses.vertex_distance(face.skin_form(parameters), face.skin_form(labels)),
             "identity_prior": own["identity"].square().mean(dim=1),
             **self._light_terms(parameters, labels),
-            "confidence": losses.confidence_error(prediction.logit, batch.face),
+            "confidence": label_losses.confidence_error(prediction.logit, batch.face),
             **self._point_terms(prediction, batch),
         }
 
@@ -151,9 +151,9 @@ class StudentObjective(nn.Module):
         terms = {}
         if prediction.region_points is not None:
             reference = batch.landmarks[:, list(REGION_POINTS)]
-            terms["region_points"] = losses.landmark_distance(prediction.region_points, reference)
+            terms["region_points"] = label_losses.landmark_distance(prediction.region_points, reference)
         if prediction.face_points is not None:
-            terms["face_points"] = losses.landmark_distance(
+            terms["face_points"] = label_losses.landmark_distance(
                 prediction.face_points, batch.landmarks, self.landmark_weights
             )
         return terms
@@ -170,16 +170,16 @@ class StudentObjective(nn.Module):
         true_albedo, true_gloss = face.skin_albedo(labels)
         light = ("key_position", "key_color", "shininess")
         return {
-            "albedo": losses.color_error(own_albedo, true_albedo),
-            "irradiance": losses.irradiance_error(own["sh"], true["sh"], self.sphere),
-            "shading": losses.color_error(
+            "albedo": label_losses.color_error(own_albedo, true_albedo),
+            "irradiance": label_losses.irradiance_error(own["sh"], true["sh"], self.sphere),
+            "shading": label_losses.color_error(
                 own_albedo * irradiance(normals, own["sh"]), true_albedo * irradiance(normals, true["sh"])
             ),
-            "highlight": losses.highlight_error(
-                losses.highlight(own_gloss, points, normals, *(own[name] for name in light)),
-                losses.highlight(true_gloss, points, normals, *(true[name] for name in light)),
+            "highlight": label_losses.highlight_error(
+                label_losses.highlight(own_gloss, points, normals, *(own[name] for name in light)),
+                label_losses.highlight(true_gloss, points, normals, *(true[name] for name in light)),
             ),
-            "key_direction": losses.key_direction_error(own["key_position"], true["key_position"]),
-            "key_distance": losses.key_distance_ratio(own["key_position"], true["key_position"]),
-            "shininess": losses.shininess_ratio(own["shininess"], true["shininess"]),
+            "key_direction": label_losses.key_direction_error(own["key_position"], true["key_position"]),
+            "key_distance": label_losses.key_distance_ratio(own["key_position"], true["key_position"]),
+            "shininess": label_losses.shininess_ratio(own["shininess"], true["shininess"]),
         }

@@ -1,6 +1,6 @@
 """How well a U-Net segments pictures that it was not trained on.
 
-    python -m training.segmentation_validation [FILE]
+    python -m training.tasks.segmentation_validation [FILE]
 
 measures the shipped weights, or those in a checkpoint, on the held-out part of the prepared pictures, and the face
 mask against the teacher's on held-out photos.
@@ -23,12 +23,12 @@ from training.data.class_maps import fitted_classes, triangle_classes
 from training.data.face_classes import ALLOWED, CLASSES, FACE_CLASSES, IGNORED, face_mask
 from training.data.photo_labels import default_photos
 from training.data.segmentation import KINDS, SegmentationSamples, load_segmentation, teacher_labels
+from training.data.segmenter import Segmenter, load_segmentation_network
 from training.data.skin_pixels import SegmentationTeacher, Teacher
 from training.data.storage import EXTENT, Samples, load_samples
 from training.networks.unet import UNet
 from training.sampling import spread_evenly
-from training.segmentation_batches import resized, stacked
-from training.segmenter import Segmenter, load_segmentation_network
+from training.tasks.segmentation_batches import resized, stacked
 
 _SEEN = 1e-3  # share of a class's pixels among all, below which its IoU says little
 _SKIN = 0.5  # teacher's probability

@@ -1,6 +1,6 @@
 """Losses beyond the paper, each a pure function from a batch to one number per sample (B,), off where its weight is 0.
 
-The dense landmark loss and the labels of renders are in `training.losses`.
+The dense landmark loss and the labels of renders are in `training.losses.label_losses`.
 """
 
 from __future__ import annotations

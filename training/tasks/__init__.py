@@ -1,0 +1,1 @@
+"""What is learned: where batches come from, what they cost, and how the network is measured on what is held out."""
