@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ LOOPBACK = "127.0.0.1"
 
 _EARLY = 0.25
 """Periods of the rate that a result may come before its time: frames of a camera do not come evenly."""
+
+_TURN = threading.Lock()
+"""Streams send one after the other: of many threads that want the interpreter, the loop's would wait for each."""
 
 _GONE = 2.0
 """s of `NEUTRAL` after which a face counts as gone: by then it has eased to neutral, and only its place is kept."""
@@ -181,8 +185,12 @@ class FaceStream(ABC):
         time = result.time - self._began
         faces = result.faces if self.sends_everybody else result.faces[:1]
         gone = self._gone(faces, time)
-        if not self._is_due():
-            return
+        if self._is_due():
+            with _TURN:
+                self._send(result, time, faces, gone)
+
+    def _send(self, result: Result, time: float, faces: Sequence[Face], gone: set[int]) -> None:
+        """Read the channels of the faces that are not gone, and send them."""
         read = [(face, self._read(face, result, i)) for i, face in enumerate(faces) if face.id not in gone]
         everybody = tuple((face, channels) for face, channels in read if channels is not None)
         if everybody or not read:
