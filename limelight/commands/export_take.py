@@ -111,6 +111,11 @@ def _edit(args: argparse.Namespace, take: Take) -> ClipEdit:
     if args.timecode:
         rate = rate or FrameRate.nearest(take.header.nominal_fps)
         if ";" in args.timecode and not rate.drop:
+            if rate.name not in ("29.97", "59.94"):
+                raise LimelightError(
+                    f"--timecode {args.timecode}: only 29.97 and 59.94 frames a second count with drops, not {rate}; "
+                    f"write {args.timecode.replace(';', ':')}, or add --fps 29.97df"
+                )
             rate = FrameRate.parse(f"{rate}df")
         start = Timecode.parse(args.timecode, rate)
     cleaning = None if args.clean is None else Cleaning.parse(args.clean)

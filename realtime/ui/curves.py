@@ -7,8 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtCore import QLineF, QPointF, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF, QResizeEvent, QWheelEvent
+from PyQt6.QtCore import QEvent, QLineF, QPointF, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PyQt6.QtWidgets import QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QSizePolicy, QVBoxLayout, QWidget
 
 from facemodel.channels import CHANNEL_NAMES
@@ -289,6 +300,21 @@ class CurvePlot(QWidget):
                 self.sought.emit(frame)
 
 
+class _ChannelList(QListWidget):
+    """A list in which letters look for a channel, whatever they are a shortcut for elsewhere."""
+
+    def event(self, event: QEvent | None) -> bool:
+        if (
+            isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.ShortcutOverride
+            and event.text().isalpha()
+            and event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+
 class CurvePanel(QWidget):
     """A list of channels to choose from, and their plot. `sought` carries a frame, `chosen_changed` nothing.
 
@@ -316,7 +342,7 @@ class CurvePanel(QWidget):
         self.search.setPlaceholderText("Search channels")
         self.search.setAccessibleName("Search channels")
         self.search.setClearButtonEnabled(True)
-        self.list = QListWidget()
+        self.list = _ChannelList()
         self.list.setAccessibleName("Channels")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._items = {name: self._item(name) for name in CHANNEL_NAMES}

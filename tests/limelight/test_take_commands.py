@@ -318,7 +318,7 @@ def test_in_and_out_markers_are_respected_and_can_be_overruled(tmp_path):
         (("--fps", "31"), "no frame rate of film or television"),
         (("--timecode", "soon"), "must look like 01:02:03:04"),
         (("--timecode", "00:01:00;00", "--fps", "29.97"), "left out"),
-        (("--timecode", "00:01:00;00", "--fps", "25"), "no frame rate"),
+        (("--timecode", "00:01:00;00", "--fps", "25"), "write 00:01:00:00, or add --fps 29.97df"),
         (("--clean", "strength=7"), "from 0 up to 1"),
         (("--from", "applause"), "neither seconds nor a marker"),
         (("--from", "2", "--until", "1"), "ends before it begins"),

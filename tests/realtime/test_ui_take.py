@@ -250,6 +250,18 @@ def test_curves_are_chosen_zoomed_and_sought_in(qtbot, playing):
     assert not curves.isVisible()
 
 
+def test_letters_look_for_a_channel_and_are_no_shortcuts_there(qtbot, playing):
+    key(qtbot, playing, Qt.Key.Key_G)
+    curves = playing.playback.curves
+    qtbot.waitUntil(curves.isVisible)
+    curves.list.setFocus()
+    key(qtbot, playing, Qt.Key.Key_G, widget=curves.list)  # which elsewhere hides the curves
+    assert curves.isVisible()
+    qtbot.wait(QApplication.keyboardInputInterval() + 100)
+    key(qtbot, playing, Qt.Key.Key_T, widget=curves.list)
+    assert curves.list.currentItem().text() == "tongueOut"
+
+
 def wheel(widget, at, turn, modifier=NONE):
     place = QPointF(at)
     event = QWheelEvent(
