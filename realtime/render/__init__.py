@@ -1,13 +1,10 @@
 """The renderer: the shaded face in a window's framebuffer or headless, with the shading of `facemodel`."""
 
-from realtime.render.environments import ENVIRONMENTS, Environment
 from realtime.render.face_renderer import FaceRenderer
 from realtime.render.headless import HeadlessRenderer, headless_context
 from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
 
 __all__ = [
-    "ENVIRONMENTS",
-    "Environment",
     "FaceRenderer",
     "HeadlessRenderer",
     "RenderOptions",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.render.environments import Environment, Lamp, make_environment
+from realtime.light.environments import Environment, Lamp, make_environment
 from realtime.render.options import ViewMode
 
 WIRE_COLOR = (0.55, 0.95, 0.80)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facemodel import ParameterLayout, Parameters
 from facemodel.rotation import matrix_from_euler
-from realtime.render.environments import ENVIRONMENTS
+from realtime.light.environments import ENVIRONMENTS
 
 
 def _both(weights: dict[str, float]) -> dict[str, float]:

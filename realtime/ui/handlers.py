@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QWidget
 
-from realtime.light_rig import LightRig
+from realtime.light.rig import LightRig
 from realtime.loop.feed import Transport
 from realtime.observable import Observable
 from realtime.takes.marks import IN, OUT

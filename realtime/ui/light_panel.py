@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QAction, QColor, QIcon, QPainter, QPixmap
 from PyQt6.QtWidgets import (
     QColorDialog,
+    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -19,11 +20,14 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from facemodel import LimelightError
 from facemodel.color import decode_srgb, encode_srgb
 from facemodel.parameters import MAX_SHININESS, MIN_SHININESS
-from realtime.light_rig import ESTIMATED, MAX_INTENSITY, MAX_KEY_DISTANCE, MIN_KEY_DISTANCE, LightRig
+from realtime.light.environments import ENVIRONMENTS
+from realtime.light.library import EnvironmentLibrary
+from realtime.light.panorama import SUFFIXES
+from realtime.light.rig import ESTIMATED, MAX_INTENSITY, MAX_KEY_DISTANCE, MIN_KEY_DISTANCE, LightRig
 from realtime.observable import Observable
-from realtime.render import Environment
 from realtime.ui.controls import ActionButton, ActionCheck, Choice, ValueSlider, section_title
 from realtime.ui.light_pad import LightPad
 
@@ -37,6 +41,9 @@ _SWATCHES = (
     ("Green", "#53e08a"),
 )
 _COLUMNS = 4
+_ASK = "ask"
+"""Stands in the list of environments for one that is asked for."""
+_PANORAMAS = f"Panoramas ({' '.join(f'*{suffix}' for suffix in SUFFIXES)})"
 
 
 def to_qcolor(linear: tuple[float, float, float]) -> QColor:
@@ -54,11 +61,13 @@ def from_qcolor(color: QColor) -> tuple[float, float, float]:
 
 class LightPanel(QWidget):
     """Shows the light rig and changes it. Touching the key light or an environment overrides the estimate, and an
-    environment brings its own key light.
+    environment brings its own key light; `failed` carries why a panorama cannot be read.
     """
 
+    failed = pyqtSignal(str)
+
     def __init__(
-        self, rig: Observable[LightRig], actions: dict[str, QAction], environments: Mapping[str, Environment]
+        self, rig: Observable[LightRig], actions: dict[str, QAction], environments: EnvironmentLibrary
     ) -> None:
         super().__init__()
         self._rig = rig
@@ -92,7 +101,8 @@ class LightPanel(QWidget):
         self.environment = Choice("Environment", "Where the SH light comes from")
         self.environment.addItem("As estimated", ESTIMATED)
         for name in environments:
-            self.environment.addItem(name.replace("_", " ").capitalize(), name)
+            self._offer(name)
+        self.environment.addItem("Panorama from a file …", _ASK)
         self.rotation = ValueSlider(
             "Rotation", -180.0, 180.0, lambda v: f"{v:.0f}°", "Turns environment and key light around the head"
         )
@@ -165,8 +175,46 @@ class LightPanel(QWidget):
     def _set(self, rig: LightRig) -> None:
         self._rig.value = replace(rig, override=True)
 
+    def load_panorama(self, path: str) -> None:
+        """Relight by a panorama, or emit `failed`."""
+        if name := self._load(path):
+            self._choose(name)
+
+    def restore_panorama(self) -> None:
+        """Read the panorama that the rig remembers from before, if any, or emit `failed`."""
+        name = self._rig.value.environment
+        if name != ESTIMATED and name not in self._environments:
+            self._load(name)
+        self._show(self._rig.value)
+
+    def _load(self, path: str) -> str:
+        """Read and list a panorama; return its name, "" if it cannot be read."""
+        try:
+            name = self._environments.load(path)
+        except LimelightError as error:
+            self._show(self._rig.value)
+            self.failed.emit(str(error))
+            return ""
+        self._offer(name)
+        return name
+
+    def _offer(self, name: str) -> None:
+        """List an environment, before what asks for a file."""
+        if self.environment.findData(name) < 0:
+            text = name.capitalize() if name in ENVIRONMENTS else Path(name).name
+            place = self.environment.findData(_ASK)
+            self.environment.insertItem(place if place >= 0 else self.environment.count(), text, name)
+
     def _choose_environment(self) -> None:
-        name, rig = self.environment.currentData(), self._rig.value
+        if self.environment.currentData() != _ASK:
+            self._choose(self.environment.currentData())
+        elif path := QFileDialog.getOpenFileName(self, "Open a panorama", "", _PANORAMAS)[0]:
+            self.load_panorama(path)
+        else:
+            self._show(self._rig.value)
+
+    def _choose(self, name: str) -> None:
+        rig = self._rig.value
         if name != ESTIMATED:
             environment = self._environments[name].turned(np.radians(rig.environment_rotation))
             rig = rig.with_key(environment.key_position, environment.key_color)

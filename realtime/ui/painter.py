@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel
 from realtime.frame import Result
-from realtime.light_rig import LightRig
+from realtime.light.environments import Environment
+from realtime.light.rig import LightRig
 from realtime.render import FaceRenderer, RenderOptions, ViewMode
 from realtime.render.options import Viewport
 from realtime.ui.face_marks import SEEN
@@ -46,20 +47,18 @@ class Painting:
 class Painter:
     """Keeps a renderer for each face model that is shown. For the thread where its context is current."""
 
-    def __init__(
-        self, ctx: moderngl.Context, model: FaceModel, environment_sh: Mapping[str, NDArray[np.float32]]
-    ) -> None:
+    def __init__(self, ctx: moderngl.Context, model: FaceModel, environments: Mapping[str, Environment]) -> None:
         """
         Args:
             ctx: OpenGL 3.3.
             model: that is shown first.
-            environment_sh: (9, 3) SH light of each environment, by name.
+            environments: that the light may come from, by name.
 
         Raises:
             Exception: of moderngl's, where OpenGL is too old.
         """
         self.ctx = ctx
-        self._environment_sh = environment_sh
+        self._environments = environments
         self.sides = [_Side(ctx, model)]
         self._wipe = Wipe(ctx)
 
@@ -140,7 +139,7 @@ class Painter:
         shown = [vector for vector in found if vector is not None]
         shown.sort(key=lambda vector: float(layout.view(vector).scale))  # the farther ones first
         return [
-            light.apply(layout, vector, lit, self._environment_sh)
+            light.apply(layout, vector, lit, self._environments)
             for vector, lit in zip(shown, side.lit(len(shown)), strict=True)
         ]
 

@@ -14,7 +14,7 @@ from typing import Any
 import platformdirs
 
 from facemodel import LimelightError
-from realtime.light_rig import LightRig
+from realtime.light.rig import LightRig
 from realtime.tracking.smoothing.settings import SmoothingSettings
 
 

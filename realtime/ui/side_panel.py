@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from realtime.light_rig import LightRig
+from realtime.light.library import EnvironmentLibrary
+from realtime.light.rig import LightRig
 from realtime.observable import Observable
-from realtime.render import Environment
 from realtime.tracking.smoothing.settings import SmoothingSettings
 from realtime.ui.light_panel import LightPanel
 from realtime.ui.options import ViewOptions
@@ -33,7 +31,7 @@ class SidePanel(QFrame):
         options: Observable[ViewOptions],
         smoothing: Observable[SmoothingSettings],
         rig: Observable[LightRig],
-        environments: Mapping[str, Environment],
+        environments: EnvironmentLibrary,
     ) -> None:
         """
         Args:

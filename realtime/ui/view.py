@@ -13,9 +13,9 @@ from PyQt6.QtWidgets import QApplication, QWidget
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Result
-from realtime.light_rig import LightRig
+from realtime.light.environments import Environment
+from realtime.light.rig import LightRig
 from realtime.observable import Observable
-from realtime.render import Environment
 from realtime.ui.frame_sink import Shown
 from realtime.ui.options import Compared, ViewOptions
 from realtime.ui.painter import Painter, Painting
@@ -58,7 +58,7 @@ class FaceView(QOpenGLWidget):
         self._model = model
         self._options = options
         self._rig = rig
-        self._environment_sh = {name: environment.sh for name, environment in environments.items()}
+        self._environments = environments
         self._result: Result | None = None
         self._painted: Result | None = None  # drawn, but not yet on the screen
         self._seen: Result | None = None  # the newest on the screen
@@ -121,7 +121,7 @@ class FaceView(QOpenGLWidget):
 
     def initializeGL(self) -> None:
         try:
-            self._painter = Painter(moderngl.create_context(require=330), self._model, self._environment_sh)
+            self._painter = Painter(moderngl.create_context(require=330), self._model, self._environments)
         except LimelightError as error:
             self.failed.emit(str(error))
         except Exception as error:  # moderngl raises bare Exception

@@ -8,8 +8,8 @@ from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QMainWindow
 
+from realtime.light.library import EnvironmentLibrary
 from realtime.observable import Observable
-from realtime.render import ENVIRONMENTS
 from realtime.screen_latency import ScreenLatency
 from realtime.session import Session
 from realtime.ui.actions import build_actions
@@ -66,11 +66,12 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Limelight")
         self.setMinimumSize(720, 480)
         self.setAcceptDrops(True)
-        self.view = FaceView(session.model, self.options, self.rig, ENVIRONMENTS)
+        environments = EnvironmentLibrary()
+        self.view = FaceView(session.model, self.options, self.rig, environments)
         self.area = ViewArea(self.view)
         self.status_line = StatusLine()
         self.actions_by_name = build_actions(self, self.view, self.menuBar(), handlers(self))
-        self.panel = SidePanel(self.actions_by_name, self.options, self.smoothing, self.rig, ENVIRONMENTS)
+        self.panel = SidePanel(self.actions_by_name, self.options, self.smoothing, self.rig, environments)
         self.playback = Playback(session, self.takes, self.actions_by_name, self.options, self.area.compare, remembered)
         self.sources = SourceDesk(session, self.panel.source, self.area, remembered.source)
         self.sinks = SinkDesk(session, remembered.streams)
@@ -164,7 +165,10 @@ class MainWindow(QMainWindow):
         files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if files:
             event.acceptProposedAction()
-            self.sources.open(*files)
+            if files[0].lower().endswith((".hdr", ".exr")):
+                self.panel.light.load_panorama(files[0])
+            else:
+                self.sources.open(*files)
 
     def _connect(self) -> None:
         keep_check_marks(self.actions_by_name, self.options, self.rig)
@@ -187,6 +191,8 @@ class MainWindow(QMainWindow):
         self.view.failed.connect(self.area.banner.show_error)
         self.view.wiped.connect(lambda at: self.options.update(wipe=at))
         self.takes.failed.connect(self.area.banner.show_error)
+        self.panel.light.failed.connect(self.area.banner.show_error)
+        self.panel.light.restore_panorama()
         self.playback.changed.connect(self.refresh)
         self.area.banner.remedy_asked.connect(self._remedy)
         self.area.help.closed.connect(lambda: self.show_help(False))

@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from facemodel import LimelightError
 from realtime.frame import Result, StreamInfo
-from realtime.render.environments import ENVIRONMENTS, Environment
+from realtime.light.environments import ENVIRONMENTS, Environment
 from realtime.render.options import RenderOptions, ViewMode
 from realtime.render.view_lights import VIEW_LIGHTS, WIRE_COLOR
 from realtime.sinks.address import Address, place_of

@@ -13,7 +13,8 @@ from facemodel import FaceModel
 from facemodel.lighting import rotate_sh
 from facemodel.rotation import matrix_from_euler
 from realtime.frame import Face, Frame, Person, Result, StreamInfo, TrackingState
-from realtime.render import ENVIRONMENTS, HeadlessRenderer, RenderOptions, ViewMode
+from realtime.light.environments import ENVIRONMENTS
+from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
 from realtime.sources.synthetic import SyntheticPerformer
 from realtime.web.view import View
 from tests.apps.devtools import Tab, open_tab

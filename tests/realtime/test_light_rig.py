@@ -9,11 +9,13 @@ import pytest
 
 from facemodel import ParameterLayout
 from facemodel.lighting import sh_basis
-from realtime.light_rig import ESTIMATED, LightRig
+from realtime.light.environments import Environment
+from realtime.light.rig import ESTIMATED, LightRig
 from realtime.observable import Observable
 
 LAYOUT = ParameterLayout(3, 2, ("jawOpen", "mouthClose"))
-FRONT = {"front": np.outer([0.5, 0.0, 1.0, 0, 0, 0, 0, 0, 0], [1.0, 0.5, 0.25]).astype(np.float32)}
+_SH = np.outer([0.5, 0.0, 1.0, 0, 0, 0, 0, 0, 0], [1.0, 0.5, 0.25]).astype(np.float32)
+FRONT = {"front": Environment(_SH, np.array((0.0, 0.0, 800.0), np.float32), np.ones(3, np.float32))}
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_an_override_replaces_the_light_and_only_the_light(vector):
     np.testing.assert_allclose(p.key_position, (0.0, 300.0, 400.0), rtol=1e-6)
     np.testing.assert_allclose(p.key_color, (2.0, 1.0, 0.0))
     assert p.shininess == 64.0
-    np.testing.assert_allclose(p.sh, 3.0 * FRONT["front"], atol=1e-6)
+    np.testing.assert_allclose(p.sh, 3.0 * _SH, atol=1e-6)
     light = LAYOUT.slices["sh"].start
     np.testing.assert_array_equal(out[:light], vector[:light])
     np.testing.assert_array_equal(vector, before)

@@ -20,15 +20,8 @@ from facemodel.lighting import sh_basis
 from facemodel.reference import ReferenceImage
 from facemodel.reference import render as render_reference
 from facemodel.rotation import matrix_from_euler
-from realtime.render import (
-    ENVIRONMENTS,
-    HeadlessRenderer,
-    RenderOptions,
-    ViewMode,
-    headless,
-    letterbox,
-)
-from realtime.render.environments import Lamp, make_environment
+from realtime.light.environments import ENVIRONMENTS, Lamp, make_environment
+from realtime.render import HeadlessRenderer, RenderOptions, ViewMode, headless, letterbox
 from shaders import load_shader
 from tests.toy_model import toy_model
 

@@ -15,14 +15,17 @@ import pytest
 pytest.importorskip("pytestqt")
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
-from PyQt6.QtWidgets import QAbstractButton, QComboBox, QLabel, QSlider
+from PyQt6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QSlider
 
 from facemodel import LimelightError
 from realtime.frame import TrackingState
+from realtime.light.library import EnvironmentLibrary
 from realtime.loop.loop import LoopStatus
+from realtime.opencv import cv2
 from realtime.render import ViewMode
 from realtime.tracking.smoothing.settings import PRESETS
 from realtime.ui.actions import ACTIONS, key_text
+from realtime.ui.light_panel import LightPanel
 from realtime.ui.settings import SettingsFile, WindowSettings
 from realtime.ui.window import MainWindow
 from tests.conftest import ROOT
@@ -141,14 +144,52 @@ def test_an_environment_relights_the_face(qtbot, window, session):
     show_frame(qtbot, window, session)
     followed = pixels(window)
     box = window.panel.light.environment
-    box.setCurrentIndex(box.count() - 1)
-    box.activated.emit(box.count() - 1)
+    box.setCurrentIndex(box.count() - 2)
+    box.activated.emit(box.count() - 2)
     assert window.rig.value.override
     assert window.rig.value.environment == box.currentData()
     relit = pixels(window)
     assert difference(relit, followed) > 0.5
     qtbot.keyClick(window.panel.light.rotation.slider, Qt.Key.Key_PageUp)
     assert difference(pixels(window), relit) > 0.1
+
+
+def write_panorama(path):
+    """Light from image left alone."""
+    image = np.zeros((64, 128, 3), np.uint8)
+    image[24:40, 20:44] = 255
+    path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+    return path
+
+
+def test_a_panorama_relights_the_face_and_is_remembered(qtbot, window, session, tmp_path, monkeypatch):
+    show_frame(qtbot, window, session)
+    followed, panel = pixels(window), window.panel.light
+    path = write_panorama(tmp_path / "left.png")
+    answers = iter(["", str(path)])
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (next(answers), ""))
+    box, before = panel.environment, window.rig.value
+    ask = box.count() - 1
+    box.setCurrentIndex(ask)
+    box.activated.emit(ask)  # nothing chosen: nothing changes
+    assert window.rig.value == before and box.currentData() == before.environment
+    box.setCurrentIndex(ask)
+    box.activated.emit(ask)
+    assert window.rig.value.environment == box.currentData() == str(path)
+    assert box.currentText() == "left.png" and window.rig.value.key_direction[0] < -0.5
+    assert difference(pixels(window), followed) > 0.5
+    again = LightPanel(window.rig, window.actions_by_name, EnvironmentLibrary())
+    again.restore_panorama()
+    assert again.environment.currentData() == str(path)
+
+
+def test_a_panorama_that_is_gone_is_said_and_the_estimated_light_stays(qtbot, window, session, tmp_path):
+    show_frame(qtbot, window, session)
+    window.panel.light.load_panorama(str(tmp_path / "gone.hdr"))
+    assert "gone.hdr" in window.area.banner.text.text() and not window.rig.value.override
+    window.rig.update(override=True, environment=str(tmp_path / "gone.hdr"))
+    window.panel.light.restore_panorama()
+    assert window.panel.light.environment.currentText() == "As estimated"
 
 
 def test_terms_can_be_switched_off(qtbot, window, session):

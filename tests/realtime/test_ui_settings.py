@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from realtime.light_rig import LightRig
+from realtime.light.rig import LightRig
 from realtime.tracking.smoothing.settings import SmoothingSettings
 from realtime.ui.settings import SettingsFile, WindowSettings
 

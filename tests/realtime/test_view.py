@@ -26,7 +26,8 @@ from websockets.sync.client import connect
 import shaders
 from facemodel import LimelightError
 from realtime.frame import Face, Frame, Person, Result, StreamInfo, TrackingState
-from realtime.render import ENVIRONMENTS, headless_context
+from realtime.light.environments import ENVIRONMENTS
+from realtime.render import headless_context
 from realtime.sinks.registry import open_sink
 from realtime.web import view as view_module
 from realtime.web.view import View

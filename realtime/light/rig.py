@@ -15,6 +15,7 @@ from facemodel import ParameterLayout, Parameters
 from facemodel.lighting import rotate_sh
 from facemodel.parameters import MAX_SHININESS, MIN_SHININESS
 from facemodel.rotation import matrix_from_euler
+from realtime.light.environments import Environment
 
 ESTIMATED = ""
 """Name of the environment that stands for the estimated SH light."""
@@ -36,7 +37,7 @@ class LightRig:
         key_color: hue of the key light, linear RGB, largest component 1.
         key_intensity: factor on `key_color`, 0..MAX_INTENSITY.
         shininess: Blinn-Phong exponent.
-        environment: name of an SH environment, or ESTIMATED.
+        environment: name of an environment, a panorama's path, or ESTIMATED.
         environment_rotation: degrees about the vertical axis; positive turns light from the front to image right.
         environment_intensity: factor on the SH light, 0..MAX_INTENSITY.
     """
@@ -64,7 +65,7 @@ class LightRig:
         layout: ParameterLayout,
         vector: NDArray,
         out: NDArray,
-        environments: Mapping[str, NDArray],
+        environments: Mapping[str, Environment],
     ) -> NDArray:
         """Write `vector` with this rig's light to `out`, and return it; `vector` stays as it is.
 
@@ -72,8 +73,7 @@ class LightRig:
             layout: of both vectors.
             vector: (P,) tracked parameters.
             out: (P,) to draw; not the same memory as `vector`.
-            environments: (9, 3) SH coefficients (irradiance / pi) by name; a name that is not there counts as
-                ESTIMATED.
+            environments: by name; a name that is not there counts as ESTIMATED.
         """
         out[:] = vector
         p = layout.view(out)
@@ -82,7 +82,9 @@ class LightRig:
             p.key_color[:] = np.asarray(self.key_color) * self.key_intensity
             p.shininess = min(max(self.shininess, MIN_SHININESS), MAX_SHININESS)
             turn = matrix_from_euler(np.radians(self.environment_rotation), 0.0, 0.0)
-            p.sh[:] = rotate_sh(turn, environments.get(self.environment, p.sh)) * self.environment_intensity
+            environment = environments.get(self.environment)
+            sh = p.sh if environment is None else environment.sh
+            p.sh[:] = rotate_sh(turn, sh) * self.environment_intensity
         return out
 
     def adopting(self, estimate: Parameters) -> LightRig:
