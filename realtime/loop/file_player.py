@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from realtime.loop.clock import Clock, Condition
-from realtime.loop.feed import FASTEST, SLOWEST, AtEnd
+from realtime.loop.feed import AtEnd
+from realtime.loop.playhead import Playhead
 from realtime.sources.base import Seekable, Source
 
 _LATEST = 0.25
 """A file that is so many seconds late goes on from now: a machine that cannot keep up plays slower."""
 
 
-class FilePlayer:
+class FilePlayer(Playhead):
     """The transport of a file whose reader asks it before each frame; a `realtime.loop.feed.Transport`.
 
     A source that cannot be read again is only paced, and ends at its end. `prepare`, `wait_turn` and `wait_at_end` are
@@ -21,7 +22,6 @@ class FilePlayer:
     Attributes:
         again: the source can be read again: frames can be asked for.
         fps: nominal frames a second.
-        loop: go on at the in point after the out point, or the end.
     """
 
     def __init__(
@@ -40,15 +40,14 @@ class FilePlayer:
             closed: whether the reading is being ended.
             at_end: what it does at the file's end.
         """
-        self.fps, self.loop = source.fps, at_end == "loop"
+        super().__init__(changed, at_end == "loop")
+        self.fps = source.fps
         self._ends = at_end == "stop"
-        self._source, self._clock, self._changed, self._closed = source, clock, changed, closed
+        self._changed: Condition = changed
+        self._source, self._clock, self._closed = source, clock, closed
         self._frames = max(1, round(source.duration * source.fps)) if isinstance(source, Seekable) else 1
         self.again = isinstance(source, Seekable) and self._frames > 1
-        self._playing, self._speed = True, 1.0
-        self._span: tuple[int, int] | None = None
         self._asked: int | None = None  # the frame to go on from
-        self._show_once = False
         self._at_end = False
         self._frame = 0
         self._start: float | None = None  # on the clock, when time 0 was or would have been due
@@ -77,30 +76,6 @@ class FilePlayer:
         return self._frame / self.fps
 
     @property
-    def playing(self) -> bool:
-        """False while paused. Set to True at the end, it plays from the in point or the start again."""
-        return self._playing
-
-    @playing.setter
-    def playing(self, on: bool) -> None:
-        with self._changed:
-            if on and self._at_end and self._asked is None:
-                self._asked = self._begin
-            self._playing = on
-            self._change()
-
-    @property
-    def speed(self) -> float:
-        """Of the playback; 1 is the file's own."""
-        return self._speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        with self._changed:
-            self._speed = min(max(speed, SLOWEST), FASTEST)
-            self._change()
-
-    @property
     def span(self) -> tuple[int, int] | None:
         """The in and out points, frames, both included; None without any."""
         return self._span
@@ -109,16 +84,11 @@ class FilePlayer:
     def span(self, span: tuple[int, int] | None) -> None:
         with self._changed:
             self._span = span
-            self._change()
+            self._retime()
 
     def seek(self, seconds: float) -> None:
         """Continue from the frame nearest to `seconds`; it is delivered even while paused."""
         self.show(round(seconds * self.fps))
-
-    def show(self, frame: int) -> None:
-        """Continue from a frame, clamped to what there is; it is delivered even while paused."""
-        with self._changed:
-            self._show(frame)
 
     def step(self, frames: int) -> None:
         """Pause, and deliver the frame so many after the present one, or before it."""
@@ -126,7 +96,7 @@ class FilePlayer:
             self._playing = False
             if frames == 1 and self._asked is None and not self._show_once and not self._at_end:
                 self._show_once = True  # which needs no search in the file
-                self._change()
+                self._retime()
             else:
                 self._show(self._frame + frames)
 
@@ -194,10 +164,6 @@ class FilePlayer:
             return not self._closed()
 
     @property
-    def _begin(self) -> int:
-        return 0 if self._span is None else self._span[0]
-
-    @property
     def _stop(self) -> float:
         """The last frame to play: the out point, for a playback that did not begin after it."""
         return float("inf") if self._span is None or self._frame > self._span[1] else self._span[1]
@@ -205,7 +171,7 @@ class FilePlayer:
     def _show(self, frame: int) -> None:
         self._asked = self._frame = min(max(frame, 0), self._frames - 1)
         self._show_once = True
-        self._change()
+        self._retime()
 
     def _turn_at_end(self) -> None:
         if self.loop:
@@ -219,7 +185,11 @@ class FilePlayer:
         self._frames = max(self._frames, frame + 1)
         return due
 
-    def _change(self) -> None:
+    def _turn_back(self) -> None:
+        if self._at_end and self._asked is None:
+            self._asked = self._begin
+
+    def _retime(self) -> None:
         self._start = None
         self._version += 1
         self._changed.notify_all()

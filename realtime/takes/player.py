@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Face, Frame, Result
-from realtime.loop.feed import FASTEST, SLOWEST
+from realtime.loop.playhead import Playhead
 from realtime.takes.messages import TakeFace, TakeFrame
 from realtime.takes.reference_video import ReferenceVideo
 from realtime.takes.take import Take
@@ -29,7 +29,7 @@ def plain_background(width: int, height: int) -> NDArray[np.uint8]:
     return picture
 
 
-class TakePlayer:
+class TakePlayer(Playhead):
     """A take as results, over its reference video, or over a plain background where it has none.
 
     In real time (`live`) `read` returns each frame when it is due and misses those that a slow reader had no
@@ -43,7 +43,6 @@ class TakePlayer:
         frames: how many there are.
         duration: seconds.
         times: (N,) float64 seconds of each frame from the first, never falling.
-        loop: go on at the in point after the out point, or the end.
     """
 
     def __init__(
@@ -59,25 +58,21 @@ class TakePlayer:
             live: real time.
             at_end: after the last frame, end (`read` returns None), start again, or wait for `seek`.
         """
+        super().__init__(threading.Condition(), at_end == "loop")
+        self._changed: threading.Condition
         header = take.header
         self.take = take
         self.network = header.network
         self.name = take.path.name
         self.width, self.height, self.fps = header.width, header.height, header.fps
         self.live = live
-        self.loop = at_end == "loop"
         self._stops = at_end == "stop"
         self._background = plain_background(self.width, self.height)
         self._video = ReferenceVideo(take.path, take.video) if take.video else None
         self.times = take.clock - take.clock[0]
         self.frames = len(take)
         self.duration = float(self.times[-1])
-        self._changed = threading.Condition()
         self._next = self._last = 0  # rows: the next one, and the one asked for or delivered last
-        self._span: tuple[int, int] | None = None
-        self._playing = True
-        self._speed = 1.0
-        self._show_once = False
         self._closed = False
         self._anchor = time.perf_counter()  # wall clock at which take time 0 was or would have been
 
@@ -99,30 +94,6 @@ class TakePlayer:
     def position(self) -> float:
         """Seconds from the start, of `frame`."""
         return float(self.times[self._last])
-
-    @property
-    def playing(self) -> bool:
-        """False while paused. Set to True at the end, it plays from the in point or the start again."""
-        return self._playing
-
-    @playing.setter
-    def playing(self, on: bool) -> None:
-        with self._changed:
-            if on and not self._playing and not self._show_once and self._next > self._stop:
-                self._next = self._begin
-            self._playing = on
-            self._rebase()
-
-    @property
-    def speed(self) -> float:
-        """Of the playback; 1 is the recording's own."""
-        return self._speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        with self._changed:
-            self._speed = min(max(speed, SLOWEST), FASTEST)
-            self._rebase()
 
     @property
     def span(self) -> tuple[int, int] | None:
@@ -151,11 +122,6 @@ class TakePlayer:
         before = max(after - 1, 0)
         after = min(after, self.frames - 1)
         self.show(before if seconds - self.times[before] < self.times[after] - seconds else after)
-
-    def show(self, frame: int) -> None:
-        """Continue from a frame, clamped to what there is; it is delivered even while paused."""
-        with self._changed:
-            self._show(frame)
 
     def step(self, frames: int) -> None:
         """Pause, and deliver the frame so many after the present one, or before it."""
@@ -202,10 +168,6 @@ class TakePlayer:
             self._changed.notify_all()
 
     @property
-    def _begin(self) -> int:
-        return 0 if self._span is None else self._span[0]
-
-    @property
     def _stop(self) -> int:
         """The last row to play: the out point, for a playback that did not begin after it."""
         end = self.frames - 1
@@ -214,20 +176,24 @@ class TakePlayer:
     def _show(self, frame: int) -> None:
         self._next = self._last = min(max(frame, 0), self.frames - 1)
         self._show_once = True
-        self._rebase()
+        self._retime()
 
     def _turn_at_end(self) -> bool:
         """Start again, or pause on the last frame; False if this is the end."""
         if self.loop:
             self._next = self._last = self._begin
-            self._rebase(1.0 / self.take.header.nominal_fps)  # the last frame is shown as long as the others
+            self._retime(1.0 / self.take.header.nominal_fps)  # the last frame is shown as long as the others
         elif self._stops:
             return False
         else:
             self._playing = False
         return True
 
-    def _rebase(self, pause: float = 0.0) -> None:
+    def _turn_back(self) -> None:
+        if not self._playing and not self._show_once and self._next > self._stop:
+            self._next = self._begin
+
+    def _retime(self, pause: float = 0.0) -> None:
         """Let the next frame be due now, or after a pause, s of the take."""
         row = min(self._next, self.frames - 1)
         self._anchor = time.perf_counter() - (float(self.times[row]) - pause) / self._speed
