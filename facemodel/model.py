@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 import zlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,7 @@ _SHAPES: dict[str, tuple[str | int, ...]] = {
     "diffuse_basis": ("Na", "V", 3),
     "specular_mean": ("V", 3),
     "specular_basis": ("Na", "V", 3),
+    "occlusion": ("V",),
     "triangles": ("T", 3),
     "uv": ("U", 2),
     "uv_triangles": ("T", 3),
@@ -51,6 +52,7 @@ _INDICES = {
     "landmarks68_triangles": "T",
     "landmarks478_triangles": "T",
 }
+_OPTIONAL = ("occlusion",)
 _TEXTS = ("name", "licence", "provenance")
 
 
@@ -68,6 +70,8 @@ class FaceModel:
         expression: (Ne, V, 3) M_e, for weights within `expression_range`.
         diffuse_mean, diffuse_basis: (V, 3) T_d, (Na, V, 3) M_d.
         specular_mean, specular_basis: (V, 3) T_s, (Na, V, 3) M_s, over the same coefficients c_t.
+        occlusion: (V,) share of the light from all around that reaches the vertex, 0..1, baked; it scales both terms of
+            the shading. 1 everywhere where a file has none.
         triangles: (T, 3), counter-clockwise from outside.
         uv, uv_triangles: (U, 2) with v up, (T, 3).
         region_names, triangle_region: names and (T,) the region of every triangle.
@@ -89,6 +93,7 @@ class FaceModel:
     diffuse_basis: NDArray[np.float32]
     specular_mean: NDArray[np.float32]
     specular_basis: NDArray[np.float32]
+    occlusion: NDArray[np.float32]
     triangles: NDArray[np.int32]
     uv: NDArray[np.float32]
     uv_triangles: NDArray[np.int32]
@@ -146,7 +151,7 @@ class FaceModel:
         for f in fields(cls):
             if f.name == "digest":
                 continue
-            array = np.asarray(arrays[f.name])
+            array = np.ones(len(arrays["mean"])) if _left_out(f.name, arrays) else np.asarray(arrays[f.name])
             if f.name in _TEXTS:
                 values[f.name] = str(array)
             elif f.name in ("expression_names", "region_names"):
@@ -173,14 +178,14 @@ class FaceModel:
         return path
 
     def write(self, file: IO[bytes]) -> None:
-        """Write the model to an open file, bases as float16, compressed.
+        """Write the model to an open file, bases as float16, compressed; occlusion only where anything is occluded.
 
         Raises:
             LimelightError: the arrays are malformed.
         """
         arrays: dict[str, NDArray] = {"format_version": np.array(FORMAT_VERSION, np.int32)}
         for f in fields(self):
-            if f.name == "digest":
+            if f.name == "digest" or (f.name == "occlusion" and (self.occlusion == 1.0).all()):
                 continue
             value = np.asarray(getattr(self, f.name))
             if f.name in ("identity", "expression", "diffuse_basis", "specular_basis"):
@@ -227,6 +232,18 @@ class FaceModel:
         diffuse = self.diffuse_mean + np.tensordot(coefficients, self.diffuse_basis, axes=1)
         specular = self.specular_mean + np.tensordot(coefficients, self.specular_basis, axes=1)
         return np.maximum(diffuse, 0.0), np.maximum(specular, 0.0)
+
+    def occluded(self) -> FaceModel:
+        """Return this model with its occlusion multiplied into the albedo, as renderers draw it: at every vertex both
+        brackets of Eq. 2 are scaled, and with them c_d and c_s of Eq. 4 and 5.
+
+        Its `occlusion` is 1, so that nothing is occluded twice; the model itself is returned where it is 1 already.
+        """
+        if (self.occlusion == 1.0).all():
+            return self
+        names = ("diffuse_mean", "diffuse_basis", "specular_mean", "specular_basis")
+        scaled = {name: getattr(self, name) * self.occlusion[:, None] for name in names}
+        return replace(self, occlusion=np.ones_like(self.occlusion), **scaled)
 
     def normals(self, vertices: NDArray) -> NDArray:
         """Area-weighted unit vertex normals, (V, 3) mm to (V, 3)."""
@@ -278,6 +295,11 @@ def _digest(arrays: dict[str, NDArray]) -> str:
     return hasher.hexdigest()[:16]
 
 
+def _left_out(key: str, arrays: dict[str, NDArray]) -> bool:
+    """Return whether a file leaves out an array that it may leave out."""
+    return key in _OPTIONAL and key not in arrays
+
+
 def _check(arrays: dict[str, NDArray]) -> None:
     """Refuse malformed arrays with one line that names the first wrong one."""
     version = arrays.get("format_version")
@@ -285,13 +307,15 @@ def _check(arrays: dict[str, NDArray]) -> None:
         found = "missing" if version is None else version
         raise LimelightError(f"array 'format_version': expected {FORMAT_VERSION}, got {found}")
     for key in (*_TEXTS, *_SHAPES):
-        if key not in arrays:
+        if key not in arrays and key not in _OPTIONAL:
             raise LimelightError(f"array '{key}' is missing")
     for key in (*_TEXTS, "expression_names", "region_names"):
         if arrays[key].dtype.kind != "U":
             raise LimelightError(f"array '{key}': expected text, got {arrays[key].dtype}")
     sizes: dict[str, int] = {}
     for key, shape in _SHAPES.items():
+        if _left_out(key, arrays):
+            continue
         array = arrays[key]
         expected = tuple(sizes.get(n, n) if isinstance(n, str) else n for n in shape)
         if array.ndim != len(shape) or any(
@@ -303,6 +327,8 @@ def _check(arrays: dict[str, NDArray]) -> None:
             raise LimelightError(f"array '{key}': expected floating-point numbers, got {array.dtype}")
         if array.dtype.kind == "f" and key != "expression_range" and not np.isfinite(array).all():
             raise LimelightError(f"array '{key}' holds values that are not finite")
+    if "occlusion" in arrays and not ((arrays["occlusion"] >= 0.0) & (arrays["occlusion"] <= 1.0)).all():
+        raise LimelightError("array 'occlusion' holds values outside 0..1")
     for key, of in _INDICES.items():
         array = arrays[key]
         if array.dtype.kind not in "iu":

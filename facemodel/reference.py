@@ -24,7 +24,7 @@ class ReferenceImage:
         mask: (H, W) True where the face covers the pixel centre.
         triangle: (H, W) index of the visible triangle, -1 outside.
         diffuse, specular: (H, W, 3) linear c_d and c_s, 0 outside; the colour is their sum.
-        diffuse_albedo: (H, W, 3) linear t_d.
+        diffuse_albedo: (H, W, 3) linear t_d, times occlusion.
         normal: (H, W, 3) unit normal in the camera-aligned frame.
     """
 
@@ -75,6 +75,7 @@ def rasterize(
 
 def render(model: FaceModel, vector: NDArray, width: int, height: int) -> ReferenceImage:
     """Render a parameter vector (size,) in frame pixels at width x height with the model's own shading."""
+    model = model.occluded()
     p = model.layout.view(np.asarray(vector, dtype=np.float64))
     vertices = model.shape(p.identity, p.expression)  # (V, 3)
     posed = vertices @ p.rotation.T

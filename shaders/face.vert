@@ -10,14 +10,16 @@ uniform float radius;      // mm, no vertex is farther from the head centre
 
 in vec3 in_position;       // mm, model space
 in vec3 in_normal;
-in vec3 in_diffuse;        // linear RGB albedo
+in vec3 in_diffuse;        // linear RGB albedo, times occlusion
 in vec3 in_specular;
+in float in_occlusion;     // 1: open sky
 in float in_alpha;         // 1 in the face, 0 from its border on
 
 out vec3 position;         // mm, camera-aligned
 out vec3 normal;
 out vec3 diffuse_albedo;
 out vec3 specular_albedo;
+out float occlusion;
 out float face_alpha;
 
 void main() {
@@ -25,6 +27,7 @@ void main() {
     normal = rotation * in_normal;
     diffuse_albedo = in_diffuse;
     specular_albedo = in_specular;
+    occlusion = in_occlusion;
     face_alpha = in_alpha;
     gl_Position = weak_perspective(position, translation, scale, frame_size, radius);
 }

@@ -10,13 +10,15 @@ uniform vec2 frame_size;   // px
 uniform float radius;      // mm
 uniform sampler2D positions;  // mm, model space
 uniform sampler2D normals;
-uniform sampler2D diffuse;    // linear RGB albedo
+uniform sampler2D diffuse;    // linear RGB albedo, times occlusion
 uniform sampler2D specular;
+uniform sampler2D openness;   // occlusion, 1: open sky
 
 out vec3 position;  // mm, camera-aligned
 out vec3 normal;
 out vec3 diffuse_albedo;
 out vec3 specular_albedo;
+out float occlusion;
 out float face_alpha;
 
 void main() {
@@ -25,6 +27,7 @@ void main() {
     normal = rotation * texelFetch(normals, place, 0).xyz;
     diffuse_albedo = max(texelFetch(diffuse, place, 0).rgb, 0.0);
     specular_albedo = max(texelFetch(specular, place, 0).rgb, 0.0);
+    occlusion = texelFetch(openness, place, 0).r;
     face_alpha = 1.0;
     gl_Position = weak_perspective(position, translation, scale, frame_size, radius);
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -302,3 +304,9 @@ def _locate(vertices: NDArray, triangles: NDArray, among: NDArray, point: NDArra
     best = int(np.lexsort((-corners[:, :, 2].mean(axis=1), outside.round(6)))[0])
     clipped = np.clip(weights[best], 0.0, 1.0)
     return int(among[best]), clipped / clipped.sum()
+
+
+def occluded_toy_model() -> FaceModel:
+    """The toy model with a baked occlusion that varies from vertex to vertex, 0.2 to 1."""
+    model = toy_model()
+    return replace(model, occlusion=(0.6 + 0.4 * np.sin(0.2 * model.mean[:, 1])).astype(np.float32))

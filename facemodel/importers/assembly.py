@@ -186,6 +186,9 @@ def assemble(
         "triangle_region": region,
         "eye_centres": eyes - origin,
     }
+    if (reference.occlusion < 1.0).any():
+        index, weights, _ = closest_points(placed, alignment.warped_reference, reference.triangles)
+        arrays["occlusion"] = (weights * reference.occlusion[reference.triangles[index]]).sum(axis=1)
     for landmarks in ("landmarks68", "landmarks478"):
         points = getattr(reference, landmarks)(alignment.warped_reference)
         index, weights, _ = closest_points(points, placed, triangles[facial])

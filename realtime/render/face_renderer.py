@@ -54,6 +54,7 @@ class FaceRenderer:
         self._normals = ctx.buffer(reserve=size, dynamic=True)
         self._diffuse = ctx.buffer(reserve=size, dynamic=True)
         self._specular = ctx.buffer(reserve=size, dynamic=True)
+        self._occlusion = ctx.buffer(model.occlusion.tobytes())
         self._alpha = ctx.buffer(face_alpha(model, _BORDER_WIDTH_MM).tobytes())
         self._triangles = ctx.buffer(model.triangles.tobytes())
         self._mesh = self._vertex_array(self._shader)
@@ -101,8 +102,8 @@ class FaceRenderer:
         """Free every OpenGL object that this renderer made."""
         for item in (
             self._mesh, self._wire_mesh, self._frame_screen, self._layer_screen,
-            self._positions, self._normals, self._diffuse, self._specular, self._alpha,
-            self._triangles, self._shader, self._wire_shader, self._frame_shader,
+            self._positions, self._normals, self._diffuse, self._specular, self._occlusion,
+            self._alpha, self._triangles, self._shader, self._wire_shader, self._frame_shader,
             self._layer_shader, self._layer, self._frame_texture,
         ):  # fmt: skip
             if item is not None:
@@ -254,6 +255,7 @@ class FaceRenderer:
             "in_normal": (self._normals, "3f"),
             "in_diffuse": (self._diffuse, "3f"),
             "in_specular": (self._specular, "3f"),
+            "in_occlusion": (self._occlusion, "1f"),
             "in_alpha": (self._alpha, "1f"),
         }
         content = [(buffer, form, name) for name, (buffer, form) in sources.items() if name in program]

@@ -14,11 +14,12 @@ class FaceGeometry:
     Attributes:
         positions: (V, 3) mm, model space.
         normals: (V, 3) area-weighted unit normals, model space.
-        diffuse, specular: (V, 3) linear RGB, not below zero.
+        diffuse, specular: (V, 3) linear RGB, not below zero, times occlusion.
         radius: mm, no vertex is farther from the head centre.
     """
 
     def __init__(self, model: FaceModel) -> None:
+        model = model.occluded()
         n = model.n_vertices
         self._identity_basis = model.identity.reshape(-1, 3 * n)  # (Ni, 3V)
         self._expression_basis = model.expression.reshape(-1, 3 * n)  # (Ne, 3V)

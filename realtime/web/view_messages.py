@@ -29,18 +29,20 @@ _FACE_HEADER = struct.Struct("<IIf")
 def model_message(model: FaceModel) -> tuple[bytes, int]:
     """Return the message with a face model, and the key that frames name it by.
 
-    Means are float32, bases float16: an embedded model is kept in that and loses nothing; of another one a displacement
-    is off by at most 1/2048 of itself.
+    Albedo is times occlusion, as it is drawn. Means are float32, bases float16: an embedded model is kept in that and
+    loses nothing; of another one a displacement is off by at most 1/2048 of itself.
     """
+    drawn = model.occluded()
     arrays: dict[str, NDArray] = {
         "mean": model.mean.astype("<f4"),
-        "diffuse_mean": model.diffuse_mean.astype("<f4"),
-        "specular_mean": model.specular_mean.astype("<f4"),
+        "diffuse_mean": drawn.diffuse_mean.astype("<f4"),
+        "specular_mean": drawn.specular_mean.astype("<f4"),
+        "occlusion": model.occlusion.astype("<f4"),
         "triangles": model.triangles.astype("<u4"),
         "identity": model.identity.astype("<f2"),
         "expression": model.expression.astype("<f2"),
-        "diffuse_basis": model.diffuse_basis.astype("<f2"),
-        "specular_basis": model.specular_basis.astype("<f2"),
+        "diffuse_basis": drawn.diffuse_basis.astype("<f2"),
+        "specular_basis": drawn.specular_basis.astype("<f2"),
     }
     places, body, key = [], bytearray(), 0
     for name, array in arrays.items():

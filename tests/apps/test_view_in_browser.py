@@ -18,7 +18,7 @@ from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
 from realtime.sources.synthetic import SyntheticPerformer
 from realtime.web.view import View
 from tests.apps.devtools import Tab, open_tab
-from tests.toy_model import toy_model
+from tests.toy_model import occluded_toy_model
 
 pytestmark = pytest.mark.apps
 
@@ -144,7 +144,7 @@ def test_another_face_model_needs_no_reload(show, performances):
     show.view.close()
     show.tab.wait_for("document.documentElement.dataset.state === 'lost'")
     assert "Connection lost" in show.tab.evaluate("document.getElementById('banner').textContent")
-    toy = toy_model()
+    toy = occluded_toy_model()
     show.view.begin(StreamInfo("another", WIDTH, HEIGHT, 30.0, live=True, model=toy))
     vector = toy.layout.neutral()
     p = toy.layout.view(vector)

@@ -12,7 +12,7 @@ import pytest
 import trimesh
 
 from facemodel import FaceModel, LimelightError
-from tests.toy_model import toy_model
+from tests.toy_model import occluded_toy_model, toy_model
 
 Arrays = dict[str, np.ndarray]
 
@@ -92,6 +92,32 @@ def test_vertex_counts_that_disagree_are_named(arrays, tmp_path):
         axis = arrays[key].ndim - 2
         cut = np.delete(arrays[key], -1, axis=axis)
         assert f"'{key}'" in refusal(lambda key=key, cut=cut: load_with(tmp_path, arrays, **{key: cut}))
+
+
+def test_occlusion_is_kept_and_a_file_without_has_open_sky(arrays, tmp_path):
+    occluded = occluded_toy_model()
+    loaded = FaceModel.load(occluded.save(tmp_path / "occluded.npz"))
+    np.testing.assert_array_equal(loaded.occlusion, occluded.occlusion)
+    assert loaded.occlusion.dtype == np.float32
+    assert "occlusion" not in arrays  # an open model's file, and hence its digest, is what it was
+    plain = load_with(tmp_path, arrays)
+    assert (plain.occlusion == 1.0).all() and plain.occluded() is plain
+
+
+def test_occlusion_scales_both_albedos():
+    occluded = occluded_toy_model()
+    weights = np.full(len(occluded.diffuse_basis), 0.5)
+    for found, open_sky in zip(occluded.occluded().albedo(weights), occluded.albedo(weights), strict=True):
+        np.testing.assert_allclose(found, occluded.occlusion[:, None] * open_sky, atol=1e-6)
+    assert (occluded.occluded().occlusion == 1.0).all()
+
+
+def test_wrong_occlusion_is_refused(toy, arrays, tmp_path):
+    for value in (-0.1, 1.1, np.nan):
+        bad = np.full(toy.n_vertices, value, np.float32)
+        assert "'occlusion'" in refusal(lambda bad=bad: load_with(tmp_path, arrays, occlusion=bad))
+    short = np.ones(toy.n_vertices - 1, np.float32)
+    assert "'occlusion': expected shape" in refusal(lambda: load_with(tmp_path, arrays, occlusion=short))
 
 
 def test_values_that_are_not_finite_are_named(arrays, tmp_path):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from facemodel.camera import project
-from facemodel.color import encode_srgb
+from facemodel.color import decode_srgb, encode_srgb
 from facemodel.lighting import sh_basis
 from facemodel.reference import ReferenceImage
 from facemodel.reference import render as render_reference
@@ -23,7 +23,7 @@ from facemodel.rotation import matrix_from_euler
 from realtime.light.environments import ENVIRONMENTS, Lamp, make_environment
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode, headless, letterbox
 from shaders import load_shader
-from tests.toy_model import toy_model
+from tests.toy_model import occluded_toy_model, toy_model
 
 SIZE = 224
 SKIN = ("face", "scalp", "ears", "neck")
@@ -114,6 +114,24 @@ def test_glsl_matches_the_reference_on_a_model_of_other_dimensions() -> None:
     other = toy_model(n_identity=9, n_expression=11, n_albedo=2, seed=3)
     with HeadlessRenderer(other, SIZE, SIZE, samples=1) as renderer:
         check_against_reference(other, renderer, scene(other, 4))
+
+
+def test_glsl_matches_the_reference_on_an_occluded_model() -> None:
+    occluded = occluded_toy_model()
+    with HeadlessRenderer(occluded, SIZE, SIZE, samples=1) as renderer:
+        check_against_reference(occluded, renderer, scene(occluded, 1))
+
+
+def test_clay_is_occluded_too(toy: FaceModel, renderer: HeadlessRenderer) -> None:
+    vector, clay = scene(toy, 1), RenderOptions(mode=ViewMode.GEOMETRY)
+    half = replace(toy, occlusion=np.full(toy.n_vertices, 0.5, np.float32))
+    whole = decode_srgb(renderer.render(None, vector, clay) / 255.0)
+    with HeadlessRenderer(half, SIZE, SIZE, samples=1) as darker:
+        found = darker.render(None, vector, clay)
+    inside = interior(toy, vector, render_reference(toy, vector, SIZE, SIZE)) & (whole < 0.99).all(axis=-1)
+    expected = reference_picture(0.5 * whole)[..., ::-1]
+    assert inside.sum() > 5000
+    assert np.abs(found - expected)[inside].max() <= 1.5  # the whole picture's rounding and its own
 
 
 def test_glsl_matches_the_reference_on_the_default_model(model: FaceModel) -> None:

@@ -16,6 +16,7 @@ from realtime.render import HeadlessRenderer, RenderOptions
 from realtime.takes import Take, TakePlayer, load_take
 from realtime.takes.rig import Rig, decode_model, encode_model
 from tests.realtime.take_factory import write_take
+from tests.toy_model import occluded_toy_model
 
 SIZE = 192
 
@@ -156,3 +157,8 @@ def test_version_1_and_2_are_drawn_alike(model, tmp_path: Path):
         found = b.render(None, new.vector(new.frames[-1].faces[0]))
         assert expected.std() > 10.0
         assert np.abs(found - expected).max() <= 1.0
+
+
+def test_a_rig_carries_the_occlusion():
+    model = occluded_toy_model()
+    np.testing.assert_array_equal(decode_model(encode_model(model)).occlusion, model.occlusion)

@@ -33,7 +33,7 @@ from realtime.web import view as view_module
 from realtime.web.view import View
 from realtime.web.view_messages import FrameWriter, model_message
 from shaders import load_shader
-from tests.toy_model import toy_model
+from tests.toy_model import occluded_toy_model, toy_model
 
 MODEL = toy_model()
 UPGRADE = (
@@ -115,6 +115,14 @@ def test_the_model_arrives_whole(view):
         np.testing.assert_array_equal(arrays[name], getattr(MODEL, name))
     for name in ("identity", "expression", "diffuse_basis", "specular_basis"):
         np.testing.assert_allclose(arrays[name], getattr(MODEL, name), rtol=2**-11, atol=1e-7)
+
+
+def test_albedo_arrives_as_it_is_drawn():
+    occluded = occluded_toy_model()
+    _, arrays = parse_model(model_message(occluded)[0])
+    np.testing.assert_array_equal(arrays["occlusion"], occluded.occlusion)
+    for name in ("diffuse_mean", "specular_mean"):
+        np.testing.assert_array_equal(arrays[name], getattr(occluded.occluded(), name))
 
 
 def test_the_embedded_model_loses_nothing(model):

@@ -10,7 +10,7 @@ import pytest
 from facemodel import FaceModel
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
-from training.face_model.eyes import IRIS_RADIUS_MM, eyeball, rotation_displacement
+from training.face_model.eyes import IRIS_RADIUS_MM, LIMBUS_MM, eyeball, rotation_displacement
 from training.face_model.fields import continue_harmonically, fit_affine, fit_translation_scale
 from training.face_model.ict import load_ict
 from training.face_model.identity import orthogonalize
@@ -177,7 +177,7 @@ class TestFields:
 
 
 class TestEyeball:
-    def test_is_a_closed_sphere_with_a_crisp_iris(self) -> None:
+    def test_is_a_closed_sphere_with_a_limbus(self) -> None:
         ball = eyeball(14.0)
         np.testing.assert_allclose(np.linalg.norm(ball.vertices, axis=1), 14.0)
         assert (edge_count(ball.triangles) == 2).all()
@@ -185,7 +185,7 @@ class TestEyeball:
         assert (outward > 0).all()
         front = ball.vertices[ball.vertices[:, 2] > 0]
         distance = np.abs(np.hypot(front[:, 0], front[:, 1]) - IRIS_RADIUS_MM)
-        assert (distance < 0.3).sum() == 48  # two rings of 24 hug the edge
+        assert (np.abs(distance - LIMBUS_MM) < 0.05).sum() == 48  # two rings of 24 bound the limbus
 
     def test_looking_up_turns_the_pole_up(self) -> None:
         pole = np.array([[0.0, 0.0, 10.0]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from facemodel.reference import render as render_reference
 from facemodel.rotation import matrix_from_euler
 from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
 from tests.realtime.test_render import interior, scene
-from tests.toy_model import toy_model
+from tests.toy_model import occluded_toy_model, toy_model
 from training.data.inner_mouth import inner_mouth_area
 from training.losses import paper_losses
 from training.render import mesh_operations, nvdiffrast_rasterizer
@@ -77,6 +79,17 @@ def test_pictures_are_the_references(toy: FaceModel, toy_renderer: Renderer) -> 
     rendering = toy_renderer(batch(*vectors))
     for row, vector in enumerate(vectors):
         check_against_reference(toy, rendering, row, vector, exact=True)
+
+
+def test_occluded_pictures_are_the_references() -> None:
+    occluded = occluded_toy_model()
+    vector = scene(occluded, 1)
+    rendering = Renderer(occluded).double()(batch(vector))
+    check_against_reference(occluded, rendering, 0, vector, exact=True)
+    open_sky = render_reference(replace(occluded, occlusion=np.ones_like(occluded.occlusion)), vector, 64, 64)
+    dark = render_reference(occluded, vector, 64, 64)
+    for name in ("diffuse", "specular"):
+        assert getattr(dark, name).sum() < 0.9 * getattr(open_sky, name).sum()
 
 
 def test_default_model_in_single_precision_is_the_references(model: FaceModel) -> None:

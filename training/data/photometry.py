@@ -72,7 +72,7 @@ class Photometry:
     """
 
     def __init__(self, model: FaceModel, config: PhotometryConfig | None = None) -> None:
-        self.model = model
+        self.model = model = model.occluded()
         self.config = config or PhotometryConfig()
         face = model.region_vertices("face")
         inside = [name for name in ("mouth_lining", "teeth", "tongue", "eyes") if name in model.region_names]

@@ -107,7 +107,7 @@ class SceneRenderer:
     def __init__(
         self, model: FaceModel, config: SceneConfig, backgrounds: scenery.Backgrounds, faces: RandomFaces
     ) -> None:
-        self.model = model
+        self.model = model = model.occluded()
         self.config = config
         self.backgrounds = backgrounds
         self.faces = faces

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.face_model.eyes import IRIS_RADIUS_MM, PUPIL_RADIUS_MM
+from training.face_model.eyes import EDGE_MM, IRIS_RADIUS_MM, LIMBUS_MM, PUPIL_RADIUS_MM
 from training.face_model.template import Template
 
-_EDGE_MM = 0.25
 _LASH_GAP_MM, _LASH_WIDTH_MM = 1.9, 0.8  # of the line along which they grow from the eyeball, and its half-width
 _MARGIN_WIDTH_MM, _MOISTURE = 1.2, 0.6
 _DUCT_MM, _DUCT_RADIUS_MM, _DUCT_GAP_MM = (10.8, -2.2), 1.7, 4.0  # inwards of and above the eye's centre
 _LID_CORNER_MM = -2.0  # height of the corners of the eye against its centre
-_SCLERA = np.array([0.56, 0.50, 0.46])
+_SCLERA = np.array([0.50, 0.455, 0.42])
+_SCLERA_CORNER = np.array([0.43, 0.27, 0.215])
+"""What the sclera turns to at the corners of the eye, where vessels and fat show through."""
+_CORNEA_GLOSS, _SCLERA_GLOSS, _TEAR_GLOSS = 0.38, 0.10, 0.25
+"""Specular albedo of the cornea, the sclera, and the line of tears along the lower lid."""
+_TEAR_HEIGHT, _TEAR_WIDTH = -0.40, 0.10
+"""Of that line on the eyeball, in its radii above the centre, and its half-width."""
 MOIST_SKIN = np.array([0.42, 0.20, 0.17])
 """Margins of the lids and the tear duct's corner, of pale people."""
 _TEETH = np.array([0.58, 0.51, 0.41])
@@ -84,6 +89,12 @@ def lid_bands(template: Template, eyeballs: tuple[Eyeball, ...], skin: np.ndarra
     return lashes, moist
 
 
+def lash_shadow(eyeball: Eyeball) -> np.ndarray:
+    """Return the share of light (E,) that the lashes of the upper lid and the folds at the corners leave an eyeball."""
+    x, y = eyeball.directions[:, 0], eyeball.directions[:, 1]
+    return (1.0 - 0.5 * _ramp(y, 0.10, 0.50)) * (1.0 - 0.25 * _ramp(np.abs(x), 0.45, 0.9))
+
+
 class InnerParts:
     """Paints eyes, teeth, tongue and mouth lining of random people."""
 
@@ -100,6 +111,8 @@ class InnerParts:
         self._eyeballs = find_eyeballs(template)
         self._fair_irises = np.stack([_muted(colour) for name, colour in sorted(iris_colours.items())])
         self.lashes, self.moist = lid_bands(template, self._eyeballs, skin)
+        middle = template.vertices[:, 1] - np.mean([eyeball.centre[1] for eyeball in self._eyeballs])
+        self._tears = np.where(middle < _LID_CORNER_MM, self.moist / _MOISTURE, 0.0) ** 2  # (V,), lower margins
 
     def paint(self, diffuse: np.ndarray, lightness: float) -> None:
         """Write one person's inner colours into `diffuse` (V, 3); `lightness` of the skin, 0 darkest .. 1 palest."""
@@ -111,6 +124,17 @@ class InnerParts:
         iris = self._iris(lightness)
         for eyeball in self._eyeballs:
             diffuse[eyeball.vertices] = _eye_colours(eyeball, sclera, iris)
+
+    def gloss(self, specular: np.ndarray) -> None:
+        """Write the wet shine of one person's eyes into the specular albedo (V,): cornea, sclera and line of tears."""
+        wetness = np.exp(self._rng.normal(0.0, 0.15))
+        specular += wetness * _TEAR_GLOSS * self._tears * np.maximum(1.0 - specular, 0.0)
+        for eyeball in self._eyeballs:
+            in_cornea = 1.0 - _ramp(eyeball.distance_mm, IRIS_RADIUS_MM - LIMBUS_MM, IRIS_RADIUS_MM + LIMBUS_MM)
+            front, y = eyeball.directions[:, 2] > 0, eyeball.directions[:, 1]
+            tears = front * np.exp(-(((y - _TEAR_HEIGHT) / _TEAR_WIDTH) ** 2))
+            gloss = _SCLERA_GLOSS + in_cornea * (_CORNEA_GLOSS - _SCLERA_GLOSS)
+            specular[eyeball.vertices] = wetness * np.maximum(gloss, _TEAR_GLOSS * tears)
 
     def _iris(self, lightness: float) -> np.ndarray:
         """Iris colour (3,): dark brown, mixed with one of the measured hues for some people with lighter skin."""
@@ -126,16 +150,16 @@ def _muted(colour: np.ndarray) -> np.ndarray:
 
 
 def _eye_colours(eyeball: Eyeball, sclera: np.ndarray, iris: np.ndarray) -> np.ndarray:
-    """Colours (E, 3) of one eyeball: shaded sclera, iris with its dark rim, pupil."""
-    x, y = eyeball.directions[:, 0], eyeball.directions[:, 1]
-    shade = (1.0 - 0.55 * _ramp(y, 0.15, 0.50)) * (1.0 - 0.35 * _ramp(np.abs(x), 0.45, 0.9))  # lids' and lashes' shadow
+    """Colours (E, 3) of one eyeball: sclera, redder at the corners, iris that darkens to the limbus, pupil."""
+    corner = 0.6 * _ramp(np.abs(eyeball.directions[:, 0]), 0.45, 0.95)
+    white = sclera + corner[:, None] * (sclera / _SCLERA * _SCLERA_CORNER - sclera)  # (E, 3)
     distance = eyeball.distance_mm
-    in_iris = 1.0 - _ramp(distance, IRIS_RADIUS_MM - _EDGE_MM, IRIS_RADIUS_MM + _EDGE_MM)
-    in_pupil = 1.0 - _ramp(distance, PUPIL_RADIUS_MM - _EDGE_MM, PUPIL_RADIUS_MM + _EDGE_MM)
+    in_iris = 1.0 - _ramp(distance, IRIS_RADIUS_MM - LIMBUS_MM, IRIS_RADIUS_MM + LIMBUS_MM)
+    in_pupil = 1.0 - _ramp(distance, PUPIL_RADIUS_MM - EDGE_MM, PUPIL_RADIUS_MM + EDGE_MM)
     rim = _ramp(distance, 0.7 * IRIS_RADIUS_MM, IRIS_RADIUS_MM)
-    ring = (1.0 - 0.6 * rim)[:, None] * iris
-    colour = sclera + in_iris[:, None] * (ring - sclera)
-    return colour * (shade * (1.0 - 0.9 * in_pupil))[:, None]
+    ring = (1.0 - 0.75 * rim)[:, None] * iris
+    colour = white + in_iris[:, None] * (ring - white)
+    return colour * (1.0 - 0.9 * in_pupil)[:, None]
 
 
 def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:

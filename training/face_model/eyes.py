@@ -8,6 +8,10 @@ import numpy as np
 
 PUPIL_RADIUS_MM = 2.0
 IRIS_RADIUS_MM = 5.9
+EDGE_MM = 0.25
+"""Half the width of the edge of the pupil."""
+LIMBUS_MM = 0.45
+"""Half the width of the soft edge between iris and sclera."""
 
 
 @dataclass(frozen=True)
@@ -26,18 +30,18 @@ class Eyeball:
 
 
 def eyeball(radius: float, segments: int = 24) -> Eyeball:
-    """A sphere of `radius` mm with 14 rings: 3 to the edge of the pupil, 5 to that of the iris, the rest behind.
+    """A sphere of `radius` mm with 14 rings: 3 to the edge of the pupil, 4 to the limbus, then wider and wider.
 
-    Two rings lie close together at both edges, so that vertex colours change sharply there.
+    Two rings bound each edge, so that vertex colours change between them.
     """
     pupil, iris = (np.arcsin(r / radius) for r in (PUPIL_RADIUS_MM, IRIS_RADIUS_MM))
-    edge = 0.25 / radius
+    edge, limbus = EDGE_MM / radius, LIMBUS_MM / radius
+    behind = iris + limbus + (np.pi - iris - limbus) * np.linspace(0.0, 1.0, 9) ** 1.5
     angles = np.concatenate(
         [
             [0.5 * pupil, pupil - edge, pupil + edge],
-            np.linspace(pupil + edge, iris - edge, 4)[1:],
-            [iris + edge],
-            np.linspace(iris + edge, np.pi, 9)[1:-1],
+            np.linspace(pupil + edge, iris - limbus, 4)[1:],
+            behind[:-1],
         ]
     )  # (14,) polar angles
     around = 2 * np.pi * np.arange(segments) / segments

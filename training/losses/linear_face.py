@@ -27,6 +27,7 @@ class LinearFace(nn.Module):
 
     def __init__(self, model: FaceModel, n_skin: int = 512) -> None:
         super().__init__()
+        model = model.occluded()
         self.layout = model.layout
         region = model.region_vertices("face")
         self.skin: NDArray[np.int64] = region[spread_evenly(len(region), n_skin)]

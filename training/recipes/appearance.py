@@ -57,6 +57,7 @@ class PointColors(nn.Module):
 
     def __init__(self, model: FaceModel) -> None:
         super().__init__()
+        model = model.occluded()
         self.layout = model.layout
         own = model.triangles[model.landmarks478_triangles]  # (478, 3)
         around = model.triangles[np.isin(model.triangles, own).any(axis=1)]  # all that the points' normals depend on

@@ -68,7 +68,7 @@ class Head:
     Attributes:
         posed: (B, V, 3) mm from the head centre.
         normals: (B, V, 3) unit.
-        diffuse, specular: (B, V, 3) linear albedo.
+        diffuse, specular: (B, V, 3) linear albedo, times occlusion.
         pixels: (B, V, 2) projected, crop px.
         rotation: (B, 3, 3).
     """
@@ -105,6 +105,7 @@ class Renderer(nn.Module):
 
     def __init__(self, model: FaceModel, size: int = CROP_SIZE, regions: Sequence[str] | None = None) -> None:
         super().__init__()
+        model = model.occluded()
         self.layout = model.layout
         self.size = size
         wanted = _in_regions(model, model.region_names if regions is None else regions)  # (T,)

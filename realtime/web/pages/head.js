@@ -3,6 +3,7 @@
 import * as three from "./three.js";
 
 const WIDTH = 512; // texels in a row
+const FORMATS = { 1: [1, three.RedFormat], 2: [2, three.RGFormat], 3: [4, three.RGBAFormat] };
 
 /** What heads of one face model share. */
 export class HeadModel {
@@ -16,6 +17,7 @@ export class HeadModel {
         this.textures = {};
         for (const name of ["mean", "diffuse_mean", "specular_mean"])
             this.textures[name] = this._values(model.arrays[name].values, 3, mean.shape[0]);
+        this.textures.occlusion = this._values(model.arrays.occlusion.values, 1, mean.shape[0]);
         for (const name of ["identity", "expression", "diffuse_basis", "specular_basis"])
             this.textures[name] = this._basis(model.arrays[name]);
         const [fans, corners] = fansOf(triangles.values, mean.shape[0]);
@@ -53,7 +55,7 @@ export class HeadModel {
 
     /** A float texture of `count` values with `size` components each, row by row. */
     _values(values, size, count) {
-        const [channels, format] = size === 2 ? [2, three.RGFormat] : [4, three.RGBAFormat];
+        const [channels, format] = FORMATS[size];
         const rows = Math.ceil(count / WIDTH);
         const data = new Float32Array(WIDTH * rows * channels);
         for (let i = 0; i < count; ++i)
@@ -133,7 +135,7 @@ export class Head {
         };
         this.wire = { layer_size: { value: new three.Vector2(1, 1) }, line_color: { value: new three.Vector3() } };
         const fade = { fade: { value: 0 }, steepness: { value: 1 } };
-        const albedo = { diffuse: texture("diffuse"), specular: texture("specular") };
+        const albedo = { diffuse: texture("diffuse"), specular: texture("specular"), openness: { value: model.textures.occlusion } };
         this.solid = this._mesh(model.solid, model.material("texture_face.vert", "face.frag", {
             ...this.pose, ...this.light, ...fade, ...geometry, ...albedo,
         }));
