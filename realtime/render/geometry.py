@@ -12,7 +12,7 @@ class FaceGeometry:
     """Positions, normals and albedo of the vertices for the latest parameters; every buffer is reused.
 
     Attributes:
-        positions: (V, 3) mm, model space.
+        positions: (V, 3) mm, model space. neutral: the same without expression.
         normals: (V, 3) area-weighted unit normals, model space.
         diffuse, specular: (V, 3) linear RGB, not below zero, times occlusion.
         radius: mm, no vertex is farther from the head centre.
@@ -33,6 +33,7 @@ class FaceGeometry:
         self._expression = _Remembered(len(self._expression_basis))
         self._albedo = _Remembered(len(self._albedo_basis))
         self._neutral = np.empty(3 * n, np.float32)
+        self.neutral = self._neutral.reshape(n, 3)
         self._flat_positions = np.empty(3 * n, np.float32)
         self._flat_albedo = np.empty(6 * n, np.float32)
         self._across = np.empty((2, n), np.float32)

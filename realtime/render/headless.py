@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from realtime.opencv import cv2
-from realtime.render.face_renderer import FaceRenderer, Faces
+from realtime.render.face_renderer import FaceRenderer, Faces, Worn
 from realtime.render.options import RenderOptions
 
 
@@ -41,12 +42,14 @@ class HeadlessRenderer:
     by side.
     """
 
-    def __init__(self, model: FaceModel, width: int, height: int, samples: int | None = None) -> None:
+    def __init__(
+        self, model: FaceModel, width: int, height: int, samples: int | None = None, hair: Sequence[Worn] = ()
+    ) -> None:
         """
         Args:
             model: the face model that parameter vectors belong to.
             width, height: of the pictures, px.
-            samples: as `FaceRenderer`'s.
+            samples, hair: as `FaceRenderer`'s.
 
         Raises:
             LimelightError: this machine offers no OpenGL 3.3.
@@ -55,7 +58,7 @@ class HeadlessRenderer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="headless-renderer")
         self._surface: _Surface | None = None
         try:
-            self._surface = self._thread.submit(_Surface, model, width, height, samples).result()
+            self._surface = self._thread.submit(_Surface, model, width, height, samples, hair).result()
         except BaseException:
             self._thread.shutdown()
             raise
@@ -93,9 +96,9 @@ class HeadlessRenderer:
 class _Surface:
     """The renderer's context and buffers; lives on its thread."""
 
-    def __init__(self, model: FaceModel, width: int, height: int, samples: int | None) -> None:
+    def __init__(self, model: FaceModel, width: int, height: int, samples: int | None, hair: Sequence[Worn]) -> None:
         self._ctx = headless_context()
-        self._renderer = FaceRenderer(self._ctx, model, samples)
+        self._renderer = FaceRenderer(self._ctx, model, samples, hair)
         self._target = self._ctx.simple_framebuffer((width, height), components=4)
         self._viewport = (0, 0, width, height)
         self._pixels = np.empty((height, width, 4), np.uint8)  # RGBA, bottom row first

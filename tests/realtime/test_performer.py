@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facemodel import ARKIT_NAMES, FaceModel, ParameterLayout
+from facemodel import ARKIT_NAMES, FaceModel, ParameterLayout, project
 from facemodel.color import encode_srgb
 from facemodel.reference import render as render_reference
 from facemodel.rotation import angle_between, matrix_to_euler
 from realtime.frame import Frame
 from realtime.sources.performer import ActingRanges, Performer
-from realtime.sources.synthetic import SyntheticPerformer, make_room
+from realtime.sources.synthetic import SyntheticPerformer, choose_hair, make_room
 from tests.toy_model import toy_model
 
 LAYOUT = ParameterLayout(6, 3, ARKIT_NAMES)
@@ -171,3 +171,49 @@ def test_rooms_differ_by_seed_and_are_out_of_focus() -> None:
     assert room.shape == (240, 320, 3)
     assert np.abs(room.astype(int) - make_room(320, 240, seed=2)).mean() > 3.0
     assert np.abs(np.diff(room.astype(int), axis=1)).max() < 25
+
+
+@pytest.fixture(scope="module")
+def embedded() -> FaceModel:
+    return FaceModel.load()
+
+
+def first_frame(model: FaceModel, seed: int) -> Frame:
+    source = SyntheticPerformer(model, width=320, height=240, seed=seed, live=False, noise=0.0)
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    return frame
+
+
+def test_the_performer_wears_hair_the_same_for_a_seed(embedded: FaceModel) -> None:
+    frame, again = first_frame(embedded, 2), first_frame(embedded, 2)
+    np.testing.assert_array_equal(frame.image, again.image)
+    bald = render_reference(embedded, frame.truth, 320, 240)
+    colour = encode_srgb(bald.diffuse + bald.specular)[..., ::-1] * 255.0
+    places = project_points(embedded, frame)
+    scalp = places[embedded.region_vertices("scalp")]
+    top = scalp[scalp[:, 1].argmin()] + (0.0, 12.0)
+    row, column = int(top[1]), int(top[0])
+    around = np.s_[row : row + 6, column - 20 : column + 20]
+    assert bald.mask[around].all()
+    assert np.abs(frame.image - colour)[around].mean() > 10.0
+    nose = embedded.landmarks68(places)[30]
+    middle = np.s_[int(nose[1]) - 3 : int(nose[1]) + 3, int(nose[0]) - 3 : int(nose[0]) + 3]
+    assert np.abs(frame.image - colour)[middle].mean() < 3.0
+
+
+def project_points(model: FaceModel, frame: Frame) -> NDArray:
+    p = model.layout.view(frame.truth)
+    return project(model.shape(p.identity, p.expression), p.rotation, p.translation, p.scale)
+
+
+def test_performers_of_other_seeds_have_other_hair(embedded: FaceModel) -> None:
+    chosen = {(worn.name, look.color) for seed in range(12) for worn, look in choose_hair(embedded, seed)[1:]}
+    assert len({name for name, _ in chosen}) == 3
+    assert len({color for _, color in chosen}) > 3
+    assert all(choose_hair(embedded, seed)[0][0].follows_lids for seed in range(3))
+
+
+def test_a_model_with_another_skin_layout_acts_without_hair(toy: FaceModel) -> None:
+    assert choose_hair(toy, 0) == []

@@ -48,6 +48,7 @@ def config(tmp_path_factory):
             photo=~yes,
             geometry=yes,
             light=yes,
+            highlight=yes,
             held_out=np.arange(count) >= 12,
             quality=np.zeros((count, 2), np.float32),
             names=np.full(count, ""),

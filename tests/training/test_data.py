@@ -19,7 +19,8 @@ from training.data.photos import PhotoConfig, misplaced_crop, prepare_photos
 from training.data.storage import cut
 from training.data.synthetic import SceneConfig, SceneRenderer, generate, render_shard
 from training.render.degrade import CameraFaults, photograph
-from training.render.random_faces import FaceDistribution, RandomFaces, random_light
+from training.render.lamps import LightDistribution, cast, random_light
+from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
 
 _CLEAR = CameraFaults(0, 0, 0, 0, 0, 0)
@@ -110,12 +111,45 @@ def test_pose_covers_the_limits_and_lies_in_the_jittered_crop(toy):
 
 
 def test_light_is_of_usual_exposure_unless_dark():
-    def front(dark: bool) -> float:
-        lights = [random_light(np.random.default_rng(seed), dark)[0] for seed in range(50)]
+    def front(dark: float) -> float:
+        lights = [
+            random_light(np.random.default_rng(seed), LightDistribution(dark_share=dark)).sh for seed in range(50)
+        ]
         return float(np.median([sh[0].mean() for sh in lights]))
 
-    assert 1.0 < front(False) < 4.0
-    assert front(True) < 0.6 * front(False)
+    assert 1.0 < front(0.0) < 4.0
+    assert front(1.0) < 0.6 * front(0.0)
+
+
+def test_lamps_are_parts_of_the_light_and_shadows_lie_behind_what_casts_them(model):
+    """A lamp from the subject's left: the nose's right side is dark, the left one bright, both lit from the front."""
+    light = random_light(np.random.default_rng(3), LightDistribution(low_share=0.0))
+    normals = model.normals(model.mean)
+    corners = model.triangles[model.landmarks478_triangles[[203, 423]], 0]  # beside the nose, right and left
+
+    def visible(direction: tuple[float, float, float]) -> np.ndarray:
+        head = model.mean, normals, model.triangles
+        lamps = cast(light.sh, np.array(direction) * 500.0, light.key_color, np.random.default_rng(0), head)
+        assert 1 <= len(lamps.positions) <= 3 and (lamps.shares[:, 0] >= 0).all()
+        assert lamps.shares[:, 0].sum() <= light.sh[0].sum()
+        return lamps.visible[corners, 0]
+
+    right, left = visible((0.95, 0.0, 0.3))
+    assert right < 0.3 and left > 0.7
+    assert (visible((0.0, 0.1, 1.0)) > 0.7).all()
+
+
+def test_a_person_keeps_skin_beard_and_hair_from_picture_to_picture(renderer):
+    vector = renderer.faces(np.random.default_rng(2))
+
+    def drawn(picture: int, person: int) -> np.ndarray:
+        plain = replace(renderer.config, glasses_share=0.0, occluder_share=0.0, hat_share=0.0)
+        scenes = SceneRenderer(renderer.model, plain, renderer.backgrounds, renderer.faces)
+        return scenes.draw(vector, np.random.default_rng(picture), np.random.default_rng(person))[0]
+
+    middle = (slice(80, 120), slice(80, 120))
+    once, again, other = (drawn(*seeds)[middle] for seeds in ((0, 0), (1, 0), (0, 1)))
+    assert np.median(np.abs(once - again)) < 0.1 * np.median(np.abs(once - other))
 
 
 def test_labels_lie_on_the_picture(renderer):
@@ -124,11 +158,19 @@ def test_labels_lie_on_the_picture(renderer):
     vector = renderer.faces(rng)
     plain = SceneRenderer(
         renderer.model,
-        replace(renderer.config, hair_share=0, glasses_share=0, occluder_share=0, render_size=STORED_SIZE),
+        replace(
+            renderer.config,
+            hair_share=0,
+            glasses_share=0,
+            occluder_share=0,
+            headphones_share=0,
+            hat_share=0,
+            render_size=STORED_SIZE,
+        ),
         lambda _: np.zeros((STORED_SIZE, STORED_SIZE, 3), np.float32),
         renderer.faces,
     )
-    linear, landmarks = plain.draw(vector, rng)
+    linear, landmarks, _ = plain.draw(vector, rng)
     covered = linear.sum(axis=2) > 1e-4
     margin = (EXTENT - 224) / 2
     stored = np.floor((landmarks + margin) * STORED_SIZE / EXTENT).astype(int)
@@ -155,6 +197,22 @@ def test_shards_are_deterministic_resumable_and_read_back(toy, tmp_path, rendere
     assert not np.array_equal(a.images[faces[0]], a.images[faces[6]])
     with pytest.raises(IndexError):
         a.images[14]
+
+
+def test_processes_that_share_the_work_write_what_one_would(toy, tmp_path, renderer):
+    generate(toy, tmp_path / "one", 12, seed=7, config=renderer.config)
+    for part in ((1, 2), (0, 2)):
+        generate(toy, tmp_path / "two", 12, seed=7, config=renderer.config, part=part)
+    one, two = load_samples(tmp_path / "one", toy), load_samples(tmp_path / "two", toy)
+    np.testing.assert_array_equal(one.parameters, two.parameters)
+    np.testing.assert_array_equal(one.highlight, two.highlight)
+    for i in range(len(one)):
+        np.testing.assert_array_equal(one.images[i], two.images[i])
+
+
+def test_a_picture_depends_on_the_seed_and_its_number_alone(renderer):
+    few, many = (render_shard(renderer, count, np.random.default_rng((7, 1, 0))) for count in (2, 4))
+    np.testing.assert_array_equal(few.images, np.asarray(many.images)[:2])
 
 
 def test_data_of_another_face_model_are_refused(toy, tmp_path, renderer):
@@ -214,7 +272,7 @@ def photographed(toy, renderer, tmp_path):
     count = 12
     landmarks = np.zeros((count, 478, 3), np.float32)
     for i in range(count):
-        picture, _, points = renderer(np.random.default_rng(i))
+        picture, _, points, _ = renderer(np.random.default_rng(i))
         landmarks[i, :, :2] = (points + (EXTENT - 224) / 2) * STORED_SIZE / EXTENT
         cv2.imwrite(str(folder / f"Somebody_{i:04d}.jpg"), picture)
     (folder / "Somebody_0003.jpg").write_bytes(b"no picture")

@@ -72,7 +72,7 @@ def test_shading_is_the_references(scene):
     surface = _surface(model, p)
     pixels = project(model.shape(p.identity, p.expression), p.rotation, p.translation, p.scale)
     owner, weights = rasterize(pixels, surface.posed[:, 2], model.triangles, _SIZE, _SIZE)
-    image = shade(surface, Light(p.sh, p.key_position, p.key_color, p.shininess), owner, weights)
+    image = shade(surface, Light(p.sh, p.key_position, p.key_color, p.shininess), owner, weights)[0]
     expected = reference.render(model, vector, _SIZE, _SIZE)
     assert expected.specular.max() > 0.01
     same = owner == expected.triangle

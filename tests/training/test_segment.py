@@ -21,7 +21,8 @@ from training.data.storage import EXTENT
 from training.data.synthetic import SceneConfig, SceneRenderer, render_shard
 from training.networks.checkpoint import read_checkpoint
 from training.networks.unet import UNetConfig
-from training.render.random_faces import RandomFaces
+from training.render.degrade import CLEAN
+from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
 from training.tasks import segmentation_validation
 from training.tasks.segment import SegmentationTrainer, SegmentConfig, main
@@ -372,7 +373,8 @@ def test_the_shipped_weights_know_the_parts_of_fresh_renders(model, shipped):
 
 def test_the_shipped_weights_tell_left_from_right(model, shipped):
     """Mirroring a picture mirrors the answer."""
-    config = SceneConfig(glasses_share=0.0, occluder_share=0.0, fringe_share=0.0)
+    bare = {f"{name}_share": 0.0 for name in ("hair", "glasses", "hat", "headphones", "occluder")}
+    config = replace(SceneConfig(faults=CLEAN, faces=FaceDistribution(frontal_share=1.0)), **bare)
     backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(99))
     renderer = ClassMapRenderer(model, config, backgrounds, RandomFaces(model, config.faces))
     picture, _ = renderer(np.random.default_rng(5))

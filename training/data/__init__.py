@@ -19,6 +19,8 @@ Format of the prepared folder (default `.cache/training/`), read by `load_sample
         photo.npy       (N,) bool   a photograph; False for a render
         geometry.npy    (N,) bool   pose, identity and expression hold: every render, and photos whose fit is good
         light.npy       (N,) bool   albedo and light hold: every render, and photos whose colours fit well
+        highlight.npy   (N,) bool   the key light's highlight can be seen: of renders as they are drawn, of photos
+                        wherever `light` holds
         held_out.npy    (N,) bool   validation part, split by person
         quality.npy     (N, 2) float32   NME of the fit (478 points) and photometric residual (rms, square root
                         of linear light); 0 for renders

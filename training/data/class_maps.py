@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +16,11 @@ from training.data.face_classes import label_of
 from training.data.storage import EXTENT, STORED_SIZE
 from training.data.synthetic import Canvas, SceneConfig, SceneRenderer
 from training.render import scenery
-from training.render.degrade import photograph
+from training.render.glasses import draw_glasses
+from training.render.hair import draw_style
 from training.render.random_faces import RandomFaces
 from training.render.rasterizer import rasterize
+from training.render.things import draw_hat, draw_headphones, draw_occluder
 
 _NOSE = (168, 193, 245, 114, 126, 209, 129, 98, 97, 2, 326, 327, 358, 429, 355, 343, 465, 417)
 """MediaPipe's indices of a closed outline."""
@@ -27,16 +28,15 @@ _NOSE = (168, 193, 245, 114, 126, 209, 129, 98, 97, 2, 326, 327, 358, 429, 355, 
 _REGIONS = {"neck": "neck", "teeth": "mouth", "tongue": "mouth", "mouth_lining": "mouth"}
 _SIDED = {"ears": "ear", "eyes": "eye"}
 
-_DRAWN: dict[Callable[..., None], str] = {
-    scenery.draw_long_hair: "hair",
+_DRAWN: dict[Callable[..., NDArray[np.float32]], str] = {
     scenery.draw_shoulders: "cloth",
-    scenery.draw_glasses: "eye_g",
-    scenery.draw_fringe: "hair",
-    scenery.draw_hat: "hat",
-    scenery.draw_occluder: "background",  # hands too: CelebAMask-HQ has no class for what covers a face
+    draw_glasses: "eye_g",
+    draw_style: "hair",
+    draw_hat: "hat",
+    draw_headphones: "background",  # CelebAMask-HQ has no class for what covers a face
+    draw_occluder: "background",  # hands too
 }
 _COVERED = 0.5  # share of a pixel
-_RIM = 0.2  # of a spectacle rim, which may be thinner than a pixel
 
 
 def triangle_classes(model: FaceModel) -> NDArray[np.uint8]:
@@ -103,22 +103,23 @@ class LabelledCanvas(Canvas):
         self.classes = np.full((size, size), label_of("background"), np.uint8)
         self._triangles = triangles
 
-    def add(self, draw: Callable[..., None], rng: Generator, *arguments: Any) -> None:
-        """As `Canvas.add`; a pixel gets the thing's class where the thing hides half of what was there.
+    def add(self, draw: Callable[..., NDArray[np.float32]], rng: Generator, *arguments: Any) -> NDArray[np.float32]:
+        """As `Canvas.add`; a pixel gets the thing's class where the thing covers half of it.
 
-        Whatever `scenery` draws is a blend w a + (1 - w) image, so a black and a white picture tell w. Glasses are
-        glasses inside their rims too, though the eyes be seen through them.
+        Glasses are glasses inside their rims too, though the eyes be seen through them.
         """
-        black, white = np.zeros_like(self.image), np.ones_like(self.image)
-        for probe in (black, white):
-            draw(probe, copy.deepcopy(rng), *arguments)
-        super().add(draw, rng, *arguments)
-        cover = 1.0 - (white - black).mean(axis=2)  # (S, S)
-        drawn = _filled(cover > _RIM) if draw is scenery.draw_glasses else cover > _COVERED
-        self.classes[drawn] = label_of(_DRAWN[draw])
+        covered = super().add(draw, rng, *arguments)
+        self.classes[covered > _COVERED] = label_of(_DRAWN[draw])
+        return covered
 
-    def face(self, color: NDArray[np.float32], owner: NDArray[np.int32], hairy: NDArray[np.bool_]) -> None:
-        super().face(color, owner, hairy)
+    def face(
+        self,
+        color: NDArray[np.float32],
+        highlight: NDArray[np.float32],
+        owner: NDArray[np.int32],
+        hairy: NDArray[np.bool_],
+    ) -> None:
+        super().face(color, highlight, owner, hairy)
         covered = owner >= 0
         self.classes[covered] = np.where(hairy, label_of("hair"), self._triangles)[owner[covered]]
 
@@ -141,10 +142,9 @@ class ClassMapRenderer:
 
     def __call__(self, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A photographed scene (STORED_SIZE, STORED_SIZE, 3) and the classes of its pixels."""
-        canvas = self.draw(self.scenes.faces(rng), rng)
-        size = (STORED_SIZE, STORED_SIZE)
-        classes = cv2.resize(canvas.classes, size, interpolation=cv2.INTER_NEAREST_EXACT)
-        picture = photograph(canvas.image.astype(np.float32), STORED_SIZE, self.scenes.config.faults, rng)
+        canvas = LabelledCanvas(self.scenes.config.render_size, self._triangles)
+        picture = self.scenes.photograph(rng, canvas).image
+        classes = cv2.resize(canvas.classes, picture.shape[:2], interpolation=cv2.INTER_NEAREST_EXACT)
         return picture, np.asarray(classes, np.uint8)
 
     def draw(self, vector: NDArray[np.float32], rng: Generator) -> LabelledCanvas:
@@ -152,12 +152,6 @@ class ClassMapRenderer:
         canvas = LabelledCanvas(self.scenes.config.render_size, self._triangles)
         self.scenes.compose(vector, rng, canvas)
         return canvas
-
-
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A mask (S, S) with its holes closed."""
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(mask.astype(np.uint8), outlines, -1, 1, cv2.FILLED) > 0
 
 
 def _inside(outline: NDArray, points: NDArray) -> NDArray[np.bool_]:

@@ -114,6 +114,7 @@ def _fit_shard(
     )
     seen = visible.sum(axis=1)
     yes = np.ones(len(labels), bool)
+    light = (nme < config.good_nme) & (residual < config.good_residual) & (seen >= 60)
     samples = Samples(
         images=np.stack([cut(image, crop) for image, crop in zip(images, crops, strict=True)]),
         parameters=parameters,
@@ -124,7 +125,8 @@ def _fit_shard(
         face=yes,
         photo=yes,
         geometry=nme < config.good_nme,
-        light=(nme < config.good_nme) & (residual < config.good_residual) & (seen >= 60),
+        light=light,
+        highlight=light,
         held_out=labels.validation,
         quality=np.column_stack([nme, residual]).astype(np.float32),
         names=labels.people,

@@ -111,8 +111,9 @@ class LabelledRenders:
         faces = RandomFaces(model, scene.faces)
         self.model = model
         self._real = SceneRenderer(model, scene, backgrounds, faces)
+        smooth = replace(scene, texture=0.0)
         self._black, self._painted = (
-            SceneRenderer(_painted(model, paint), scene, backgrounds, faces) for paint in (0.0, 1.0)
+            SceneRenderer(_painted(model, paint), smooth, backgrounds, faces) for paint in (0.0, 1.0)
         )
 
     def __call__(self, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_], float]:

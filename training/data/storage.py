@@ -37,6 +37,7 @@ class Samples:
     photo: NDArray[np.bool_]
     geometry: NDArray[np.bool_]
     light: NDArray[np.bool_]
+    highlight: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
     quality: NDArray[np.float32]
     names: NDArray[np.str_]
@@ -187,6 +188,7 @@ def faceless(
         photo=np.full(count, photo),
         geometry=no,
         light=no,
+        highlight=no,
         held_out=held_out,
         quality=np.zeros((count, 2), np.float32),
         names=names,

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,19 +15,32 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, FaceModel, project
+from facemodel.color import encode_srgb
+from facemodel.hair_shading import HairLook
 from facemodel.lighting import shade_diffuse
+from facemodel.rotation import matrix_from_euler
 from training.data.photo_labels import default_photos
 from training.data.storage import EXTENT, STORED_SIZE, Samples, ShardWriter, faceless, load_samples
 from training.render import scenery
+from training.render.beard_and_makeup import FacePaint
 from training.render.degrade import CameraFaults, photograph
+from training.render.false_faces import draw_cartoon
+from training.render.glasses import draw_glasses
+from training.render.hair import HairStyles, draw_style
+from training.render.lamps import LUMINANCE, LightDistribution, cast, random_light
 from training.render.random_faces import FaceDistribution, RandomFaces
-from training.render.rasterizer import Light, Surface, rasterize, shade, vertex_normals
+from training.render.rasterizer import Light, Surface, interpolate, rasterize, shade, vertex_normals
+from training.render.scenery import smooth_noise
+from training.render.skin_texture import SkinTexture
+from training.render.things import draw_hat, draw_headphones, draw_occluder
+
+GLINT = 4.0 / 255.0
+"""Of sRGB: a highlight that brightens no twentieth of the head by as much is seen by nobody."""
 
 _HEAD_TOP, _HEAD_HALF_HEIGHT = np.array([0.0, -10.0, 0.0]), 115.0
 _EMPTY_SHARDS = 50000  # numbers from here on are no photos' negatives
 _PUPILS = (473, 468)  # the subject's left, then the right
 _CHEEK = 205
-_GLASSES = 12.0  # mm in front of the pupils
 _HAT_BRIM = np.array([0.0, 48.0, 5.0])  # mm, above the brows
 
 
@@ -39,7 +52,11 @@ class SceneConfig:
         faces: people, expressions, poses, light.
         faults: of the camera.
         render_size: side of the picture that is drawn, then brought to STORED_SIZE.
-        hair_share, fringe_share, glasses_share, hat_share, occluder_share: of pictures with these.
+        hair_share, shoulders_share, beard_share, makeup_share, glasses_share, hat_share,
+            headphones_share, occluder_share: of pictures with these.
+        style_share: of pictures with hair that is combed into one of the styles; the rest is a cap of hair.
+        lashes_share: of pictures with lashes that the albedo does not have.
+        texture: amplitude of the skin's own texture in its albedo, mean over people; 0 for smooth skin.
         faces_per_empty: renders with a face to one without.
         held_out_share: of renders for validation.
         shard: samples a shard.
@@ -49,13 +66,29 @@ class SceneConfig:
     faults: CameraFaults = field(default_factory=CameraFaults)
     render_size: int = 200
     hair_share: float = 0.85
-    fringe_share: float = 0.25
-    glasses_share: float = 0.15
-    hat_share: float = 0.0
-    occluder_share: float = 0.1
+    style_share: float = 0.75
+    lashes_share: float = 0.3
+    shoulders_share: float = 0.75
+    beard_share: float = 0.28
+    makeup_share: float = 0.22
+    texture: float = 0.06
+    glasses_share: float = 0.2
+    hat_share: float = 0.07
+    headphones_share: float = 0.05
+    occluder_share: float = 0.14
     faces_per_empty: int = 25
     held_out_share: float = 0.02
     shard: int = 500
+
+
+class Render(NamedTuple):
+    """A picture (STORED_SIZE, STORED_SIZE, 3) uint8 sRGB, its parameters (P,) and 478 landmarks (478, 2) in crop px,
+    and whether its key light's highlight can be seen."""
+
+    image: NDArray[np.uint8]
+    parameters: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    highlight: bool
 
 
 class Canvas:
@@ -63,35 +96,53 @@ class Canvas:
 
     Attributes:
         image: (S, S, 3) linear RGB.
+        matte: (S, S, 3) the same without the key light's highlight on the face.
+        drawn: (S, S) where the face model is drawn.
     """
 
     def __init__(self, size: int) -> None:
         self.image = np.zeros((size, size, 3), np.float32)
+        self.matte: NDArray[np.float32] | None = None
+        self.drawn = np.zeros((size, size), bool)
 
     def background(self, image: NDArray[np.float32]) -> None:
         """Begin with what is behind everything, (S, S, 3), which is drawn on."""
         self.image = image
 
-    def add(self, draw: Callable[..., None], rng: Generator, *arguments: Any) -> None:
-        """Draw something with one of `scenery`'s functions: `draw(image, rng, *arguments)`."""
-        draw(self.image, rng, *arguments)
+    def add(self, draw: Callable[..., NDArray[np.float32]], rng: Generator, *arguments: Any) -> NDArray[np.float32]:
+        """Draw something by `draw(image, rng, *arguments)`; returns what of the picture it covers, (S, S) 0..1."""
+        behind = None if self.matte is None else self.image - self.matte
+        covered = draw(self.image, rng, *arguments)
+        if behind is not None:
+            self.matte = self.image - behind * (1.0 - covered[..., None])
+        return covered
+
+    @property
+    def glints(self) -> bool:
+        """Whether anybody could see the highlight: it brightens a twentieth of the head by GLINT or more."""
+        if self.matte is None or not self.drawn.any():
+            return False
+        image, matte = (encode_srgb(np.clip(i[self.drawn][::9], 0.0, 1.0)) for i in (self.image, self.matte))
+        return bool(np.quantile((image - matte).mean(axis=1), 0.95) >= GLINT)
 
     def face(
         self,
         color: NDArray[np.float32],
+        highlight: NDArray[np.float32],
         owner: NDArray[np.int32],
         hairy: NDArray[np.bool_],  # noqa: ARG002 (for canvases that label what they show)
     ) -> None:
         """Put the shaded face model in front.
 
         Args:
-            color: (S, S, 3).
+            color: (S, S, 3). highlight: (S, S, 3) the key light's share of it.
             owner: (S, S) visible triangle, -1 where there is none.
             hairy: (T,) triangles whose skin hair hides.
         """
         covered = owner >= 0
         edge = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), 0.5)[..., None]
         self.image = np.where(covered[..., None], color * edge + self.image * (1 - edge), self.image)
+        self.matte, self.drawn = self.image - highlight * edge, covered
 
 
 class SceneRenderer:
@@ -112,25 +163,53 @@ class SceneRenderer:
         self.backgrounds = backgrounds
         self.faces = faces
         self.hair = scenery.Hair(model)
+        self.styles = HairStyles(model)
+        self.paint = FacePaint(model)
+        self.texture = SkinTexture(model, config.texture)
         self._shape_basis = np.concatenate([model.identity, model.expression]).reshape(-1, 3 * model.n_vertices)
         self._albedo_basis = np.concatenate([model.diffuse_basis, model.specular_basis], axis=2).reshape(
             len(model.diffuse_basis), -1
         )
 
-    def __call__(self, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-        """One picture (STORED_SIZE, STORED_SIZE, 3), its parameters (P,) and its 478 landmarks (478, 2) crop px."""
+    def __call__(self, rng: Generator) -> Render:
+        """Return one picture with its labels."""
+        return self.photograph(rng, Canvas(self.config.render_size))
+
+    def photograph(self, rng: Generator, canvas: Canvas) -> Render:
+        """Draw a random face on a canvas and return what a random camera makes of it."""
         vector = self.faces(rng)
-        linear, landmarks = self.draw(vector, rng)
-        return photograph(linear, STORED_SIZE, self.config.faults, rng), vector, landmarks
-
-    def draw(self, vector: NDArray[np.float32], rng: Generator) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Linear picture (S, S, 3) of a face (P,) in crop px with surroundings, and its landmarks (478, 2)."""
-        canvas = Canvas(self.config.render_size)
+        gray = rng.random() < self.config.faults.gray_share
+        if gray:  # a picture without colour was lit by lamps without colour, as far as anybody can tell
+            p = self.model.layout.view(vector)
+            p.sh[:], p.key_color[:] = (p.sh @ LUMINANCE)[:, None], p.key_color @ LUMINANCE
         landmarks = self.compose(vector, rng, canvas)
-        return canvas.image.astype(np.float32), landmarks
+        picture = photograph(canvas.image.astype(np.float32), STORED_SIZE, self.config.faults, rng, gray)
+        return Render(picture, vector, landmarks, canvas.glints)
 
-    def compose(self, vector: NDArray[np.float32], rng: Generator, canvas: Canvas) -> NDArray[np.float32]:
-        """Draw a face (P,) in crop px with surroundings on a canvas; returns its landmarks (478, 2)."""
+    def draw(
+        self, vector: NDArray[np.float32], rng: Generator, look: Generator | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
+        """Draw a face (P,) in crop px with surroundings, as `compose` does.
+
+        Returns:
+            Linear picture (S, S, 3), its landmarks (478, 2) crop px, and whether its highlight can be seen.
+        """
+        canvas = Canvas(self.config.render_size)
+        landmarks = self.compose(vector, rng, canvas, look)
+        return canvas.image.astype(np.float32), landmarks, canvas.glints
+
+    def compose(
+        self, vector: NDArray[np.float32], rng: Generator, canvas: Canvas, look: Generator | None = None
+    ) -> NDArray[np.float32]:
+        """Draw a face (P,) in crop px with surroundings on a canvas; returns its landmarks (478, 2).
+
+        Args:
+            vector: what no random number decides.
+            rng: of the picture.
+            canvas: what is drawn on.
+            look: of the person: hair, beard, make-up and skin; a new person if left out.
+        """
+        look = look or np.random.default_rng(rng.integers(2**63))
         model, config = self.model, self.config
         p = model.layout.view(vector)
         coefficients = np.concatenate([p.identity, p.expression])
@@ -142,13 +221,24 @@ class SceneRenderer:
         diffuse = np.maximum(model.diffuse_mean + colors[:, :3], 0.0)
         specular = np.maximum(model.specular_mean + colors[:, 3:], 0.0)
         skin = diffuse[model.triangles[model.landmarks478_triangles[_CHEEK], 0]].copy()
-        hairy = rng.random() < config.hair_share
-        hair = scenery.hair_color(rng)
+        hairy = look.random() < config.hair_share
+        hair = scenery.hair_color(look)
         hidden = np.zeros(len(vertices), np.float32)  # (V,) share of the skin that hair hides
-        if hairy:
-            hair, hidden = self.hair(rng, vertices, normals, diffuse, specular)
-            normals = vertex_normals(vertices, model.triangles)
-        scenery.darken_mouth(model, rng, diffuse, specular)
+        stubble = hidden
+        if look.random() < config.beard_share:
+            stubble = self.paint.beard(look, vertices)
+        style = self.styles.pick(look) if hairy and look.random() < config.style_share else None
+        if style is not None:
+            style.color_scalp(diffuse, specular, (float(hair[0]), float(hair[1]), float(hair[2])))
+            hidden = style.cover
+        elif hairy:
+            hair, hidden = self.hair(look, vertices, normals, diffuse, specular)
+        self.paint.mouth(look, diffuse, specular)
+        if look.random() < config.makeup_share:
+            self.paint.makeup(look, diffuse, specular)
+        if look.random() < 0.5:
+            self.paint.brows(look, diffuse, hair)
+        normals = vertex_normals(vertices, model.triangles)
 
         rotation = p.rotation.astype(np.float32)
         surface = Surface(model.triangles, vertices @ rotation.T, normals @ rotation.T, diffuse, specular)
@@ -158,43 +248,84 @@ class SceneRenderer:
         pixels = surface.posed[:, :2] * np.array((scale, -scale), np.float32) + offset
         owner, weights = rasterize(pixels, surface.posed[:, 2], model.triangles, size, size)
         light = Light(p.sh, p.key_position, p.key_color, p.shininess)
-        face = shade(surface, light, owner, weights)
-        if hairy:
+        posed = surface.posed, surface.normals, model.triangles
+        lamps = cast(p.sh, p.key_position, p.key_color, rng, posed)
+        tone = hair / np.maximum(skin, 0.01) * np.float32(look.uniform(0.7, 1.3))
+        detail = self.texture(look, owner, weights, stubble, np.minimum(tone, 3.0), rotation)
+        face, highlight = shade(surface, light, owner, weights, lamps, detail)
+        depth = np.where(
+            owner >= 0, interpolate(surface.posed[:, 2:], model.triangles, owner, weights)[..., 0], -np.inf
+        )
+        worn = depth, vertices, (rotation, offset, scale), light
+        lashes = self.styles.pick(look, lashes=True) if look.random() < config.lashes_share else None
+        if lashes is not None:
+            lashes.draw(face, *worn, HairLook((0.01, 0.008, 0.007)))
+        if hairy and style is None:
             scenery.draw_strands(face, (owner >= 0) & self.hair.triangles[owner], rng)
 
         lit = shade_diffuse(np.ones(3), np.array([0.0, 0.0, 1.0]), p.sh)  # (3,) what a frontal surface gets
         head = project(_HEAD_TOP[None], rotation, offset, scale)[0]
         up = _HEAD_HALF_HEIGHT * scale
         canvas.background(self.backgrounds(rng))
-        if hairy:
-            canvas.add(scenery.draw_long_hair, rng, hair * lit, head, up)
+        if rng.random() < config.shoulders_share:
             canvas.add(scenery.draw_shoulders, rng, head, up)
-        canvas.face(face, owner, hidden[model.triangles].mean(axis=1) > 0.5)
-        if rng.random() < config.glasses_share and rotation[2, 2] > 0.5:
-            lenses = points[[*_PUPILS]] + (0.0, -2.0, _GLASSES)
-            across = (rotation[:2, :2].T * (1.0, -1.0)).astype(np.float32)  # rows: head x and y in the picture
-            places = project(lenses, rotation, offset, scale)
-            canvas.add(scenery.draw_glasses, rng, places, 25.0 * scale, across)
-        if hairy and rng.random() < config.fringe_share:
-            canvas.add(scenery.draw_fringe, rng, hair * lit, head, up)
-        if config.hat_share and rng.random() < config.hat_share:
-            brim = project(_HAT_BRIM[None], rotation, offset, scale)[0]
-            canvas.add(scenery.draw_hat, rng, brim, up, rotation[:2, 1] * (1.0, -1.0))
+        canvas.face(face, highlight, owner, hidden[model.triangles].mean(axis=1) > 0.5)
+        if style is not None:
+            shine = HairLook(tuple(hair.tolist()), float(look.uniform(0.1, 1.0)), float(look.uniform(15.0, 70.0)))
+            canvas.add(draw_style, rng, style, *worn, shine)
+        sides = rotation[2, 0] * np.array([1.0, -1.0])  # how much the subject's left and right face the camera
+
+        def place(millimetres: NDArray) -> NDArray:
+            return project(millimetres, rotation, offset, scale)
+
+        if rng.random() < config.glasses_share and rotation[2, 2] > 0.2:
+            canvas.add(draw_glasses, rng, place, points[[*_PUPILS]], sides, lit)
+        if rng.random() < config.hat_share:
+            canvas.add(draw_hat, rng, place(_HAT_BRIM[None])[0], up, rotation[:2, 1] * (1.0, -1.0), p.sh)
+        if rng.random() < config.headphones_share:
+            canvas.add(draw_headphones, rng, place, up, sides, p.sh)
         if rng.random() < config.occluder_share:
-            canvas.add(scenery.draw_occluder, rng, skin * lit, head, up)
+            canvas.add(draw_occluder, rng, skin, head, up, p.sh)
         return landmarks.astype(np.float32)
 
     def empty(self, rng: Generator) -> NDArray[np.uint8]:
-        """A place that the performer has left: picture (STORED_SIZE, STORED_SIZE, 3) with hair, shirts and things."""
-        image = self.backgrounds(rng)
+        """Return a picture (STORED_SIZE, STORED_SIZE, 3) that a tracker must not accept.
+
+        It shows a place that the performer has left, a face that is turned in the picture or covered, a head from
+        behind, or a drawing.
+        """
         size = self.config.render_size
-        middle, up = rng.uniform(0.3, 0.7, 2) * size, size * rng.uniform(0.2, 0.5)
-        if rng.random() < 0.5:
-            scenery.draw_long_hair(image, rng, scenery.hair_color(rng), middle, up)
-            scenery.draw_shoulders(image, rng, middle, up)
-        for _ in range(rng.integers(0, 4)):
-            skin = np.array([0.5, 0.32, 0.24]) * rng.uniform(0.1, 1.3)
-            scenery.draw_occluder(image, rng, skin, middle, up)
+        kind = rng.choice(["left", "turned", "covered", "behind", "drawing"], p=[0.4, 0.15, 0.15, 0.15, 0.15])
+        if kind in ("left", "drawing"):
+            image = self.backgrounds(rng)
+            middle, up = rng.uniform(0.3, 0.7, 2) * size, size * rng.uniform(0.2, 0.5)
+            if kind == "drawing":
+                draw_cartoon(image, rng, middle, up)
+            elif rng.random() < 0.5:
+                scenery.draw_shoulders(image, rng, middle, up)
+            for _ in range(rng.integers(0, 4) if kind == "left" else 0):
+                skin = np.array([0.5, 0.32, 0.24]) * rng.uniform(0.1, 1.3)
+                draw_occluder(image, rng, skin, middle, up, random_light(rng, LightDistribution()).sh)
+        else:
+            vector = self.faces(rng)
+            p = self.model.layout.view(vector)
+            if kind == "behind":
+                p.rotation = matrix_from_euler(np.deg2rad(rng.uniform(130.0, 230.0)), rng.normal(0.0, 0.2), 0.0)
+            image, _, _ = self.draw(vector, rng)
+            if kind == "turned":
+                turn = float(rng.uniform(100.0, 260.0))
+                matrix = cv2.getRotationMatrix2D((size / 2, size / 2), turn, 1.0)
+                image = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+            elif kind == "covered":
+                reach = 70.0 * float(p.scale) * size / EXTENT
+                middle = (p.translation + (EXTENT - CROP_SIZE) / 2) * size / EXTENT
+                cover = np.zeros((size, size), np.float32)
+                cv2.ellipse(cover, middle.astype(int).tolist(), (int(reach), int(1.5 * reach)), 0, 0, 360, 1.0, -1)
+                cover = cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.5, 3.0)))
+                thing = smooth_noise(rng, size, int(rng.integers(3, 30)), 3) * scenery.random_color(rng) * 1.5
+                scenery.blend(image, cover, thing)
+                for _ in range(2):
+                    draw_occluder(image, rng, scenery.random_color(rng), middle, 1.5 * reach, p.sh)
         return photograph(image.astype(np.float32), STORED_SIZE, self.config.faults, rng)
 
 
@@ -205,6 +336,7 @@ def generate(
     seed: int,
     config: SceneConfig | None = None,
     photos: Path | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> None:
     """Write at least `count` renders to `out`/synthetic and one faceless picture for `config.faces_per_empty` of them
     to `out`/negatives, shard by shard; those already there stay.
@@ -219,6 +351,7 @@ def generate(
         seed: of everything random.
         config: what is drawn.
         photos: folder of photos to blur into backgrounds; may be absent.
+        part: (i, n) for the i-th of n processes that share the work, counted from 0.
 
     Raises:
         LimelightError: `out` holds the data of another face model.
@@ -231,11 +364,11 @@ def generate(
     renderer = SceneRenderer(
         model, config, backgrounds, RandomFaces(model, config.faces, _seen_expressions(out, model))
     )
-    with tqdm(total=count, unit="render", desc="synthetic") as bar:
-        for number in range(-(-count // config.shard)):
+    with tqdm(total=-(-count // part[1]), unit="render", desc="synthetic") as bar:
+        for number in range(part[0], -(-count // config.shard), part[1]):
             if not writer.exists(number):
                 rng = np.random.default_rng((seed, 2, number))
-                images = np.stack([renderer.empty(rng) for _ in range(max(1, config.shard // config.faces_per_empty))])
+                images = np.stack(list(map(renderer.empty, rng.spawn(max(1, config.shard // config.faces_per_empty)))))
                 held_out = rng.random(len(images)) < config.held_out_share
                 empty = faceless(model.layout, images, False, held_out, np.full(len(images), ""))
                 negatives.write(_EMPTY_SHARDS + number, empty)
@@ -245,8 +378,9 @@ def generate(
 
 
 def render_shard(renderer: SceneRenderer, count: int, rng: Generator) -> Samples:
-    """`count` fresh renders as samples."""
-    images, parameters, landmarks = zip(*(renderer(rng) for _ in range(count)), strict=True)
+    """Return `count` fresh renders as samples; each depends on the generator's seed and its number alone."""
+    streams = rng.spawn(count)
+    images, parameters, landmarks, highlight = zip(*map(renderer, streams), strict=True)
     yes = np.ones(count, bool)
     return Samples(
         images=np.stack(images),
@@ -257,7 +391,8 @@ def render_shard(renderer: SceneRenderer, count: int, rng: Generator) -> Samples
         photo=~yes,
         geometry=yes,
         light=yes,
-        held_out=rng.random(count) < renderer.config.held_out_share,
+        highlight=np.array(highlight),
+        held_out=np.array([stream.random() < renderer.config.held_out_share for stream in streams]),
         quality=np.zeros((count, 2), np.float32),
         names=np.full(count, ""),
     )
@@ -280,9 +415,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
     parser.add_argument("--photos", type=Path, default=default_photos(), help="for backgrounds")
+    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="the I-th of N processes")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    generate(FaceModel.load(options.model), options.out, options.count, options.seed, photos=options.photos)
+    model, part = FaceModel.load(options.model), tuple(options.part)
+    generate(model, options.out, options.count, options.seed, photos=options.photos, part=part)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Extent:
         performer_frames: of the synthetic performer.
     """
 
-    people: int = 40
+    people: int = 60
     random_renders: int = 400
     shapes: int = 400
     layers: int = 300

@@ -14,6 +14,7 @@ from facemodel.rotation import matrix_from_euler
 from training.data.storage import EXTENT
 from training.data.synthetic import SceneConfig, SceneRenderer
 from training.render.degrade import CameraFaults, photograph
+from training.render.lamps import LightDistribution
 from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
 
@@ -68,9 +69,11 @@ class FinderScenes:
 
     def draw(self, model: FaceModel) -> Iterator[FinderScene]:
         """Draw the scenes, each by its own random numbers."""
-        scene = SceneConfig(render_size=_SQUARE, fringe_share=0.1, glasses_share=0.1, occluder_share=0.0)
+        scene = SceneConfig(render_size=_SQUARE, glasses_share=0.1, occluder_share=0.0, headphones_share=0.0)
         backgrounds = Backgrounds(_SQUARE, [], np.random.default_rng(self.seed))
-        renderer = SceneRenderer(model, scene, backgrounds, RandomFaces(model, FaceDistribution(dark_share=0.0)))
+        renderer = SceneRenderer(
+            model, scene, backgrounds, RandomFaces(model, FaceDistribution(light=LightDistribution(dark_share=0.0)))
+        )
         points = model.landmarks478(model.mean)
         millimetres = float(np.sqrt(np.prod(np.ptp(points[:, :2], axis=0))))
         counts = (len(self.sizes), len(self.yaws), self.rolls, self.people)
@@ -106,7 +109,7 @@ class FinderScenes:
         centre = middle + np.linalg.inv(turn) @ (place - (WIDTH / 2, HEIGHT / 2))  # (2,) px of the square
         p.translation[:] = _to_crop(centre - offset)
         p.scale = size / millimetres * EXTENT / _SQUARE
-        linear, _ = renderer.draw(vector, rng)
+        linear, _, _ = renderer.draw(vector, rng)
         square = photograph(linear, _SQUARE, _FAULTS, rng)
         matrix = np.column_stack([turn, np.array([WIDTH / 2, HEIGHT / 2]) - turn @ middle])
         image = cv2.warpAffine(

@@ -48,7 +48,7 @@ def face_layers(model: FaceModel, vector: NDArray[np.floating], size: int = CROP
     light = Light(p.sh, p.key_position, p.key_color, p.shininess)
     nothing = np.zeros_like(diffuse)
     c_d, c_s = (
-        shade(Surface(model.triangles, posed, normals, d, s), light, owner, weights)
+        shade(Surface(model.triangles, posed, normals, d, s), light, owner, weights)[0]
         for d, s in ((diffuse, nothing), (nothing, specular))
     )
     mask = (owner >= 0) & (model.triangle_region[owner] == model.region_names.index("face"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from tqdm import tqdm
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from facemodel.rotation import matrix_from_euler
 from facemodel.whole_files import write_arrays, write_text
-from training.data.storage import EXTENT, MappedImages
+from training.data.storage import EXTENT
 from training.data.synthetic import SceneConfig, SceneRenderer
 from training.evaluation.skin_tone import skin_angle, tone_direction, tone_group
-from training.render.degrade import CameraFaults, photograph
-from training.render.random_faces import FaceDistribution, RandomFaces, jittered_crop, random_light
+from training.render.degrade import photograph
+from training.render.lamps import LightDistribution, random_light
+from training.render.random_faces import RandomFaces, jittered_crop, put_light
 from training.render.scenery import Backgrounds
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
@@ -38,10 +39,11 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 }
 """Table 4's expressions (FaceScape's) as ARKit weights, before each person's own strength; both sides alike."""
 
-_CLEAN = CameraFaults(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 _SUPERSAMPLING = 1.25
 _RANDOM_CHUNK = 50
-_ARRAYS = ("images", "parameters", "landmarks")
+_JPEG_QUALITY = 92
+_ARRAYS = ("parameters", "landmarks", "highlight")
+_Picture = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32], np.bool_]
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ class RenderSetConfig:
         strength: range of a person's strength of each unit of an expression.
         shift, scale, angle: jitter of the crop: share of its side, natural logarithm, degrees.
         size: side of a picture, px; it shows EXTENT crop px.
-        hair_share, glasses_share, fringe_share, occluder_share: of pictures with these.
+        scene: what is drawn beside the people, as in training, and by which camera.
         seed: of everything; no other seed is in use by the training data.
         people_per_chunk: how many are written at a time.
     """
 
-    people: int = 40
+    people: int = 60
     views: tuple[tuple[float, float], ...] = ((0.0, 0.0), (-25.0, 8.0), (25.0, -8.0), (-50.0, 0.0), (50.0, 0.0))
     view_jitter: float = 4.0
     lights: int = 2
@@ -71,10 +73,7 @@ class RenderSetConfig:
     scale: float = 0.05
     angle: float = 3.0
     size: int = int(EXTENT)
-    hair_share: float = 0.85
-    glasses_share: float = 0.0
-    fringe_share: float = 0.0
-    occluder_share: float = 0.0
+    scene: SceneConfig = field(default_factory=SceneConfig)
     seed: int = 20220
     people_per_chunk: int = 2
 
@@ -84,21 +83,48 @@ class RenderSetConfig:
         return len(EXPRESSIONS) * len(self.views) * self.lights
 
 
+class EncodedImages(Sequence[NDArray[np.uint8]]):
+    """Pictures as JPEG, decoded one at a time.
+
+    Args:
+        pictures: bytes (K_i,) of each. size: side of the pictures, px.
+    """
+
+    def __init__(self, pictures: Sequence[NDArray[np.uint8]], size: int) -> None:
+        self._pictures = pictures
+        self.shape = (len(pictures), size, size, 3)
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: Any) -> Any:
+        """(S, S, 3) uint8 RGB picture number `index`."""
+        decoded = cv2.imdecode(np.asarray(self._pictures[index]), cv2.IMREAD_COLOR)
+        return np.asarray(decoded, np.uint8)[:, :, ::-1].copy()
+
+    @staticmethod
+    def encode(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """JPEG (K,) of an RGB picture (S, S, 3)."""
+        return cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].ravel()
+
+
 @dataclass(frozen=True)
 class RenderSet:
     """N renders with their truth.
 
     Attributes:
-        images: N pictures (S, S, 3) uint8 sRGB that show EXTENT crop px, read from disk one at a time.
+        images: N pictures (S, S, 3) uint8 sRGB that show EXTENT crop px, JPEG on disk.
         parameters: (N, P) in crop px.
         landmarks: (N, 478, 2) crop px.
+        highlight: (N,) whether the key light's highlight can be seen, shadows and what covers the face considered.
         person, view, light: (N,) numbers. expression: (N,) a name of EXPRESSIONS.
         tone_angle: (N,) degrees, see `skin_tone.typology_angle`. tone_group: (N,) of `skin_tone.TONE_GROUPS`.
     """
 
-    images: MappedImages
+    images: EncodedImages
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
+    highlight: NDArray[np.bool_]
     person: NDArray[np.int64]
     expression: NDArray[np.str_]
     view: NDArray[np.int64]
@@ -132,7 +158,7 @@ def render_set(model: FaceModel, folder: Path, config: RenderSetConfig | None = 
         chunks = list(_chunks(model, folder, config))
     except OSError as error:
         raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
-    images, parameters, landmarks = _read(chunks)
+    images, parameters, landmarks, highlight = _read(chunks, config.size)
     person, expression, view, light = np.unravel_index(
         np.arange(len(parameters)), (config.people, len(EXPRESSIONS), len(config.views), config.lights)
     )
@@ -140,15 +166,14 @@ def render_set(model: FaceModel, folder: Path, config: RenderSetConfig | None = 
     angles = np.array([skin_angle(model, coefficients) for coefficients in albedo])
     groups = np.array([tone_group(angle) for angle in angles])
     names = np.array(list(EXPRESSIONS))
-    return RenderSet(
-        images, parameters, landmarks, person, names[expression], view, light, angles[person], groups[person]
-    )
+    grid = person, names[expression], view, light
+    return RenderSet(images, parameters, landmarks, highlight, *grid, angles[person], groups[person])
 
 
 def random_render_set(model: FaceModel, folder: Path, count: int, seed: int = 20221) -> RenderSet:
     """`count` pictures of as many people, each with an expression, a pose and a light as `training.data` draws them.
 
-    Their `expression` is "random"; view and light are 0. Hair as in training, no glasses and nothing in front.
+    Their `expression` is "random"; view and light are 0.
 
     Args:
         model: the face model.
@@ -169,17 +194,17 @@ def random_render_set(model: FaceModel, folder: Path, count: int, seed: int = 20
             if not chunk.is_dir():
                 renderer = renderer or _renderer(model, config)
                 drawn = [_random_picture(renderer, config, i) for i in range(first, min(first + _RANDOM_CHUNK, count))]
-                columns = (np.stack(column) for column in zip(*drawn, strict=True))
-                write_arrays(chunk, dict(zip(_ARRAYS, columns, strict=True)))
+                _write(chunk, drawn)
             chunks.append(chunk)
     except OSError as error:
         raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
-    images, parameters, landmarks = _read(chunks)
+    images, parameters, landmarks, highlight = _read(chunks, config.size)
     angles = np.array([skin_angle(model, vector[model.layout.slices["albedo"]]) for vector in parameters])
     groups = np.array([tone_group(angle) for angle in angles])
     zero = np.zeros(count, np.int64)
     expression = np.full(count, "random")
-    return RenderSet(images, parameters, landmarks, np.arange(count), expression, zero, zero, angles, groups)
+    grid = np.arange(count), expression, zero, zero
+    return RenderSet(images, parameters, landmarks, highlight, *grid, angles, groups)
 
 
 class _People:
@@ -215,13 +240,9 @@ class _People:
 
     def _light(self, rng: Generator) -> NDArray[np.float32]:
         """A vector (P,) whose light is as in training, with a key light and of usual brightness."""
-        usual = FaceDistribution()
         vector = self._model.layout.neutral()
-        p = self._model.layout.view(vector)
-        p.sh[:], direction, tint = random_light(rng, dark=False)
-        p.key_position[:] = direction * np.exp(rng.uniform(*np.log(usual.key_distance)))
-        p.key_color[:] = tint * np.exp(rng.normal(-0.2, 0.6))
-        p.shininess = float(np.exp(rng.uniform(*np.log(usual.shininess))))
+        light = random_light(rng, LightDistribution(dark_share=0.0, dull_share=0.0))
+        put_light(self._model.layout.view(vector), light)
         return self._model.layout.constrain(vector)
 
 
@@ -236,28 +257,17 @@ def _chunks(model: FaceModel, folder: Path, config: RenderSetConfig) -> Iterator
             renderer = renderer or _renderer(model, config)
             members = range(first, min(first + config.people_per_chunk, config.people))
             drawn = [picture for person in members for picture in _pictures(renderer, people, person, config)]
-            write_arrays(
-                chunk, dict(zip(_ARRAYS, (np.stack(column) for column in zip(*drawn, strict=True)), strict=True))
-            )
+            _write(chunk, drawn)
         yield chunk
 
 
 def _renderer(model: FaceModel, config: RenderSetConfig) -> SceneRenderer:
-    scene = SceneConfig(
-        faults=_CLEAN,
-        render_size=round(config.size * _SUPERSAMPLING),
-        hair_share=config.hair_share,
-        fringe_share=config.fringe_share,
-        glasses_share=config.glasses_share,
-        occluder_share=config.occluder_share,
-    )
+    scene = replace(config.scene, render_size=round(config.size * _SUPERSAMPLING))
     backgrounds = Backgrounds(scene.render_size, [], np.random.default_rng(config.seed))
     return SceneRenderer(model, scene, backgrounds, RandomFaces(model, scene.faces))
 
 
-def _pictures(
-    renderer: SceneRenderer, people: _People, number: int, config: RenderSetConfig
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]]:
+def _pictures(renderer: SceneRenderer, people: _People, number: int, config: RenderSetConfig) -> Iterator[_Picture]:
     """Image, parameters and landmarks of each picture of a person, in the set's order."""
     layout = renderer.model.layout
     faces, lights = people(number)
@@ -272,24 +282,36 @@ def _pictures(
                 layout.view(vector).rotation = matrix_from_euler(yaw, pitch, 0.0)
                 crop = jittered_crop(vector, layout, rng, config.shift, config.scale, config.angle)
                 vector = crop.lower(layout, vector).astype(np.float32)
-                linear, landmarks = renderer.draw(vector, rng)
-                yield photograph(linear, config.size, _CLEAN, rng), vector, landmarks
+                yield _photographed(renderer, config, vector, rng, np.random.default_rng((config.seed, number)))
 
 
-def _random_picture(
-    renderer: SceneRenderer, config: RenderSetConfig, number: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+def _photographed(
+    renderer: SceneRenderer, config: RenderSetConfig, vector: NDArray[np.float32], rng: Generator, look: Generator
+) -> _Picture:
+    """The picture of a face, as JPEG, its parameters and landmarks, and whether its highlight can be seen."""
+    linear, landmarks, highlight = renderer.draw(vector, rng, look)
+    picture = photograph(linear, config.size, config.scene.faults, rng)
+    return EncodedImages.encode(picture), vector, landmarks, np.bool_(highlight)
+
+
+def _random_picture(renderer: SceneRenderer, config: RenderSetConfig, number: int) -> _Picture:
     rng = np.random.default_rng((config.seed, number))
     vector = renderer.faces(rng).astype(np.float32)
-    linear, landmarks = renderer.draw(vector, rng)
-    return photograph(linear, config.size, _CLEAN, rng), vector, landmarks
+    return _photographed(renderer, config, vector, rng, rng)
 
 
-def _read(chunks: Sequence[Path]) -> tuple[MappedImages, NDArray[np.float32], NDArray[np.float32]]:
-    """Pictures, parameters and landmarks of chunks."""
-    images = MappedImages([np.load(chunk / "images.npy", mmap_mode="r") for chunk in chunks])
-    parameters, landmarks = (np.concatenate([np.load(c / f"{name}.npy") for c in chunks]) for name in _ARRAYS[1:])
-    return images, parameters, landmarks
+def _write(chunk: Path, drawn: Sequence[_Picture]) -> None:
+    encoded, *columns = zip(*drawn, strict=True)
+    images = {"images": np.concatenate(encoded), "ends": np.cumsum([len(picture) for picture in encoded])}
+    write_arrays(chunk, images | dict(zip(_ARRAYS, map(np.stack, columns), strict=True)))
+
+
+def _read(chunks: Sequence[Path], size: int) -> tuple[EncodedImages, NDArray, NDArray, NDArray]:
+    """Pictures, parameters, landmarks and visible highlights of chunks."""
+    files = [(np.load(c / "images.npy", mmap_mode="r"), np.load(c / "ends.npy")) for c in chunks]
+    pictures = [part for data, ends in files for part in np.split(data, ends[:-1])]
+    parameters, landmarks, highlight = (np.concatenate([np.load(c / f"{n}.npy") for c in chunks]) for n in _ARRAYS)
+    return EncodedImages(pictures, size), parameters, landmarks, highlight
 
 
 def _check_header(

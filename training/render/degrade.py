@@ -12,54 +12,83 @@ from numpy.typing import NDArray
 _STEPS = np.linspace(0.0, 1.0, 4096)
 _SRGB = np.where(_STEPS <= 0.0031308, 12.92 * _STEPS, 1.055 * _STEPS ** (1 / 2.4) - 0.055).astype(np.float32) * 255.0
 
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
 
 @dataclass(frozen=True)
 class CameraFaults:
     """How often and how badly a picture suffers.
 
     Attributes:
-        motion_share, defocus_share, coarse_share, noise_share, tone_share, jpeg_share: of pictures.
+        motion_share, defocus_share, coarse_share, sharpen_share, noise_share, tone_share, gray_share, jpeg_share: of
+            pictures.
         motion: longest smear, px. defocus: largest Gaussian, px. coarse: strongest loss of resolution.
-        noise: largest standard deviation, 0..255. tone: of the log exponent of the camera's own tone curve.
-        jpeg_quality: the worst.
+        sharpen: most that is added to an edge. noise: largest standard deviation at middle grey, 0..255.
+        tone: of the log exponent of the camera's own tone curve. jpeg_quality: the worst.
     """
 
     motion_share: float = 0.1
     defocus_share: float = 0.25
-    coarse_share: float = 0.15
-    noise_share: float = 0.7
+    coarse_share: float = 0.25
+    sharpen_share: float = 0.25
+    noise_share: float = 0.8
     tone_share: float = 0.3
-    jpeg_share: float = 0.5
+    gray_share: float = 0.07
+    jpeg_share: float = 0.6
     motion: int = 9
     defocus: float = 1.6
-    coarse: float = 2.0
-    noise: float = 9.0
+    coarse: float = 5.0
+    sharpen: float = 1.5
+    noise: float = 14.0
     tone: float = 0.1
-    jpeg_quality: int = 35
+    jpeg_quality: int = 25
 
 
-def photograph(linear: NDArray[np.float32], size: int, faults: CameraFaults, rng: Generator) -> NDArray[np.uint8]:
-    """(size, size, 3) uint8 sRGB picture of a linear image (S, S, 3) with random faults."""
+CLEAN = CameraFaults(
+    motion_share=0.0,
+    defocus_share=0.0,
+    coarse_share=0.0,
+    sharpen_share=0.0,
+    noise_share=0.0,
+    tone_share=0.0,
+    gray_share=0.0,
+    jpeg_share=0.0,
+)
+"""A camera that does nothing to a picture."""
+
+
+def photograph(
+    linear: NDArray[np.float32], size: int, faults: CameraFaults, rng: Generator, gray: bool = False
+) -> NDArray[np.uint8]:
+    """(size, size, 3) uint8 sRGB picture of a linear image (S, S, 3) with random faults, if wanted without colour."""
+    if gray:
+        linear = np.repeat(linear @ _LUMINANCE[:, None], 3, axis=2)
     if rng.random() < faults.motion_share:
         linear = cv2.filter2D(linear, -1, _smear(rng, int(rng.integers(3, faults.motion + 1))))
     if rng.random() < faults.defocus_share:
         linear = cv2.GaussianBlur(linear, (0, 0), float(rng.uniform(0.3, faults.defocus)))
     if rng.random() < faults.coarse_share:
-        small = round(size / rng.uniform(1.0, faults.coarse))
+        small = round(size / faults.coarse ** rng.random())
         linear = cv2.resize(linear, (small, small), interpolation=cv2.INTER_AREA)
     shrinks = len(linear) > size
     linear = cv2.resize(linear, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     encoded = _SRGB[(np.clip(linear, 0.0, 1.0) * (len(_SRGB) - 1)).astype(np.int32)]
     if rng.random() < faults.tone_share:
         encoded = 255.0 * (encoded / 255.0) ** np.float32(np.exp(rng.normal(0.0, faults.tone)))
+    if rng.random() < faults.sharpen_share:
+        blurred = cv2.GaussianBlur(encoded, (0, 0), float(rng.uniform(0.7, 1.6)))
+        encoded = encoded + np.float32(rng.uniform(0.2, faults.sharpen)) * (encoded - blurred)
     if rng.random() < faults.noise_share:
         deviation = faults.noise * rng.random() ** 2
+        shot = np.sqrt(
+            0.3 + 1.4 * np.clip(encoded, 0.0, 255.0) / 255.0
+        )  # a bright pixel's light is counted less exactly
         grain = rng.standard_normal((size, size, 3 if rng.random() < 0.6 else 1), dtype=np.float32) * np.float32(
             deviation
         )
         if rng.random() < 0.3:
             grain = 1.7 * cv2.GaussianBlur(grain, (0, 0), 0.7).reshape(size, size, -1)
-        encoded = encoded + grain
+        encoded = encoded + grain * shot
     picture = np.clip(encoded + 0.5, 0.0, 255.0).astype(np.uint8)
     if rng.random() < faults.jpeg_share:
         quality = int(rng.integers(faults.jpeg_quality, 96))

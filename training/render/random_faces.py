@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from facemodel import ARKIT_NAMES, Crop, FaceModel, ParameterLayout
+from facemodel import ARKIT_NAMES, Crop, FaceModel, ParameterLayout, Parameters
 from facemodel.arkit import mirrored_name
-from facemodel.lighting import COSINE_LOBE, sh_basis
 from facemodel.rotation import matrix_from_euler
+from training.render.lamps import LightDistribution, RandomLight, random_light
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _EXCLUSIVE = (("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthFunnel", "mouthSmileLeft"))
 _EXCLUSIVE += (
     ("mouthPucker", "mouthSmileLeft"),
@@ -75,11 +74,10 @@ class FaceDistribution:
         gaze: standard deviation of the eyes' turn to the side and up.
         frontal_share: of poses concentrated about the camera; the rest is uniform to the limits.
         yaw, pitch: limits of the pose, degrees.
-        roll: standard deviation of the head's roll before the crop takes it out, degrees.
+        roll: standard deviation of the head's roll before the crop takes it out, degrees; turned_share of heads lie
+            or stand on their head, for the light's sake.
         shift, scale, angle: jitter of the crop: share of its side, natural logarithm, degrees.
-        dark_share: of light far below the usual.
-        dull_share: of faces without a key light.
-        key_distance: range, mm. shininess: range.
+        light: of everything that shines.
     """
 
     seen_share: float = 0.25
@@ -95,16 +93,14 @@ class FaceDistribution:
     gaze: tuple[float, float] = (0.45, 0.35)
     tongue_share: float = 0.03
     frontal_share: float = 0.55
-    yaw: float = 75.0
+    yaw: float = 90.0
     pitch: float = 35.0
     roll: float = 12.0
+    turned_share: float = 0.12
     shift: float = 0.08
     scale: float = 0.12
     angle: float = 10.0
-    dark_share: float = 0.08
-    dull_share: float = 0.1
-    key_distance: tuple[float, float] = (200.0, 1500.0)
-    shininess: tuple[float, float] = (5.0, 100.0)
+    light: LightDistribution = field(default_factory=LightDistribution)
 
 
 class RandomFaces:
@@ -132,11 +128,8 @@ class RandomFaces:
         p.albedo[:] = np.clip(rng.normal(size=p.albedo.shape), -3.0, 3.0)
         p.expression[:] = self._expression(rng)
         p.rotation = self._rotation(rng)
-        p.sh[:], key_direction, key_tint = random_light(rng, rng.random() < self.distribution.dark_share)
         d = self.distribution
-        p.key_position[:] = key_direction * np.exp(rng.uniform(*np.log(d.key_distance)))
-        p.key_color[:] = key_tint * (rng.random() >= d.dull_share) * np.exp(rng.normal(-0.2, 0.6))
-        p.shininess = float(np.exp(rng.uniform(*np.log(d.shininess))))
+        put_light(p, random_light(rng, d.light))
         self.layout.constrain(vector)
         return jittered_crop(vector, self.layout, rng, d.shift, d.scale, d.angle).lower(self.layout, vector)
 
@@ -147,7 +140,8 @@ class RandomFaces:
         else:
             yaw, pitch = rng.uniform((-d.yaw, -d.pitch), (d.yaw, d.pitch))
         limited = np.clip((yaw, pitch), (-d.yaw, -d.pitch), (d.yaw, d.pitch))
-        return matrix_from_euler(*np.deg2rad((*limited, rng.normal(0.0, d.roll))))
+        roll = rng.uniform(-180.0, 180.0) if rng.random() < d.turned_share else rng.normal(0.0, d.roll)
+        return matrix_from_euler(*np.deg2rad((*limited, roll)))
 
     def _expression(self, rng: Generator) -> NDArray[np.float64]:
         d = self.distribution
@@ -236,6 +230,12 @@ class RandomFaces:
                 put(f"eyeLookDown{side}", max(-up, 0.0))
 
 
+def put_light(p: Parameters, light: RandomLight) -> None:
+    """Write a light into a vector's view."""
+    p.sh[:], p.key_position[:], p.key_color[:] = light.sh, light.key_position, light.key_color
+    p.shininess = light.shininess
+
+
 def jittered_crop(
     vector: NDArray, layout: ParameterLayout, rng: Generator, shift: float, scale: float, angle: float
 ) -> Crop:
@@ -250,54 +250,9 @@ def jittered_crop(
     )
 
 
-def random_light(rng: Generator, dark: bool) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """SH light of an ambient part and a few area lights, and where the strongest of them stands.
-
-    Args:
-        rng: random numbers.
-        dark: far below the usual exposure.
-
-    Returns:
-        SH coefficients (9, 3), irradiance / pi; a unit direction (3,) for the key light; its tint (3,).
-    """
-    tint = _random_tint(rng, 0.12)
-    sh = np.zeros((9, 3))
-    sh[0] = 3.545 * tint * rng.uniform(0.1, 1.0)
-    strongest, key, key_tint = 0.0, np.array([0.3, 0.5, 0.8]), tint
-    for _ in range(rng.integers(1, 5)):
-        direction = rng.normal(size=3) + (0.0, 0.35, 0.6)
-        direction /= np.linalg.norm(direction)
-        strength, softness = rng.exponential(1.0), rng.uniform(0.0, 1.0)
-        spread = np.repeat([1.0, 1.0 - 0.25 * softness, 1.0 - 0.65 * softness], [1, 3, 5])
-        color = _random_tint(rng, 0.18 if rng.random() < 0.85 else 0.6)
-        sh += 3.0 * strength * (sh_basis(direction) * spread * COSINE_LOBE)[:, None] * color
-        if direction[2] > -0.2 and strength > strongest:
-            strongest, key, key_tint = strength, direction, color
-    if strongest == 0.0 or rng.random() < 0.35:
-        key = rng.normal(size=3) * (1.0, 0.8, 0.6) + (0.0, 0.3, 1.0)
-    key = key + rng.normal(0.0, 0.15, 3)
-    front = sh_basis(_FRONT) @ sh  # (N, 3) irradiance / pi where a face looks
-    exposure = np.exp(rng.normal(-0.3, 0.3)) * (rng.uniform(0.15, 0.5) if dark else 1.0)
-    sh *= exposure / max(float((front @ _LUMINANCE).mean()), 1e-3)
-    return sh, key / np.linalg.norm(key), key_tint
-
-
-def _random_tint(rng: Generator, spread: float) -> NDArray[np.float64]:
-    """Colour of luminance 1: warm to cold, with a little green and magenta."""
-    warm = rng.normal(0.0, spread)
-    color = np.exp(np.array([warm, rng.normal(0.0, spread / 4), -warm]))
-    return color / (color @ _LUMINANCE)
-
-
 def _stem(name: str) -> str:
     return (
         name.removesuffix("Left").removesuffix("Right")
         if name not in ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
         else name
     )
-
-
-_FRONT = np.array(
-    [(x, y, np.sqrt(1 - x * x - y * y)) for x in (-0.6, -0.3, 0, 0.3, 0.6) for y in (-0.6, -0.3, 0, 0.3, 0.6)]
-)
-"""(25, 3) normals of the visible front of a face."""

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from facemodel.lighting import SH_CONSTANTS
 
 _C0, _C1, _C2, _C20, _C22 = SH_CONSTANTS
+_MAP, _MAP_EXTENT, _MAP_BIAS = 112, 320.0, 3.0  # texels, mm and mm of a shadow map
+_FILL = 0.1  # of a place's light that its shadows leave at least
 
 
 @dataclass(frozen=True)
@@ -75,27 +77,102 @@ def visible_triangles(pixels: NDArray, depth: NDArray, triangles: NDArray, size:
     return owner
 
 
+@dataclass(frozen=True)
+class Lamps:
+    """L lamps whose light is in a `Light` already, the key light first, and where it is missing.
+
+    Attributes:
+        positions: (L, 3) mm. colors: (L, 3) of their highlights.
+        shares: (L, 9, 3) each lamp's share of the SH light, missing in its shadow.
+        visible: (V, L) share of each lamp that a vertex sees.
+    """
+
+    positions: NDArray
+    colors: NDArray
+    shares: NDArray
+    visible: NDArray
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What a picture (H, W) shows that the mesh does not.
+
+    Attributes:
+        gain: (H, W, 3) factor of the diffuse albedo.
+        tilt: (H, W, 3) added to unit normals.
+        gloss: (H, W) factor of the specular albedo.
+    """
+
+    gain: NDArray[np.float32]
+    tilt: NDArray[np.float32]
+    gloss: NDArray[np.float32]
+
+
 def shade(
-    surface: Surface, light: Light, owner: NDArray[np.int32], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Linear colour c_d + c_s of every covered pixel, (H, W, 3); 0 where `owner` is -1."""
+    surface: Surface,
+    light: Light,
+    owner: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    lamps: Lamps | None = None,
+    detail: Detail | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Linear colour c_d + c_s of every covered pixel, and the key light's highlight in it, (H, W, 3) each.
+
+    Both are 0 where `owner` is -1. Without lamps there is the key light alone, which everything sees.
+    """
 
     def single(array: NDArray) -> NDArray[np.float32]:
         return np.ascontiguousarray(array, np.float32)
 
+    if lamps is None:
+        key = np.asarray(light.key_position)[None], np.asarray(light.key_color)[None]
+        lamps = Lamps(*key, np.zeros((1, 9, 3)), np.ones((len(surface.posed), 1)))
+    if detail is None:
+        detail = Detail(*(np.empty((0, 0, *rest), np.float32) for rest in ((3,), (3,), ())))
     return _shade(
         owner,
         weights,
         np.ascontiguousarray(surface.triangles, np.int32),
-        single(surface.posed),
-        single(surface.normals),
-        single(surface.diffuse),
-        single(surface.specular),
+        single(np.concatenate([surface.posed, surface.normals, surface.diffuse, surface.specular], axis=1)),
         single(light.sh),
-        single(light.key_position),
-        single(light.key_color),
+        single(lamps.positions),
+        single(lamps.colors),
+        single(lamps.shares),
+        single(lamps.visible),
         np.float32(light.shininess),
+        detail.gain,
+        detail.tilt,
+        detail.gloss,
     )
+
+
+def interpolate(
+    attributes: NDArray[np.float32], triangles: NDArray, owner: NDArray[np.int32], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(H, W, C) attributes (V, C) float32 of what is seen at every pixel; 0 where `owner` is -1."""
+    return _interpolate(attributes, np.ascontiguousarray(triangles, np.int32), owner, weights)
+
+
+def seen_from(
+    position: NDArray, posed: NDArray, normals: NDArray, triangles: NDArray, softness: float
+) -> NDArray[np.float32]:
+    """Share 0..1 of a far lamp that each vertex sees past the mesh, (V,), by a shadow map.
+
+    Args:
+        position: (3,) of the lamp, mm; only its direction counts.
+        posed, normals: (V, 3) mm and unit. triangles: (T, 3).
+        softness: mm over which a shadow's edge fades.
+    """
+    forward = np.asarray(position, np.float64) / max(float(np.linalg.norm(position)), 1e-9)
+    right = np.cross((0.0, 1.0, 0.0) if abs(forward[1]) < 0.9 else (1.0, 0.0, 0.0), forward)
+    right /= np.linalg.norm(right)
+    frame = np.stack([right, np.cross(forward, right), forward])  # (3, 3) rows
+    places = posed @ frame.T
+    middle, zoom = _MAP / 2, _MAP / _MAP_EXTENT
+    pixels = places[:, :2] * (zoom, -zoom) + middle
+    moved = (posed + _MAP_BIAS * normals) @ frame.T
+    probes = np.concatenate([moved[:, :2] * (zoom, -zoom) + middle, moved[:, 2:]], axis=1)
+    return _seen_from(pixels, places[:, 2].copy(), np.ascontiguousarray(triangles, np.int32), probes, softness * zoom)
 
 
 def vertex_normals(vertices: NDArray, triangles: NDArray) -> NDArray[np.float32]:
@@ -167,61 +244,114 @@ def _draw(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray,
                     owner[row, column] = t
 
 
+@numba.njit(cache=True)
+def _seen_from(pixels: NDArray, depth: NDArray, triangles: NDArray, probes: NDArray, softness: float) -> NDArray:
+    nearest, owner = np.empty((_MAP, _MAP)), np.empty((_MAP, _MAP), np.int32)
+    _draw(pixels, depth, triangles, nearest, owner)
+    seen = np.empty(len(probes), np.float32)
+    for v in range(len(probes)):
+        lit = 0
+        for i in range(3):
+            for j in range(3):
+                row, column = int(probes[v, 1] + (i - 1) * softness), int(probes[v, 0] + (j - 1) * softness)
+                inside = 0 <= row < _MAP and 0 <= column < _MAP
+                if not inside or probes[v, 2] >= nearest[row, column]:
+                    lit += 1
+        seen[v] = lit / 9.0
+    return seen
+
+
+@numba.njit(cache=True)
+def _interpolate(attributes: NDArray, triangles: NDArray, owner: NDArray, weights: NDArray) -> NDArray:
+    height, width = owner.shape
+    image = np.zeros((height, width, attributes.shape[1]), np.float32)
+    for row in range(height):
+        for column in range(width):
+            t = owner[row, column]
+            if t >= 0:
+                for corner in range(3):
+                    for k in range(attributes.shape[1]):
+                        image[row, column, k] += weights[row, column, corner] * attributes[triangles[t, corner], k]
+    return image
+
+
 @numba.njit(cache=True, fastmath=True)
 def _shade(
     owner: NDArray,
     weights: NDArray,
     triangles: NDArray,
-    posed: NDArray,
-    normals: NDArray,
-    diffuse: NDArray,
-    specular: NDArray,
+    attributes: NDArray,
     sh: NDArray,
-    key: NDArray,
-    key_color: NDArray,
+    positions: NDArray,
+    colors: NDArray,
+    shares: NDArray,
+    visible: NDArray,
     shininess: np.float32,
-) -> NDArray:
+    gain: NDArray,
+    tilt: NDArray,
+    gloss: NDArray,
+) -> tuple[NDArray, NDArray]:
     height, width = owner.shape
-    image = np.zeros((height, width, 3), np.float32)
-    n, p, d, s = (np.zeros(3, np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32))
+    image, highlight = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
+    a, s, irradiance = np.zeros(12, np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32)
+    least = np.zeros(3, np.float32)
     y = np.zeros(9, np.float32)
+    detailed = len(gain) > 0
+    faintest = np.exp(-12.0 / shininess)  # cosine of a highlight that is nothing
     for row in range(height):
         for column in range(width):
             t = owner[row, column]
             if t < 0:
                 continue
-            for k in range(3):
-                n[k] = p[k] = d[k] = s[k] = 0.0
+            a[:] = 0.0  # position, normal, diffuse and specular albedo
             for corner in range(3):
                 v = triangles[t, corner]
                 w = weights[row, column, corner]
+                for k in range(12):
+                    a[k] += w * attributes[v, k]
+            length = np.sqrt(a[3] ** 2 + a[4] ** 2 + a[5] ** 2) + 1e-12
+            nx, ny, nz = a[3] / length, a[4] / length, a[5] / length
+            if detailed:
+                nx, ny, nz = nx + tilt[row, column, 0], ny + tilt[row, column, 1], nz + tilt[row, column, 2]
+                length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+                nx, ny, nz = nx / length, ny / length, nz / length
                 for k in range(3):
-                    n[k] += w * normals[v, k]
-                    p[k] += w * posed[v, k]
-                    d[k] += w * diffuse[v, k]
-                    s[k] += w * specular[v, k]
-            length = np.sqrt(n[0] ** 2 + n[1] ** 2 + n[2] ** 2) + 1e-12
-            nx, ny, nz = n[0] / length, n[1] / length, n[2] / length
+                    a[6 + k] *= gain[row, column, k]
+                    a[9 + k] *= gloss[row, column]
             y[0] = _C0
             y[1], y[2], y[3] = _C1 * ny, _C1 * nz, _C1 * nx
             y[4], y[5], y[7] = _C2 * nx * ny, _C2 * ny * nz, _C2 * nx * nz
             y[6], y[8] = _C20 * (3.0 * nz * nz - 1.0), _C22 * (nx * nx - ny * ny)
-            lx, ly, lz = key[0] - p[0], key[1] - p[1], key[2] - p[2]
-            length = np.sqrt(lx * lx + ly * ly + lz * lz)
-            lx, ly, lz = lx / length, ly / length, lz / length
-            lobe = 0.0
-            if nx * lx + ny * ly + nz * lz > 0.0:
-                hx, hy, hz = lx, ly, lz + 1.0
-                length = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-12
-                cosine = (nx * hx + ny * hy + nz * hz) / length
-                if cosine > 0.0:
-                    lobe = cosine**shininess
             for k in range(3):
-                irradiance = 0.0
+                irradiance[k] = s[k] = 0.0
                 for i in range(9):
-                    irradiance += y[i] * sh[i, k]
-                image[row, column, k] = d[k] * max(irradiance, 0.0) + s[k] * key_color[k] * lobe
-    return image
+                    irradiance[k] += y[i] * sh[i, k]
+                least[k] = _FILL * max(irradiance[k], 0.0)
+            for n in range(positions.shape[0]):
+                sees = 0.0
+                for corner in range(3):
+                    sees += weights[row, column, corner] * visible[triangles[t, corner], n]
+                if sees < 0.999:
+                    for k in range(3):
+                        share = 0.0
+                        for i in range(9):
+                            share += y[i] * shares[n, i, k]
+                        irradiance[k] -= (1.0 - sees) * max(share, 0.0)
+                lx, ly, lz = positions[n, 0] - a[0], positions[n, 1] - a[1], positions[n, 2] - a[2]
+                length = np.sqrt(lx * lx + ly * ly + lz * lz) + 1e-12
+                lx, ly, lz = lx / length, ly / length, lz / length
+                if nx * lx + ny * ly + nz * lz > 0.0:
+                    cosine = (nx * lx + ny * ly + nz * (lz + 1.0)) / (np.sqrt(2.0 + 2.0 * lz) + 1e-12)
+                    if cosine > faintest:
+                        lobe = sees * cosine**shininess
+                        for k in range(3):
+                            s[k] += colors[n, k] * lobe
+                if n == 0:
+                    for k in range(3):
+                        highlight[row, column, k] = a[9 + k] * s[k]
+            for k in range(3):
+                image[row, column, k] = a[6 + k] * max(irradiance[k], least[k]) + a[9 + k] * s[k]
+    return image, highlight
 
 
 @numba.njit(cache=True)

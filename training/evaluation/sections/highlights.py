@@ -60,7 +60,7 @@ class _Pictures:
     """N pictures.
 
     Attributes:
-        seen: (N,) whether the true highlight can be seen.
+        seen: (N,) whether the true highlight can be seen, shadows and what covers the face considered.
         told: (N,) whether the answer has a highlight at all; it is otherwise "unknown".
         half, key: (N,) angles of half vectors and of key lights, degrees.
         constant: (N,) angles of half vectors to that of the best constant answer.
@@ -103,7 +103,7 @@ class _Pictures:
             leaks[n] = leak.energy, leak.leaked, luck.leaked
         span = model.layout.slices["key_position"]
         ours, true_keys = answers[index, span], renders.parameters[index, span]
-        seen = brightest[:, 0] >= SEEN
+        seen = (brightest[:, 0] >= SEEN) & renders.highlight[index]
         halves = half_vector(true_keys)
         middle = halves[seen].mean(axis=0) if seen.any() else halves.mean(axis=0)
         return cls(
