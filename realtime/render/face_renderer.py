@@ -166,9 +166,10 @@ class FaceRenderer:
         mirror: bool,
         smooth_silhouette: bool,
     ) -> None:
-        """Blend the layer into `rectangle` of the target, within the face's bounds only."""
+        """Blend the layer into `rectangle` of the target, within the bounds of face and hair only."""
         x, y, width, height = rectangle
-        parts = [part.bounds(parameters.rotation) for part in (self._geometry, *self._hair)]
+        parts = [self._geometry.bounds(parameters.rotation)]
+        parts += [hair.bounds(parameters.rotation) for hair in self._hair]
         low, high = np.min(parts, axis=0)[:2], np.max(parts, axis=0)[2:]
         to_pixels = parameters.scale * width / frame_size[0]
         left, bottom, right, top = (to_pixels * np.concatenate([low, high])).tolist()
@@ -237,7 +238,7 @@ class FaceRenderer:
         shader["translation"] = tuple(parameters.translation.tolist())
         shader["scale"] = parameters.scale
         shader["frame_size"] = frame_size
-        shader["radius"] = 1.01 * max(part.radius for part in (self._geometry, *self._hair))
+        shader["radius"] = 1.01 * max(self._geometry.radius, *(hair.radius for hair in self._hair), 0.0)
 
     def _set_light(self, shader: moderngl.Program, parameters: Parameters, options: RenderOptions) -> None:
         """Light and albedo of a view mode; the shaded ones draw the terms that are asked for."""

@@ -80,8 +80,11 @@ class HairLayer:
 
     def release(self) -> None:
         """Free every OpenGL object that this layer made."""
-        for item in (self._mesh, *self._buffers, self._uv, self._triangles, self._strands, self.shader):
-            item.release()
+        for buffer in (*self._buffers, self._uv, self._triangles):
+            buffer.release()
+        self._mesh.release()
+        self._strands.release()
+        self.shader.release()
 
 
 _ATTRIBUTES = ("in_position", "in_normal", "in_tangent")

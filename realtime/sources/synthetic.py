@@ -22,7 +22,7 @@ from realtime.sources.performer import Performer
 _OPTIONS = RenderOptions(mode=ViewMode.OVERLAY, whole_head=True)
 _NOISE_PICTURES = 8
 _STYLES = ("crop", "layered", "parted")
-"""Styles that hide neither brows nor eyes, and that OpenGL on the CPU draws in a fifth of a frame's time."""
+"""Styles that hide neither brows nor eyes, and cost about a fifth of a frame's time where OpenGL runs on the CPU."""
 _COLORS = ("black", "dark brown", "brown", "light brown", "auburn", "dark blond", "blond", "grey")
 _LASHES = "lashes natural"
 _NECK_END = np.array([0.0, -128.0, -25.0])

@@ -212,8 +212,10 @@ class _Fit:
         else:
             tipward = -cut[:, 1]
         coordinates = strand_coordinates(cut, mesh.corners, tipward, lashes)
-        bind = self._on_lids if lashes else self._on_head
-        anchor_uv, neighbours, offsets = bind(cut, coordinates, mesh.corners)
+        if lashes:
+            anchor_uv, neighbours, offsets = self._on_lids(cut, coordinates, mesh.corners)
+        else:
+            anchor_uv, neighbours, offsets = self._on_head(cut, mesh.corners)
         for island in islands(mesh.corners):
             coordinates[np.unique(mesh.corners[island]), 0] += rng.uniform(0.0, TILE_MM)
         triangles = np.concatenate([mesh.corners[:, half] for half in ([0, 1, 2], [0, 2, 3])])
@@ -234,9 +236,7 @@ class _Fit:
         low = (height < _CLEAR_MM) & (found.distances < 30.0)
         return np.where(low[:, None], points + _CLEAR_MM * normals, vertices)
 
-    def _on_head(
-        self, cut: np.ndarray, coordinates: np.ndarray, corners: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _on_head(self, cut: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Anchors of hair: the closest places of scalp, neck and forehead; offsets along the model's axes."""
         found = self._carrier_locator.closest(cut)
         uv_corners = self._model.uv[self._model.uv_triangles[self._carriers[found.triangles]]]
@@ -271,7 +271,7 @@ class _Fit:
     def _holds_in_blink(
         self, cut: np.ndarray, triangles: np.ndarray, anchor_uv: np.ndarray, anchors: np.ndarray, offsets: np.ndarray
     ) -> np.ndarray:
-        """(T,) whether each triangle of lashes keeps its form when the lids shut: its strands have roots side by side."""
+        """(T,) whether each triangle of lashes keeps its form when the lids shut."""
         model = self._model
         blinks = np.isin(model.expression_names, ("eyeBlinkLeft", "eyeBlinkRight"))
         shut = model.mean + model.expression[blinks].sum(axis=0)

@@ -181,20 +181,23 @@ def _potential(points: np.ndarray, along: np.ndarray, across: np.ndarray) -> np.
 
 
 def _orient(along: np.ndarray) -> np.ndarray:
-    """(M,) +1 or -1: the sense of each edge of one woven direction, the same on both sides of every quad."""
+    """(M,) +1 or -1: the sense of each edge of one woven direction, the same all over an island.
+
+    Args:
+        along: (M, 2) the first edge of every quad, then the one opposite.
+    """
     half = len(along) // 2
-    edge_of: dict[tuple[int, int], int] = {}
-    members: list[list[tuple[int, int]]] = []  # of each edge: the quads and the sense in which they list it
-    listed = np.zeros((half, 2), int)
-    for row, (a, b) in enumerate(along.tolist()):
-        key = (min(a, b), max(a, b))
-        if key not in edge_of:
-            edge_of[key] = len(members)
-            members.append([])
-        sense = 1 if a < b else -1
-        members[edge_of[key]].append((row % half, sense))
-        listed[row % half, row // half] = edge_of[key]
-    sense_in = {(edge, quad): sense for edge, users in enumerate(members) for quad, sense in users}
+    links: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for quad, (a, b, c, d) in enumerate(np.concatenate([along[:half], along[half:]], axis=1).tolist()):
+        for start, end in ((a, b), (c, d)):  # beside each other: the common edge has one sense
+            links.setdefault((min(start, end), max(start, end)), []).append((quad, 1 if start < end else -1))
+        for start, end, sense in ((a, c, -1), (b, d, 1)):  # one after the other: an end meets a start
+            links.setdefault((-1 - min(start, end), -1 - max(start, end)), []).append((quad, sense))
+    beside: list[list[tuple[int, int]]] = [[] for _ in range(half)]
+    for key, users in links.items():
+        for quad, sense in users:
+            turn = sense if key[0] >= 0 else -sense
+            beside[quad] += [(other, turn * other_sense) for other, other_sense in users if other != quad]
     side = np.zeros(half, int)
     for seed in range(half):
         if side[seed]:
@@ -202,11 +205,10 @@ def _orient(along: np.ndarray) -> np.ndarray:
         side[seed], queue = 1, [seed]
         while queue:
             quad = queue.pop(0)
-            for edge in listed[quad]:
-                for other, sense in members[edge]:
-                    if not side[other]:
-                        side[other] = side[quad] * sense * sense_in[(edge, quad)]
-                        queue.append(other)
+            for other, relation in beside[quad]:
+                if not side[other]:
+                    side[other] = side[quad] * relation
+                    queue.append(other)
     return np.tile(side, 2).astype(float)
 
 
