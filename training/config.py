@@ -62,30 +62,32 @@ class LossWeights:
 
     Attributes:
         landmarks: per px, the projected model against MediaPipe's points (photos) or the truth (renders).
-        landmarks_fit: per px, against the 68 points of the labels' own geometry.
+        jaw: per px, the jaw line of the 68 points; of renders.
         lid_gap, lip_gap: per px.
         vertices: per mm, face region with identity and expression.
         rotation: per radian. translation: per px. scale: per e-fold.
-        expression: per squared unit of weight. expression_activity: emphasis on what is active.
+        expression: per squared unit of weight. expression_mm: per mm at lips, lids, brows, irises and the rest of the
+            face. expression_rest: per unit of weight where the label is at rest.
         identity: per mm, face region, identity alone. identity_prior: per squared coefficient.
         albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
         key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
+        light_agreement: per unit of the cosine between the key light and where most of the SH light comes from.
         confidence: per nat.
         region_points, face_points: per px, the points that the expression and the face head place by themselves.
-        photo_identity, photo_light: how much a photo's fitted identity, and its albedo and light, count
-            against a render's, which are known.
+        point_uncertainty: per nat, what the heads say of those points' errors.
     """
 
     landmarks: float = 0.2
-    landmarks_fit: float = 0.1
+    jaw: float = 0.1
     lid_gap: float = 0.15
     lip_gap: float = 0.1
     vertices: float = 0.15
     rotation: float = 6.0
     translation: float = 0.05
     scale: float = 4.0
-    expression: float = 150.0
-    expression_activity: float = 5.0
+    expression: float = 30.0
+    expression_mm: float = 3.0
+    expression_rest: float = 2.0
     identity: float = 0.2
     identity_prior: float = 0.002
     albedo: float = 3.0
@@ -94,12 +96,12 @@ class LossWeights:
     highlight: float = 4.0
     key_direction: float = 0.2
     key_distance: float = 0.05
+    light_agreement: float = 1.0
     shininess: float = 0.05
     confidence: float = 0.3
     region_points: float = 0.3
     face_points: float = 0.3
-    photo_identity: float = 0.3
-    photo_light: float = 1.0
+    point_uncertainty: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,6 @@ class PaperConfig:
     Attributes:
         photos: folder of prepared photos, see `training.data.prepared`.
         render_size: side of the rendered faces and of what they are compared with, px.
-        identity_network: F of Eq. 7, `facenet` (the paper's) or `dlib` (a sixth of its cost).
         weights: of Eq. 6, and the other numbers of the paper.
         dense_landmarks: per px, MediaPipe's 478 points.
         extra: weights of the other losses beyond the paper.
@@ -123,7 +124,6 @@ class PaperConfig:
 
     photos: str = ".cache/prepared"
     render_size: int = 224
-    identity_network: Literal["facenet", "dlib"] = "facenet"
     weights: PaperWeights = field(default_factory=PaperWeights)
     dense_landmarks: float = 0.0
     extra: ExtraWeights = field(default_factory=ExtraWeights)

@@ -182,14 +182,26 @@ def test_every_part_of_the_heads_learns(toy: FaceModel) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     found = network.predict(torch.randint(0, 256, (4, 64, 64, 3), dtype=torch.uint8))
-    assert found.region_points.shape == (4, len(REGION_POINTS), 2)
-    (found.parameters.square().sum() + found.region_points.square().mean()).backward()
+    assert found.region_points.points.shape == (4, len(REGION_POINTS), 2)
+    (found.parameters.square().sum() + found.region_points.points.square().mean()).backward()
     optimizer.step()
     eye, mouth = "expression_head.eye.layers.0.conv", "expression_head.mouth.layers.0.conv"
     points = ("expression_head.eye_points", "expression_head.mouth_points")
     for part in (eye, mouth, *points, "expression_head.mix", "face_head.face.layers.0.conv", "face_head.layers.0"):
         name = f"{part}.weight"
         assert not torch.equal(network.state_dict()[name], before[name]), name
+
+
+def test_part_of_a_prediction_is_of_the_same_crops_in_every_part(toy: FaceModel) -> None:
+    with torch.inference_mode():
+        whole = Student(SMALL, toy.layout).eval().predict(torch.randint(0, 256, (5, 64, 64, 3), dtype=torch.uint8))
+    part = whole.take(slice(3, None))
+    for whole_points, points in ((whole.region_points, part.region_points), (whole.face_points, part.face_points)):
+        assert whole_points is not None and points is not None
+        for before, after in zip(whole_points, points, strict=True):
+            torch.testing.assert_close(after, before[3:])
+    torch.testing.assert_close(part.parameters, whole.parameters[3:])
+    torch.testing.assert_close(part.logit, whole.logit[3:])
 
 
 def test_heads_of_another_student_come_with_their_standardisation(toy: FaceModel) -> None:

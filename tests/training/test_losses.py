@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_6d
 from tests.toy_model import toy_model
 from training.config import LossWeights
 from training.losses import label_losses
-from training.losses.label_objective import Batch, StudentObjective
+from training.losses.label_objective import READ_FROM_RENDERS, Batch, StudentObjective
 from training.losses.linear_face import LinearFace, irradiance, specular
 from training.networks import Prediction
 
@@ -46,7 +47,8 @@ def batch_of(model: FaceModel, vectors: np.ndarray, **flags: list[float]) -> Bat
     values = {"face": 1.0, "photo": 0.0, "geometry": 1.0, "light": 1.0, "mirrored": 0.0}
     tensors = {name: torch.tensor(flags.get(name, [default] * count)) for name, default in values.items()}
     landmarks = LinearFace(model).landmarks(parameters)[:, :478]
-    return Batch(torch.zeros(count, 8, 8, 3, dtype=torch.uint8), parameters, landmarks, **tensors)
+    crop, worth = torch.zeros(count, 8, 8, 3, dtype=torch.uint8), torch.ones(count, 1)
+    return Batch(crop, parameters, landmarks, landmark_worth=worth, unit_worth=worth, **tensors)
 
 
 def test_landmarks_skin_and_albedo_match_the_reference(toy: FaceModel) -> None:
@@ -110,7 +112,7 @@ def test_landmark_distance_in_pixels_and_its_weights() -> None:
 
 
 def test_gaps_see_a_closed_eye_and_an_open_mouth_only() -> None:
-    reference = torch.rand(1, 478, 2) * 224
+    reference = torch.rand(1, 478, 2, generator=torch.Generator().manual_seed(0)) * 224
     shifted = reference + 7.0
     assert label_losses.lid_gap(shifted, reference) == pytest.approx(0.0, abs=1e-3)
     opened = reference.clone()
@@ -121,18 +123,61 @@ def test_gaps_see_a_closed_eye_and_an_open_mouth_only() -> None:
 
 def test_ratios_are_symmetric_logarithms() -> None:
     one, e = torch.ones(1, 1), torch.full((1, 1), math.e)
-    for term in (label_losses.scale_ratio, label_losses.shininess_ratio):
-        assert term(one, e) == pytest.approx(1.0) and term(e, one) == pytest.approx(1.0)
+    assert label_losses.log_ratio(one, e) == label_losses.log_ratio(e, one) == pytest.approx(1.0)
     position = torch.tensor([[100.0, 0.0, 0.0]])
     assert label_losses.key_distance_ratio(position * math.e, position) == pytest.approx(1.0, abs=1e-4)
     assert label_losses.key_direction_error(torch.tensor([[0.0, 50.0, 0.0]]), position) == pytest.approx(1.0, abs=1e-4)
 
 
-def test_expression_error_stresses_what_is_active() -> None:
-    rest, active = torch.zeros(1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]])
-    assert label_losses.expression_error(rest, active, activity=4.0) == pytest.approx(5.0 / 4.0)
-    assert label_losses.expression_error(active, rest, activity=4.0) == pytest.approx(1.0 / 4.0)
-    assert label_losses.expression_error(0.5 * active, rest) == pytest.approx(0.25 / 4.0)  # squared
+def test_expression_error_is_squared_and_counts_each_unit_by_its_worth() -> None:
+    rest, active, all_alike = torch.zeros(1, 4), torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.ones(1, 1)
+    assert label_losses.expression_error(0.5 * active, rest, all_alike) == pytest.approx(0.25 / 4.0)
+    assert label_losses.expression_error(rest, active, 1.0 - active) == 0
+
+
+def test_rest_error_sees_only_units_at_rest() -> None:
+    label = torch.tensor([[0.8, 0.0, 0.0, 0.01]])
+    assert label_losses.rest_error(torch.tensor([[0.3, 0.0, 0.0, 0.0]]), label, torch.ones(1, 1)) == 0
+    assert label_losses.rest_error(torch.tensor([[0.8, 0.2, 0.0, 0.2]]), label, torch.ones(1, 1)) == pytest.approx(0.1)
+
+
+def test_movement_error_is_in_mm_and_no_part_counts_for_more_by_having_more_points(toy: FaceModel) -> None:
+    assert sorted(i for part in label_losses.MOVING_PARTS for i in part) == list(range(478))
+    for part in label_losses.MOVING_PARTS:
+        movement = torch.zeros(1, 478, 3)
+        movement[:, list(part)] = torch.tensor([0.0, 3.0, 4.0])
+        assert label_losses.movement_error(movement) == pytest.approx(5.0 / len(label_losses.MOVING_PARTS), abs=1e-3)
+    weights = torch.rand(2, 52)
+    shapes = [toy.shape(np.zeros(5), w) for w in weights.numpy()]
+    expected = np.stack([toy.landmarks478(shape) - toy.landmarks478(toy.mean) for shape in shapes])
+    np.testing.assert_allclose(LinearFace(toy).movement(weights), expected, atol=1e-4)
+
+
+def test_uncertainty_is_least_where_the_spread_is_half_the_mean_error_and_leaves_the_points_alone() -> None:
+    rng = np.random.default_rng(0)
+    distance = rng.gamma(2.0, 3.0, (200, 50))  # of an isotropic Laplacian of b = 3 px
+    angle = rng.uniform(0, 2 * math.pi, distance.shape)
+    points = torch.from_numpy(np.stack([distance * np.cos(angle), distance * np.sin(angle)], axis=2))
+    points.requires_grad_(True)
+
+    def nats(b: float) -> torch.Tensor:
+        spread = torch.full(distance.shape, b, dtype=torch.float64, requires_grad=True)
+        return label_losses.point_uncertainty(points, spread, torch.zeros_like(points)).mean()
+
+    assert nats(3.0) < nats(2.7) and nats(3.0) < nats(3.3)
+    nats(3.0).backward()
+    assert points.grad is None
+
+
+def test_sh_direction_points_to_where_the_light_comes_from() -> None:
+    direction = np.array([0.6, 0.48, 0.64])
+    basis = sh_basis(direction[None])[0]  # a lamp far away in that direction
+    sh = torch.from_numpy(np.outer(basis, [1.0, 0.7, 0.2]).reshape(1, 27))
+    found = label_losses.sh_direction(sh)[0].numpy()
+    np.testing.assert_allclose(found / np.linalg.norm(found), direction, atol=1e-6)
+    key = torch.from_numpy(400.0 * direction[None])
+    assert label_losses.key_and_sh_cosine(key, sh) == pytest.approx(1.0, abs=1e-6)
+    assert label_losses.key_and_sh_cosine(-key, sh) == pytest.approx(-1.0, abs=1e-6)
 
 
 def test_irradiance_error_is_zero_only_for_the_same_light() -> None:
@@ -205,3 +250,63 @@ def test_without_a_key_light_its_place_is_anybodys(toy: FaceModel) -> None:
         prediction = Prediction(torch.from_numpy(changed[: len(dark)]), torch.zeros(len(dark), 1))
         _, terms = StudentObjective(LinearFace(toy), LossWeights())(prediction, batch_of(toy, dark))
         assert terms["key_direction"] == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("group", ["identity", "albedo", "sh", "key_position", "key_color", "shininess"])
+def test_photos_teach_neither_the_person_nor_the_light(toy: FaceModel, group: str) -> None:
+    gradients = {}
+    for photo in (0.0, 1.0):
+        vectors = random_vectors(toy, 2)
+        parameters = torch.from_numpy(vectors * 1.1).requires_grad_(True)
+        batch = batch_of(toy, vectors, photo=[photo, photo])
+        objective = StudentObjective(LinearFace(toy), LossWeights(identity_prior=0.0))
+        objective(Prediction(parameters, torch.zeros(2, 1)), batch)[0].backward()
+        gradients[photo] = parameters.grad
+    span = toy.layout.slices[group]
+    assert gradients[1.0][:, span].abs().sum() == 0 and gradients[0.0][:, span].abs().sum() > 0
+    for taught in ("expression", "rotation", "translation"):
+        assert gradients[1.0][:, toy.layout.slices[taught]].abs().sum() > 0
+
+
+def test_units_that_mediapipe_does_not_score_are_read_from_renders_alone(toy: FaceModel) -> None:
+    weights = LossWeights(landmarks=0.0, lid_gap=0.0, lip_gap=0.0)  # which photos show whatever the label says
+    units = [toy.expression_names.index(name) for name in READ_FROM_RENDERS]
+    gradients = {}
+    for photo in (0.0, 1.0):
+        vectors = random_vectors(toy, 2)
+        parameters = torch.from_numpy(vectors * 0.9).requires_grad_(True)
+        batch = batch_of(toy, vectors, photo=[photo, photo])
+        StudentObjective(LinearFace(toy), weights)(Prediction(parameters, torch.zeros(2, 1)), batch)[0].backward()
+        gradients[photo] = parameters.grad[:, toy.layout.slices["expression"]]
+    assert (gradients[1.0][:, units] == 0).all() and (gradients[0.0][:, units] != 0).all()
+    others = [i for i in range(52) if i not in units]
+    assert (gradients[1.0][:, others] != 0).any(dim=0).all()
+
+
+def test_a_label_counts_by_its_worth(toy: FaceModel) -> None:
+    vectors = random_vectors(toy, 2)
+    moved = torch.from_numpy(vectors.copy())
+    moved[:, toy.layout.slices["translation"]] += 3.0
+    moved[:, toy.layout.slices["expression"].start] += 0.1
+    batch = batch_of(toy, vectors, photo=[1.0, 1.0])
+    nothing = replace(batch, landmark_worth=torch.zeros(2, 478), unit_worth=torch.zeros(2, 52))
+    objective = StudentObjective(LinearFace(toy), LossWeights())
+    all_terms, no_terms = (objective(Prediction(moved, torch.zeros(2, 1)), b)[1] for b in (batch, nothing))
+    for name in ("landmarks", "expression"):
+        assert all_terms[name] > 0 and no_terms[name] == 0
+
+
+def test_key_light_and_sh_agree_where_the_label_says_so(toy: FaceModel) -> None:
+    vectors = random_vectors(toy, 1)
+    p = toy.layout.view(vectors[0])
+    p.key_position[:], p.key_color[:] = (0.0, 0.0, 400.0), 0.5
+    apart = vectors.copy()
+    toy.layout.view(apart[0]).key_position[:] = (400.0, 0.0, 0.0)
+    for from_front, counts in ((0.6, True), (-0.6, False)):
+        for vector in (vectors[0], apart[0]):
+            toy.layout.view(vector).sh[1:4] = 0.0
+            toy.layout.view(vector).sh[2] = from_front
+        objective = StudentObjective(LinearFace(toy), LossWeights())
+        prediction = Prediction(torch.from_numpy(apart), torch.zeros(1, 1))
+        _, terms = objective(prediction, batch_of(toy, vectors))
+        assert terms["light_agreement"] == pytest.approx(1.0 if counts else 0.0, abs=1e-3)

@@ -18,7 +18,7 @@ from training.networks import (
     StudentConfig,
     load_network,
 )
-from training.networks.lite0 import SameConv2d, fetch_imagenet_weights
+from training.networks.lite0 import SameConv2d
 
 SMALL = StudentConfig(resolution=64, head_channels=8, hidden=16)
 
@@ -73,7 +73,7 @@ def test_backbone_takes_every_published_weight(tmp_path) -> None:
 def test_damaged_cached_weights_are_refused(tmp_path) -> None:
     (tmp_path / "efficientnet-lite0-57934424.pth").write_bytes(b"half a file")
     with pytest.raises(LimelightError, match="wrong checksum"):
-        fetch_imagenet_weights(tmp_path)
+        Lite0().load_pretrained(tmp_path)
 
 
 def test_decoder_inverts_raw_and_standardises(toy: FaceModel, labels: np.ndarray) -> None:

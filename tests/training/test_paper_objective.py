@@ -23,7 +23,7 @@ from training.losses.extra_losses import ExtraWeights
 from training.losses.paper_losses import PaperWeights, encode_srgb
 from training.losses.paper_objective import PaperObjective
 from training.networks import ResNet50Config, StudentConfig, load_network
-from training.networks.dlib_resnet import DlibResNet
+from training.networks.facenet import FaceNet
 from training.networks.identity import Alignment, IdentityNetwork
 from training.tasks import paper_task
 from training.tasks.label_batches import CropSet
@@ -90,7 +90,7 @@ def held_out(photos: PreparedPhotos, toy: FaceModel) -> PreparedPhotos:
 @pytest.fixture(scope="module")
 def recognizer() -> IdentityNetwork:
     torch.manual_seed(5)
-    return IdentityNetwork(DlibResNet(((4, 1, False), (8, 1, True))), Alignment((112.0, 112.0), 180.0))
+    return IdentityNetwork(FaceNet(shrink=16), Alignment((112.0, 112.0), 180.0))
 
 
 @pytest.fixture(scope="module")
@@ -377,7 +377,7 @@ def test_thirty_steps_lower_the_loss(
 @pytest.mark.parametrize(
     "network",
     [
-        ResNet50Config(resolution=32, frozen_stages=3),
+        ResNet50Config(resolution=32),
         StudentConfig(resolution=32, head_channels=8, hidden=16, frozen_blocks=0),
     ],
     ids=["resnet50", "student"],
@@ -474,7 +474,7 @@ def test_labelled_crops_are_learned_from_beside_the_photos(
 def test_prepared_features_are_used_where_they_are_as_sharp_as_the_renders(
     toy: FaceModel, truth: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, stored: bool
 ) -> None:
-    monkeypatch.setattr(paper_task, "load_identity_network", lambda kind, cache: nn.Identity())
+    monkeypatch.setattr(paper_task, "load_identity_network", lambda _cache: nn.Identity())
     config = tiny_config(tmp_path, paper=PaperConfig(photos=str(tmp_path / "photos"), render_size=size))
     write_photos(tmp_path / "photos", toy, truth[:5], list("abcde"))
     assert open_task(config, toy).batch(0).photos.features is None

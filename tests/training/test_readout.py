@@ -89,7 +89,7 @@ def test_identity_and_pose_are_read_off_true_points(toy: FaceModel, monkeypatch:
         points_of[0] = face.landmarks(labels)[:, :478]
         one, zero = torch.ones(64), torch.zeros(64)
         crop = torch.zeros(64, 64, 64, 3, dtype=torch.uint8)
-        return Batch(crop, labels, points_of[0], one, zero, one, one, zero)
+        return Batch(crop, labels, points_of[0], one[:, None], one[:, None], one, zero, one, one, zero)
 
     torch.manual_seed(1)
     assert solve_geometry(network, (batch(seed) for seed in range(25)), strength=0.01) == 25 * 64

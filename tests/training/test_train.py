@@ -293,6 +293,26 @@ def test_mirror_is_a_mirror(toy: FaceModel) -> None:
     np.testing.assert_allclose(mirrored[:, 1], points[:, 1], atol=1e-3)
 
 
+def test_a_mirror_takes_what_labels_are_worth_along(toy: FaceModel, crops: CropSet) -> None:
+    names = list(toy.expression_names)
+    left, right = names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")
+    mirror = Mirror.of(toy.landmarks478(toy.mean), names)
+    point = next(i for i in range(478) if mirror.landmarks[i] != i)
+    count = len(crops.parameters)
+    landmark_worth, unit_worth = np.ones((count, 478), np.float32), np.ones((count, len(names)), np.float32)
+    landmark_worth[:, point], unit_worth[:, left] = 0.25, 0.5
+    known = replace(crops, landmark_worth=landmark_worth, unit_worth=unit_worth)
+    sample = known.sample(0)
+    mirrored = mirror.apply(toy.layout, sample)
+    indices = np.zeros(2, np.int64)
+    batch = known.batch(indices, [sample, mirrored])
+    other = int(mirror.landmarks[point])
+    assert batch.unit_worth[:, [left, right]].tolist() == [[0.5, 1.0], [1.0, 0.5]]
+    assert batch.landmark_worth[:, [point, other]].tolist() == [[0.25, 1.0], [1.0, 0.25]]
+    alike = crops.batch(indices, [crops.sample(0), mirror.apply(toy.layout, crops.sample(0))])
+    assert alike.unit_worth.tolist() == alike.landmark_worth.tolist() == [[1.0], [1.0]]
+
+
 def test_exposure_brightens_picture_and_light_together(toy: FaceModel) -> None:
     augmenter = make_augmenter(toy, replace(STILL, exposure=0.5))
     sample = face_sample(toy, size=64)
@@ -355,7 +375,7 @@ def test_configuration_files(tmp_path: Path) -> None:
         ("schedule = 3", "'schedule' must be cosine or constant, not 3"),
         ("steps = 0", "'steps' must be at least 1, not 0"),
         ('[network]\nkind = "vgg"', "no network of kind 'vgg'; there are student, resnet50"),
-        ('[network]\nkind = "resnet50"\nhidden = 3', "unknown key 'network.hidden'; known: frozen_stages, resolution"),
+        ('[network]\nkind = "resnet50"\nhidden = 3', "unknown key 'network.hidden'; known: resolution"),
         ("[paper]\ncompany = 0", "'paper.company' must be at least 1, not 0"),
         ("[paper.weights]\nidentiy = 1", "unknown key 'paper.weights.identiy'"),
         ('[paper.extra]\ndoubtful = "cheekPuff"', "'paper.extra.doubtful' must be a list of names"),
@@ -374,12 +394,12 @@ def test_the_papers_configuration_is_the_papers() -> None:
     assert (config.objective, config.optimizer, config.schedule) == ("paper", "adam", "constant")
     assert (config.learning_rate, config.backbone_rate, config.weight_decay, config.warmup) == (5e-5, 1.0, 0.0, 0.0)
     assert (config.batch_size, config.steps, config.gradient_norm, config.pretrained) == (32, 200_000, 0.0, True)
-    assert config.network == ResNet50Config(resolution=224, frozen_stages=0)
+    assert config.network == ResNet50Config(resolution=224)
     paper = config.paper
     assert paper.weights == PaperWeights(0.2, 1.92, 1.8e-3, 1.3e-3, 5.0e-4, 5.0)
     assert paper.weights.of_terms(49_999 / 200_000)["inner_mouth"] == 0.0
     assert paper.weights.of_terms(50_000 / 200_000)["inner_mouth"] == 1.3e-3
-    assert (paper.render_size, paper.identity_network, paper.labelled, paper.dense_landmarks) == (224, "facenet", 0, 0)
+    assert (paper.render_size, paper.labelled, paper.dense_landmarks) == (224, 0, 0)
     assert paper.extra == ExtraWeights() and (paper.company, paper.clips) == (1, 0)
 
 

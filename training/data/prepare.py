@@ -43,7 +43,7 @@ from training.data.segmenter import Segmenter as UNetSegmenter
 from training.data.skin_classifier import SkinClassifier
 from training.data.skin_pixels import SegmentationTeacher
 from training.data.teacher_segmenter import TeacherSegmenter
-from training.networks.identity import load_identity_network
+from training.networks.identity import FEATURES, load_identity_network
 
 ASSETS = Path(str(files("training") / "assets"))
 """What ships with this room: U-Net, skin classifier, calibration for the default face model."""
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Prepare photos and videos for the paper's self-supervised training.")
     parser.add_argument("datasets", nargs="+", metavar="DATASET", help="folder, or a name in the data folder")
     parser.add_argument("--out", type=Path, required=True, help="prepared folder")
-    parser.add_argument("--identity", choices=("dlib", "facenet"), help="add this network's identity features")
+    parser.add_argument("--identity", choices=(FEATURES,), help="add this network's identity features")
     parser.add_argument("--weights", type=Path, default=Path(".cache/backbones"), help="cache of its weights")
     parser.add_argument("--skin", type=Path, help="skin classifier; the shipped one if left out")
     parser.add_argument("--segmenter", choices=("unet", "teacher"), help="the U-Net where it is at hand, if left out")
@@ -221,7 +221,7 @@ def _run(options: argparse.Namespace) -> None:
         config = PrepareConfig(part=options.part[0], parts=options.part[1])
         total = prepare_datasets(list(zip(datasets.values(), writers, strict=True)), preparer, config)
     if options.identity:
-        network = load_identity_network(options.identity, options.weights).to(options.device)
+        network = load_identity_network(options.weights).to(options.device)
         add_features(options.out, options.identity, lambda crops: network(crops.to(options.device)))
     print(f"{total} prepared photos")
 

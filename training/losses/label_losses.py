@@ -9,12 +9,27 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facemodel.mediapipe_outlines import FACE_OVAL, INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE
+from facemodel.mediapipe_outlines import (
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+)
 from training.losses.linear_face import irradiance, rotation_matrix, specular
 
 _LID_PAIRS = ((159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 373))
 _LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402))
 """MediaPipe's indices; in a pair, the upper point then the lower one."""
+
+_NAMED_PARTS = (OUTER_LIPS + INNER_LIPS, RIGHT_EYE + LEFT_EYE, RIGHT_BROW + LEFT_BROW, tuple(range(468, 478)))
+MOVING_PARTS = (*_NAMED_PARTS, tuple(sorted(set(range(478)).difference(*_NAMED_PARTS))))
+"""MediaPipe's indices of lips, lids, brows and irises, and of the rest of the face."""
+
+_AT_REST = 0.02
+"""Expression weight below which a label says that the unit is at rest."""
 
 
 def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5) -> Tensor:
@@ -27,9 +42,25 @@ def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5) ->
 
 
 def landmark_distance(points: Tensor, reference: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Mean distance in px of landmarks (B, N, 2), each point weighted by `weights` (N,)."""
+    """Return the mean distance in px of landmarks (B, N, 2), each weighted by `weights`, (N,) or (B, N)."""
     distance = _length(points - reference)  # (B, N)
     return (distance if weights is None else distance * weights).mean(dim=1)
+
+
+def point_uncertainty(points: Tensor, spread: Tensor, reference: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the mean negative log likelihood, in nats, of points whose error is isotropic Laplacian.
+
+    The density at distance d is exp(-d / b) / (2 pi b^2), whose mean distance is 2 b; the constant is left out. The
+    points are taken as they are: this judges what the network says of its error, not the error.
+
+    Args:
+        points, reference: (B, N, 2) px.
+        spread: (B, N) b, px.
+        weights: (B, N) of the points; all alike if left out.
+    """
+    distance = _length(points.detach() - reference)
+    nats = distance / spread + 2.0 * spread.log()
+    return (nats if weights is None else nats * weights).mean(dim=1)
 
 
 def lid_gap(points: Tensor, reference: Tensor) -> Tensor:
@@ -67,19 +98,33 @@ def translation_distance(translation: Tensor, reference: Tensor) -> Tensor:
     return _length(translation - reference)
 
 
-def scale_ratio(scale: Tensor, reference: Tensor) -> Tensor:
-    """Absolute natural logarithm of the ratio of scales (B, 1)."""
-    return (scale / reference).log().abs().squeeze(1)
+def log_ratio(value: Tensor, reference: Tensor) -> Tensor:
+    """Return the absolute natural logarithm (B,) of the ratio of scales, or of shininess, (B, 1)."""
+    return (value / reference).log().abs().squeeze(1)
 
 
-def expression_error(weights: Tensor, reference: Tensor, activity: float = 4.0) -> Tensor:
-    """Mean squared error of weights (B, Ne); where the reference is active, up to 1 + `activity` times as much.
+def expression_error(weights: Tensor, reference: Tensor, worth: Tensor) -> Tensor:
+    """Return the mean squared error of weights (B, Ne), each counted by its label's `worth` (B, Ne).
 
-    Squared, since most weights are zero most of the time: the absolute error is least at the median, which is zero
-    for every weight that the picture leaves in doubt.
+    It is squared, since most weights are zero most of the time: the absolute error is least at the median, which is
+    zero for every weight that the picture leaves in doubt.
     """
-    emphasis = 1.0 + activity * reference.abs().clamp(max=1.0)
-    return (emphasis * (weights - reference).square()).mean(dim=1)
+    return (worth * (weights - reference).square()).mean(dim=1)
+
+
+def rest_error(weights: Tensor, reference: Tensor, worth: Tensor) -> Tensor:
+    """Return the mean absolute weight (B,) of the units that the labels (B, Ne) say are at rest."""
+    return (worth * (reference < _AT_REST) * weights.abs()).mean(dim=1)
+
+
+def movement_error(movement: Tensor) -> Tensor:
+    """Return how far an error of expression moves the face, mm: the mean over `MOVING_PARTS` of their mean distances.
+
+    Args:
+        movement: (B, 478, 3) mm, of MediaPipe's points by the difference of two expressions.
+    """
+    distance = _length(movement)  # (B, 478)
+    return torch.stack([distance[:, list(part)].mean(dim=1) for part in MOVING_PARTS]).mean(dim=0)
 
 
 def color_error(color: Tensor, reference: Tensor) -> Tensor:
@@ -97,14 +142,20 @@ def key_direction_error(position: Tensor, reference: Tensor) -> Tensor:
     return 1.0 - functional.cosine_similarity(position, reference, dim=1, eps=1e-3)
 
 
+def sh_direction(sh: Tensor) -> Tensor:
+    """Return where most of an SH light (B, 27) comes from, (B, 3): the gradient of its mean colour's first band."""
+    y, z, x = sh.unflatten(1, (9, 3))[:, 1:4].mean(dim=2).unbind(1)
+    return torch.stack([x, y, z], dim=1)
+
+
+def key_and_sh_cosine(position: Tensor, sh: Tensor) -> Tensor:
+    """Return the cosine (B,) between the directions of a key position (B, 3) and of an SH light (B, 27)."""
+    return functional.cosine_similarity(position, sh_direction(sh), dim=1, eps=1e-3)
+
+
 def key_distance_ratio(position: Tensor, reference: Tensor) -> Tensor:
     """Absolute natural logarithm of the ratio of the key light's distances, of (B, 3) mm."""
     return (_length(position) / _length(reference).clamp(min=1.0)).clamp(min=1e-3).log().abs()
-
-
-def shininess_ratio(shininess: Tensor, reference: Tensor) -> Tensor:
-    """Absolute natural logarithm of the ratio of shininess (B, 1)."""
-    return (shininess / reference).log().abs().squeeze(1)
 
 
 def highlight_error(highlight: Tensor, reference: Tensor) -> Tensor:

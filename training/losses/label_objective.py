@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from facemodel.landmarks import JAW68
 from training.config import LossWeights
 from training.losses import label_losses
 from training.losses.linear_face import LinearFace, irradiance, rotation_matrix
@@ -19,6 +20,10 @@ _CLEAR_KEY = 0.2
 """Mean colour of a key light from which on its place and shininess count in full; without a key they are anybody's."""
 
 
+READ_FROM_RENDERS = ("cheekPuff", "noseSneerLeft", "noseSneerRight", "tongueOut")
+"""Expression units that MediaPipe does not score, or scores near zero whatever the face does."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Crops and labels, as tensors.
@@ -26,9 +31,11 @@ class Batch:
     Attributes:
         crop: (B, R, R, 3) uint8 RGB.
         parameters: (B, P) labels in crop px.
-        landmarks: (B, 478, 2) crop px: MediaPipe's on photos, the model's on renders.
+        landmarks: (B, 478, 2) crop px: fitted and found ones on photos, the model's on renders.
+        landmark_worth: (B, 478) how much each of them counts, about 1; or (B, 1).
+        unit_worth: (B, Ne) how much each expression weight of the label counts, about 1; or (B, 1).
         face: (B,) 1 where the crop holds a face; without one nothing but this is a label.
-        photo: (B,) 1 for photos, whose parameters are fitted, 0 for renders, whose parameters are true.
+        photo: (B,) 1 for photos, which teach landmarks, pose and expression alone, 0 for renders.
         geometry, light: (B,) 1 where pose, identity and expression, and where albedo and light, are labelled.
         mirrored: (B,) 1 for mirror images: identity, albedo and everything made of them are not labelled.
     """
@@ -36,6 +43,8 @@ class Batch:
     crop: Tensor
     parameters: Tensor
     landmarks: Tensor
+    landmark_worth: Tensor
+    unit_worth: Tensor
     face: Tensor
     photo: Tensor
     geometry: Tensor
@@ -50,6 +59,9 @@ class Batch:
 class StudentObjective(nn.Module):
     """Weighted sum of the loss terms.
 
+    Identity, albedo, key light and SH light are learned from renders alone, whose labels are true; landmarks, pose and
+    expression from renders and photos, but for the units in `READ_FROM_RENDERS`.
+
     Args:
         face: the face model at the points that are compared.
         weights: of the terms.
@@ -61,41 +73,38 @@ class StudentObjective(nn.Module):
         self.weights = weights
         self.register_buffer("landmark_weights", label_losses.landmark_weights(), persistent=False)
         self.register_buffer("sphere", label_losses.sphere_normals(), persistent=False)
+        scored = [float(name not in READ_FROM_RENDERS) for name in face.layout.expression_names]
+        self.register_buffer("scored", torch.tensor(scored), persistent=False)
 
     def forward(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss (), and every term's mean in its own unit, unweighted."""
-        w = self.weights
-        photo = batch.photo
+        """Return the loss (), and every term's mean in its own unit, unweighted."""
         geometry = batch.face * batch.geometry
-        person = geometry * (1.0 - batch.mirrored)
-        identity = person * (1.0 + photo * (w.photo_identity - 1.0))
+        render = geometry * (1.0 - batch.photo)
+        person = render * (1.0 - batch.mirrored)
+        on_points = dict.fromkeys(("landmarks", "lid_gap", "lip_gap", "identity_prior"), batch.face)
+        on_points |= dict.fromkeys(("region_points", "face_points", "point_uncertainty"), batch.face)
+        on_pose = dict.fromkeys(("rotation", "translation", "scale"), geometry)
+        on_expression = dict.fromkeys(("expression", "expression_mm", "expression_rest"), geometry)
         coverage = {
-            "landmarks": batch.face,
-            "lid_gap": batch.face,
-            "lip_gap": batch.face,
-            "landmarks_fit": person,
-            "vertices": identity,
-            "rotation": geometry,
-            "translation": geometry,
-            "scale": geometry,
-            "expression": geometry,
-            "identity": identity,
-            "identity_prior": batch.face,
+            **on_points,
+            **on_pose,
+            **on_expression,
+            "jaw": person,
+            "vertices": person,
+            "identity": person,
             **self._light_coverage(batch.parameters, self.light_worth(batch), batch.mirrored),
             "confidence": torch.ones_like(batch.face),
-            "region_points": batch.face,
-            "face_points": batch.face,
         }
         return self._sum(self._terms(prediction, batch), coverage)
 
     def light_worth(self, batch: Batch) -> Tensor:
-        """How much each sample's albedo and light count (B,)."""
-        return batch.face * batch.light * (1.0 + batch.photo * (self.weights.photo_light - 1.0))
+        """Return how much each sample's albedo and light count (B,): only renders' do."""
+        return batch.face * batch.light * (1.0 - batch.photo)
 
     def light_loss(
         self, parameters: Tensor, labels: Tensor, worth: Tensor, mirrored: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The part of `forward` that judges albedo and light, and its terms' means.
+        """Return the part of `forward` that judges albedo and light, and its terms' means.
 
         Args:
             parameters, labels: (B, P).
@@ -104,14 +113,21 @@ class StudentObjective(nn.Module):
         return self._sum(self._light_terms(parameters, labels), self._light_coverage(labels, worth, mirrored))
 
     def _light_coverage(self, labels: Tensor, worth: Tensor, mirrored: Tensor) -> dict[str, Tensor]:
-        """How much every term of `_light_terms` counts, per sample (B,)."""
+        """Return how much every term of `_light_terms` counts, per sample (B,)."""
+        face = self.face
         person = worth * (1.0 - mirrored)
-        by_key = worth * (self.face.group(labels, "key_color").mean(dim=1) / _CLEAR_KEY).clamp(0.0, 1.0)
+        by_key = worth * (face.group(labels, "key_color").mean(dim=1) / _CLEAR_KEY).clamp(0.0, 1.0)
         of_key = dict.fromkeys(("key_direction", "key_distance", "shininess"), by_key)
-        return {"albedo": person, "shading": person, "highlight": person, "irradiance": worth, **of_key}
+        agreeing = label_losses.key_and_sh_cosine(face.group(labels, "key_position"), face.group(labels, "sh"))
+        return {
+            **dict.fromkeys(("albedo", "shading", "highlight"), person),
+            "irradiance": worth,
+            "light_agreement": by_key * agreeing.clamp(min=0.0),
+            **of_key,
+        }
 
     def _sum(self, values: dict[str, Tensor], coverage: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weighted sum () of terms per sample (B,), and every term's mean."""
+        """Return the weighted sum () of terms per sample (B,), and every term's mean."""
         means = {name: label_losses.weighted_mean(values[name], coverage[name]) for name in values}
         # A term counts by the share of the batch that it covers: few trusted labels pull little.
         total = sum(
@@ -121,24 +137,27 @@ class StudentObjective(nn.Module):
         return torch.as_tensor(total), means
 
     def _terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
-        """Every term per sample, (B,) each."""
-        face, parameters, labels = self.face, prediction.parameters, batch.parameters
+        """Return every term per sample, (B,) each."""
+        face, labels = self.face, batch.parameters
+        parameters = self._identity_from_renders(prediction.parameters, batch.photo)
         own = {name: face.group(parameters, name) for name in face.layout.slices}
         true = {name: face.group(labels, name) for name in face.layout.slices}
         points = face.landmarks(parameters)  # (B, 478 + 68, 2)
         dense, sparse = points[:, :N_DENSE], points[:, N_DENSE:]
+        worth = batch.unit_worth * (1.0 - batch.photo[:, None] * (1.0 - self.scored))  # (B, Ne)
+        off = own["expression"] - true["expression"]
         return {
-            "landmarks": label_losses.landmark_distance(dense, batch.landmarks, self.landmark_weights),
-            "landmarks_fit": label_losses.landmark_distance(sparse, face.landmarks(labels)[:, N_DENSE:]),
+            "landmarks": label_losses.landmark_distance(dense, batch.landmarks, self._point_weights(batch)),
+            "jaw": label_losses.landmark_distance(sparse[:, JAW68], face.landmarks(labels)[:, N_DENSE:][:, JAW68]),
             "lid_gap": label_losses.lid_gap(dense, batch.landmarks),
             "lip_gap": label_losses.lip_gap(dense, batch.landmarks),
             "vertices": label_losses.vertex_distance(face.skin_points(parameters), face.skin_points(labels)),
             "rotation": label_losses.rotation_angle(own["rotation"], true["rotation"]),
             "translation": label_losses.translation_distance(own["translation"], true["translation"]),
-            "scale": label_losses.scale_ratio(own["scale"], true["scale"]),
-            "expression": label_losses.expression_error(
-                own["expression"], true["expression"], self.weights.expression_activity
-            ),
+            "scale": label_losses.log_ratio(own["scale"], true["scale"]),
+            "expression": label_losses.expression_error(own["expression"], true["expression"], worth),
+            "expression_mm": label_losses.movement_error(face.movement(worth * off)),
+            "expression_rest": label_losses.rest_error(own["expression"], true["expression"], worth),
             "identity": label_losses.vertex_distance(face.skin_form(parameters), face.skin_form(labels)),
             "identity_prior": own["identity"].square().mean(dim=1),
             **self._light_terms(parameters, labels),
@@ -146,20 +165,36 @@ class StudentObjective(nn.Module):
             **self._point_terms(prediction, batch),
         }
 
+    def _identity_from_renders(self, parameters: Tensor, photo: Tensor) -> Tensor:
+        """Return parameters (B, P) whose identity no loss of a photo can change."""
+        span = self.face.layout.slices["identity"]
+        identity = parameters[:, span]
+        kept = torch.where(photo[:, None] > 0, identity.detach(), identity)
+        return torch.cat([parameters[:, : span.start], kept, parameters[:, span.stop :]], dim=1)
+
+    def _point_weights(self, batch: Batch) -> Tensor:
+        """Return how much every one of MediaPipe's points counts, (B, 478)."""
+        return self.landmark_weights * batch.landmark_worth
+
     def _point_terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
-        """The points that the heads place by themselves."""
-        terms = {}
-        if prediction.region_points is not None:
-            reference = batch.landmarks[:, list(REGION_POINTS)]
-            terms["region_points"] = label_losses.landmark_distance(prediction.region_points, reference)
-        if prediction.face_points is not None:
-            terms["face_points"] = label_losses.landmark_distance(
-                prediction.face_points, batch.landmarks, self.landmark_weights
-            )
+        """Return the terms of the points that the heads place by themselves, and of what they say of their error."""
+        terms, nats = {}, []
+        worth = batch.landmark_worth.expand(-1, N_DENSE)
+        if (region := prediction.region_points) is not None:
+            shown = list(REGION_POINTS)
+            reference, known = batch.landmarks[:, shown], worth[:, shown]
+            terms["region_points"] = label_losses.landmark_distance(region.points, reference, known)
+            nats.append(label_losses.point_uncertainty(region.points, region.spread, reference, known))
+        if (whole := prediction.face_points) is not None:
+            weights = self._point_weights(batch)
+            terms["face_points"] = label_losses.landmark_distance(whole.points, batch.landmarks, weights)
+            nats.append(label_losses.point_uncertainty(whole.points, whole.spread, batch.landmarks, worth))
+        if nats:
+            terms["point_uncertainty"] = torch.stack(nats).mean(dim=0)
         return terms
 
     def _light_terms(self, parameters: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Light on the label's geometry, so that a wrong pose is not blamed on the light."""
+        """Return the terms of albedo and light on the label's geometry, so that a wrong pose is not blamed on them."""
         face = self.face
         own = {name: face.group(parameters, name) for name in face.layout.slices}
         true = {name: face.group(labels, name) for name in face.layout.slices}
@@ -169,6 +204,7 @@ class StudentObjective(nn.Module):
         own_albedo, own_gloss = face.skin_albedo(parameters)
         true_albedo, true_gloss = face.skin_albedo(labels)
         light = ("key_position", "key_color", "shininess")
+        cosine, true_cosine = (label_losses.key_and_sh_cosine(p["key_position"], p["sh"]) for p in (own, true))
         return {
             "albedo": label_losses.color_error(own_albedo, true_albedo),
             "irradiance": label_losses.irradiance_error(own["sh"], true["sh"], self.sphere),
@@ -181,5 +217,6 @@ class StudentObjective(nn.Module):
             ),
             "key_direction": label_losses.key_direction_error(own["key_position"], true["key_position"]),
             "key_distance": label_losses.key_distance_ratio(own["key_position"], true["key_position"]),
-            "shininess": label_losses.shininess_ratio(own["shininess"], true["shininess"]),
+            "light_agreement": (cosine - true_cosine).abs(),
+            "shininess": label_losses.log_ratio(own["shininess"], true["shininess"]),
         }

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import FaceModel
-from facemodel.lighting import SH_CONSTANTS
+from training.render import pixel_shading
 from training.sampling import spread_evenly
 
 
@@ -68,6 +68,11 @@ class LinearFace(nn.Module):
         flip = rotated.new_tensor([1.0, -1.0])
         return rotated[..., :2] * flip * scale + self.group(parameters, "translation")[:, None]
 
+    def movement(self, weights: Tensor) -> Tensor:
+        """Return how far expression weights (B, Ne) move MediaPipe's points, (B, 478, 3) mm in the model's frame."""
+        basis = self.landmark_basis[self.layout.n_identity :, : 3 * 478]  # (Ne, 478 * 3)
+        return (weights @ basis).unflatten(1, (-1, 3))
+
     def skin_points(self, parameters: Tensor) -> Tensor:
         """Skin sample in the model's frame with identity and expression, (B, P) to (B, K, 3) mm."""
         return self._shape(parameters, self.skin_mean, self.skin_basis)
@@ -105,39 +110,16 @@ def rotation_matrix(six: Tensor) -> Tensor:
 
 
 def irradiance(normals: Tensor, sh: Tensor) -> Tensor:
-    """Irradiance / pi at unit normals (B or 1, K, 3) under SH light (B, 27): (B, K, 3), not negative (Eq. 4)."""
-    x, y, z = normals.unbind(-1)
-    c0, c1, c2, c20, c22 = SH_CONSTANTS
-    basis = torch.stack(
-        [
-            torch.full_like(x, c0),
-            c1 * y,
-            c1 * z,
-            c1 * x,
-            c2 * x * y,
-            c2 * y * z,
-            c20 * (3.0 * z * z - 1.0),
-            c2 * x * z,
-            c22 * (x * x - y * y),
-        ],
-        dim=-1,
-    )  # (B, K, 9)
-    return functional.relu(basis @ sh.unflatten(1, (9, 3)))
+    """Return irradiance / pi, not negative, at unit normals (B or 1, K, 3) under SH light (B, 27): (B, K, 3), Eq. 4."""
+    return pixel_shading.irradiance(normals.mT.expand(len(sh), -1, -1), sh).mT
 
 
 def specular(points: Tensor, normals: Tensor, position: Tensor, color: Tensor, shininess: Tensor) -> Tensor:
-    """Blinn-Phong highlight without its albedo, Eq. 5.
+    """Return the Blinn-Phong highlight without its albedo, Eq. 5: (B, K, 3) linear RGB.
 
     Args:
         points: (B, K, 3) mm, rotated, from the head centre.
         normals: (B, K, 3) unit, rotated.
         position: (B, 3) mm; color: (B, 3); shininess: (B, 1).
-
-    Returns:
-        (B, K, 3) linear RGB.
     """
-    to_light = functional.normalize(position[:, None] - points, dim=-1)
-    half = functional.normalize(to_light + to_light.new_tensor([0.0, 0.0, 1.0]), dim=-1)
-    cosine = (normals * half).sum(-1, keepdim=True).clamp(min=1e-4)  # (B, K, 1)
-    lit = (normals * to_light).sum(-1, keepdim=True) > 0.0
-    return color[:, None] * torch.where(lit, cosine ** shininess[:, None], torch.zeros_like(cosine))
+    return color[:, None] * pixel_shading.blinn_phong(points.mT, normals.mT, position, shininess).mT

@@ -229,6 +229,12 @@ def to_close_up(points: Tensor, matrix: Tensor) -> Tensor:
     return torch.linalg.solve(matrix[:, None, :, :2], (points - matrix[:, None, :, 2])[..., None]).squeeze(-1)
 
 
+@in_full_precision
+def spread_in_crop(outputs: Tensor, pose: Tensor) -> Tensor:
+    """Return spreads (B, N) in crop px of their natural logarithms in mm, at the scale of a pose (B, 9)."""
+    return outputs.clamp(-4.0, 4.0).exp() * pose[:, 8:].detach()
+
+
 def standardised(pose: Tensor) -> Tensor:
     """Pose (B, 9) as numbers of about 1."""
     translation = (pose[:, 6:8] - CROP_SIZE / 2) * (10.0 / CROP_SIZE)

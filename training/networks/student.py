@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from training.networks.decoder import ParameterDecoder
 from training.networks.expression_head import ExpressionHead
 from training.networks.face_head import FaceHead
 from training.networks.lite0 import normalised
-from training.networks.partly_frozen import PartlyFrozen
 from training.networks.prediction import Prediction
 
 
@@ -58,7 +58,7 @@ class StudentConfig:
         return self.trunk_resolution or self.resolution
 
 
-class Trunk(PartlyFrozen):
+class Trunk(nn.Module):
     """A backbone and a head that keeps where things are: a pooled one cannot place landmarks.
 
     Maps normalised crops (B, 3, R, R) to (B, hidden) features. Shared with the distillation that prepares it.
@@ -86,7 +86,15 @@ class Trunk(PartlyFrozen):
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Linear(inputs, config.hidden), nn.ReLU(), nn.Dropout(config.dropout)
         )
-        self.freeze(self.backbone.first_blocks(config.frozen_blocks))
+        for block in self.backbone.first_blocks(config.frozen_blocks):
+            block.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode, but for the frozen blocks, whose batch statistics stay what they are."""
+        super().train(mode)
+        for block in self.backbone.first_blocks(self.config.frozen_blocks):
+            block.eval()
+        return self
 
     def forward(self, image: Tensor) -> Tensor:
         fine, coarse = self.backbone.features(image)  # (B, ..., R/16, R/16), (B, ..., R/32, R/32)

@@ -48,7 +48,7 @@ LOSSES: dict[str, dict[str, tuple[str, ...]]] = {
         "labels": ("paper.label_weight",),
     },
     "labels": {
-        "landmarks": ("loss.landmarks", "loss.landmarks_fit", "loss.region_points", "loss.face_points"),
+        "landmarks": ("loss.landmarks", "loss.jaw", "loss.region_points", "loss.face_points"),
         "openings": ("loss.lid_gap", "loss.lip_gap"),
         "vertices": ("loss.vertices",),
         "pose": ("loss.rotation", "loss.translation", "loss.scale"),

@@ -140,7 +140,7 @@ def distillation_loss(points: Tensor, scores: Tensor, batch: Batch, weights: Los
         "lid_gap": label_losses.lid_gap(points, batch.landmarks),
         "lip_gap": label_losses.lip_gap(points, batch.landmarks),
         "expression": label_losses.expression_error(
-            scores, batch.parameters[:, LAYOUT.slices["expression"]], weights.expression_activity
+            scores, batch.parameters[:, LAYOUT.slices["expression"]], batch.unit_worth
         ),
     }
     return torch.stack([getattr(weights, name) * value.mean() for name, value in terms.items()]).sum()

@@ -110,7 +110,7 @@ def solve_geometry(
             truth = labels[:, pose_span(network.layout)]  # (B, 9)
             pose = jittered_pose(truth, turn)
             values, moved, points, _ = head(batch.crop[known], pose)
-            local = to_close_up(points, region_matrix(FACE, pose))
+            local = to_close_up(points.points, region_matrix(FACE, pose))
             outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
             identity = outputs[:, head.identity_span] - values[:, :n_identity]
             move = needed_correction(pose, truth) - needed_correction(pose, moved)

@@ -1,6 +1,6 @@
 """Eq. 4 and 5 at many points at once, in PyTorch, with the numbers of one kind side by side: (B, 3, K), not (B, K, 3).
 
-Twice as fast as `linear_face`'s forms, which suit a few hundred points. Both match `facemodel.lighting`.
+`training.losses.linear_face` has them for points in rows, (B, K, 3). They match `facemodel.lighting`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ class Sample:
         extent: side of what `image` shows, crop px; the 224 px crop lies in its middle.
         parameters: (P,) parameter vector.
         landmarks: (478, 2) crop px.
+        landmark_worth, unit_worth: (478,) and (Ne,), see `Batch`; None where all count alike.
         mirrored: the picture is a mirror image; identity and albedo labels then no longer hold.
     """
 
@@ -37,6 +38,8 @@ class Sample:
     extent: float
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
+    landmark_worth: NDArray[np.float32] | None = None
+    unit_worth: NDArray[np.float32] | None = None
     mirrored: bool = False
 
 
@@ -78,7 +81,19 @@ class Mirror:
         p.key_position[0] *= -1.0
         landmarks = sample.landmarks[self.landmarks] * (-1.0, 1.0) + (CROP_SIZE, 0.0)
         image = np.ascontiguousarray(sample.image[:, ::-1])
-        return replace(sample, image=image, parameters=vector, landmarks=landmarks, mirrored=not sample.mirrored)
+        return replace(
+            sample,
+            image=image,
+            parameters=vector,
+            landmarks=landmarks,
+            landmark_worth=_reordered(sample.landmark_worth, self.landmarks),
+            unit_worth=_reordered(sample.unit_worth, self.expressions),
+            mirrored=not sample.mirrored,
+        )
+
+
+def _reordered(values: NDArray[np.float32] | None, order: NDArray[np.int64]) -> NDArray[np.float32] | None:
+    return None if values is None else values[order]
 
 
 class Augmenter:
@@ -169,10 +184,10 @@ def crop_out(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     image = cv2.warpAffine(sample.image, to_stored, (resolution, resolution), flags=flags, borderMode=border)
     landmarks = crop.lower_points(sample.landmarks)
-    return Sample(
-        image,
-        CROP_SIZE,
-        crop.lower(layout, sample.parameters).astype(np.float32),
-        landmarks.astype(np.float32),
-        sample.mirrored,
+    return replace(
+        sample,
+        image=image,
+        extent=CROP_SIZE,
+        parameters=crop.lower(layout, sample.parameters).astype(np.float32),
+        landmarks=landmarks.astype(np.float32),
     )

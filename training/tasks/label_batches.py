@@ -29,6 +29,7 @@ class CropSet:
         landmarks: (N, 478, 2) crop px.
         face, photo, geometry, light: (N,) bool; see `Batch`.
         held_out: (N,) bool, never trained on.
+        landmark_worth, unit_worth: (N, 478) and (N, Ne), see `Batch`; None where everything counts alike.
     """
 
     images: NDArray[np.uint8] | MappedImages
@@ -40,9 +41,22 @@ class CropSet:
     geometry: NDArray[np.bool_]
     light: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
+    landmark_worth: NDArray[np.float32] | None = None
+    unit_worth: NDArray[np.float32] | None = None
 
     def sample(self, index: int) -> Sample:
-        return Sample(self.images[index], self.extent, self.parameters[index], self.landmarks[index])
+        """Return the crop at `index` with its labels, as it is stored."""
+        landmark_worth, unit_worth = (
+            None if worth is None else worth[index] for worth in (self.landmark_worth, self.unit_worth)
+        )
+        return Sample(
+            self.images[index],
+            self.extent,
+            self.parameters[index],
+            self.landmarks[index],
+            landmark_worth,
+            unit_worth,
+        )
 
     def batch(self, indices: NDArray[np.int64], samples: list[Sample]) -> Batch:
         """The tensors of `samples`, made from the crops at `indices`."""
@@ -54,6 +68,8 @@ class CropSet:
             crop=torch.from_numpy(np.stack([s.image for s in samples])),
             parameters=torch.from_numpy(np.stack([s.parameters for s in samples])),
             landmarks=torch.from_numpy(np.stack([s.landmarks for s in samples])),
+            landmark_worth=_worths([s.landmark_worth for s in samples]),
+            unit_worth=_worths([s.unit_worth for s in samples]),
             face=flags(self.face),
             photo=flags(self.photo),
             geometry=flags(self.geometry),
@@ -75,6 +91,12 @@ class CropSet:
             )
         known = known[spread_evenly(len(known), limit)]
         return np.asarray(self.parameters[known], np.float32)
+
+
+def _worths(values: list[NDArray[np.float32] | None]) -> torch.Tensor:
+    """Return what labels count, (B, N), or (B, 1) ones where all count alike."""
+    known = [value for value in values if value is not None]
+    return torch.from_numpy(np.stack(known)) if known else torch.ones(len(values), 1)
 
 
 def load_crops(folder: str | Path, model: FaceModel, photos: bool = True) -> CropSet:

@@ -122,9 +122,7 @@ def measure(
         "key_angle": float(
             torch.rad2deg(torch.acos(1 - label_losses.key_direction_error(key, key_truth).clamp(0, 2))).median()
         ),
-        "shininess": float(
-            label_losses.shininess_ratio(face.group(own, "shininess"), face.group(true, "shininess")).mean()
-        ),
+        "shininess": float(label_losses.log_ratio(face.group(own, "shininess"), face.group(true, "shininess")).mean()),
     }
 
 

@@ -16,7 +16,7 @@ from training.data.prepared import PhotoBatch, PreparedPhotos, shards_below
 from training.losses.label_objective import Batch
 from training.losses.paper_objective import PaperObjective
 from training.networks import Network, Prediction
-from training.networks.identity import load_identity_network
+from training.networks.identity import FEATURES, load_identity_network
 from training.sampling import spread_evenly
 from training.tasks.label_batches import load_crops
 from training.tasks.label_task import LabelTask
@@ -104,8 +104,7 @@ class PaperTask:
         total, terms = self.objective.paper(prediction.parameters[:count], batch.photos, batch.clips, progress)
         if batch.labelled is None or self.objective.labels is None:
             return total, terms
-        seen = Prediction(*(None if part is None else part[count:] for part in prediction))
-        known, others = self.objective.labels(seen, batch.labelled)
+        known, others = self.objective.labels(prediction.take(slice(count, None)), batch.labelled)
         return total + self.config.paper.label_weight * known, {
             **terms,
             **{f"labels.{name}": value for name, value in others.items()},
@@ -149,12 +148,12 @@ def open_paper_task(config: TrainConfig, model: FaceModel) -> PaperTask:
     root = Path(paper.photos)
     recognizer = None
     if paper.weights.identity != 0.0:
-        recognizer = load_identity_network(paper.identity_network, Path(config.cache))
+        recognizer = load_identity_network(Path(config.cache))
     labelled = None
     if paper.labelled:
         crops = load_crops(config.data, model, photos=config.photo_share > 0)
         labelled = LabelTask(replace(config, batch_size=paper.labelled), model, crops)
-    features = paper.identity_network if recognizer is not None and _features_serve(paper) else None
+    features = FEATURES if recognizer is not None and _features_serve(paper) else None
     photos = PreparedPhotos(root, model, features=features)
     return PaperTask(config, model, photos, _held_out(root, model), recognizer, labelled)
 
@@ -163,7 +162,7 @@ def _features_serve(paper: PaperConfig) -> bool:
     """Whether every photo has features of the identity network, at the size that is rendered; else they are computed
     in every step."""
     shards = shards_below(Path(paper.photos))
-    name = f"features_{paper.identity_network}.npy"
+    name = f"features_{FEATURES}.npy"
     return paper.render_size == CROP_SIZE and all((shard / name).is_file() for shard in shards)
 
 
