@@ -234,6 +234,15 @@ def test_a_damaged_shard_is_one_clear_line(toy, tmp_path, renderer, name):
         load_samples(tmp_path, toy)
 
 
+def test_shards_made_before_there_were_weights_of_landmarks_count_in_full(toy, tmp_path, renderer):
+    ShardWriter(tmp_path, "synthetic", toy).write(0, render_shard(renderer, 2, np.random.default_rng(0)))
+    for name in ("landmark_weight", "scored"):
+        (tmp_path / "synthetic" / "shard_00000" / f"{name}.npy").unlink()
+    samples = load_samples(tmp_path, toy)
+    assert samples.landmark_weight.shape == (2, 478) and (samples.landmark_weight == 1.0).all()
+    assert samples.scored.shape == (2, 52) and samples.scored.all()
+
+
 def test_empty_folder_is_one_clear_line(tmp_path):
     with pytest.raises(LimelightError, match="nothing prepared"):
         load_samples(tmp_path)
@@ -292,6 +301,8 @@ def test_photos_become_samples_whose_labels_lie_on_their_landmarks(toy, photogra
     good = np.flatnonzero(samples.face)
     assert len(good) == 11 and samples.photo.all()
     assert np.median(landmark_errors(toy, samples.parameters[good], samples.landmarks[good])) < 0.02
+    assert not samples.scored[good].all() and samples.scored[good].any()
+    assert (samples.landmark_weight[good].min(axis=1) < 1.0).all()
     assert set(samples.names) == {"Somebody"} and len(set(samples.held_out)) == 1
     negatives = samples.parameters[~samples.face]
     assert len(negatives) > 0 and np.isfinite(negatives).all()

@@ -263,7 +263,7 @@ def test_a_damaged_shard_is_one_clear_line(tmp_path, name):
     write_shard(tmp_path)
     path = write_shard(tmp_path, 1) / f"{name}.npy"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(LimelightError, match=r"shard_00001: damaged.*; remove it and prepare anew") as caught:
+    with pytest.raises(LimelightError, match=r"\.npy: damaged; remove .*shard_00001 and prepare it anew") as caught:
         load_segmentation(tmp_path)
     assert "\n" not in str(caught.value)
 

@@ -12,8 +12,10 @@ Format of the prepared folder (default `.cache/training/`), read by `load_sample
     photos/shard_00000/                at most 500 samples a shard, one .npy per array:
         images.npy      (N, 160, 160, 3) uint8 RGB
         parameters.npy  (N, P) float32    layout order, constrained, pose in crop px
-        landmarks.npy   (N, 478, 2) float32   crop px; of photos MediaPipe's points less their average offset
-                        from the model's (`training.data.fit.learn_offsets`)
+        landmarks.npy   (N, 478, 2) float32   crop px; of photos the target of `training.data.labels.label_points`
+        landmark_weight.npy  (N, 478) float32   how far a point's target is to be trusted, 0..1; 1 on renders
+        scored.npy      (N, 52) bool   expressions (ARKIT_NAMES order) that the label says something about; False on
+                        photos where MediaPipe has no score of use (`training.data.labels.UNSCORED`)
         scores.npy      (N, 52) float32   MediaPipe's scores (ARKIT_NAMES order), NaN for renders
         face.npy        (N,) bool   the crop shows a face where a tracker would hold it; the confidence's target
         photo.npy       (N,) bool   a photograph; False for a render

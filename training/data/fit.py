@@ -107,7 +107,7 @@ def landmark_errors(model: FaceModel, vectors: NDArray, landmarks: NDArray) -> N
 def project_landmarks(model: FaceModel, vectors: NDArray) -> NDArray[np.float32]:
     """The model's 478 landmarks of parameter vectors (N, P) in their own px, (N, 478, 2)."""
     mean = model.landmarks478(model.mean)
-    basis = _at_landmarks(model, np.concatenate([model.identity, model.expression])).reshape(-1, 478 * 3)
+    basis = at_landmarks(model, np.concatenate([model.identity, model.expression])).reshape(-1, 478 * 3)
     projected = []
     for vector in vectors:
         p = model.layout.view(vector)
@@ -207,7 +207,7 @@ class LandmarkFitter:
         mean = model.landmarks478(model.mean) + (0.0 if config.offsets is None else config.offsets)
         self._mean = torch.from_numpy(mean[_USED].astype(np.float32))  # (L, 3)
         self._normals = torch.from_numpy(model.landmarks478(model.normals(model.mean))[_USED])  # (L, 3)
-        basis = _at_landmarks(model, np.concatenate([model.identity, model.expression]))[:, _USED]  # (K, L, 3)
+        basis = at_landmarks(model, np.concatenate([model.identity, model.expression]))[:, _USED]  # (K, L, 3)
         self._pair = model.layout.mouth_close_and_jaw_open
         if self._pair is not None:
             close, jaw = (len(model.identity) + i for i in self._pair)
@@ -380,7 +380,7 @@ def _rotate(vector: Tensor) -> Tensor:
     return torch.linalg.matrix_exp(skew)
 
 
-def _at_landmarks(model: FaceModel, basis: NDArray) -> NDArray[np.float32]:
-    """Basis (K, V, 3) at the 478 landmarks, (K, 478, 3)."""
+def at_landmarks(model: FaceModel, basis: NDArray) -> NDArray[np.float32]:
+    """Return a basis (K, V, 3) at the 478 landmarks, (K, 478, 3)."""
     corners = model.triangles[model.landmarks478_triangles]  # (478, 3)
     return np.einsum("nk,bnkd->bnd", model.landmarks478_barycentric, basis[:, corners]).astype(np.float32)

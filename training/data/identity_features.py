@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from facemodel import LimelightError
 from facemodel.whole_files import whole_file
-from training.data.prepared import load_array, shards_below
+from training.data.prepared import WHAT
+from training.data.shards import load_array, shards_below
 
 Identify = Callable[[Tensor], Tensor]
 """From crops (B, 224, 224, 3) sRGB 0..1 to features (B, D)."""
@@ -31,10 +32,10 @@ def add_features(root: Path, name: str, identify: Identify, batch: int = 16) -> 
         LimelightError: a shard is damaged, features are not finite, or they cannot be written.
     """
     shards = [shard for shard in shards_below(root) if not (shard / f"features_{name}.npy").exists()]
-    total = sum(len(load_array(shard / "names.npy")) for shard in shards)
+    total = sum(len(load_array(shard / "names.npy", WHAT)) for shard in shards)
     with tqdm(total=total, unit="photo", desc=f"features of {name}") as bar:
         for shard in shards:
-            pictures, features = load_array(shard / "images.npy", mapped=True), []
+            pictures, features = load_array(shard / "images.npy", WHAT, mapped=True), []
             for start in range(0, len(pictures), batch):
                 crops = torch.from_numpy(np.array(pictures[start : start + batch])).float() / 255.0
                 with torch.no_grad():

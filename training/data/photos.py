@@ -24,6 +24,7 @@ from training.data.fit import (
     learn_offsets,
     without_offsets,
 )
+from training.data.labels import LabelConfig, label_points, scored_expressions, shut_lips
 from training.data.photo_labels import PhotoLabels, default_photos, load_labels, read_rgb
 from training.data.photometry import Photometry, PhotometryConfig
 from training.data.storage import Samples, ShardWriter, cut, faceless
@@ -35,6 +36,7 @@ class PhotoConfig:
 
     Attributes:
         fit, photometry: the two fits.
+        labels: how MediaPipe's points and the fit become the landmarks' targets.
         loose: expression deviation of the fit that the gains are learned from.
         calibration_photos: how many photos that and the landmarks' offsets take.
         good_nme: largest NME of a fit whose pose, identity and expression count.
@@ -45,6 +47,7 @@ class PhotoConfig:
 
     fit: FitConfig = field(default_factory=FitConfig)
     photometry: PhotometryConfig = field(default_factory=PhotometryConfig)
+    labels: LabelConfig = field(default_factory=LabelConfig)
     loose: float = 0.6
     calibration_photos: int = 1024
     good_nme: float = 0.016
@@ -105,6 +108,8 @@ def _fit_shard(
     offsets = fitter.config.offsets
     landmarks = labels.landmarks if offsets is None else without_offsets(vectors, model, labels.landmarks, offsets)
     nme = landmark_errors(model, vectors, landmarks)
+    targets, weights = label_points(model, vectors, labels.landmarks, config.labels)
+    vectors = shut_lips(model, vectors, labels.landmarks, config.labels)
     observed = [photometry.observe(image, vector) for image, vector in zip(images, vectors, strict=True)]
     colors, normals, points, visible = (np.stack(column) for column in zip(*observed, strict=True))
     vectors, residual = photometry.solve(colors, normals, points, visible, vectors)
@@ -118,9 +123,9 @@ def _fit_shard(
     samples = Samples(
         images=np.stack([cut(image, crop) for image, crop in zip(images, crops, strict=True)]),
         parameters=parameters,
-        landmarks=np.stack(
-            [crop.lower_points(points[:, :2]) for crop, points in zip(crops, landmarks, strict=True)]
-        ).astype(np.float32),
+        landmarks=np.stack([crop.lower_points(points) for crop, points in zip(crops, targets, strict=True)]).astype(
+            np.float32
+        ),
         scores=labels.scores,
         face=yes,
         photo=yes,
@@ -130,6 +135,8 @@ def _fit_shard(
         held_out=labels.validation,
         quality=np.column_stack([nme, residual]).astype(np.float32),
         names=labels.people,
+        landmark_weight=weights,
+        scored=np.tile(scored_expressions(), (len(labels), 1)),
     )
     return samples, vectors
 

@@ -38,10 +38,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
-from facemodel.whole_files import whole_file, write_arrays
+from facemodel.whole_files import whole_file
 from training.data.datasets.base import Split
 from training.data.face_classes import CLASSES, face_mask
 from training.data.inner_mouth import inner_mouth_area
+from training.data.shards import ShardFolder, load_array, shards_below
+
+WHAT = "prepared photos"
+"""The data in error messages."""
 
 _FORMAT_VERSION = 1
 _PIXELS = ("images", "classes", "skin")
@@ -141,7 +145,7 @@ class PreparedPhotos:
                 f"prepared photos {root}: made for face model {header['model_digest']}, not {model.digest}; "
                 "prepare them anew"
             )
-        lengths = {shard: len(load_array(shard / "splits.npy")) for shard in shards_below(root)}
+        lengths = {shard: len(load_array(shard / "splits.npy", WHAT)) for shard in shards_below(root)}
         self._shards = [shard for shard, length in lengths.items() if length]
         if not self._shards:
             raise LimelightError(f"prepared photos {root}: nothing there yet; see 'python -m training.data.prepare -h'")
@@ -161,7 +165,7 @@ class PreparedPhotos:
         self.quality = self._column("quality")[chosen]
         self.features = None if features is None else self._column(f"features_{features}")[chosen]
         # One map stays open for each of the latest files: CelebA has more shards than a process may open files.
-        self._mapped = lru_cache(_MOST_OPEN * len(_PIXELS))(lambda path: load_array(path, mapped=True))
+        self._mapped = lru_cache(_MOST_OPEN * len(_PIXELS))(lambda path: load_array(path, WHAT, mapped=True))
         self._is_face = face_mask(np.arange(len(CLASSES)))
 
     def __len__(self) -> int:
@@ -210,7 +214,7 @@ class PreparedPhotos:
             raise LimelightError(
                 f"prepared photos {missing}: no identity features of {network}; prepare them with --identity {network}"
             )
-        return np.concatenate([load_array(shard / f"{name}.npy") for shard in self._shards])
+        return np.concatenate([load_array(shard / f"{name}.npy", WHAT) for shard in self._shards])
 
 
 class PreparedWriter:
@@ -229,6 +233,7 @@ class PreparedWriter:
     def __init__(self, root: Path, name: str, model: FaceModel, segmenter: str) -> None:
         self.root = root
         self.folder = root / name
+        self._shards = ShardFolder(self.folder, WHAT)
         header = {
             "format_version": _FORMAT_VERSION,
             "model_digest": model.digest,
@@ -257,8 +262,7 @@ class PreparedWriter:
         Raises:
             LimelightError: the shard is damaged.
         """
-        shard = self._path(number)
-        return load_array(shard / "entries.npy").tolist() if shard.is_dir() else None
+        return self._shards.read(number, "entries").tolist() if self._shards.exists(number) else None
 
     def length(self, number: int) -> int:
         """How many photos shard `number` holds.
@@ -266,7 +270,7 @@ class PreparedWriter:
         Raises:
             LimelightError: it does not exist or is damaged.
         """
-        return len(load_array(self._path(number) / "names.npy"))
+        return len(self._shards.read(number, "names"))
 
     def write(self, number: int, shard: PreparedShard) -> None:
         """Write shard `number`.
@@ -274,15 +278,7 @@ class PreparedWriter:
         Raises:
             OSError: it cannot be written; nothing of it is left then.
         """
-        write_arrays(self._path(number), {field.name: getattr(shard, field.name) for field in fields(shard)})
-
-    def _path(self, number: int) -> Path:
-        return self.folder / f"shard_{number:05d}"
-
-
-def shards_below(root: Path) -> list[Path]:
-    """Folders of all whole shards below a prepared folder, in the order that they are read in."""
-    return sorted(root.glob("*/shard_*"))
+        self._shards.write(number, {field.name: getattr(shard, field.name) for field in fields(shard)})
 
 
 def read_header(root: Path) -> dict:
@@ -302,15 +298,3 @@ def read_header(root: Path) -> dict:
     if version != _FORMAT_VERSION:
         raise LimelightError(f"prepared photos {path}: format {version}, not {_FORMAT_VERSION}; prepare them anew")
     return header
-
-
-def load_array(path: Path, mapped: bool = False) -> NDArray:
-    """An array of a shard, read or mapped.
-
-    Raises:
-        LimelightError: the file is missing or damaged.
-    """
-    try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise LimelightError(f"prepared photos {path}: damaged; remove {path.parent} and prepare it anew") from error

@@ -26,13 +26,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
-from facemodel.whole_files import write_arrays
 from training.data.class_maps import ClassMapRenderer, fitted_classes, triangle_classes
 from training.data.datasets import FaceDataset, label_map, open_dataset
 from training.data.datasets.base import to_stderr
 from training.data.face_classes import CLASSES, IGNORED, label_of, with_subjects_sides
 from training.data.photo_labels import default_photos
 from training.data.segmenter import Segmenter
+from training.data.shards import ShardFolder, load_array
 from training.data.skin_pixels import SegmentationTeacher, Teacher
 from training.data.storage import EXTENT, STORED_SIZE, MappedImages, Samples, load_samples
 from training.data.synthetic import SceneConfig
@@ -41,6 +41,7 @@ from training.render.scenery import Backgrounds
 from training.sampling import spread_evenly
 
 KINDS = ("renders", "photos", "celebamask_hq")
+_WHAT = "segmentation data"
 _SHARD = 250
 _HELD_OUT_SHARE = 0.04  # of renders
 _SURE = 0.9  # teacher's probability
@@ -88,14 +89,9 @@ def load_segmentation(root: Path) -> SegmentationSamples:
     images, labels, held_out, kinds = [], [], [], []
     for kind, name in enumerate(KINDS):
         for shard in sorted((root / name).glob("shard_*")):
-            try:
-                images.append(np.load(shard / "images.npy", mmap_mode="r"))
-                labels.append(np.load(shard / "labels.npy", mmap_mode="r"))
-                held_out.append(np.load(shard / "held_out.npy"))
-            except (OSError, ValueError, EOFError) as error:
-                raise LimelightError(
-                    f"segmentation data {shard}: damaged ({error}); remove it and prepare anew"
-                ) from error
+            images.append(load_array(shard / "images.npy", _WHAT, mapped=True))
+            labels.append(load_array(shard / "labels.npy", _WHAT, mapped=True))
+            held_out.append(load_array(shard / "held_out.npy", _WHAT))
             if not len(images[-1]) == len(labels[-1]) == len(held_out[-1]):
                 raise LimelightError(f"segmentation data {shard}: damaged; remove it and prepare anew")
             kinds.append(np.full(len(held_out[-1]), kind))
@@ -263,10 +259,11 @@ def _grown(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
 
 def _write_shards(folder: Path, count: int, make: Callable[[int], Labelled | None]) -> None:
     """Write `make(0)` to `make(count - 1)` without the Nones, with progress; shards that exist stay as they are."""
+    shards = ShardFolder(folder, _WHAT)
     with tqdm(total=count, unit="picture", desc=folder.name) as bar:
         for number, first in enumerate(range(0, count, _SHARD)):
             part = range(first, min(first + _SHARD, count))
-            if _shard(folder, number).is_dir():
+            if shards.exists(number):
                 bar.update(len(part))
                 continue
             pictures = []
@@ -275,10 +272,10 @@ def _write_shards(folder: Path, count: int, make: Callable[[int], Labelled | Non
                     pictures.append(picture)
                 bar.update()
             if pictures:
-                _write(folder, number, pictures)
+                _write(shards, number, pictures)
 
 
-def _write(folder: Path, number: int, pictures: Sequence[Labelled]) -> None:
+def _write(shards: ShardFolder, number: int, pictures: Sequence[Labelled]) -> None:
     """Write a shard, whole or not at all.
 
     Raises:
@@ -287,13 +284,9 @@ def _write(folder: Path, number: int, pictures: Sequence[Labelled]) -> None:
     images, labels, held_out = zip(*pictures, strict=True)
     columns = {"images": images, "labels": labels, "held_out": held_out}
     try:
-        write_arrays(_shard(folder, number), {name: np.stack(column) for name, column in columns.items()})
+        shards.write(number, {name: np.stack(column) for name, column in columns.items()})
     except OSError as error:
-        raise LimelightError(f"segmentation data {folder}: cannot be written ({error.strerror})") from error
-
-
-def _shard(folder: Path, number: int) -> Path:
-    return folder / f"shard_{number:05d}"
+        raise LimelightError(f"segmentation data {shards.folder}: cannot be written ({error.strerror})") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import cv2
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, FaceModel, LimelightError, ParameterLayout
-from facemodel.whole_files import write_arrays
+from training.data.shards import ShardFolder, load_array, shards_below
 from training.sampling import spread_evenly
+
+_WHAT = "training data"
 
 STORED_SIZE = 160
 """Side of a stored picture, px."""
@@ -26,7 +28,8 @@ EXTENT = 280.0
 class Samples:
     """N crops with labels; every array is described in `training.data`.
 
-    `images` is an array, or a `MappedImages` that reads one picture at a time from disk.
+    `images` is an array, or a `MappedImages` that reads one picture at a time from disk. Without `landmark_weight` all
+    points count in full, and without `scored` all expressions do, as on renders.
     """
 
     images: NDArray[np.uint8] | MappedImages
@@ -41,6 +44,14 @@ class Samples:
     held_out: NDArray[np.bool_]
     quality: NDArray[np.float32]
     names: NDArray[np.str_]
+    landmark_weight: NDArray[np.float32] = field(default_factory=lambda: np.ones((0, 478), np.float32))
+    scored: NDArray[np.bool_] = field(default_factory=lambda: np.ones((0, len(ARKIT_NAMES)), bool))
+
+    def __post_init__(self) -> None:
+        for name in ("landmark_weight", "scored"):
+            column = getattr(self, name)
+            if not len(column):
+                object.__setattr__(self, name, np.ones((len(self), column.shape[1]), column.dtype))
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -91,6 +102,7 @@ class ShardWriter:
 
     def __init__(self, root: Path, kind: str, model: FaceModel) -> None:
         self.folder = root / kind
+        self._shards = ShardFolder(self.folder, _WHAT)
         self.folder.mkdir(parents=True, exist_ok=True)
         header = {
             "model_digest": model.digest,
@@ -105,15 +117,12 @@ class ShardWriter:
         path.write_text(json.dumps(header, indent=1))
 
     def exists(self, number: int) -> bool:
-        """Whether shard `number` has been written."""
-        return self._path(number).is_dir()
+        """Return whether shard `number` has been written."""
+        return self._shards.exists(number)
 
     def write(self, number: int, samples: Samples) -> None:
         """Write shard `number`."""
-        write_arrays(self._path(number), {field.name: getattr(samples, field.name) for field in fields(samples)})
-
-    def _path(self, number: int) -> Path:
-        return self.folder / f"shard_{number:05d}"
+        self._shards.write(number, {field.name: getattr(samples, field.name) for field in fields(samples)})
 
 
 def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
@@ -127,7 +136,7 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
         LimelightError: nothing is there, a file is damaged, or the labels belong to another face model.
     """
     header_path = root / "dataset.json"
-    shards = sorted(root.glob("*/shard_*"))
+    shards = shards_below(root)
     if not header_path.is_file() or not shards:
         raise LimelightError(
             f"training data {root}: nothing prepared there; see 'python -m training.data.synthetic -h'"
@@ -136,10 +145,18 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
     if model is not None and digest != model.digest:
         raise LimelightError(f"training data {root}: made for face model {digest}, not {model.digest}; prepare it anew")
 
-    def column(name: str) -> NDArray:
-        return np.concatenate([_load(shard / f"{name}.npy") for shard in shards])
+    images = MappedImages([load_array(shard / "images.npy", _WHAT, mapped=True) for shard in shards])
+    trust = {"landmark_weight": (478, np.float32), "scored": (len(ARKIT_NAMES), np.bool_)}
 
-    images = MappedImages([_load(shard / "images.npy", mapped=True) for shard in shards])
+    def column(name: str) -> NDArray:
+        return np.concatenate([part(shard / f"{name}.npy") for shard in shards])
+
+    def part(path: Path) -> NDArray:
+        if path.stem in trust and not path.exists():  # a shard made before there was this column: all of it counts
+            width, dtype = trust[path.stem]
+            return np.ones((len(load_array(path.with_name("parameters.npy"), _WHAT, mapped=True)), width), dtype)
+        return load_array(path, _WHAT)
+
     return Samples(images, **{f.name: column(f.name) for f in fields(Samples) if f.name != "images"})
 
 
@@ -158,13 +175,6 @@ def network_crops(root: Path, side: int, count: int) -> NDArray[np.uint8]:
         first, last = round(margin * len(image)), round((1.0 - margin) * len(image))
         cv2.resize(image[first:last, first:last], (side, side), dst=crop, interpolation=cv2.INTER_AREA)
     return crops
-
-
-def _load(path: Path, mapped: bool = False) -> NDArray:
-    try:
-        return np.load(path, mmap_mode="r" if mapped else None)
-    except (OSError, ValueError, EOFError) as error:
-        raise LimelightError(f"training data {path}: damaged; remove {path.parent} and prepare it anew") from error
 
 
 def faceless(

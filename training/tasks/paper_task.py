@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from training.config import PaperConfig, TrainConfig
-from training.data.prepared import PhotoBatch, PreparedPhotos, shards_below
+from training.data.prepared import PhotoBatch, PreparedPhotos
+from training.data.shards import shards_below
 from training.losses.label_objective import Batch
 from training.losses.paper_objective import PaperObjective
 from training.networks import Network, Prediction

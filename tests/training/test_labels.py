@@ -1,0 +1,54 @@
+"""Targets of photographs' landmarks, and lips that are shut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facemodel import ARKIT_NAMES, FaceModel
+from training.data.fit import project_landmarks
+from training.data.labels import UNSCORED, label_points, lip_gaps, scored_expressions, shut_lips
+
+_CHIN, _CORNER, _UPPER, _LOWER = 152, 33, 13, 14
+
+
+@pytest.fixture(scope="module")
+def model() -> FaceModel:
+    return FaceModel.load(None)
+
+
+@pytest.fixture
+def fits(model: FaceModel) -> np.ndarray:
+    """Two faces at rest, 2 px/mm."""
+    vector = model.layout.neutral()
+    p = model.layout.view(vector)
+    p.scale = 2.0
+    p.translation[:] = 300.0
+    return np.stack([vector, vector])
+
+
+def test_targets_lie_between_both_readers_but_on_mediapipes_outline(model, fits):
+    theirs = project_landmarks(model, fits) + np.array((0.0, 4.0), np.float32)  # 2 mm below the fit
+    targets, weights = label_points(model, fits, theirs)
+    np.testing.assert_allclose(targets[:, _CORNER], theirs[:, _CORNER] - (0.0, 2.0), atol=1e-3)
+    np.testing.assert_allclose(targets[:, _CHIN], theirs[:, _CHIN], atol=1e-3)
+    assert weights[:, _CORNER] == pytest.approx(0.8) and weights[:, _CHIN] == pytest.approx(0.4)
+
+
+def test_lips_that_are_shut_in_mediapipes_points_are_shut_in_the_label(model, fits):
+    theirs = project_landmarks(model, fits)
+    upper, lower = [13, 82, 312, 81, 311], [14, 87, 317, 178, 402]
+    theirs[0, lower] = theirs[0, upper]  # shut on the first face alone
+    targets, _ = label_points(model, fits, theirs)
+    closed = shut_lips(model, fits, theirs)
+    assert np.linalg.norm(targets[0, _UPPER] - targets[0, _LOWER]) < 1e-3
+    assert abs(lip_gaps(model, closed)[0]) < 0.3 < lip_gaps(model, fits)[0]
+    np.testing.assert_array_equal(closed[1], fits[1])
+    low, high = model.expression_range
+    weights = closed[:, model.layout.slices["expression"]]
+    assert (weights >= low).all() and (weights <= high).all()
+
+
+def test_expressions_that_mediapipe_hardly_scores_are_left_to_renders():
+    scored = scored_expressions()
+    assert {ARKIT_NAMES[i] for i in np.flatnonzero(~scored)} == set(UNSCORED)

@@ -1,0 +1,139 @@
+"""Labels of a photograph from two readers of it: MediaPipe's points and scores, and the face model fitted to them.
+
+Neither is right everywhere. Against points that people placed, MediaPipe's outline and nose are better than the
+fit's, whose chin stands 2.4 % of the eyes' distance too low; at eyes, lips and brows the mean of both is better than
+either. MediaPipe hardly ever scores some expressions, so photographs say nothing about them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
+
+from facemodel import ARKIT_NAMES, FaceModel
+from facemodel.mediapipe_outlines import FACE_OVAL
+from training.data.fit import at_landmarks, project_landmarks
+
+_NOSE = [1, 2, 4, 5, 6, 19, 94, 168, 195, 197]
+_UPPER_LIP = np.array([13, 82, 312, 81, 311, 80, 310, 191, 415])
+_LOWER_LIP = np.array([14, 87, 317, 178, 402, 88, 318, 95, 324])
+"""Inner edge of the lips, from the middle to the corners."""
+
+UNSCORED = (
+    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "jawForward", "jawLeft", "jawRight"),
+    *("noseSneerLeft", "noseSneerRight", "tongueOut"),
+)
+"""Expressions whose scores by MediaPipe stay below 0.05 on 99 of 100 photographs; renders alone teach them."""
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """How the two readers are put together.
+
+    Attributes:
+        fit_share: of the fit in a point's target; the rest is MediaPipe's.
+        outline_share, nose_share: the same on the outline of the face and along the nose.
+        outline_weight: weight of the outline's points against the others' 1; people agree least on it.
+        disagreement: distance of the readers' points at which a point's weight is halved, mm.
+        shut: lips that are nearer to each other in MediaPipe's points are shut, mm.
+        lip_deviation: of a lip gap that is shut, mm.
+        weight_deviation: of the expression weights that may change to shut it.
+    """
+
+    fit_share: float = 0.5
+    outline_share: float = 0.0
+    nose_share: float = 0.0
+    outline_weight: float = 0.5
+    disagreement: float = 4.0
+    shut: float = 0.6
+    lip_deviation: float = 0.03
+    weight_deviation: float = 0.15
+
+
+def label_points(
+    model: FaceModel, vectors: NDArray, landmarks: NDArray, config: LabelConfig | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return targets (N, 478, 2) px of the landmarks of N photographs, and their weights (N, 478), 0..1.
+
+    Args:
+        model: the face model.
+        vectors: (N, P) calibrated fits in the photographs' px, before `shut_lips`, which moves the lips' other points.
+        landmarks: (N, 478, 2+) px, MediaPipe's.
+        config: how both are put together.
+    """
+    c = config or LabelConfig()
+    theirs = np.asarray(landmarks, np.float32)[..., :2]
+    fitted = project_landmarks(model, vectors)
+    share = np.full((478, 1), c.fit_share, np.float32)
+    share[list(FACE_OVAL)], share[_NOSE] = c.outline_share, c.nose_share
+    targets = theirs + share * (fitted - theirs)  # (N, 478, 2)
+    scale = vectors[:, model.layout.slices["scale"]]  # (N, 1) px/mm
+    weights = 1.0 / (1.0 + (np.linalg.norm(fitted - theirs, axis=2) / (scale * c.disagreement)) ** 2)  # (N, 478)
+    weights[:, list(FACE_OVAL)] *= c.outline_weight
+    shut = _are_shut(theirs, scale, c)
+    middle = 0.5 * (targets[:, _UPPER_LIP] + targets[:, _LOWER_LIP])  # (N, 9, 2)
+    for lip in (_UPPER_LIP, _LOWER_LIP):
+        targets[:, lip] = np.where(shut[:, None, None], middle, targets[:, lip])
+    return targets, weights.astype(np.float32)
+
+
+def shut_lips(
+    model: FaceModel, vectors: NDArray, landmarks: NDArray, config: LabelConfig | None = None
+) -> NDArray[np.float32]:
+    """Return fits (N, P) whose lips meet where MediaPipe's are shut, by the least change of expression weights.
+
+    Args:
+        model: the face model.
+        vectors: (N, P) constrained fits in the photographs' px.
+        landmarks: (N, 478, 2+) px, MediaPipe's.
+        config: which lips are shut, and how firmly.
+    """
+    c = config or LabelConfig()
+    layout = model.layout
+    out = np.array(vectors, np.float32)
+    chosen = np.flatnonzero(_are_shut(np.asarray(landmarks)[..., :2], out[:, layout.slices["scale"]], c))
+    basis = at_landmarks(model, np.concatenate([model.identity, model.expression]))  # (K, 478, 3)
+    change = (basis[:, _UPPER_LIP[:5]] - basis[:, _LOWER_LIP[:5]])[..., 1]  # (K, 5) mm of the gap per coefficient
+    points = model.landmarks478(model.mean)
+    mean_gap = (points[_UPPER_LIP[:5]] - points[_LOWER_LIP[:5]])[:, 1]  # (5,) mm
+    names = model.expression_names
+    lips = np.flatnonzero([name.startswith(("mouth", "jawOpen")) and name != "mouthClose" for name in names])
+    if not len(lips):
+        return out
+    moves = change[len(model.identity) :][lips]  # (L, 5)
+    system = np.concatenate([moves.T / c.lip_deviation, np.eye(len(lips)) / c.weight_deviation])
+    for i in chosen:
+        p = layout.view(out[i])
+        gap = mean_gap + np.concatenate([p.identity, p.expression]) @ change  # (5,)
+        low, high = (bound - p.expression[lips] for bound in model.expression_range)
+        if layout.mouth_close_and_jaw_open is not None:  # mouthClose stays, and at most jawOpen
+            close, jaw = layout.mouth_close_and_jaw_open
+            low[lips == jaw] = p.expression[close] - p.expression[jaw]
+        wanted = np.concatenate([-gap / c.lip_deviation, np.zeros(len(lips))])
+        p.expression[lips] += lsq_linear(system, wanted, (low - 1e-6, high + 1e-6)).x.astype(np.float32)
+        out[i] = layout.constrain(out[i])
+    return out
+
+
+def lip_gaps(model: FaceModel, vectors: NDArray) -> NDArray[np.float64]:
+    """Return the gap between the lips' middles of vectors (N, P), (N,) mm; negative where they overlap."""
+    basis = at_landmarks(model, np.concatenate([model.identity, model.expression]))[:, [13, 14], 1]  # (K, 2)
+    mean = model.landmarks478(model.mean)[[13, 14], 1]
+    slices = model.layout.slices
+    coefficients = np.concatenate([vectors[:, slices["identity"]], vectors[:, slices["expression"]]], axis=1)
+    upper, lower = (mean + coefficients @ basis).T
+    return np.asarray(upper - lower, np.float64)
+
+
+def scored_expressions() -> NDArray[np.bool_]:
+    """Return which expressions (52,) in ARKIT_NAMES order a photograph's label says something about."""
+    return np.array([name not in UNSCORED for name in ARKIT_NAMES], bool)
+
+
+def _are_shut(landmarks: NDArray, scale: NDArray, c: LabelConfig) -> NDArray[np.bool_]:
+    """(N,) whether the lips of MediaPipe's points (N, 478, 2) px meet, at scales (N, 1) px/mm."""
+    gaps = np.linalg.norm(landmarks[:, _UPPER_LIP[:5]] - landmarks[:, _LOWER_LIP[:5]], axis=2) / scale  # (N, 5)
+    return np.asarray(gaps.max(axis=1) < c.shut)
