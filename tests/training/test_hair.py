@@ -13,8 +13,8 @@ from facemodel.hair_shading import HairLook
 from training.face_model.hair import read_hair_mesh
 from training.face_model.hair_strands import COLUMNS, KINDS, ROWS, strand_coordinates, strand_texture
 from training.face_model.makehuman import BaseMesh
-from training.render.hair import DrawnHair, face_depth
-from training.render.rasterizer import Light, Surface, rasterize, vertex_normals
+from training.render.hair import DrawnHair
+from training.render.rasterizer import Light, rasterize
 
 SIDE = 96
 LOOK = HairLook((0.4, 0.1, 0.05))
@@ -90,10 +90,9 @@ def test_hair_is_drawn_before_and_around_the_face_and_hidden_behind_it() -> None
     model = FaceModel.load()
     face, triangles = model.mean, model.triangles
     pose = (np.eye(3), np.array([SIDE / 2, SIDE / 2]), SIDE / 300.0)
-    normals = vertex_normals(face, triangles)
-    surface = Surface(triangles, face, normals, model.diffuse_mean, model.specular_mean)
     owner, weights = rasterize(project(face, *pose), face[:, 2], triangles, SIDE, SIDE)
-    depth = face_depth(surface, owner, weights)
+    corners = face[triangles[np.maximum(owner, 0)], 2]  # (S, S, 3)
+    depth = np.where(owner >= 0, (corners * weights).sum(axis=2), -np.inf).astype(np.float32)
     assert np.isneginf(depth[0, 0])
     nose = model.landmarks68(face)[30]
     column, row = (int(v) for v in project(nose[None], *pose)[0])
