@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facemodel import Crop, LimelightError
+from facemodel import ARKIT_NAMES, Crop, LimelightError
 from facemodel.rotation import matrix_to_euler
 from tests.toy_model import toy_model
 from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples
@@ -22,6 +22,7 @@ from training.render.degrade import CameraFaults, photograph
 from training.render.lamps import LightDistribution, cast, random_light
 from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
+from training.tasks.label_batches import load_crops
 
 _CLEAR = CameraFaults(0, 0, 0, 0, 0, 0)
 
@@ -304,6 +305,11 @@ def test_photos_become_samples_whose_labels_lie_on_their_landmarks(toy, photogra
     assert not samples.scored[good].all() and samples.scored[good].any()
     assert (samples.landmark_weight[good].min(axis=1) < 1.0).all()
     assert set(samples.names) == {"Somebody"} and len(set(samples.held_out)) == 1
+    crops = load_crops(tmp_path / "out", toy)
+    batch = crops.batch(good, [crops.sample(i) for i in good])
+    np.testing.assert_array_equal(batch.landmark_worth.numpy(), samples.landmark_weight[good])
+    scored = {name: samples.scored[good[0], ARKIT_NAMES.index(name)] for name in toy.expression_names}
+    np.testing.assert_array_equal(batch.unit_worth[0].numpy(), [float(scored[name]) for name in toy.expression_names])
     negatives = samples.parameters[~samples.face]
     assert len(negatives) > 0 and np.isfinite(negatives).all()
     before = samples.parameters.copy()

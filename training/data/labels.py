@@ -36,7 +36,6 @@ class LabelConfig:
     Attributes:
         fit_share: of the fit in a point's target; the rest is MediaPipe's.
         outline_share, nose_share: the same on the outline of the face and along the nose.
-        outline_weight: weight of the outline's points against the others' 1; people agree least on it.
         disagreement: distance of the readers' points at which a point's weight is halved, mm.
         shut: lips that are nearer to each other in MediaPipe's points are shut, mm.
         lip_deviation: of a lip gap that is shut, mm.
@@ -46,7 +45,6 @@ class LabelConfig:
     fit_share: float = 0.5
     outline_share: float = 0.0
     nose_share: float = 0.0
-    outline_weight: float = 0.5
     disagreement: float = 4.0
     shut: float = 0.6
     lip_deviation: float = 0.03
@@ -57,6 +55,9 @@ def label_points(
     model: FaceModel, vectors: NDArray, landmarks: NDArray, config: LabelConfig | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return targets (N, 478, 2) px of the landmarks of N photographs, and their weights (N, 478), 0..1.
+
+    A weight says how far the readers agree on a point; that the outline counts less is the loss's business
+    (`training.losses.label_losses.landmark_weights`).
 
     Args:
         model: the face model.
@@ -72,7 +73,6 @@ def label_points(
     targets = theirs + share * (fitted - theirs)  # (N, 478, 2)
     scale = vectors[:, model.layout.slices["scale"]]  # (N, 1) px/mm
     weights = 1.0 / (1.0 + (np.linalg.norm(fitted - theirs, axis=2) / (scale * c.disagreement)) ** 2)  # (N, 478)
-    weights[:, list(FACE_OVAL)] *= c.outline_weight
     shut = _are_shut(theirs, scale, c)
     middle = 0.5 * (targets[:, _UPPER_LIP] + targets[:, _LOWER_LIP])  # (N, 9, 2)
     for lip in (_UPPER_LIP, _LOWER_LIP):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facemodel import FaceModel, LimelightError, ParameterLayout
+from facemodel import ARKIT_NAMES, FaceModel, LimelightError, ParameterLayout
 from training.config import TrainConfig
 from training.data import EXTENT, load_samples
 from training.data.storage import MappedImages
@@ -121,7 +122,18 @@ def load_crops(folder: str | Path, model: FaceModel, photos: bool = True) -> Cro
         geometry=samples.geometry,
         light=samples.light,
         held_out=samples.held_out if photos else samples.held_out | samples.photo,
+        landmark_worth=samples.landmark_weight,
+        unit_worth=_unit_worth(samples.scored, model.expression_names),
     )
+
+
+def _unit_worth(scored: NDArray[np.bool_], names: Sequence[str]) -> NDArray[np.float32]:
+    """Return how much labels (N, 52) in ARKIT_NAMES order say about a face model's expressions, (N, Ne)."""
+    worth = np.ones((len(scored), len(names)), np.float32)
+    for i, name in enumerate(names):
+        if name in ARKIT_NAMES:
+            worth[:, i] = scored[:, ARKIT_NAMES.index(name)]
+    return worth
 
 
 class Batcher:
