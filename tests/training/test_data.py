@@ -220,7 +220,7 @@ def test_data_of_another_face_model_are_refused(toy, tmp_path, renderer):
     writer = ShardWriter(tmp_path, "synthetic", toy)
     writer.write(0, render_shard(renderer, 2, np.random.default_rng(0)))
     other = toy_model(n_identity=7)
-    with pytest.raises(LimelightError, match="another face model"):
+    with pytest.raises(LimelightError, match="made with model_digest"):
         ShardWriter(tmp_path, "photos", other)
     with pytest.raises(LimelightError, match="prepare it anew"):
         load_samples(tmp_path, other)
@@ -245,7 +245,7 @@ def test_shards_made_before_there_were_weights_of_landmarks_count_in_full(toy, t
 
 
 def test_empty_folder_is_one_clear_line(tmp_path):
-    with pytest.raises(LimelightError, match="nothing prepared"):
+    with pytest.raises(LimelightError, match="nothing prepared there"):
         load_samples(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Loaders: small folders in the published layouts, files that are damaged or missing, and the real AFLW2000-3D."""
+"""Loaders: small folders in the published layouts, files that are damaged or missing."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from scipy.io import savemat
 
 from facemodel import LimelightError
-from facemodel.landmarks import normalized_mean_error
-from facemodel.rotation import matrix_from_euler
 from training.data.datasets import label_map, open_dataset
 from training.data.datasets.celeba import CelebA
 from training.data.datasets.folder import PhotoFolder
 from training.data.face_classes import label_of
-from training.data.photo_labels import is_held_out
-from training.evaluation.labelled_photos import read_aflw2000
 
 
 def write_photo(path: Path, color: int = 90, size: tuple[int, int] = (20, 16)) -> Path:
@@ -172,113 +167,6 @@ class TestCelebAMaskHQ:
             list(open_dataset(root))
 
 
-POSE = np.array([[0.1, -0.4, 0.2, 30.0, 40.0, -60.0, 0.0009]])  # pitch, -yaw, roll, translation, px/um
-
-
-def points68(offset: float = 0.0) -> np.ndarray:
-    """(68, 2)."""
-    return np.random.default_rng(0).uniform(10.0, 90.0, (68, 2)) + offset
-
-
-class TestAFLW2000:
-    def make(self, root: Path) -> Path:
-        for name in ("image00002", "image00004"):
-            write_photo(root / f"{name}.jpg", size=(100, 100))
-            depth = np.zeros((1, 68))
-            values = {"pt3d_68": np.vstack([points68().T, depth]), "Pose_Para": POSE, "Exp_Para": np.zeros((29, 1))}
-            savemat(root / f"{name}.mat", values)
-        return root
-
-    def test_published_layout(self, tmp_path):
-        dataset, lines = opened(self.make(tmp_path))
-        assert dataset.layout == "AFLW2000-3D" and dataset.estimate() == 2 and not lines
-        samples = list(dataset)
-        assert [sample.name for sample in samples] == ["image00002", "image00004"]
-        assert {sample.split for sample in samples} == {"test"} and len({s.person for s in samples}) == 2
-        # MATLAB's first pixel has its centre at 1, ours at 0.5.
-        np.testing.assert_allclose(samples[0].landmarks68, points68(-0.5), atol=1e-4)
-        pose = samples[0].pose
-        assert (pose.yaw, pose.pitch, pose.roll) == pytest.approx((0.4, 0.1, 0.2))
-        assert pose.scale == pytest.approx(0.9)  # px/mm
-        np.testing.assert_allclose(pose.rotation, matrix_from_euler(0.4, 0.1, 0.2))
-
-    @pytest.mark.parametrize(
-        ("damage", "message"),
-        [
-            (lambda path: path.unlink(), "no such file"),
-            (lambda path: path.write_bytes(path.read_bytes()[:300]), "unreadable or truncated"),
-            (lambda path: path.write_bytes(b"no MATLAB file at all" * 20), "unreadable or truncated"),
-            (lambda path: path.write_bytes(b""), "unreadable or truncated"),
-            (lambda path: savemat(path, {"pt3d_68": np.zeros((3, 68))}), "'Pose_Para' is missing"),
-            (lambda path: savemat(path, {"Pose_Para": POSE}), "'pt3d_68' is missing"),
-            (lambda path: savemat(path, {"pt3d_68": "text", "Pose_Para": POSE}), "'pt3d_68'"),
-            (lambda path: savemat(path, {"pt3d_68": np.zeros((3, 21)), "Pose_Para": POSE}), "not 68 finite points"),
-            (lambda path: savemat(path, {"pt3d_68": np.full((3, 68), np.nan), "Pose_Para": POSE}), "not 68 finite"),
-            (lambda path: savemat(path, {"pt3d_68": np.zeros((3, 68)), "Pose_Para": POSE[:, :6]}), "not 7 finite"),
-        ],
-    )
-    def test_a_bad_annotation_costs_one_line(self, tmp_path, damage, message):
-        root = self.make(tmp_path)
-        damage(root / "image00004.mat")
-        dataset, lines = opened(root)
-        assert [sample.name for sample in dataset] == ["image00002"]
-        assert dataset.skipped == len(lines) == 1
-        assert message in lines[0] and "image00004.mat" in lines[0] and "\n" not in lines[0]
-
-    def test_a_missing_photo_costs_one_line(self, tmp_path):
-        root = self.make(tmp_path)
-        (root / "image00002.jpg").unlink()
-        dataset, lines = opened(root)
-        assert len(list(dataset)) == 1 and "image00002.jpg: no such file" in lines[0]
-
-    def test_the_real_one(self, sources):
-        dataset, lines = opened(sources / "eval" / "aflw2000")
-        samples = [sample for sample, picture in dataset.pictures() if picture.shape == (450, 450, 3)]
-        assert len(samples) == 16 == dataset.estimate() and not lines
-        for sample in samples:
-            assert np.all((sample.landmarks68 > 0) & (sample.landmarks68 < 450))
-            head = sample.landmarks68
-            nose, ears = head[30, 0], (head[0, 0], head[16, 0])
-            if abs(sample.pose.yaw) > 0.3:  # yaw > 0: the nose points to image right
-                assert np.sign(nose - np.mean(ears)) == np.sign(sample.pose.yaw)
-            size = np.sqrt(np.prod(np.ptp(head, axis=0)))
-            assert 100 < size / sample.pose.scale < 250  # mm
-
-
-class Test300WLP:
-    def make(self, root: Path) -> Path:
-        for part, name in (("AFW", "AFW_134212_1"), ("HELEN", "HELEN_232194_1"), ("AFW_Flip", "AFW_134212_1")):
-            for view in (0, 1):
-                write_photo(root / part / f"{name}_{view}.jpg")
-                values = {"pt2d": points68().T, "Pose_Para": POSE, "roi": np.array([[1, 1, 9, 9]])}
-                savemat(root / part / f"{name}_{view}.mat", values)
-        folder = root / "landmarks" / "AFW"
-        folder.mkdir(parents=True)
-        savemat(folder / "AFW_134212_1_0_pts.mat", {"pts_2d": points68(), "pts_3d": points68(3.0)})
-        return root
-
-    def test_published_layout(self, tmp_path):
-        dataset, lines = opened(self.make(tmp_path))
-        assert dataset.layout == "300W-LP" and dataset.estimate() == 4 and not lines
-        samples = {sample.name: sample for sample in dataset}
-        assert list(samples) == [f"{part}_1_{v}" for part in ("AFW/AFW_134212", "HELEN/HELEN_232194") for v in (0, 1)]
-        np.testing.assert_allclose(samples["AFW/AFW_134212_1_0"].landmarks68, points68(2.5), atol=1e-4)  # pts_3d
-        np.testing.assert_allclose(samples["AFW/AFW_134212_1_1"].landmarks68, points68(-0.5), atol=1e-4)  # pt2d
-        assert samples["AFW/AFW_134212_1_0"].pose.yaw == pytest.approx(0.4)
-
-    def test_views_of_one_photo_are_one_person_on_one_side(self, tmp_path):
-        samples = list(open_dataset(self.make(tmp_path)))
-        assert len({sample.person for sample in samples}) == 2
-        for sample in samples:
-            assert sample.split == ("validation" if is_held_out(sample.person) else "train")
-
-    def test_damaged_points_cost_one_line(self, tmp_path):
-        root = self.make(tmp_path)
-        (root / "landmarks" / "AFW" / "AFW_134212_1_0_pts.mat").write_bytes(b"junk")
-        dataset, lines = opened(root)
-        assert len(list(dataset)) == 3 and len(lines) == 1 and "_pts.mat" in lines[0]
-
-
 class TestFolder:
     def test_photos_and_every_nth_frame_of_videos(self, tmp_path):
         root = tmp_path / "mine"
@@ -365,15 +253,5 @@ class TestNothing:
 def test_names_in_the_data_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("LIMELIGHT_DATA", str(tmp_path))
     write_photo(tmp_path / "photos" / "lfw" / "Ana_0001.jpg")
-    TestAFLW2000().make(write_photo(tmp_path / "eval" / "aflw2000" / "x.txt.png").parent)
-    assert open_dataset("lfw").layout == "folder"
-    assert open_dataset("aflw2000").layout == "AFLW2000-3D"
-
-
-def test_the_same_points_as_the_evaluation_reads(sources):
-    """AFLW2000 as training and as evaluation read it."""
-    folder = sources / "eval" / "aflw2000"
-    for sample, photo in zip(open_dataset(folder), read_aflw2000(folder), strict=True):
-        assert sample.image.name == photo.path.name
-        assert normalized_mean_error(sample.landmarks68, photo.landmarks) < 1e-6
-        assert (sample.pose.yaw, sample.pose.pitch, sample.pose.roll) == pytest.approx(photo.euler)
+    write_photo(tmp_path / "eval" / "people" / "a.png")
+    assert open_dataset("lfw").layout == open_dataset("people").layout == "folder"

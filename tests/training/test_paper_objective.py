@@ -496,6 +496,6 @@ def test_without_data_or_with_too_many_clips_it_is_one_line(
         assert len(lines) == 1
         return lines[0]
 
-    assert "prepared photos photos: nothing there" in complaint()
+    assert "prepared photos photos: nothing prepared there" in complaint()
     write_photos(tmp_path / "photos", model, np.tile(model.layout.neutral(), (4, 1)), list("abcd"))
     assert "paper.clips: 4 photos, 2 clips of three in a batch of 4" in complaint()

@@ -270,7 +270,7 @@ def test_a_damaged_shard_is_one_clear_line(tmp_path, name):
 
 def test_a_shard_that_lacks_something_is_one_clear_line(tmp_path):
     write_shard(tmp_path, held_out=1)
-    with pytest.raises(LimelightError, match="shard_00000: damaged"):
+    with pytest.raises(LimelightError, match="damaged; remove it"):
         load_segmentation(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What per-photo fits are calibrated with: learned once for a prepared folder, then the same for all its photos."""
+"""Learns once for a prepared folder what the fits of all its photos are calibrated with, and keeps it in a file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import whole_file
 from training.data.datasets import FaceDataset, FaceSample
 from training.data.fit import FitConfig
-from training.data.labelled_face import MainFaceLandmarker, find_labelled_face
-from training.data.photo_labels import PhotoLabels
-from training.data.photos import PhotoConfig, calibrate
+from training.data.photo_preparation import MainFaceLandmarker, find_labelled_face
+from training.data.photos import calibrate
 
 _PEOPLE = 400
 _LEAST_PEOPLE = 60
@@ -25,7 +24,7 @@ _LEAST_PEOPLE = 60
 def learn_calibration(
     model: FaceModel, datasets: Sequence[FaceDataset], landmarker: MainFaceLandmarker, people: int = _PEOPLE
 ) -> FitConfig:
-    """The fit's configuration with offsets and gains learned from photos of up to `people` different people.
+    """Return the fit's configuration with offsets and gains learned from photos of up to `people` different people.
 
     From fewer than 60 people nothing is learned: offsets would be those of the people. Photos are spread evenly over
     each data set up to its first video, which shows one person for long.
@@ -44,14 +43,7 @@ def learn_calibration(
     if len(rows) < _LEAST_PEOPLE:
         return FitConfig()
     landmarks, scores = (np.stack(column) for column in zip(*rows, strict=True))
-    labels = PhotoLabels(
-        paths=np.full(len(rows), ""),
-        sizes=np.zeros((len(rows), 2), np.int32),
-        landmarks=landmarks,
-        scores=scores,
-        matrices=np.tile(np.eye(4, dtype=np.float32), (len(rows), 1, 1)),
-    )
-    return calibrate(model, labels, PhotoConfig())
+    return calibrate(model, landmarks, scores)
 
 
 def save_calibration(path: Path, config: FitConfig) -> None:
@@ -82,7 +74,7 @@ def load_calibration(path: Path) -> FitConfig:
 
 
 def _different_people(dataset: FaceDataset, count: int) -> Iterator[FaceSample]:
-    """Up to `count` photos of different people, spread over a data set."""
+    """Yield up to `count` photos of different people, spread over a data set."""
     stride = max(1, dataset.estimate() // count)
     seen: set[str] = set()
     try:

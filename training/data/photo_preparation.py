@@ -1,4 +1,4 @@
-"""From a photo to everything that section 4 of the paper prepares of it once, before the training."""
+"""Prepares a photo as section 4 of the paper does once, before the training: face, fit, crop and masks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, MEDIAPIPE_TO_IBUG68, Crop, FaceModel, LimelightError
+from facemodel.landmarks import normalized_mean_error
 from training.data.datasets import FaceSample
 from training.data.face_classes import face_mask, label_of
 from training.data.fit import FitConfig, LandmarkFitter, landmark_errors, without_offsets
-from training.data.labelled_face import MainFaceLandmarker, find_labelled_face
 from training.data.photometry import Photometry
 from training.data.prepared import PreparedShard
 from training.data.skin_classifier import SkinClassifier
 from training.data.storage import cut
+
+MainFaceLandmarker = Callable[[NDArray[np.uint8]], tuple[NDArray, NDArray, NDArray] | None]
+"""From a picture (H, W, 3) to landmarks (478, 3) px, scores (52,) and matrix (4, 4) of its main face, or None."""
 
 Segmenter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 """From a crop (224, 224, 3) sRGB to `face_classes.CLASSES` of its pixels (224, 224)."""
@@ -25,7 +28,38 @@ Segmenter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 WORST_FIT = 0.06
 """NME of a fit beyond which what MediaPipe found is no face that could be reconstructed."""
 
+_FIVE = np.array([468, 473, 4, 61, 291])  # MediaPipe's indices of `FaceSample.landmarks5`
+_WINDOW = 5.0  # side of what is searched, in sizes of the labelled points' box
+_SAME = 0.2  # largest NME of a face that is the labelled one
 _LEAST_SEEN = 0.25  # share of the face that the mask shows, for the mask to be believed and the face to be of use
+
+
+def find_labelled_face(
+    landmarker: MainFaceLandmarker, sample: FaceSample, picture: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return landmarks (478, 3) px and scores (52,) of the face that a sample's own points mark, else of the main one.
+
+    With points, only a window around them is searched, so that nobody else is found, nor a small face missed.
+
+    Raises:
+        LimelightError: there is no face, or only another one.
+    """
+    if sample.landmarks5 is None:
+        if (found := landmarker(picture)) is None:
+            raise LimelightError(f"photo {sample.name}: no face found")
+        return found[0], found[1]
+    low, high = sample.landmarks5.min(axis=0), sample.landmarks5.max(axis=0)
+    half = 0.5 * _WINDOW * float((high - low).max())
+    left, top = np.maximum((low + high) / 2 - half, 0).astype(int)
+    right, bottom = np.ceil((low + high) / 2 + half).astype(int)
+    window = picture[top:bottom, left:right]
+    found = landmarker(np.ascontiguousarray(window)) if min(window.shape) > 0 else None
+    if found is None:
+        raise LimelightError(f"photo {sample.name}: no face found where its points are")
+    landmarks = found[0] + np.array([left, top, 0], np.float32)
+    if normalized_mean_error(landmarks[_FIVE, :2], sample.landmarks5) > _SAME:
+        raise LimelightError(f"photo {sample.name}: the face that was found is not where its points are")
+    return landmarks, found[1]
 
 
 @dataclass(frozen=True)
@@ -76,7 +110,7 @@ class PhotoPreparer:
         self._photometry = Photometry(model)
 
     def __call__(self, sample: FaceSample) -> PreparedPhoto:
-        """Crop, points, masks and fit of a photo.
+        """Return crop, points, masks and fit of a photo.
 
         Raises:
             LimelightError: it is unreadable, or shows no face that can be used.
@@ -109,9 +143,7 @@ class PhotoPreparer:
             image=image,
             classes=classes,
             skin=skin,
-            landmarks68=points[MEDIAPIPE_TO_IBUG68]
-            if sample.landmarks68 is None
-            else crop.lower_points(sample.landmarks68),
+            landmarks68=points[MEDIAPIPE_TO_IBUG68],
             landmarks478=points,
             scores=scores,
             vector=vector,
@@ -120,7 +152,7 @@ class PhotoPreparer:
         )
 
     def shard(self, dataset: str, photos: Sequence[PreparedPhoto], entries: Sequence[str]) -> PreparedShard:
-        """Photos of a data set, now with albedo and light, and the names of all entries that were looked at."""
+        """Return photos of a data set, now with albedo and light, and the names of all entries that were looked at."""
         size, layout = CROP_SIZE, self._model.layout
         vectors = np.array([photo.vector for photo in photos], np.float32).reshape(-1, layout.size)
         residuals = np.zeros(len(photos), np.float32)
@@ -152,7 +184,7 @@ class PhotoPreparer:
     def _observe(
         self, image: NDArray[np.uint8], vector: NDArray[np.float32], face: NDArray[np.bool_]
     ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """`Photometry.observe` of what the mask says is the face."""
+        """Return `Photometry.observe` of what the mask says is the face."""
         colors, normals, points, seen = self._photometry.observe(image, vector)
         p = self._model.layout.view(vector)
         pixels = (points[:, :2] * (p.scale, -p.scale) + p.translation).astype(int).clip(0, CROP_SIZE - 1)
@@ -160,14 +192,14 @@ class PhotoPreparer:
 
 
 def _outline(points: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(224, 224) inside of the outline of points (N, 2), crop px."""
+    """Return the inside (224, 224) of the outline of points (N, 2), crop px."""
     inside = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
     cv2.fillConvexPoly(inside, cv2.convexHull(points.round().astype(np.int32)), 1)
     return inside > 0
 
 
 def _on_picture(crop: Crop, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(224, 224) which pixels of a crop lie on the picture, not beyond its edge."""
+    """Return which pixels (224, 224) of a crop lie on the picture, not beyond its edge."""
     y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE] + 0.5
     matrix = crop.to_frame()
     u, v = (row[0] * x + row[1] * y + row[2] for row in matrix)

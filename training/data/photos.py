@@ -70,7 +70,8 @@ def prepare_photos(
     writer = ShardWriter(out, "photos", model)
     negatives = ShardWriter(out, "negatives", model)
     labels = labels.take(np.random.default_rng(seed).permutation(len(labels)))
-    fitter = LandmarkFitter(model, calibrate(model, labels.take(slice(config.calibration_photos)), config))
+    first = labels.take(slice(config.calibration_photos))
+    fitter = LandmarkFitter(model, calibrate(model, first.landmarks, first.scores, config))
     photometry = Photometry(model, config.photometry)
     for number, start in enumerate(tqdm(range(0, len(labels), config.shard), unit="shard", desc="photos")):
         if writer.exists(number):
@@ -87,12 +88,19 @@ def prepare_photos(
         writer.write(number, samples)
 
 
-def calibrate(model: FaceModel, labels: PhotoLabels, config: PhotoConfig) -> FitConfig:
-    """The fit's configuration with offsets and gains learned from labelled photos."""
-    offsets = learn_offsets(model, labels.landmarks, labels.scores, config.fit)
+def calibrate(model: FaceModel, landmarks: NDArray, scores: NDArray, config: PhotoConfig | None = None) -> FitConfig:
+    """Return the fit's configuration with offsets and gains learned from MediaPipe's labels of photos.
+
+    Args:
+        model: the face model.
+        landmarks, scores: (N, 478, 2+) px and (N, 52).
+        config: the configuration to start from.
+    """
+    config = config or PhotoConfig()
+    offsets = learn_offsets(model, landmarks, scores, config.fit)
     loose = replace(config.fit, expression=config.loose, offsets=offsets)
-    fitted = fit_landmarks(model, labels.landmarks, labels.scores, loose)
-    return replace(config.fit, offsets=offsets, gains=learn_gains(model, fitted, labels.scores))
+    fitted = fit_landmarks(model, landmarks, scores, loose)
+    return replace(config.fit, offsets=offsets, gains=learn_gains(model, fitted, scores))
 
 
 def _fit_shard(
@@ -103,7 +111,7 @@ def _fit_shard(
     images: list[NDArray[np.uint8]],
     config: PhotoConfig,
 ) -> tuple[Samples, NDArray[np.float32]]:
-    """Samples of photos, and their parameters (N, P) in the photos' own pixels."""
+    """Return samples of photos, and their parameters (N, P) in the photos' own pixels."""
     vectors = fitter(labels.landmarks, labels.scores)
     offsets = fitter.config.offsets
     landmarks = labels.landmarks if offsets is None else without_offsets(vectors, model, labels.landmarks, offsets)
@@ -149,7 +157,7 @@ def _misplaced(
     chosen: NDArray[np.int64],
     rng: Generator,
 ) -> Samples:
-    """Crops of the chosen photos that a tracker must not accept."""
+    """Return crops of the chosen photos that a tracker must not accept."""
     crops = [misplaced_crop(_crop(layout, vectors[i]), rng) for i in chosen]
     borders = rng.choice([cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT], len(chosen), p=[0.75, 0.25])
     pictures = [cut(images[i], crop, int(b)) for i, crop, b in zip(chosen, crops, borders, strict=True)]
@@ -157,7 +165,7 @@ def _misplaced(
 
 
 def misplaced_crop(crop: Crop, rng: Generator) -> Crop:
-    """A crop that misses the face of a good one: off by 45 % of its side, 1.8 times its size, or upside down."""
+    """Return a crop that misses the face of a good one: off by 45 % of its side, 1.8 times its size, or upside down."""
     kind = rng.choice(["aside", "beyond", "close", "far", "turned"], p=[0.35, 0.25, 0.1, 0.15, 0.15])
     direction = rng.uniform(0, 2 * np.pi)
     distance = {"aside": rng.uniform(0.45, 0.9), "beyond": rng.uniform(0.9, 1.8)}.get(str(kind), rng.uniform(0, 0.15))

@@ -6,16 +6,14 @@ MediaPipe finds the face and its 478 points, the face model is fitted to them, t
 the live tracker cuts it (224 px), the U-Net says where the face is seen and the classifier of Eq. 9 how surely it is
 skin. `training.data.prepared` describes the folder and reads it.
 
-The run may be stopped and started again at any time; of what it did, a shard is lost at most. Several may work on one
-folder: `--part 1/4` to `--part 4/4`. A photo takes about 0.2 s of one core. One that cannot be used costs one line, a
-data set without any is left out, and on a full disk the run waits a while for room.
+The run may be stopped and started again at any time, from any folder; of what it did, a shard is lost at most. Several
+may work on one prepared folder: `--part 1/4` to `--part 4/4`. A photo takes about 0.2 s of one core. One that cannot
+be used costs one line, and a data set without any is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
-import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -34,25 +32,17 @@ from training.data.datasets.base import to_stderr
 from training.data.datasets.folder import FRAME_STRIDE
 from training.data.fit import FitConfig
 from training.data.identity_features import add_features
-from training.data.labelled_face import MainFaceLandmarker
 from training.data.landmarker import BUNDLE
-from training.data.photo_labels import PhotoLandmarker, default_photos
-from training.data.photo_preparation import PhotoPreparer, PreparedPhoto, Segmenter
-from training.data.prepared import PreparedShard, PreparedWriter
-from training.data.segmenter import Segmenter as UNetSegmenter
+from training.data.photo_labels import PhotoLandmarker
+from training.data.photo_preparation import MainFaceLandmarker, PhotoPreparer, PreparedPhoto
+from training.data.prepared import PreparedWriter
+from training.data.segmenter import Segmenter
+from training.data.shards import ShardWriteError
 from training.data.skin_classifier import SkinClassifier
-from training.data.skin_pixels import SegmentationTeacher
-from training.data.teacher_segmenter import TeacherSegmenter
 from training.networks.identity import FEATURES, load_identity_network
 
 ASSETS = Path(str(files("training") / "assets"))
-"""What ships with this room: U-Net, skin classifier, calibration for the default face model."""
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-class DiskFullError(LimelightError):
-    """There was no room for a shard, and none came free."""
+"""What ships with this room: U-Net, skin classifier, landmarker, calibration for the default face model."""
 
 
 @dataclass(frozen=True)
@@ -62,24 +52,19 @@ class PrepareConfig:
     Attributes:
         shard: photos that one is made of.
         part, parts: this run makes every shard of which the number divided by `parts` leaves `part`.
-        patience: seconds that a full disk is waited for.
-        pause: seconds between two attempts.
     """
 
     shard: int = 500
     part: int = 0
     parts: int = 1
-    patience: float = 600.0
-    pause: float = 10.0
 
 
 def prepare_dataset(
     dataset: FaceDataset, writer: PreparedWriter, preparer: PhotoPreparer, config: PrepareConfig | None = None
 ) -> int:
-    """Write the shards of a data set that do not exist yet; returns how many photos all of its shards hold now.
+    """Write the shards of a data set that do not exist yet, and return how many photos all of its shards hold now.
 
     Raises:
-        DiskFullError: no room for a shard.
         LimelightError: nothing usable, the data set has changed since an earlier run, or a shard cannot be written.
     """
     config = config or PrepareConfig()
@@ -95,7 +80,7 @@ def prepare_dataset(
                 bar.update(len(entries))
             elif number % config.parts == config.part:
                 photos, entries = _prepare(samples, dataset, preparer, bar)
-                _write(writer, number, preparer.shard(name, photos, entries), config)
+                writer.write(number, preparer.shard(name, photos, entries))
                 count += len(photos)
             else:
                 bar.update(sum(1 for _ in samples))
@@ -108,17 +93,16 @@ def prepare_dataset(
 def prepare_datasets(
     datasets: Sequence[tuple[FaceDataset, PreparedWriter]], preparer: PhotoPreparer, config: PrepareConfig
 ) -> int:
-    """`prepare_dataset` of several; one of which nothing can be used costs one line.
+    """Do `prepare_dataset` for several; one of which nothing can be used costs one line.
 
     Raises:
-        DiskFullError: no room for a shard.
-        LimelightError: no data set has a photo that can be used.
+        LimelightError: no data set has a photo that can be used, or a shard cannot be written.
     """
     total = 0
     for dataset, writer in datasets:
         try:
             total += prepare_dataset(dataset, writer, preparer, config)
-        except DiskFullError:
+        except ShardWriteError:
             raise
         except LimelightError as error:
             to_stderr(f"left out: {error}")
@@ -130,7 +114,7 @@ def prepare_datasets(
 def _prepare(
     samples: Iterable[FaceSample], dataset: FaceDataset, preparer: PhotoPreparer, bar: tqdm
 ) -> tuple[list[PreparedPhoto], list[str]]:
-    """The photos that can be used, and the names of all."""
+    """Return the photos that can be used, and the names of all."""
     photos, entries = [], []
     for sample in samples:
         entries.append(sample.name)
@@ -142,33 +126,12 @@ def _prepare(
     return photos, entries
 
 
-def _write(writer: PreparedWriter, number: int, shard: PreparedShard, config: PrepareConfig) -> None:
-    """Write a shard as soon as there is room for it."""
-    given_up = time.monotonic() + config.patience
-    waiting = False
-    while True:
-        try:
-            return writer.write(number, shard)
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise LimelightError(
-                    f"prepared photos {writer.folder}: cannot be written ({error.strerror}); run again to go on"
-                ) from error
-            if time.monotonic() >= given_up:
-                raise DiskFullError(
-                    f"prepared photos {writer.folder}: the disk is full; free some of it and run again to go on"
-                ) from error
-        if not waiting:
-            waiting = True
-            to_stderr(f"prepared photos {writer.folder}: the disk is full; waiting for room")
-        time.sleep(config.pause)
-
-
 def calibrated_fit(
     root: Path, model: FaceModel, datasets: Sequence[FaceDataset], landmarker: MainFaceLandmarker
 ) -> FitConfig:
-    """The fit's configuration of a prepared folder; the one shipped for the face model if the folder has none yet,
-    without it one that is learned from the data sets.
+    """Return the fit's configuration of a prepared folder.
+
+    A folder that has none yet gets the one shipped for the face model, or one that is learned from the data sets.
 
     Raises:
         LimelightError: a file is damaged, or cannot be written.
@@ -188,13 +151,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="prepared folder")
     parser.add_argument("--identity", choices=(FEATURES,), help="add this network's identity features")
     parser.add_argument("--weights", type=Path, default=Path(".cache/backbones"), help="cache of its weights")
-    parser.add_argument("--skin", type=Path, help="skin classifier; the shipped one if left out")
-    parser.add_argument("--segmenter", choices=("unet", "teacher"), help="the U-Net where it is at hand, if left out")
+    parser.add_argument("--skin", type=Path, default=ASSETS / "skin_classifier.npz", help="skin classifier")
     parser.add_argument("--segmentation", type=Path, help="U-Net checkpoint; the shipped one if left out")
     parser.add_argument("--stride", type=int, default=FRAME_STRIDE, help="frames from one photo of a video to the next")
     parser.add_argument("--part", type=_part, default=(0, 1), metavar="I/N", help="only every N-th shard")
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--landmarker", type=Path, default=BUNDLE)
     parser.add_argument("--device", default="cpu", help="of the identity network")
     options = parser.parse_args(arguments)
     if options.identity and options.part[1] > 1:
@@ -212,10 +173,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(options: argparse.Namespace) -> None:
     datasets = _open(options.datasets, options.stride)
     model = FaceModel.load(options.model)
-    classifier = SkinClassifier.load(options.skin or _skin_classifier())
-    kind, segmenter = _segmenter(options)
-    writers = [PreparedWriter(options.out, name, model, kind) for name in datasets]
-    with closing(PhotoLandmarker(options.landmarker)) as landmarker:
+    classifier = SkinClassifier.load(options.skin)
+    segmenter = Segmenter.load(options.segmentation)
+    writers = [PreparedWriter(options.out, name, model) for name in datasets]
+    with closing(PhotoLandmarker(BUNDLE)) as landmarker:
         fit = calibrated_fit(options.out, model, list(datasets.values()), landmarker)
         preparer = PhotoPreparer(model, landmarker, segmenter, classifier, fit)
         config = PrepareConfig(part=options.part[0], parts=options.part[1])
@@ -227,7 +188,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _open(names: Sequence[str], stride: int) -> dict[str, FaceDataset]:
-    """Data sets by the name of their folder, those that cannot be opened left out.
+    """Return data sets by the name of their folder, those that cannot be opened left out.
 
     Raises:
         LimelightError: none is left, or two have one name.
@@ -248,31 +209,8 @@ def _open(names: Sequence[str], stride: int) -> dict[str, FaceDataset]:
     return datasets
 
 
-def _skin_classifier() -> Path:
-    """The shipped classifier; where there is none, the one that its training command writes."""
-    shipped = ASSETS / "skin_classifier.npz"
-    return shipped if shipped.is_file() else Path(".cache/training/skin_classifier.npz")
-
-
-def _segmenter(options: argparse.Namespace) -> tuple[str, Segmenter]:
-    """What makes the masks, and its name.
-
-    Raises:
-        LimelightError: what was asked for is missing.
-    """
-    if options.segmenter != "teacher":
-        try:
-            return "unet", UNetSegmenter.load(options.segmentation)
-        except LimelightError as error:
-            if options.segmenter or options.segmentation:
-                raise
-            to_stderr(f"{error}; masks come from the segmentation teacher")
-    teachers = default_photos().parent / "teachers"
-    return "teacher", TeacherSegmenter(SegmentationTeacher(teachers / "pan_mnv3s_skin_clothes_hair.onnx"))
-
-
 def _part(text: str) -> tuple[int, int]:
-    """`I/N` as (I - 1, N)."""
+    """Return `I/N` as (I - 1, N)."""
     number, slash, parts = text.partition("/")
     if not (slash and number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
         raise argparse.ArgumentTypeError(f"'{text}': expected I/N, such as 1/4")

@@ -2,14 +2,14 @@
 
 `python -m training.data.prepare DATASET --out FOLDER` writes:
 
-    prepared.json              format version; digest, name and size of the parameters of the face model; segmenter
+    dataset.json               the header of `training.data.shards`, with what made the class maps
     calibration.npz            what the fits were calibrated with, see `training.data.calibration`
     NAME/shard_00000/          of at most 500 photos of data set NAME those that show a face, one .npy per array:
         images.npy        (N, 224, 224, 3) uint8 sRGB   the tracker's crop (`facemodel.Crop`)
         classes.npy       (N, 224, 224) uint8   face segmentation, an index into `face_classes.CLASSES`; background
                           where the crop reaches beyond the photo
         skin.npy          (N, 224, 224) uint8   probability p of Eq. 9 times 255; 0 outside the face
-        landmarks68.npy   (N, 68, 2) float32    iBUG's points, crop px: the data set's own, else from the 478
+        landmarks68.npy   (N, 68, 2) float32    iBUG's points, crop px, from the 478
         landmarks478.npy  (N, 478, 2) float32   crop px: MediaPipe's points less their average offset from the model's
         scores.npy        (N, 52) float32       MediaPipe's scores (ARKIT_NAMES order)
         parameters.npy    (N, P) float32        of the per-photo fit, layout order, constrained, pose in crop px
@@ -26,10 +26,8 @@ A photo takes 260 kB, CelebA 52 GB. The inner mouth (Eq. 11) is drawn from the 4
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +36,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
-from facemodel.whole_files import whole_file
 from training.data.datasets.base import Split
 from training.data.face_classes import CLASSES, face_mask
 from training.data.inner_mouth import inner_mouth_area
-from training.data.shards import ShardFolder, load_array, shards_below
+from training.data.shards import Mapped, ShardFolder, find_shards, join_column, load_array, write_header
 
 WHAT = "prepared photos"
 """The data in error messages."""
-
-_FORMAT_VERSION = 1
-_PIXELS = ("images", "classes", "skin")
-_MOST_OPEN = 60  # mapped files a kind
 
 
 @dataclass(frozen=True)
@@ -105,7 +98,7 @@ class PhotoBatch:
         return len(self.image)
 
     def to(self, device: torch.device | str) -> PhotoBatch:
-        """The batch on another device."""
+        """Return the batch on another device."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return PhotoBatch(**{name: value if value is None else value.to(device) for name, value in values.items()})
 
@@ -139,22 +132,14 @@ class PreparedPhotos:
         splits: Sequence[Split] = ("train",),
         features: str | None = None,
     ) -> None:
-        header = read_header(root)
-        if model is not None and header["model_digest"] != model.digest:
-            raise LimelightError(
-                f"prepared photos {root}: made for face model {header['model_digest']}, not {model.digest}; "
-                "prepare them anew"
-            )
-        lengths = {shard: len(load_array(shard / "splits.npy", WHAT)) for shard in shards_below(root)}
+        lengths = {shard: len(load_array(shard / "splits.npy", WHAT)) for shard in find_shards(root, WHAT, model)}
         self._shards = [shard for shard, length in lengths.items() if length]
         if not self._shards:
-            raise LimelightError(f"prepared photos {root}: nothing there yet; see 'python -m training.data.prepare -h'")
+            raise LimelightError(f"{WHAT} {root}: nothing there yet; see 'python -m training.data.prepare -h'")
         parts = self._column("splits")
-        chosen = np.isin(parts, splits)
-        if not chosen.any():
-            raise LimelightError(f"prepared photos {root}: none of {len(parts)} belongs to {' or '.join(splits)}")
-        places = [(number, row) for number, shard in enumerate(self._shards) for row in range(lengths[shard])]
-        self._places = np.array(places, np.int64).reshape(-1, 2)[chosen]  # (N, 2)
+        self._chosen = chosen = np.flatnonzero(np.isin(parts, splits))  # (N,) rows of all shards
+        if not len(chosen):
+            raise LimelightError(f"{WHAT} {root}: none of {len(parts)} belongs to {' or '.join(splits)}")
         _, person = np.unique(self._column("persons"), return_inverse=True)
         self.person = person.astype(np.int64)[chosen]
         self.names = self._column("names")[chosen]
@@ -164,29 +149,31 @@ class PreparedPhotos:
         self.parameters = self._column("parameters")[chosen]
         self.quality = self._column("quality")[chosen]
         self.features = None if features is None else self._column(f"features_{features}")[chosen]
-        # One map stays open for each of the latest files: CelebA has more shards than a process may open files.
-        self._mapped = lru_cache(_MOST_OPEN * len(_PIXELS))(lambda path: load_array(path, WHAT, mapped=True))
+        self._images, self._classes, self._skin = (
+            Mapped(self._shards, name, WHAT) for name in ("images", "classes", "skin")
+        )
         self._is_face = face_mask(np.arange(len(CLASSES)))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._chosen)
 
     def image(self, index: int) -> NDArray[np.uint8]:
-        """(224, 224, 3) crop number `index`, sRGB."""
-        return self._pixels("images", index)
+        """Return crop number `index` (224, 224, 3), sRGB."""
+        return self._images[self._chosen[index]]
 
     def classes(self, index: int) -> NDArray[np.uint8]:
-        """(224, 224) face segmentation of crop number `index`."""
-        return self._pixels("classes", index)
+        """Return the face segmentation (224, 224) of crop number `index`."""
+        return self._classes[self._chosen[index]]
 
     def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> PhotoBatch:
-        """The photos at `indices` (B,).
+        """Return the photos at `indices` (B,).
 
         Raises:
             LimelightError: a file is damaged.
         """
         index = np.asarray(indices, np.int64)
-        images, classes, skin = (np.stack([self._pixels(name, i) for i in index]) for name in _PIXELS)
+        rows = self._chosen[index]
+        images, classes, skin = (np.stack([c[row] for row in rows]) for c in (self._images, self._classes, self._skin))
         landmarks = self.landmarks478[index]
         mouth = np.stack([inner_mouth_area(points, CROP_SIZE) for points in landmarks])  # (B, 224, 224)
         face = self._is_face[classes] * (1.0 - mouth)  # no segmenter need know what is seen between the lips
@@ -203,18 +190,14 @@ class PreparedPhotos:
             features=None if self.features is None else torch.from_numpy(self.features[index]),
         )
 
-    def _pixels(self, name: str, index: int) -> NDArray[np.uint8]:
-        shard, row = self._places[index]
-        return np.array(self._mapped(self._shards[shard] / f"{name}.npy")[row])
-
     def _column(self, name: str) -> NDArray:
         missing = next((shard for shard in self._shards if not (shard / f"{name}.npy").is_file()), None)
         if missing is not None and name.startswith("features_"):
             network = name.removeprefix("features_")
             raise LimelightError(
-                f"prepared photos {missing}: no identity features of {network}; prepare them with --identity {network}"
+                f"{WHAT} {missing}: no identity features of {network}; prepare them with --identity {network}"
             )
-        return np.concatenate([load_array(shard / f"{name}.npy", WHAT) for shard in self._shards])
+        return join_column(self._shards, name, WHAT)
 
 
 class PreparedWriter:
@@ -230,34 +213,13 @@ class PreparedWriter:
         LimelightError: the folder holds the data of another face model or segmenter, or cannot be written to.
     """
 
-    def __init__(self, root: Path, name: str, model: FaceModel, segmenter: str) -> None:
-        self.root = root
+    def __init__(self, root: Path, name: str, model: FaceModel, segmenter: str = "unet") -> None:
         self.folder = root / name
         self._shards = ShardFolder(self.folder, WHAT)
-        header = {
-            "format_version": _FORMAT_VERSION,
-            "model_digest": model.digest,
-            "model_name": model.name,
-            "parameters": model.layout.size,
-            "segmenter": segmenter,
-        }
-        path = root / "prepared.json"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                with whole_file(path, f"prepared photos {root}", shared=True) as partial:
-                    partial.write_text(json.dumps(header, indent=1))
-        except OSError as error:
-            raise LimelightError(f"prepared photos {root}: cannot be written ({error.strerror})") from error
-        there = read_header(root)
-        for key, value in header.items():
-            if there.get(key) != value:
-                raise LimelightError(
-                    f"prepared photos {root}: made with {key} '{there.get(key)}', not '{value}'; use another --out"
-                )
+        write_header(root, WHAT, model, segmenter=segmenter)
 
     def entries(self, number: int) -> list[str] | None:
-        """Names of the photos that shard `number` was made of; None while it does not exist.
+        """Return the names of the photos that shard `number` was made of; None while it does not exist.
 
         Raises:
             LimelightError: the shard is damaged.
@@ -265,7 +227,7 @@ class PreparedWriter:
         return self._shards.read(number, "entries").tolist() if self._shards.exists(number) else None
 
     def length(self, number: int) -> int:
-        """How many photos shard `number` holds.
+        """Return how many photos shard `number` holds.
 
         Raises:
             LimelightError: it does not exist or is damaged.
@@ -276,25 +238,6 @@ class PreparedWriter:
         """Write shard `number`.
 
         Raises:
-            OSError: it cannot be written; nothing of it is left then.
+            LimelightError: it cannot be written; nothing of it is left then.
         """
         self._shards.write(number, {field.name: getattr(shard, field.name) for field in fields(shard)})
-
-
-def read_header(root: Path) -> dict:
-    """What `prepared.json` says.
-
-    Raises:
-        LimelightError: it is missing or damaged, or of another version of the format.
-    """
-    path = root / "prepared.json"
-    if not path.is_file():
-        raise LimelightError(f"prepared photos {root}: nothing there; see 'python -m training.data.prepare -h'")
-    try:
-        header = json.loads(path.read_text())
-        version = header["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LimelightError(f"prepared photos {path}: damaged; prepare them anew") from error
-    if version != _FORMAT_VERSION:
-        raise LimelightError(f"prepared photos {path}: format {version}, not {_FORMAT_VERSION}; prepare them anew")
-    return header

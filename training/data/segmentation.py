@@ -32,9 +32,9 @@ from training.data.datasets.base import to_stderr
 from training.data.face_classes import CLASSES, IGNORED, label_of, with_subjects_sides
 from training.data.photo_labels import default_photos
 from training.data.segmenter import Segmenter
-from training.data.shards import ShardFolder, load_array
+from training.data.shards import Mapped, ShardFolder, load_array
 from training.data.skin_pixels import SegmentationTeacher, Teacher
-from training.data.storage import EXTENT, STORED_SIZE, MappedImages, Samples, load_samples
+from training.data.storage import EXTENT, STORED_SIZE, Samples, load_samples
 from training.data.synthetic import SceneConfig
 from training.render.random_faces import RandomFaces
 from training.render.scenery import Backgrounds
@@ -66,8 +66,8 @@ class SegmentationSamples:
         kind: (N,) index into KINDS.
     """
 
-    images: MappedImages
-    labels: MappedImages
+    images: Mapped
+    labels: Mapped
     held_out: NDArray[np.bool_]
     kind: NDArray[np.int64]
 
@@ -81,29 +81,21 @@ class SegmentationSamples:
 
 
 def load_segmentation(root: Path) -> SegmentationSamples:
-    """Everything prepared below `root` so far.
+    """Return everything prepared below `root` so far.
 
     Raises:
         LimelightError: nothing is there, a shard is damaged, or pictures differ in size.
     """
-    images, labels, held_out, kinds = [], [], [], []
-    for kind, name in enumerate(KINDS):
-        for shard in sorted((root / name).glob("shard_*")):
-            images.append(load_array(shard / "images.npy", _WHAT, mapped=True))
-            labels.append(load_array(shard / "labels.npy", _WHAT, mapped=True))
-            held_out.append(load_array(shard / "held_out.npy", _WHAT))
-            if not len(images[-1]) == len(labels[-1]) == len(held_out[-1]):
-                raise LimelightError(f"segmentation data {shard}: damaged; remove it and prepare anew")
-            kinds.append(np.full(len(held_out[-1]), kind))
-    if not images:
-        raise LimelightError(
-            f"segmentation data {root}: nothing prepared there; see 'python -m training.data.segmentation -h'"
-        )
-    if len({part.shape[1:3] for part in (*images, *labels)}) != 1:
-        raise LimelightError(f"segmentation data {root}: pictures of different sizes; prepare them all with one --size")
-    return SegmentationSamples(
-        MappedImages(images), MappedImages(labels), np.concatenate(held_out), np.concatenate(kinds)
-    )
+    shards = [shard for name in KINDS for shard in sorted((root / name).glob("shard_*"))]
+    if not shards:
+        raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see 'python -m training.data.segmentation -h'")
+    images, labels = Mapped(shards, "images", _WHAT), Mapped(shards, "labels", _WHAT)
+    held_out = [load_array(shard / "held_out.npy", _WHAT) for shard in shards]
+    kinds = [np.full(len(held), KINDS.index(shard.parent.name)) for held, shard in zip(held_out, shards, strict=True)]
+    samples = SegmentationSamples(images, labels, np.concatenate(held_out), np.concatenate(kinds))
+    if not len(images) == len(labels) == len(samples) or images.shape[1:3] != labels.shape[1:3]:
+        raise LimelightError(f"{_WHAT} {root}: damaged; remove it and prepare it anew")
+    return samples
 
 
 def prepare_renders(root: Path, model: FaceModel, count: int, seed: int = 0, config: SceneConfig | None = None) -> None:
@@ -164,8 +156,9 @@ def prepare_photos(
 def teacher_labels(
     teacher: NDArray[np.floating], fitted: NDArray[np.uint8], earlier: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8] | None:
-    """(S, S) labels of an upright photo: the teacher says where skin, hair and clothes are, the fit which part of the
-    head a pixel is that shows skin.
+    """Return labels (S, S) of an upright photo.
+
+    The teacher says where skin, hair and clothes are, the fit which part of the head a pixel is that shows skin.
 
     The teacher is not believed everywhere. Clothes and nothing inside the face, and hair in its lower half, where it
     may be a beard, are IGNORED, and so are the edge of the fitted head, and what the teacher is not sure of. Around
@@ -179,7 +172,8 @@ def teacher_labels(
             is without such a network. To allow either taught the network to give glasses to everybody.
 
     Returns:
-        None where the teacher sees skin on less than half of the fitted face's lower half: it missed the person.
+        The labels, or None where the teacher sees skin on less than half of the fitted face's lower half: it missed
+        the person.
     """
     sure = teacher > _SURE
     alone = sure & (teacher.sum(axis=2, keepdims=True) - teacher < 1.0 - _SURE)
@@ -238,7 +232,7 @@ def prepare_celebamask_hq(root: Path, dataset: FaceDataset, count: int | None = 
 
 
 def count_labels(samples: SegmentationSamples, most: int = 500) -> NDArray[np.int64]:
-    """(19,) pixels of each class in the training part, over at most `most` pictures spread evenly over it."""
+    """Return the pixels of each class (19,) in the training part, over `most` pictures at most."""
     training = np.flatnonzero(~samples.held_out)
     chosen = training[spread_evenly(len(training), most)]
     counts = np.zeros(256, np.int64)
@@ -252,7 +246,7 @@ def _is(classes: NDArray[np.uint8], names: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def _grown(mask: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """A mask (S, S) larger by `reach` of its side."""
+    """Return a mask (S, S) larger by `reach` of its side."""
     width = 2 * round(reach * len(mask)) + 1
     return cv2.dilate(mask.astype(np.uint8), np.ones((width, width), np.uint8)) > 0
 
@@ -272,21 +266,8 @@ def _write_shards(folder: Path, count: int, make: Callable[[int], Labelled | Non
                     pictures.append(picture)
                 bar.update()
             if pictures:
-                _write(shards, number, pictures)
-
-
-def _write(shards: ShardFolder, number: int, pictures: Sequence[Labelled]) -> None:
-    """Write a shard, whole or not at all.
-
-    Raises:
-        LimelightError: the disk is full or cannot be written to.
-    """
-    images, labels, held_out = zip(*pictures, strict=True)
-    columns = {"images": images, "labels": labels, "held_out": held_out}
-    try:
-        shards.write(number, {name: np.stack(column) for name, column in columns.items()})
-    except OSError as error:
-        raise LimelightError(f"segmentation data {shards.folder}: cannot be written ({error.strerror})") from error
+                columns = zip(("images", "labels", "held_out"), zip(*pictures, strict=True), strict=True)
+                shards.write(number, {name: np.stack(column) for name, column in columns})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,9 +1,7 @@
-"""The prepared training data on disk: shards of plain .npy arrays. The format is described in `training.data`."""
+"""Labelled crops on disk: photos, renders and pictures without a face. `training.data` describes the columns."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, FaceModel, LimelightError, ParameterLayout
-from training.data.shards import ShardFolder, load_array, shards_below
+from training.data.shards import Mapped, ShardFolder, find_shards, join_column, load_array, write_header
 from training.sampling import spread_evenly
 
 _WHAT = "training data"
@@ -23,16 +21,19 @@ STORED_SIZE = 160
 EXTENT = 280.0
 """Side of what a stored picture shows, in crop pixels: 1.25 crops."""
 
+_TRUST = {"landmark_weight": 478, "scored": len(ARKIT_NAMES)}
+_NOT_READ = ("images", *_TRUST)
+
 
 @dataclass(frozen=True)
 class Samples:
     """N crops with labels; every array is described in `training.data`.
 
-    `images` is an array, or a `MappedImages` that reads one picture at a time from disk. Without `landmark_weight` all
+    `images` is an array, or mapped and read from disk one picture at a time. Without `landmark_weight` all
     points count in full, and without `scored` all expressions do, as on renders.
     """
 
-    images: NDArray[np.uint8] | MappedImages
+    images: NDArray[np.uint8] | Mapped
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -57,39 +58,12 @@ class Samples:
         return len(self.parameters)
 
     def take(self, index: NDArray) -> Samples:
-        """The samples at `index`, an index array, mask or slice; needs `images` in memory."""
+        """Return the samples at `index`, an index array, mask or slice; needs `images` in memory."""
         return Samples(*(getattr(self, f.name)[index] for f in fields(self)))
 
 
-class MappedImages:
-    """Pictures of several shards as one sequence, memory-mapped.
-
-    Args:
-        shards: (N_i, S, S, 3) arrays.
-    """
-
-    def __init__(self, shards: Sequence[NDArray[np.uint8]]) -> None:
-        self._shards = list(shards)
-        self._ends = np.cumsum([len(shard) for shard in self._shards])
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self), *self._shards[0].shape[1:])
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
-
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:
-        """(S, S, 3) picture number `index`, copied to memory."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"picture {index} of {len(self)}")
-        shard = int(np.searchsorted(self._ends, index, side="right"))
-        start = int(self._ends[shard - 1]) if shard else 0
-        return np.array(self._shards[shard][index - start])
-
-
 class ShardWriter:
-    """Writes shards of one kind below a prepared folder, each of them whole or not at all.
+    """Writes labelled crops of one kind below a prepared folder, each shard whole or not at all.
 
     Args:
         root: the prepared folder; made if absent.
@@ -103,30 +77,23 @@ class ShardWriter:
     def __init__(self, root: Path, kind: str, model: FaceModel) -> None:
         self.folder = root / kind
         self._shards = ShardFolder(self.folder, _WHAT)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        header = {
-            "model_digest": model.digest,
-            "model_name": model.name,
-            "parameters": model.layout.size,
-            "stored_size": STORED_SIZE,
-            "extent": EXTENT,
-        }
-        path = root / "dataset.json"
-        if path.exists() and json.loads(path.read_text()) != header:
-            raise LimelightError(f"training data {root}: made for another face model; remove it or use another --out")
-        path.write_text(json.dumps(header, indent=1))
+        write_header(root, _WHAT, model, stored_size=STORED_SIZE, extent=EXTENT)
 
     def exists(self, number: int) -> bool:
         """Return whether shard `number` has been written."""
         return self._shards.exists(number)
 
     def write(self, number: int, samples: Samples) -> None:
-        """Write shard `number`."""
+        """Write shard `number`.
+
+        Raises:
+            LimelightError: it cannot be written; nothing of it is left then.
+        """
         self._shards.write(number, {field.name: getattr(samples, field.name) for field in fields(samples)})
 
 
 def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
-    """Everything prepared below `root` so far; labels in memory, pictures mapped from disk.
+    """Return everything prepared below `root` so far; labels in memory, pictures mapped from disk.
 
     Args:
         root: the prepared folder.
@@ -135,33 +102,23 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
     Raises:
         LimelightError: nothing is there, a file is damaged, or the labels belong to another face model.
     """
-    header_path = root / "dataset.json"
-    shards = shards_below(root)
-    if not header_path.is_file() or not shards:
-        raise LimelightError(
-            f"training data {root}: nothing prepared there; see 'python -m training.data.synthetic -h'"
-        )
-    digest = json.loads(header_path.read_text())["model_digest"]
-    if model is not None and digest != model.digest:
-        raise LimelightError(f"training data {root}: made for face model {digest}, not {model.digest}; prepare it anew")
+    shards = find_shards(root, _WHAT, model)
+    if not shards:
+        raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see docs/training.md")
+    columns = {f.name: join_column(shards, f.name, _WHAT) for f in fields(Samples) if f.name not in _NOT_READ}
+    trust = {name: np.concatenate([_trust(shard, name, width) for shard in shards]) for name, width in _TRUST.items()}
+    return Samples(images=Mapped(shards, "images", _WHAT), **columns, **trust)  # type: ignore[arg-type]
 
-    images = MappedImages([load_array(shard / "images.npy", _WHAT, mapped=True) for shard in shards])
-    trust = {"landmark_weight": (478, np.float32), "scored": (len(ARKIT_NAMES), np.bool_)}
 
-    def column(name: str) -> NDArray:
-        return np.concatenate([part(shard / f"{name}.npy") for shard in shards])
-
-    def part(path: Path) -> NDArray:
-        if path.stem in trust and not path.exists():  # a shard made before there was this column: all of it counts
-            width, dtype = trust[path.stem]
-            return np.ones((len(load_array(path.with_name("parameters.npy"), _WHAT, mapped=True)), width), dtype)
+def _trust(shard: Path, name: str, width: int) -> NDArray:
+    """Return a column that shards made before there was one lack: all of their labels count in full."""
+    if (path := shard / f"{name}.npy").exists():
         return load_array(path, _WHAT)
-
-    return Samples(images, **{f.name: column(f.name) for f in fields(Samples) if f.name != "images"})
+    return np.ones((len(load_array(shard / "face.npy", _WHAT)), width), bool if name == "scored" else np.float32)
 
 
 def network_crops(root: Path, side: int, count: int) -> NDArray[np.uint8]:
-    """Crops (N, side, side, 3) of faces prepared below `root` as a network gets them, spread over all; at most `count`.
+    """Return crops (N, side, side, 3) of at most `count` faces prepared below `root`, as a network gets them.
 
     Raises:
         LimelightError: as `load_samples`.
@@ -184,7 +141,7 @@ def faceless(
     held_out: NDArray[np.bool_],
     names: NDArray[np.str_],
 ) -> Samples:
-    """Samples of pictures (N, S, S, 3) that a tracker must not accept; their labels are placeholders."""
+    """Return samples of pictures (N, S, S, 3) that a tracker must not accept; their labels are placeholders."""
     count = len(images)
     placeholder = layout.view(layout.neutral())
     placeholder.translation[:] = CROP_SIZE / 2
@@ -206,7 +163,7 @@ def faceless(
 
 
 def stored_matrix(crop: Crop, size: int = STORED_SIZE, extent: float = EXTENT) -> NDArray[np.float64]:
-    """(2, 3) matrix from pixels (0..size) of a picture that shows `extent` px of `crop` to frame pixels."""
+    """Return the (2, 3) matrix from pixels (0..size) of a picture that shows `extent` px of `crop` to frame pixels."""
     return replace(crop, side=crop.side * extent / CROP_SIZE).to_frame(size)
 
 
@@ -217,7 +174,7 @@ def cut(
     size: int = STORED_SIZE,
     extent: float = EXTENT,
 ) -> NDArray[np.uint8]:
-    """The picture (size, size, 3) of `extent` px of `crop`, low-passed where it shrinks; by default as stored."""
+    """Return the picture (size, size, 3) of `extent` px of `crop`, low-passed where it shrinks."""
     matrix = stored_matrix(crop, size, extent)
     shrink = crop.side * extent / CROP_SIZE / size
     if shrink > 1.2:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facemodel import ARKIT_NAMES, FaceModel, LimelightError, ParameterLayout
 from training.config import TrainConfig
 from training.data import EXTENT, load_samples
-from training.data.storage import MappedImages
+from training.data.shards import Mapped
 from training.losses.label_objective import Batch
 from training.sampling import shuffled_without_end, spread_evenly
 from training.tasks.augmentation import Augmenter, Sample
@@ -33,7 +33,7 @@ class CropSet:
         landmark_worth, unit_worth: (N, 478) and (N, Ne), see `Batch`; None where everything counts alike.
     """
 
-    images: NDArray[np.uint8] | MappedImages
+    images: NDArray[np.uint8] | Mapped
     extent: float
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]

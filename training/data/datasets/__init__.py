@@ -3,12 +3,49 @@
     for sample, picture in open_dataset("/data/CelebA").pictures():
         ...
 
-`open_dataset` recognises CelebA, CelebAMask-HQ, 300W-LP and AFLW2000-3D; everything else is a folder of photos. All
-yield `FaceSample`. Missing and damaged files cost one line each and are counted in `skipped`.
+`open_dataset` recognises CelebA and CelebAMask-HQ; everything else is a folder of photos. Missing and damaged files
+cost one line each and are counted in `skipped`.
 """
 
-from training.data.datasets.base import FaceDataset, FaceSample, HeadPose, Split
-from training.data.datasets.celebamask_hq import label_map
-from training.data.datasets.registry import LAYOUTS, open_dataset
+from __future__ import annotations
 
-__all__ = ["LAYOUTS", "FaceDataset", "FaceSample", "HeadPose", "Split", "label_map", "open_dataset"]
+from collections.abc import Callable
+from pathlib import Path
+
+from facemodel import LimelightError
+from training.data.datasets.base import FaceDataset, FaceSample, Split, to_stderr
+from training.data.datasets.celeba import CelebA
+from training.data.datasets.celebamask_hq import CelebAMaskHQ, label_map
+from training.data.datasets.folder import FRAME_STRIDE, PhotoFolder
+from training.data.photo_labels import default_photos
+
+LAYOUTS: tuple[type[FaceDataset], ...] = (CelebAMaskHQ, CelebA, PhotoFolder)
+"""The layouts in the order that they are tried in."""
+
+__all__ = ["LAYOUTS", "FaceDataset", "FaceSample", "Split", "label_map", "open_dataset"]
+
+
+def open_dataset(
+    name_or_path: str | Path, stride: int = FRAME_STRIDE, report: Callable[[str], None] = to_stderr
+) -> FaceDataset:
+    """Return the data set in a folder, whose layout is recognised.
+
+    Args:
+        name_or_path: a folder, a photo or a video; or the name of one in the data folder (`LIMELIGHT_DATA`, or
+            `../shared/sources`), such as `lfw` or `CelebA`.
+        stride: frames from one sample of a video to the next.
+        report: takes one line for every file that is skipped.
+
+    Raises:
+        LimelightError: there is no such folder, or nothing in it that is known.
+    """
+    data = default_photos().parent
+    places = [Path(name_or_path), *(data / part / name_or_path for part in (".", "eval", "photos"))]
+    root = next((place for place in places if place.exists()), None)
+    if root is None:
+        raise LimelightError(f"data set {name_or_path}: no such folder, and none of that name in {data}")
+    for layout in LAYOUTS:
+        if layout.recognises(root):
+            return PhotoFolder(root, stride, report) if layout is PhotoFolder else layout(root, report)
+    known = "; ".join(f"{layout.layout}: {layout.expected}" for layout in LAYOUTS)
+    raise LimelightError(f"data set {root}: nothing known in it ({known})")

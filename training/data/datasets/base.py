@@ -7,14 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import LimelightError
-from facemodel.rotation import matrix_from_euler
 from training.data.photo_labels import read_rgb
 
 Split = Literal["train", "validation", "test"]
@@ -22,25 +21,6 @@ Split = Literal["train", "validation", "test"]
 T = TypeVar("T")
 
 _MOST_LINES = 20
-
-
-class HeadPose(NamedTuple):
-    """A labelled head pose, of the data set's own face model, whose straight head may differ from ours.
-
-    Attributes:
-        yaw, pitch, roll: radians, with our signs (see `facemodel.rotation`).
-        scale: px/mm; None where the data set has none.
-    """
-
-    yaw: float
-    pitch: float
-    roll: float
-    scale: float | None = None
-
-    @property
-    def rotation(self) -> NDArray[np.floating]:
-        """(3, 3)."""
-        return matrix_from_euler(self.yaw, self.pitch, self.roll)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +32,8 @@ class FaceSample:
         image: picture file, or (H, W, 3) uint8 RGB where the picture is a frame of a video.
         person: equal for pictures of one person, also across data sets that share people.
         split: of the data set's own partition where it has one, else by a hash of the person.
-        landmarks68: (68, 2) iBUG's points, px, (0, 0) the outer corner of the top-left pixel.
-        landmarks5: (5, 2) px: the subject's right eye, left eye, nose tip, right and left corner of the mouth.
-        pose: of the head.
+        landmarks5: (5, 2) px, (0, 0) the outer corner of the top-left pixel: the subject's right eye, left eye, nose
+            tip, right and left corner of the mouth.
         mask: one file a class; `celebamask_hq.label_map` merges them.
     """
 
@@ -62,13 +41,11 @@ class FaceSample:
     image: Path | NDArray[np.uint8]
     person: str
     split: Split
-    landmarks68: NDArray[np.float32] | None = None
     landmarks5: NDArray[np.float32] | None = None
-    pose: HeadPose | None = None
     mask: tuple[Path, ...] | None = None
 
     def picture(self) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB.
+        """Return the picture (H, W, 3) RGB.
 
         Raises:
             LimelightError: the file is missing or no picture.
@@ -110,18 +87,18 @@ class FaceDataset(ABC):
     @classmethod
     @abstractmethod
     def recognises(cls, root: Path) -> bool:
-        """Whether `root` has this layout."""
+        """Return whether `root` has this layout."""
 
     @abstractmethod
     def estimate(self) -> int:
-        """About how many samples there are, known without reading them: for progress."""
+        """Return about how many samples there are, without reading them: for progress."""
 
     @abstractmethod
     def _entries(self) -> Iterator[FaceSample | LimelightError]:
-        """Samples, and an error in place of every one that cannot be had."""
+        """Yield samples, and an error in place of every one that cannot be had."""
 
     def __iter__(self) -> Iterator[FaceSample]:
-        """Samples in an order that does not change.
+        """Yield samples in an order that does not change.
 
         Raises:
             LimelightError: nothing is left, or an annotation file that all depend on is missing.
@@ -129,7 +106,7 @@ class FaceDataset(ABC):
         return self._some(self._samples())
 
     def pictures(self) -> Iterator[tuple[FaceSample, NDArray[np.uint8]]]:
-        """Samples with their pictures (H, W, 3) RGB; those whose picture is unreadable are skipped as well.
+        """Yield samples with their pictures (H, W, 3) RGB; those whose picture is unreadable are skipped as well.
 
         Raises:
             LimelightError: nothing is left, or an annotation file that all depend on is missing.
@@ -159,7 +136,7 @@ class FaceDataset(ABC):
             yield sample, picture
 
     def _some(self, stream: Iterator[T]) -> Iterator[T]:
-        """The stream, which must not be empty."""
+        """Yield from the stream, which must not be empty."""
         self.skipped = count = 0
         for item in stream:
             count += 1

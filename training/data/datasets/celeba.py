@@ -67,13 +67,13 @@ class CelebA(FaceDataset):
 
 
 def find_images(root: Path) -> Path | None:
-    """The folder of the photos, the aligned ones where both are there."""
+    """Return the folder of the photos, the aligned ones where both are there."""
     folders = (root / part / name / inside for name in _IMAGES for part in _FOLDERS for inside in (name, "."))
     return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def find_table(root: Path, name: str) -> dict[str, list[str]] | None:
-    """What a text file of CelebA says about each photo, by file name without suffix; None without the file.
+    """Return what a text file of CelebA says about each photo, by file name without suffix; None without the file.
 
     Raises:
         LimelightError: the file is no text.
@@ -90,7 +90,7 @@ def find_table(root: Path, name: str) -> dict[str, list[str]] | None:
 
 
 def person_of(stem: str, identities: dict[str, list[str]] | None) -> str:
-    """Name of the person on a photo of CelebA.
+    """Return the name of the person on a photo of CelebA.
 
     Raises:
         LimelightError: the photo is not in the list that there is.
@@ -103,7 +103,7 @@ def person_of(stem: str, identities: dict[str, list[str]] | None) -> str:
 
 
 def split_of(stem: str, partition: dict[str, list[str]] | None) -> Split:
-    """Part that a photo of CelebA belongs to.
+    """Return the part that a photo of CelebA belongs to.
 
     Raises:
         LimelightError: the photo is not in the list that there is, or has no number where there is none.

@@ -61,7 +61,7 @@ class CelebAMaskHQ(FaceDataset):
                 yield error
 
     def _originals(self) -> dict[int, str]:
-        """Name in CelebA, without suffix, by number here."""
+        """Return names in CelebA, without suffix, by number here."""
         path = self.root / _MAPPING
         try:
             rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
@@ -79,7 +79,7 @@ class CelebAMaskHQ(FaceDataset):
 
 
 def label_map(mask: Sequence[Path]) -> NDArray[np.uint8]:
-    """(H, W) index into CLASSES of every pixel; where parts overlap, the later class of the published order shows.
+    """Return the class of every pixel (H, W); where parts overlap, the later one of the published order shows.
 
     Args:
         mask: `FaceSample.mask`, files named `NUMBER_CLASS.png` that are not 0 where the class is.

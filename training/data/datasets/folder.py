@@ -58,7 +58,7 @@ class PhotoFolder(FaceDataset):
                 yield FaceSample(name, path, person, _split(person))
 
     def _files(self) -> Iterator[tuple[Path, bool]]:
-        """Photos and videos, and whether they are videos."""
+        """Yield photos and videos, and whether they are videos."""
         for path in sorted(self._base.rglob("*")) if self.root.is_dir() else [self.root.resolve()]:
             suffix = path.suffix.lower()
             if suffix in PHOTOS + VIDEOS and path.is_file():
@@ -83,7 +83,7 @@ class PhotoFolder(FaceDataset):
 
 
 def _frame_count(video: Path) -> int:
-    """What the file says, which some do not."""
+    """Return the number of frames that the file states; 0 where it states none."""
     capture = cv2.VideoCapture(str(video))
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
