@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture
 
-from facemodel import CROP_SIZE, FaceModel, LimelightError, project
-from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_EYE, RIGHT_EYE
+from facemodel import LimelightError
 from tests.toy_model import toy_model
-from training.data import skin_pixels
-from training.data.photo_labels import PhotoLabels, default_photos
+from training.data.face_classes import IGNORED, label_of
+from training.data.photo_labels import default_photos
 from training.data.skin_classifier import (
     ClassifierConfig,
     ColorMixture,
@@ -24,12 +23,7 @@ from training.data.skin_classifier import (
     separation,
     ycbcr,
 )
-from training.data.skin_pixels import LabelledPixels, LabelledRenders, PixelConfig, SegmentationTeacher
-from training.data.storage import EXTENT, STORED_SIZE
-from training.data.synthetic import SceneConfig
-from training.losses.paper_losses import BROWS68, OUTER_MOUTH68
-from training.render.random_faces import RandomFaces
-from training.render.rasterizer import rasterize
+from training.data.skin_pixels import LabelledPixels, SegmentationTeacher, labelled_pixels
 
 _LIGHT, _DARK = np.array([225, 180, 155]), np.array([80, 52, 40])
 
@@ -180,103 +174,37 @@ def test_missing_and_truncated_files_are_refused(classifier: SkinClassifier, tmp
         SkinClassifier.load(path)
 
 
-@pytest.fixture(scope="module")
-def toy() -> FaceModel:
-    return toy_model()
+def head(skin: tuple[int, int, int] = (150, 100, 80)) -> tuple[np.ndarray, np.ndarray]:
+    """A face with brown eyes under black hair, before blue, in a 100 px picture, and its labels."""
+    image, labels = np.full((100, 100, 3), (20, 30, 90), np.uint8), np.zeros((100, 100), np.uint8)
+    for name, color, place in (
+        ("skin", skin, (slice(20, 90), slice(20, 80))),
+        ("hair", (30, 20, 15), (slice(0, 20), slice(20, 80))),
+        ("l_eye", (60, 40, 20), (slice(40, 46), slice(55, 65))),
+        ("u_lip", (190, 60, 60), (slice(70, 74), slice(40, 60))),
+    ):
+        image[place], labels[place] = color, label_of(name)
+    labels[60:65] = IGNORED
+    image[60:65] = 255
+    return image, labels
 
 
-def test_render_labels_are_where_the_skin_is_drawn(toy: FaceModel) -> None:
-    size = STORED_SIZE
-    scene = SceneConfig(render_size=size, hair_share=0.0, glasses_share=0.0)
-    picture, skin, other, tone = LabelledRenders(toy, scene=scene)(13)  # seen from the front
-    assert picture.shape == (size, size, 3) and not (skin & other).any()
-    assert skin.sum() > 500 and other.sum() > 500 and 0.05 < tone < 0.6
-
-    p = toy.layout.view(RandomFaces(toy, scene.faces)(np.random.default_rng((13, 0))))
-    vertices = toy.shape(p.identity, p.expression)
-    zoom, margin = size / EXTENT, (EXTENT - CROP_SIZE) / 2
-    pixels = project(vertices, p.rotation, (p.translation + margin) * zoom, p.scale * zoom)
-    owner, _ = rasterize(pixels, (vertices @ p.rotation.T)[:, 2], toy.triangles, size, size)
-    names = np.array([*toy.region_names, "background"])[
-        np.where(owner >= 0, toy.triangle_region[owner].astype(int), -1)
-    ]
-    assert set(np.unique(names[skin])) <= {"face", "ears", "neck"}
-    points = toy.landmarks68(vertices)
-    marks = project(points, p.rotation, (p.translation + margin) * zoom, p.scale * zoom).astype(int)
-    for mask, feature in ((skin, BROWS68), (other, BROWS68), (skin, OUTER_MOUTH68)):
-        assert not mask[marks[feature, 1], marks[feature, 0]].any()
-    # Off the edges, which are blurred, all background is labelled.
-    far = cv2.dilate((owner >= 0).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
-    assert other[far].all()
-    assert skin[names == "face"].mean() > 0.2  # the toy's large triangles around brows and lips are left out
-
-
-def test_glasses_are_no_skin(toy: FaceModel) -> None:
-    def skin_with(glasses: float) -> np.ndarray:
-        scene = SceneConfig(render_size=120, hair_share=0.0, glasses_share=glasses)
-        renders = LabelledRenders(toy, scene=scene)
-        return np.array([renders(seed)[1].sum() for seed in range(6)])
-
-    assert skin_with(1.0).sum() < 0.97 * skin_with(0.0).sum()
-
-
-def test_hands_would_be_skin_without_a_label_and_are_not_drawn(toy: FaceModel) -> None:
-    scenes = (SceneConfig(render_size=120, occluder_share=share) for share in (0.0, 1.0))
-    never, always = (LabelledRenders(toy, scene=scene)(3)[0] for scene in scenes)
-    np.testing.assert_array_equal(never, always)
-
-
-def test_render_pixels_have_both_sides_and_are_repeatable(toy: FaceModel) -> None:
-    scene = SceneConfig(render_size=120)
-    once, again = (LabelledRenders(toy, PixelConfig(per_picture=40), scene).pixels([1, 2]) for _ in range(2))
-    assert len(once) == 160 and once.skin.sum() == 80 and len(np.unique(once.tone)) == 2
-    np.testing.assert_array_equal(once.colors, again.colors)
-
-
-def head_photo() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A brown face on blue with a teacher's masks and MediaPipe's points, all in a 100 px picture."""
-    image = np.full((100, 100, 3), (20, 30, 90), np.uint8)
-    masks = np.zeros((100, 100, 3), np.float32)
-    masks[20:90, 20:80, 0] = 1.0  # the teacher's skin reaches beyond the oval
-    image[20:90, 20:80] = (150, 100, 80)
-    masks[:15, :, 2] = 1.0
-    image[:15] = (30, 20, 15)
-    masks[60:65, 20:80, 1] = 0.5  # doubt
-    points = np.full((478, 3), 50.0, np.float32)
-    turn = np.linspace(0, 2 * np.pi, len(FACE_OVAL), endpoint=False)
-    points[list(FACE_OVAL), 0], points[list(FACE_OVAL), 1] = 50 + 28 * np.sin(turn), 55 - 32 * np.cos(turn)
-    for eye, x in zip((RIGHT_EYE, LEFT_EYE), (40, 60), strict=True):
-        turn = np.linspace(0, 2 * np.pi, len(eye), endpoint=False)
-        points[eye, 0], points[eye, 1] = x + 6 * np.cos(turn), 45 + 3 * np.sin(turn)
-    return image, masks, points
-
-
-def test_photo_labels_stay_inside_the_oval_and_off_features_and_doubt() -> None:
-    image, masks, points = head_photo()
-    skin, hair, rest = skin_pixels.label_photo(image, points[:, :2], lambda _: masks)
-    assert skin[75, 50] and skin[30, 50]
-    assert not skin[45, 40] and not skin[45, 60]  # eyes
-    assert not skin[22, 22] and not skin[62, 40]  # outside the oval; doubt
-    assert hair[5, 50] and not hair[40, 50] and rest[95, 5] and not rest[5, 50]
-    assert not (skin & (hair | rest)).any()
-
-
-def test_photo_pixels_skip_what_is_no_picture_and_shows_no_skin(tmp_path: Path) -> None:
-    image, masks, points = head_photo()
-    (tmp_path / "lfw").mkdir()
-    for name in ("A_0001.png", "B_0001.png"):
-        cv2.imwrite(str(tmp_path / "lfw" / name), image[..., ::-1])
-    (tmp_path / "lfw" / "C_0001.png").write_bytes(b"no picture")
-    paths = np.array([f"lfw/{name}_0001.png" for name in "ABC"])
-    labels = PhotoLabels(paths, np.full((3, 2), 100), np.stack([points] * 3), np.zeros((3, 52)), np.zeros((3, 4, 4)))
-    seen = iter([masks, np.zeros_like(masks)])
-    found = skin_pixels.photo_pixels(labels, tmp_path, lambda _: next(seen), 0, PixelConfig(per_picture=30))
-    assert found.skin.sum() == 30 and len(found) == 60
+def test_pixels_of_both_sides_lie_off_edges_features_and_doubt() -> None:
+    image, labels = head()
+    image[1:][labels[1:] != labels[:-1]] = 255  # the edges
+    found = labelled_pixels(image, labels, np.random.default_rng(0), 60)
+    assert found.skin.sum() == 60 and len(found) == 120
     assert (found.colors[found.skin] == (150, 100, 80)).all()
-    dark = (found.colors[~found.skin] == (30, 20, 15)).all(axis=1)
-    assert dark.sum() == 15  # half of what is no skin is hair
+    others = {tuple(color) for color in found.colors[~found.skin].tolist()}
+    assert others == {(20, 30, 90), (30, 20, 15)}
     linear = ((np.array([150, 100, 80]) / 255.0 + 0.055) / 1.055) ** 2.4
     np.testing.assert_allclose(found.tone, linear @ (0.2126, 0.7152, 0.0722), rtol=1e-5)
+
+
+def test_a_picture_without_skin_gives_no_pixels() -> None:
+    image, labels = head()
+    labels[labels == label_of("skin")] = label_of("cloth")
+    assert len(labelled_pixels(image, labels, np.random.default_rng(0))) == 0
 
 
 def test_missing_teacher_is_one_line(tmp_path: Path) -> None:
@@ -299,26 +227,20 @@ def test_joining_nothing_gives_no_pixels() -> None:
     assert len(LabelledPixels.join([part, replace(part, skin=~part.skin)])) == 4
 
 
-def test_command_trains_on_renders_alone_where_there_are_no_photos(
-    toy: FaceModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    model, out = toy.save(tmp_path / "model.npz"), tmp_path / "skin.npz"
-    main(
-        [
-            "--renders",
-            "8",
-            "--pictures",
-            "4",
-            "--labels",
-            str(tmp_path / "none"),
-            "--model",
-            str(model),
-            "--out",
-            str(out),
-        ]
-    )
-    printed = capsys.readouterr().out
-    assert "left out: photo labels" in printed and "renders, all tones" in printed
-    assert SkinClassifier.load(out).prior == 0.8
+def test_command_trains_on_pictures_with_label_maps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, out, data = toy_model().save(tmp_path / "model.npz"), tmp_path / "skin.npz", tmp_path / "data"
+    shard = data / "renders" / "shard_00000"
+    shard.mkdir(parents=True)
+    images, labels = zip(*(head(color) for color in ((150, 100, 80), (90, 60, 45), (230, 190, 170))), strict=True)
+    noise = np.random.default_rng(0).integers(-9, 10, np.shape(images))
+    np.save(shard / "images.npy", (np.stack(images).astype(int) + noise).clip(0, 255).astype(np.uint8))
+    np.save(shard / "labels.npy", np.stack(labels))
+    np.save(shard / "held_out.npy", np.array([False, False, True]))
+    files = ["--model", str(model), "--out", str(out), "--data", str(data), "--photos", "0"]
+    main([*files, "--renders", "3"])
+    assert "held out, darker half: AUC" in capsys.readouterr().out
+    probability = SkinClassifier.load(out).probability(images[1])
+    assert probability[30, 30] > 0.9 and probability[10, 50] < 0.1 and probability[95, 5] < 0.1
     with pytest.raises(SystemExit):
-        main(["--prior", "1"])
+        main([*files, "--renders", "0", "--data", str(tmp_path / "none")])
+    assert "nothing prepared there" in capsys.readouterr().err

@@ -19,7 +19,7 @@ import argparse
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -30,16 +30,18 @@ from sklearn.mixture import GaussianMixture
 
 from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import whole_file
-from training.data.photo_labels import default_photos, load_labels
-from training.data.skin_pixels import LabelledPixels, LabelledRenders, SegmentationTeacher, photo_pixels
+from training.data.photo_labels import default_photos
+from training.data.segmentation import load_segmentation, prepare_photos, prepare_renders
+from training.data.skin_pixels import LabelledPixels, SegmentationTeacher, labelled_pixels
+from training.data.storage import load_samples
+from training.data.synthetic import SceneConfig
+from training.render.degrade import CameraFaults
 
 _FORMAT_VERSION = 1
 _ARRAYS = ("weights", "means", "precisions_cholesky")
 _YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
-_TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
 _TONE_BINS = 6
 _LARGEST_REPEAT = 8.0  # how much more often than seen a rare tone is drawn, at most
-_DARK, _LIGHT = 0.15, 0.30  # luminance of diffuse albedo; ColorChecker's skin patches have 0.10 and 0.33
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class ColorMixture:
     precisions_cholesky: NDArray[np.float64]
 
     def log_density(self, colors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Natural logarithm of the density at colours, (N, 3) to (N,)."""
+        """Return the natural logarithm of the density at colours, (N, 3) to (N,)."""
         roots = self.precisions_cholesky
         diagonal = np.diagonal(roots, axis1=1, axis2=2)
         constant = np.log(self.weights) + np.log(diagonal).sum(axis=1) - 1.5 * np.log(2.0 * np.pi)  # (K,)
@@ -128,14 +130,14 @@ class SkinClassifier:
         return cls(mixtures[0], mixtures[1], config.prior)
 
     def posterior(self, colors: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Probability of skin 0..1 of sRGB colours, (N, 3) uint8 to (N,)."""
+        """Return the probability of skin 0..1 of sRGB colours, (N, 3) uint8 to (N,)."""
         values = ycbcr(colors)
         odds = np.log(self.prior / (1.0 - self.prior)) + self.skin.log_density(values) - self.other.log_density(values)
         small = np.exp(-np.abs(odds))
         return np.where(odds >= 0.0, 1.0, small) / (1.0 + small)
 
     def probability(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probability p of Eq. 9 at every pixel of an sRGB picture, (H, W, 3) uint8 to (H, W) 0..1.
+        """Return the probability p of Eq. 9 at every pixel of an sRGB picture, (H, W, 3) uint8 to (H, W) 0..1.
 
         Raises:
             ValueError: not such a picture.
@@ -182,12 +184,12 @@ class SkinClassifier:
 
 
 def ycbcr(colors: NDArray) -> NDArray[np.float64]:
-    """Y 0..255, Cb and Cr -128..128 (full range, BT.601) of sRGB colours 0..255, (N, 3) to (N, 3)."""
+    """Return Y 0..255, Cb and Cr -128..128 (full range, BT.601) of sRGB colours 0..255, (N, 3) to (N, 3)."""
     return np.asarray(colors, dtype=np.float64) @ _YCBCR.T
 
 
 def even_tones(tones: NDArray, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of `count` pixels, at most as many as there are, drawn so that all tones (N,) come about as often.
+    """Return the indices of `count` pixels, or of all if there are fewer; all tones (N,) come about as often.
 
     Tones are compared on a logarithmic scale between their 1st and 99th percentile.
     """
@@ -203,7 +205,7 @@ def even_tones(tones: NDArray, count: int, rng: np.random.Generator) -> NDArray[
 
 
 def separation(classifier: SkinClassifier, pixels: LabelledPixels) -> tuple[float, float, float]:
-    """How well pixels are told apart.
+    """Measure how well pixels are told apart.
 
     Returns:
         Area under the ROC curve, and the shares of skin and of other pixels that count as skin in full (p > 0.5).
@@ -252,86 +254,41 @@ def _check(arrays: dict[str, NDArray]) -> None:
             raise LimelightError(f"array '{side}_precisions_cholesky': expected a diagonal above 0")
 
 
-def _report(name: str, classifier: SkinClassifier, pixels: LabelledPixels) -> None:
-    area, found, mistaken = separation(classifier, pixels)
-    print(
-        f"{name:<44} {len(pixels):>8} pixels  AUC {area:.3f}  p > 0.5: skin {found:.3f}, other {mistaken:.3f}",
-        flush=True,
-    )
-
-
-def _renders(options: argparse.Namespace) -> tuple[LabelledPixels, dict[str, LabelledPixels]]:
-    """Pixels of renders to train with, and named ones to test with."""
-    source = LabelledRenders(FaceModel.load(options.model), rng=np.random.default_rng(options.seed))
-    first = options.seed * 1_000_000
-    last = first + options.renders
-    training = source.pixels(range(first, last))
-    test = source.pixels(range(last, last + max(1, options.renders // 4)))
-    return training, {
-        "renders, all tones": test,
-        f"renders, light (albedo above {_LIGHT})": test.take(test.tone > _LIGHT),
-        f"renders, dark (albedo below {_DARK})": test.take(test.tone < _DARK),
-    }
-
-
-def _photos(options: argparse.Namespace) -> tuple[LabelledPixels, dict[str, LabelledPixels]]:
-    """Pixels of photos to train with, and named ones of held-out people to test with.
-
-    Raises:
-        LimelightError: the labels or the segmentation teacher are missing.
-    """
-    labels = load_labels(options.labels)
-    teacher = SegmentationTeacher(options.teacher or options.photos.parent / "teachers" / _TEACHER)
-    rng = np.random.default_rng(options.seed)
-    training, test = (
-        photo_pixels(
-            labels.take(rng.permutation(np.flatnonzero(labels.validation == held_out))[:count]),
-            options.photos,
-            teacher,
-            options.seed,
-        )
-        for held_out, count in ((False, options.pictures), (True, max(1, options.pictures // 4)))
-    )
-    middle = float(np.median(test.tone)) if len(test) else 0.0
-    return training, {
-        "photos of held-out people": test,
-        "photos, the half with lighter skin as seen": test.take(test.tone > middle),
-        "photos, the half with darker skin as seen": test.take(test.tone <= middle),
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Train the skin classifier on labelled renders and photos.")
+    parser = argparse.ArgumentParser(description="Train the skin classifier on pictures with label maps.")
     parser.add_argument("--out", type=Path, default=Path(".cache/training/skin_classifier.npz"))
-    parser.add_argument("--renders", type=int, default=1000, help="pictures drawn; a quarter as many again to test")
-    parser.add_argument("--pictures", type=int, default=1000, help="photos labelled; a quarter as many again to test")
-    parser.add_argument("--photos", type=Path, default=default_photos())
-    parser.add_argument("--labels", type=Path, default=Path(".cache/training/photo_labels"))
-    parser.add_argument("--teacher", type=Path, help="segmentation teacher; the one beside the photos if left out")
+    parser.add_argument("--data", type=Path, default=Path(".cache/training/skin"), help="folder of its pictures")
+    parser.add_argument("--renders", type=int, default=1000, help="labelled renders; 0 for none")
+    parser.add_argument("--photos", type=int, default=1000, help="photos for the teacher's masks; 0 for none")
+    parser.add_argument("--crops", type=Path, default=Path(".cache/training"), help="fitted photos, see training.data")
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--prior", type=float, default=ClassifierConfig.prior, help="of skin, between 0 and 1")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    if not 0.0 < options.prior < 1.0:
-        parser.error("--prior must lie between 0 and 1")
     cv2.setNumThreads(1)
-    training: list[LabelledPixels] = []
-    tests: dict[str, LabelledPixels] = {}
-    for count, source in ((options.renders, _renders), (options.pictures, _photos)):
-        if count > 0:
-            try:
-                pixels, named = source(options)
-            except LimelightError as error:
-                print(f"left out: {error}", flush=True)
-                continue
-            training.append(pixels)
-            tests |= named
-    pixels = LabelledPixels.join(training)
-    print(f"fitting to {len(pixels)} pixels, {int(pixels.skin.sum())} of them skin", flush=True)
-    classifier = SkinClassifier.fit(pixels, ClassifierConfig(prior=options.prior, seed=options.seed))
-    for name, test in tests.items():
-        _report(name, classifier, test)
-    print(classifier.save(options.out))
+    try:
+        model = FaceModel.load(options.model)
+        if options.renders:  # without hands, which would be skin without a label, and sharp, as the labels are
+            sharp = replace(CameraFaults(), motion_share=0.0, defocus_share=0.0, coarse_share=0.0)
+            scene = SceneConfig(occluder_share=0.0, faults=sharp)
+            prepare_renders(options.data, model, options.renders, options.seed, scene)
+        if options.photos:
+            teacher = SegmentationTeacher(default_photos().parent / "teachers" / "pan_mnv3s_skin_clothes_hair.onnx")
+            prepare_photos(options.data, model, load_samples(options.crops, model), teacher, options.photos)
+        samples = load_segmentation(options.data)
+        rng = np.random.default_rng(options.seed)
+        parts = [labelled_pixels(samples.images[i], samples.labels[i], rng) for i in range(len(samples))]
+        training, test = (
+            LabelledPixels.join([part for part, held in zip(parts, samples.held_out, strict=True) if held == kept])
+            for kept in (False, True)
+        )
+        classifier = SkinClassifier.fit(training, ClassifierConfig(seed=options.seed))
+        print(classifier.save(options.out))
+    except LimelightError as error:
+        parser.exit(1, f"{error}\n")
+    middle = float(np.median(test.tone)) if len(test) else 0.0
+    for name, chosen in (("lighter", test.tone > middle), ("darker", test.tone <= middle)):
+        area, found, mistaken = separation(classifier, test.take(chosen))
+        print(f"held out, {name} half: AUC {area:.3f}, p > 0.5 of skin {found:.3f}, of all else {mistaken:.3f}")
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
         raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see docs/training.md")
     columns = {f.name: join_column(shards, f.name, _WHAT) for f in fields(Samples) if f.name not in _NOT_READ}
     trust = {name: np.concatenate([_trust(shard, name, width) for shard in shards]) for name, width in _TRUST.items()}
-    return Samples(images=Mapped(shards, "images", _WHAT), **columns, **trust)  # type: ignore[arg-type]
+    return Samples(images=Mapped(shards, "images", _WHAT), **columns, **trust)
 
 
 def _trust(shard: Path, name: str, width: int) -> NDArray:
