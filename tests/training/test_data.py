@@ -11,7 +11,7 @@ import pytest
 from facemodel import ARKIT_NAMES, Crop, LimelightError
 from facemodel.rotation import matrix_to_euler
 from tests.toy_model import toy_model
-from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples
+from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples, photo_labels
 from training.data.fit import landmark_errors
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLabels, PhotoLandmarker, is_held_out, load_labels, person_of
@@ -320,6 +320,36 @@ def test_photos_become_samples_whose_labels_lie_on_their_landmarks(toy, photogra
 def test_labels_absent_are_one_clear_line(tmp_path):
     with pytest.raises(LimelightError, match="none yet"):
         load_labels(tmp_path)
+
+
+def test_a_stopped_labelling_goes_on_and_loses_no_photo(photographed, tmp_path, monkeypatch):
+    _, photos = photographed
+    calls: list[int] = []
+
+    class Finder:
+        def __init__(self, bundle):
+            pass
+
+        def __call__(self, image):
+            calls.append(len(image))
+            if len(calls) == 7:
+                raise KeyboardInterrupt
+            points = np.full((478, 3), len(calls), np.float32)
+            return None if len(calls) == 2 else (points, np.zeros(52, np.float32), np.eye(4, dtype=np.float32))
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(photo_labels, "PhotoLandmarker", Finder)
+    monkeypatch.setattr(photo_labels, "_SHARD", 4)
+    arguments = photos, tmp_path / "labels", BUNDLE, ("lfw",)
+    with pytest.raises(KeyboardInterrupt):
+        photo_labels.label_photos(*arguments)
+    assert len(load_labels(tmp_path / "labels")) == 2  # of the first four one is unreadable and one shows no face
+    labels = photo_labels.label_photos(*arguments)
+    assert len(labels) == 10 and len(calls) == 3 + 4 + 8
+    assert labels.paths[:2].tolist() == ["lfw/Somebody_0000.jpg", "lfw/Somebody_0002.jpg"]
+    assert photo_labels.label_photos(*arguments).landmarks.tolist() == labels.landmarks.tolist() and len(calls) == 15
 
 
 def test_landmarker_finds_the_face_of_a_small_photo(sources):

@@ -6,7 +6,8 @@ import argparse
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
@@ -16,12 +17,14 @@ from tqdm import tqdm
 
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
-from facemodel.whole_files import whole_file
 from training.data.landmarker import BUNDLE, Landmarker
+from training.data.shards import ShardFolder, join_column, shards_below
+from training.sampling import spread_evenly
 
 COLLECTIONS = ("omi", "ytf", "lfw", "utkface")
 _NAMED = ("ytf", "lfw")
 _SHARD = 500
+_WHAT = "photo labels"
 _MIN_SIDE = 256
 _PADDING = 0.3
 
@@ -59,18 +62,18 @@ class PhotoLabels:
         return np.array([is_held_out(person) for person in self.people], dtype=bool)
 
     def take(self, index: NDArray | slice) -> PhotoLabels:
-        """The labels at `index`, which is whatever NumPy indexes a first axis with."""
-        return PhotoLabels(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+        """Return the labels at `index`, which is whatever NumPy indexes a first axis with."""
+        return PhotoLabels(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 def person_of(path: str) -> str:
-    """`Name` of `lfw/Name_0001.jpg` and `ytf/Name_10.jpg`, which are one person; else the path itself."""
+    """Return `Name` of `lfw/Name_0001.jpg` and `ytf/Name_10.jpg`, which are one person; else the path itself."""
     collection, _, name = path.partition("/")
     return Path(name).stem.rpartition("_")[0] if collection in _NAMED else path
 
 
 def is_held_out(person: str, fraction: float = 0.05) -> bool:
-    """Whether a person belongs to the validation part: by hash, the same on every machine."""
+    """Return whether a person belongs to the validation part: by hash, the same on every machine."""
     return int.from_bytes(hashlib.sha256(person.encode()).digest()[:4], "big") < fraction * 2**32
 
 
@@ -88,7 +91,7 @@ class PhotoLandmarker:
         self._landmarker = Landmarker(bundle)
 
     def __call__(self, image: NDArray[np.uint8]) -> tuple[NDArray, NDArray, NDArray] | None:
-        """Landmarks (478, 3) px, scores (52,) and matrix (4, 4) of the main face of an (H, W, 3) RGB photo.
+        """Return landmarks (478, 3) px, scores (52,) and matrix (4, 4) of the main face of an (H, W, 3) RGB photo.
 
         The main face is the one with the largest extent, less what it lies off the middle. A photo without a
         detection is tried once more with a border, which tight crops need. None if there is still no face.
@@ -126,57 +129,66 @@ class PhotoLandmarker:
         return landmarks, scores, face.matrix.astype(np.float32)
 
 
-def label_photos(photos: Path, out: Path, bundle: Path, collections: Sequence[str] = COLLECTIONS) -> PhotoLabels:
+def label_photos(
+    photos: Path, out: Path, bundle: Path, collections: Sequence[str] = COLLECTIONS, share: float = 1.0
+) -> PhotoLabels:
     """Label every photo below `photos`, keeping what earlier runs wrote to `out`, and return all labels.
 
     Photos that are unreadable or show no face are left out and counted on the progress bar. A photo that no
     shard lists yet is labelled now, so the run can be stopped at any time and loses at most one shard.
 
+    Args:
+        photos: the photo folder.
+        out: folder of the labels.
+        bundle: MediaPipe's `face_landmarker.task`.
+        collections: folders of `photos`.
+        share: of each of them, spread evenly over it.
+
     Raises:
         LimelightError: the photo folder or the bundle is missing, or MediaPipe is not installed.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    shards = list(_shards(photos, collections))
-    landmarker = PhotoLandmarker(bundle)
+    shards = list(_shards(photos, collections, share))
     skipped = 0
-    with tqdm(total=sum(len(names) for _, _, names in shards), unit="photo", desc="MediaPipe labels") as bar:
-        for collection, number, names in shards:
-            target = out / f"{collection}_{number:03d}.npz"
-            if not target.exists():
-                _write_shard(target, photos, [f"{collection}/{name}" for name in names], landmarker)
-            with np.load(target) as archive:
-                skipped += len(names) - len(archive["paths"])
-            bar.update(len(names))
+    with (
+        closing(PhotoLandmarker(bundle)) as landmarker,
+        tqdm(total=sum(len(paths) for *_, paths in shards), unit="photo", desc="MediaPipe labels") as bar,
+    ):
+        for collection, number, paths in shards:
+            folder = ShardFolder(out / collection, _WHAT)
+            if not folder.exists(number):
+                folder.write(number, vars(_label(photos, paths, landmarker)))
+            skipped += len(paths) - len(folder.read(number, "paths"))
+            bar.update(len(paths))
             bar.set_postfix(skipped=skipped)
     return load_labels(out)
 
 
 def load_labels(folder: Path) -> PhotoLabels:
-    """Every label that `label_photos` has written to `folder` so far.
+    """Return every label that `label_photos` has written to `folder` so far.
 
     Raises:
-        LimelightError: there is none.
+        LimelightError: there is none, or a file is damaged.
     """
-    shards = []
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as archive:
-            shards.append({name: archive[name] for name in PhotoLabels.__dataclass_fields__})
+    shards = shards_below(folder)
     if not shards:
-        raise LimelightError(f"photo labels {folder}: none yet; run 'python -m training.data.photo_labels' first")
-    return PhotoLabels(**{name: np.concatenate([s[name] for s in shards]) for name in shards[0]})
+        raise LimelightError(f"{_WHAT} {folder}: none yet; run 'python -m training.data.photo_labels' first")
+    return PhotoLabels(**{field.name: join_column(shards, field.name, _WHAT) for field in fields(PhotoLabels)})
 
 
-def _shards(photos: Path, collections: Sequence[str]) -> Iterator[tuple[str, int, list[str]]]:
+def _shards(photos: Path, collections: Sequence[str], share: float) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield a collection, the number of a shard and the paths of its photos."""
     for collection in collections:
         folder = photos / collection
         if not folder.is_dir():
             raise LimelightError(f"photo folder {folder}: no such folder; set LIMELIGHT_DATA or pass --photos")
         names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".png"))
+        names = [names[i] for i in spread_evenly(len(names), round(share * len(names)))]
         for number, start in enumerate(range(0, len(names), _SHARD)):
-            yield collection, number, names[start : start + _SHARD]
+            yield collection, number, [f"{collection}/{name}" for name in names[start : start + _SHARD]]
 
 
-def _write_shard(target: Path, photos: Path, paths: list[str], landmarker: PhotoLandmarker) -> None:
+def _label(photos: Path, paths: Sequence[str], landmarker: PhotoLandmarker) -> PhotoLabels:
+    """Return the labels of those photos that are readable and show a face."""
     rows: list[tuple] = []
     for path in paths:
         image = read_rgb(photos / path)
@@ -184,24 +196,22 @@ def _write_shard(target: Path, photos: Path, paths: list[str], landmarker: Photo
         if image is not None and found is not None:
             rows.append((path, (image.shape[1], image.shape[0]), *found))
     columns = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
-    with whole_file(target, f"labels {target}") as partial, partial.open("wb") as file:
-        np.savez(
-            file,
-            paths=np.array(columns[0], dtype=np.str_),
-            sizes=np.array(columns[1], dtype=np.int32).reshape(-1, 2),
-            landmarks=np.array(columns[2], dtype=np.float32).reshape(-1, 478, 3),
-            scores=np.array(columns[3], dtype=np.float32).reshape(-1, len(ARKIT_NAMES)),
-            matrices=np.array(columns[4], dtype=np.float32).reshape(-1, 4, 4),
-        )
+    return PhotoLabels(
+        paths=np.array(columns[0], dtype=np.str_),
+        sizes=np.array(columns[1], dtype=np.int32).reshape(-1, 2),
+        landmarks=np.array(columns[2], dtype=np.float32).reshape(-1, 478, 3),
+        scores=np.array(columns[3], dtype=np.float32).reshape(-1, len(ARKIT_NAMES)),
+        matrices=np.array(columns[4], dtype=np.float32).reshape(-1, 4, 4),
+    )
 
 
 def default_photos() -> Path:
-    """The photo folder of the data folder that `LIMELIGHT_DATA` names, or `../shared/sources`."""
+    """Return the photo folder of the data folder that `LIMELIGHT_DATA` names, or `../shared/sources`."""
     return Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources")) / "photos"
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8] | None:
-    """(H, W, 3) RGB picture, None where the file is no readable picture."""
+    """Return an RGB picture (H, W, 3), or None where the file is no readable picture."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
