@@ -1,4 +1,4 @@
-"""Hair styles and eyelashes that any identity of the embedded face model can wear, read from one `.npz` file."""
+"""Hair styles, eyelashes and brows that any identity of the embedded face model can wear, read from one `.npz` file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from facemodel.errors import LimelightError
 from facemodel.model import FaceModel
 from facemodel.whole_files import whole_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SKIN_REGIONS = ("face", "scalp", "ears", "neck")
 """Regions whose UVs are MakeHuman's skin layout."""
 
@@ -29,6 +29,7 @@ _COVER_MM = (7.0, 16.0)
 _SHAPES: dict[str, tuple[str | int, ...]] = {
     "names": ("S",),
     "lashes": ("S",),
+    "brows": ("S",),
     "texture_of": ("S",),
     "vertex_start": ("S+1",),
     "triangle_start": ("S+1",),
@@ -48,17 +49,18 @@ ANCHOR_WEIGHTS = np.array([0.5, 0.25, 0.25], np.float32)
 
 @dataclass(frozen=True, eq=False)
 class Hair:
-    """A set of hair styles and lashes, bound to places of MakeHuman's skin layout.
+    """A set of hair styles, lashes and brows, bound to places of MakeHuman's skin layout.
 
     So bound, a style fits every model with that layout, however fine its mesh. Vertices and triangles of all styles
     follow each other; style i has those from `*_start[i]` to `*_start[i + 1]`.
 
     Attributes:
-        names: of the styles. lashes: (S,) bool, whether it is a set of eyelashes. texture_of: (S,) into `textures`.
+        names: of the styles. texture_of: (S,) into `textures`.
+        lashes, brows: (S,) bool, whether it is a set of eyelashes or a pair of brows; all others are hair styles.
         vertex_start, triangle_start: (S + 1,).
         anchor_uv: (H, 2) the place on the skin that belongs to each hair vertex.
         anchors: (H, 3) the vertices of the style whose places carry this one, `ANCHOR_WEIGHTS` times.
-        offsets: (H, 3, 3) mm from each of the three places: along the model's axes, for lashes along the skin's.
+        offsets: (H, 3, 3) mm from each of the three places: along the model's axes, but of lashes and brows the skin's.
         uv: (H, 2) place in the strand texture: u across the strands, repeating; v from 0 at the roots to 1 at the tips.
         triangles: (T, 3) into the style's vertices, the layers next to the skin first; seen from both sides.
         textures: (N, R, C, 2) uint8, strands along the rows: how much a place covers, and how bright it is.
@@ -67,6 +69,7 @@ class Hair:
 
     names: tuple[str, ...]
     lashes: NDArray[np.bool_]
+    brows: NDArray[np.bool_]
     texture_of: NDArray[np.int32]
     vertex_start: NDArray[np.int32]
     triangle_start: NDArray[np.int32]
@@ -102,7 +105,7 @@ class Hair:
         values: dict[str, object] = {"names": tuple(str(name) for name in arrays["names"])}
         for key in _SHAPES:
             if key != "names":
-                kind = np.uint8 if key == "textures" else np.bool_ if key == "lashes" else np.float32
+                kind = np.uint8 if key == "textures" else np.bool_ if key in ("lashes", "brows") else np.float32
                 values[key] = np.ascontiguousarray(
                     arrays[key], np.int32 if key in _INTEGERS and key != "textures" else kind
                 )
@@ -127,12 +130,20 @@ class Hair:
     @property
     def style_names(self) -> tuple[str, ...]:
         """Names of the hair styles."""
-        return tuple(name for name, lash in zip(self.names, self.lashes, strict=True) if not lash)
+        return self._named(~(self.lashes | self.brows))
 
     @property
     def lash_names(self) -> tuple[str, ...]:
         """Names of the sets of eyelashes."""
-        return tuple(name for name, lash in zip(self.names, self.lashes, strict=True) if lash)
+        return self._named(self.lashes)
+
+    @property
+    def brow_names(self) -> tuple[str, ...]:
+        """Names of the pairs of brows."""
+        return self._named(self.brows)
+
+    def _named(self, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(name for name, one in zip(self.names, chosen, strict=True) if one)
 
     def fits(self, model: FaceModel) -> bool:
         """Return whether `model` has MakeHuman's skin layout, so that it can wear this hair."""
@@ -162,7 +173,7 @@ class WornHair:
     Attributes:
         name: of the style.
         triangles: (T, 3) int32. uv: (H, 2). texture: (R, C, 2) uint8; all as `Hair`'s.
-        follows_lids: whether these are lashes, which expressions move.
+        follows_skin: whether these are lashes or brows, which expressions move.
     """
 
     def __init__(self, hair: Hair, model: FaceModel, index: int) -> None:
@@ -173,18 +184,18 @@ class WornHair:
         self.uv = hair.uv[vertices]
         self.texture = hair.textures[hair.texture_of[index]]
         self._model = model
-        self.follows_lids = bool(hair.lashes[index])
+        self.follows_skin = bool(hair.lashes[index] | hair.brows[index])
         self._anchors = hair.anchors[vertices]
         self._offsets = hair.offsets[vertices]
         self._mean_offsets = np.einsum("k,hkd->hd", ANCHOR_WEIGHTS, self._offsets)
         self._places = SkinPlaces(model, hair.anchor_uv[vertices])
-        if self.follows_lids:
+        if self.follows_skin:
             self._near = self._places.near(model.mean)
 
     def vertices(self, face_vertices: NDArray) -> NDArray[np.float32]:
-        """Hair vertices (H, 3) mm on face vertices (V, 3) mm; those of lashes turn with the lids."""
+        """Hair vertices (H, 3) mm on face vertices (V, 3) mm; those of lashes and brows turn with the skin."""
         points = self._places.points(face_vertices)  # (H, 3)
-        if not self.follows_lids:
+        if not self.follows_skin:
             moved = np.einsum("k,hkd->hd", ANCHOR_WEIGHTS, points[self._anchors]) + self._mean_offsets
             return moved.astype(np.float32)
         frames = self._places.frames(face_vertices, self._near)[self._anchors]  # (H, 3, 3, 3)
@@ -211,7 +222,7 @@ class WornHair:
         """(V,) how much of each face vertex lies under the hair, 0..1."""
         model = self._model
         cover = np.zeros(model.n_vertices, np.float32)
-        if self.follows_lids:
+        if self.follows_skin:
             return cover
         scalp = model.region_vertices("scalp")
         hairs = self.vertices(model.mean)
@@ -324,7 +335,7 @@ def _check(arrays: dict[str, NDArray]) -> None:
         sizes.update({n: a for n, a in zip(shape, array.shape, strict=True) if isinstance(n, str)})
         if key == "names":
             sizes["S+1"] = sizes["S"] + 1
-        kinds = "U" if key == "names" else "b" if key == "lashes" else "iu" if key in _INTEGERS else "f"
+        kinds = "U" if key == "names" else "b" if key in ("lashes", "brows") else "iu" if key in _INTEGERS else "f"
         if array.dtype.kind not in kinds:
             raise LimelightError(f"array '{key}': a {array.dtype} array is not what belongs there")
         if kinds == "f" and not np.isfinite(array).all():

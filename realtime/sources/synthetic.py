@@ -24,7 +24,8 @@ _NOISE_PICTURES = 8
 _STYLES = ("crop", "layered", "parted")
 """Styles that hide neither brows nor eyes, and cost about a fifth of a frame's time where OpenGL runs on the CPU."""
 _COLORS = ("black", "dark brown", "brown", "light brown", "auburn", "dark blond", "blond", "grey")
-_LASHES = "lashes natural"
+_LASHES, _BROWS = "lashes natural", ("brows arched", "brows straight", "brows full", "brows thick")
+_BROW_SHADE = 0.8
 _NECK_END = np.array([0.0, -128.0, -25.0])
 """Where the collar is on the model, mm."""
 
@@ -142,7 +143,7 @@ class _Shirt:
 
 
 def choose_hair(model: FaceModel, seed: int) -> list[tuple[WornHair, HairLook]]:
-    """Lashes and a hair style with its colour for the performer of `seed`; none on a model with another skin layout."""
+    """Lashes, brows and a style of one colour for the performer of `seed`; none on a model with another skin layout."""
     hair = Hair.load()
     if not hair.fits(model):
         return []
@@ -150,7 +151,10 @@ def choose_hair(model: FaceModel, seed: int) -> list[tuple[WornHair, HairLook]]:
     style = _STYLES[rng.integers(len(_STYLES))]
     color = HAIR_COLORS[_COLORS[rng.integers(len(_COLORS))]]
     lashes = HairLook((0.012, 0.010, 0.009), shine=0.1)
-    return [(hair.worn_by(model, _LASHES), lashes), (hair.worn_by(model, style), HairLook(color))]
+    red, green, blue = color
+    brows = HairLook((_BROW_SHADE * red, _BROW_SHADE * green, _BROW_SHADE * blue), shine=0.1)
+    worn = (_LASHES, lashes), (_BROWS[rng.integers(len(_BROWS))], brows), (style, HairLook(color))
+    return [(hair.worn_by(model, name), look) for name, look in worn]
 
 
 def make_room(width: int, height: int, seed: int) -> NDArray[np.uint8]:

@@ -60,8 +60,9 @@ class SourceOpener(QObject):
         self.opening.emit(specs[0])
 
         def opened(outcome: tuple[str, list[str]]) -> None:
+            self._current = outcome[0]  # even if another one is being opened already, which may fail
             if turn == self._turn:
-                self._wanted = self._current = outcome[0]
+                self._wanted = outcome[0]
                 self.opened.emit(self._current, "; ".join(filter(None, [notice, *outcome[1]])))
 
         def failed(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Hair and lashes: they follow any face, stay outside the head, and a broken file says what is wrong."""
+"""Hair, lashes and brows: they follow any face, stay outside the head, and a broken file says what is wrong."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def with_expression(model: FaceModel, *names: str) -> NDArray[np.float32]:
 def test_there_are_styles_and_lashes_of_a_sensible_size(hair: Hair) -> None:
     assert len(hair.style_names) >= 8
     assert len(hair.lash_names) == 4
+    assert len(hair.brow_names) >= 6
     assert np.diff(hair.triangle_start).max() <= 6000
 
 
@@ -53,7 +54,7 @@ def test_hair_follows_the_identity_and_keeps_its_form(hair: Hair, model: FaceMod
 
 
 def test_hair_moves_with_a_head_that_is_moved(hair: Hair, model: FaceModel) -> None:
-    for name in (hair.style_names[0], hair.lash_names[0]):
+    for name in (hair.style_names[0], hair.lash_names[0], hair.brow_names[0]):
         worn = hair.worn_by(model, name)
         moved = worn.vertices(model.mean + np.array([5.0, -3.0, 2.0], np.float32))
         np.testing.assert_allclose(moved, worn.vertices(model.mean) + [5.0, -3.0, 2.0], atol=1e-2)
@@ -90,6 +91,24 @@ def test_lashes_go_down_with_the_upper_lids_and_stay_on_them(hair: Hair, model: 
         ]
         assert away[1].max() < away[0].max() + 6.0
         assert np.percentile(away[1], 90) < 8.0
+
+
+def test_brows_follow_the_skin_and_lie_on_it(hair: Hair, model: FaceModel) -> None:
+    raised = with_expression(model, "browInnerUp", "browOuterUpLeft", "browOuterUpRight")
+    normals = model.normals(raised)
+    skin = model.region_vertices("face")
+    for name in hair.brow_names:
+        worn = hair.worn_by(model, name)
+        rest, up = worn.vertices(model.mean), worn.vertices(raised)
+        assert (up - rest)[:, 1].mean() > 2.0, name
+        assert (rest[:, 0] > 0.0).mean() == pytest.approx(0.5, abs=0.05), name
+        points = model.landmarks478(model.mean)[[107, 66, 105, 336, 296, 334]]
+        assert np.linalg.norm(points[:, None] - rest[None], axis=2).min(axis=1).max() < 10.0, name
+        gaps = np.linalg.norm(up[:, None] - raised[skin][None], axis=2)
+        nearest = skin[gaps.argmin(axis=1)]
+        height = ((up - raised[nearest]) * normals[nearest]).sum(axis=1)
+        assert height.min() > -0.3, name
+        assert height.max() < 2.0, name
 
 
 def test_hair_on_the_scalp_does_not_move_with_a_blink(hair: Hair, model: FaceModel) -> None:
@@ -166,7 +185,7 @@ def test_a_saved_set_reads_back(hair: Hair, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "change", "message"),
     [
-        ("format_version", lambda a: a + 1, "array 'format_version': expected 1, got 2"),
+        ("format_version", lambda a: a + 1, "array 'format_version': expected 2, got 3"),
         ("uv", lambda a: a[:-1], "array 'uv': expected shape"),
         ("uv", lambda a: np.where(np.arange(len(a))[:, None] == 4, np.nan, a), "array 'uv' holds values"),
         ("offsets", lambda a: a.astype(int), "array 'offsets': a int64 array"),

@@ -18,7 +18,7 @@ from realtime.sinks.worker import SinkState, SinkStatus, Worker
 from realtime.ui.alerts import Alert, Remedy, alert_of
 from tests.realtime.fake_session import toy_face, toy_result
 from tests.realtime.loop_parts import Collector
-from tests.realtime.window_parts import show_frame
+from tests.realtime.window_parts import settle, show_frame
 
 RUNS = LoopStatus(30.0, 20.0, TrackingState.TRACKING, 1, "Logitech C920")
 LOST, STILL_LOST = (
@@ -212,7 +212,8 @@ def test_a_failed_sink_is_one_line_and_can_be_started_again(qtbot, window, sessi
     worker.offer(toy_result(session.model))
     qtbot.waitUntil(lambda: "1 results" in row.line.full_text())
     qtbot.mouseClick(row.end, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not window.panel.sinks.rows)
+    settle(qtbot, window)
+    assert not window.panel.sinks.rows
     assert flaky.closed and session.workers() == ()
 
 
@@ -224,7 +225,8 @@ def test_a_sink_that_fails_at_its_end_says_so(qtbot, window, session):
     add_sink(session, FailsAtTheEnd())
     qtbot.waitUntil(lambda: "test://" in window.panel.sinks.rows)
     qtbot.mouseClick(window.panel.sinks.rows["test://"].end, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(window.area.banner.isVisible)
+    settle(qtbot, window)
+    assert window.area.banner.isVisible()
     assert "disk is full" in window.area.banner.text.text()
     assert session.workers() == ()
 

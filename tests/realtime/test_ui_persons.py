@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import QMessageBox
 
 from realtime.persons.store import Setup
 from realtime.ui.person_panel import PersonPanel
+from tests.realtime.window_parts import settle
 
 AT_REST = 0.08
 ACTED = {"eyes shut": "eyeBlink", "smile": "mouthSmile", "jaw open": "jawOpen"}
@@ -189,7 +190,8 @@ def test_who_cannot_be_read_is_said_and_the_one_before_stays(qtbot, window, sess
     panel.person.setFocus()
     qtbot.keyClick(panel.person, Qt.Key.Key_Down)
     qtbot.waitUntil(lambda: "damaged" in window.area.banner.text.text())
-    qtbot.waitUntil(lambda: panel.person.currentText() == "Anna")
+    settle(qtbot, window)
+    assert panel.person.currentText() == "Anna"
     assert session.sitter.name == "Anna"
 
 
@@ -237,7 +239,8 @@ def test_somebody_is_forgotten_once_that_is_confirmed(qtbot, window, session, an
     click(qtbot, window.panel.person.forget)
     assert session.sitter.store.names() == ["Anna"]
     click(qtbot, window.panel.person.forget)
-    qtbot.waitUntil(lambda: session.sitter.store.names() == [])
+    settle(qtbot, window)
+    assert session.sitter.store.names() == []
     qtbot.waitUntil(lambda: window.panel.person.person.count() == 1)
     assert session.sitter.name == ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from time import perf_counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from realtime.ui import app
 from realtime.ui.settings import SettingsFile
 from tests.realtime.fake_session import toy_face, toy_result
 from tests.realtime.loop_parts import MODEL, Collector, ListSource, PictureTracker
-from tests.realtime.window_parts import difference, open_window, pixels
+from tests.realtime.window_parts import difference, open_window, pixels, settle
 
 
 @pytest.fixture
@@ -67,6 +68,13 @@ def camera(**options):
     return ListSource(100_000, live=True, fps=60.0, **options)
 
 
+def show(qtbot, window, path) -> None:
+    """Open a file, and wait until it is open and its first picture is shown."""
+    window.sources.open(str(path))
+    settle(qtbot, window)
+    qtbot.waitUntil(lambda: window.view.result is not None)
+
+
 def drop(window, *paths) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
@@ -88,13 +96,12 @@ def index_of(window) -> int:
 
 def test_from_a_live_source_to_a_take_and_back(qtbot, window, session, pictures, take):
     bar, record = window.playback.bar, window.panel.record.button
-    window.sources.open(str(pictures))
-    qtbot.waitUntil(lambda: window.view.result is not None)
-    qtbot.waitUntil(bar.isVisible)
-    assert bar.timeline.frames == 300 and record.isEnabled()
+    show(qtbot, window, pictures)
+    assert bar.isVisible() and bar.timeline.frames == 300 and record.isEnabled()
     assert window.panel.source.network.full_text() == "no network"
     drop(window, take)
-    qtbot.waitUntil(lambda: bar.timeline.frames == 120)
+    settle(qtbot, window)
+    assert bar.timeline.frames == 120
     qtbot.waitUntil(lambda: len(window.view.result.faces) == 2)
     assert window.status_line.source.text() == "two.mcap"
     assert window.panel.source.choice.currentText() == "two.mcap"
@@ -111,9 +118,11 @@ def test_from_a_live_source_to_a_take_and_back(qtbot, window, session, pictures,
 
 
 def test_a_take_is_paused_sought_and_played_on(qtbot, window, session, take):
-    window.sources.start(str(take))
+    show(qtbot, window, take)
     bar = window.playback.bar
-    qtbot.waitUntil(lambda: bar.isVisible() and window.view.result is not None)
+    assert bar.isVisible()
+    session.transport.show(0)
+    session.transport.playing = True  # however long it has played by now
     qtbot.keyClick(window.view, Qt.Key.Key_Space)
     assert not session.transport.playing and not window.options.value.frozen
     assert window.actions_by_name["pause"].isChecked() and "Paused" in window.status_line.state.text()
@@ -135,6 +144,7 @@ def test_a_take_is_paused_sought_and_played_on(qtbot, window, session, take):
 def test_a_take_without_pictures_shows_whole_heads(qtbot, window, session, take, pictures):
     window.sources.open(str(take))
     qtbot.waitUntil(lambda: window.options.value.alone)
+    settle(qtbot, window)
     assert not window.options.value.whole_head and not window.actions_by_name["whole_head"].isChecked()
     window.sources.open(str(pictures))
     qtbot.waitUntil(lambda: not window.options.value.alone)
@@ -188,6 +198,7 @@ def test_a_lost_source_comes_back_by_itself(qtbot, window, session):
 
     session.use_source(camera(fail_at=20), Reopening(again, first_pause=0.05, longest_pause=0.1))
     banner = window.area.banner
+    qtbot.waitUntil(lambda: window.view.result is not None)
     qtbot.waitUntil(banner.isVisible)
     assert "unplugged" in banner.text.text() and "trying again" in banner.text.text()
     assert "Source lost" in window.status_line.state.text()
@@ -204,12 +215,14 @@ def test_a_failing_sink_is_shown_and_started_again_while_the_picture_goes_on(qtb
     session.add_sink(Worker(sink, address="test://"))
     qtbot.waitUntil(window.area.banner.again.isVisible)
     assert "peer went away" in window.area.banner.text.text()
+    qtbot.waitUntil(lambda: window.view.result is not None)
     shown = index_of(window)
     qtbot.waitUntil(lambda: index_of(window) > shown + 5)
     sink.fail_at = None
     qtbot.mouseClick(window.area.banner.again, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: len(sink.results) > 10)
     qtbot.waitUntil(lambda: not window.area.banner.isVisible())
+    settle(qtbot, window)
     assert len(sink.begun) == 2
     assert "cannot be known" in window.panel.sinks.rows["test://"].sign.accessibleName()
 
@@ -224,7 +237,8 @@ def test_a_sink_is_added_by_its_address_and_ended(qtbot, window, session, tmp_pa
     (row,) = window.panel.sinks.rows.values()
     assert str(path) in row.name.full_text()
     qtbot.mouseClick(row.end, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not window.panel.sinks.rows)
+    settle(qtbot, window)
+    assert not window.panel.sinks.rows
     assert len(load_take(path)) > 5
 
 
@@ -233,7 +247,8 @@ def test_a_file_that_a_sink_cannot_write_is_said_and_leaves_no_sink(qtbot, windo
     (tmp_path / "file").write_text("")
     qtbot.keyClicks(window.panel.sinks.address, str(tmp_path / "file" / "take.mcap"))
     qtbot.keyClick(window.panel.sinks.address, Qt.Key.Key_Return)
-    qtbot.waitUntil(window.area.banner.isVisible)
+    settle(qtbot, window)
+    assert window.area.banner.isVisible()
     assert str(tmp_path / "file") in window.area.banner.text.text()
     assert session.workers() == ()
 
@@ -242,7 +257,8 @@ def test_of_several_dropped_files_the_first_that_opens_is_played(qtbot, window, 
     notes = tmp_path / "notes.txt"
     notes.write_text("no video")
     drop(window, notes, take, pictures)
-    qtbot.waitUntil(window.playback.bar.isVisible)
+    settle(qtbot, window)
+    assert window.playback.bar.isVisible()
     notice = window.status_line.message.full_text()
     assert "notes.txt" in notice and "pictures: not opened" in notice and "two.mcap" not in notice
     assert not window.area.banner.isVisible()
@@ -251,29 +267,30 @@ def test_of_several_dropped_files_the_first_that_opens_is_played(qtbot, window, 
 
 
 def test_dropped_files_of_which_none_opens_leave_what_runs(qtbot, window, session, tmp_path, pictures):
-    window.sources.open(str(pictures))
-    qtbot.waitUntil(lambda: window.view.result is not None)
+    show(qtbot, window, pictures)
     bad = [tmp_path / name for name in ("a.txt", "b.mcap")]
     for path in bad:
         path.write_text("nothing")
     drop(window, *bad)
-    qtbot.waitUntil(window.area.banner.isVisible)
+    settle(qtbot, window)
+    assert window.area.banner.isVisible()
     assert "a.txt" in window.area.banner.text.text() and "b.mcap" in window.area.banner.text.text()
     assert session.status().source_name.endswith("pictures") and not session.status().ended
     assert window.panel.source.choice.currentText() == "pictures"
 
 
 def test_every_frame_of_a_file_is_recorded(qtbot, window, session, pictures):
-    window.sources.open(str(pictures))
-    qtbot.waitUntil(lambda: window.view.result is not None)
+    show(qtbot, window, pictures)
     qtbot.keyClick(window.view, Qt.Key.Key_R)
     qtbot.waitUntil(lambda: session.recording() is not None and session.recording().frames > 20)
     window.sources.open(str(pictures / "none.mp4"))
-    qtbot.waitUntil(window.area.banner.isVisible)
+    settle(qtbot, window)
+    assert window.area.banner.isVisible()
     assert "no such file" in window.area.banner.text.text()
     assert session.recording() is not None  # what cannot be opened ends nothing
     qtbot.keyClick(window.view, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: session.recording() is None)
+    settle(qtbot, window)
+    assert session.recording() is None
     (path,) = session.config.takes.iterdir()
     frames = [frame.index for frame in load_take(path).frames]
     assert frames == list(range(frames[0], frames[0] + len(frames)))
@@ -299,17 +316,19 @@ class SlowSink(Collector):
 
     def submit(self, result):
         if self.hang is not None:
-            self.hang.wait(20)
+            self.hang.wait(60)
         time.sleep(0.03)
         super().submit(result)
 
 
 def test_a_closed_window_waits_for_a_sink_that_still_writes(session, monkeypatch):
-    monkeypatch.setattr(app, "_STOP_SECONDS", 0.5)
     sink = SlowSink()
+    monkeypatch.setattr(app, "_STOP_SECONDS", 0.5)
+    clock = SimpleNamespace(monotonic=lambda: 0.03 * len(sink.results))  # time passes as the sink writes
+    monkeypatch.setattr(app, "time", clock)
     session.add_sink(Worker(sink, WorkerConfig(Policy.EVERY)))
-    assert session.use_source(ListSource(60)).wait(20)
-    assert len(sink.results) < 60
+    assert session.use_source(ListSource(60)).wait(60)
+    assert len(sink.results) < 40
     assert app._stop(session) == ()
     assert len(sink.results) == 60 and sink.closed
 
@@ -318,24 +337,28 @@ def test_a_closed_window_gives_up_a_sink_that_hangs(session, monkeypatch):
     monkeypatch.setattr(app, "_STOP_SECONDS", 0.5)
     hang = threading.Event()
     session.add_sink(Worker(SlowSink(hang), WorkerConfig(Policy.EVERY)))
-    assert session.use_source(ListSource(5)).wait(20)
+    assert session.use_source(ListSource(5)).wait(60)
     assert app._stop(session) is None
     hang.set()
 
 
 class ChangingSource(ListSource):
-    """A camera that gives larger pictures after a while."""
+    """A camera that gives larger pictures once it is told to."""
+
+    large = False
 
     def read(self):
         frame = super().read()
-        if frame is None or frame.index < 30:
+        if not self.large:
             return frame
         return Frame(frame.index, frame.timestamp, np.full((72, 128, 3), frame.index % 256, np.uint8))
 
 
 def test_another_resolution_of_a_running_camera_is_shown(qtbot, window, session):
-    session.use_source(ChangingSource(100_000, live=True, fps=60.0))
+    source = ChangingSource(100_000, live=True, fps=60.0)
+    session.use_source(source)
     qtbot.waitUntil(lambda: window.view.fit is not None and window.view.fit.frame_size == (32, 24))
+    source.large = True
     qtbot.waitUntil(lambda: window.view.fit.frame_size == (128, 72))
     _, _, width, height = window.view.fit.rectangle
     assert width / height == pytest.approx(128 / 72, rel=0.01)
@@ -354,4 +377,4 @@ def test_a_capture_time_reaches_the_screen_through_the_whole_loop(qtbot, window,
     session.use_source(OldPictures(100_000, live=True, fps=60.0))
     qtbot.waitUntil(lambda: window.status_line.to_screen.text() != "")
     number, unit = window.status_line.to_screen.text().split(" ", 1)
-    assert unit == "ms to screen" and 500.0 <= float(number) < 5000.0
+    assert unit == "ms to screen" and 500.0 <= float(number) < 100_000.0

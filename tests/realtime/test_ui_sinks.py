@@ -17,7 +17,7 @@ from PyQt6.QtCore import Qt
 from realtime.ui.settings import SettingsFile
 from tests.realtime.fake_session import FakeSession, toy_result
 from tests.realtime.loop_parts import Collector
-from tests.realtime.window_parts import open_window
+from tests.realtime.window_parts import open_window, settle
 
 HERE, THERE = "blinks://127.0.0.1:7000", "blinks://10.0.0.7:7000?rate=30"
 
@@ -151,9 +151,10 @@ def test_a_stream_that_cannot_start_is_kept_off(qtbot, window, session, streams)
     streams.refused[HERE] = "the port is taken"
     qtbot.keyClicks(window.panel.sinks.address, HERE)
     click(qtbot, window.panel.sinks.add)
-    qtbot.waitUntil(window.area.banner.isVisible)
+    settle(qtbot, window)
+    assert window.area.banner.isVisible()
     assert "the port is taken" in window.area.banner.text.text()
-    qtbot.waitUntil(lambda: not window.panel.sinks.rows[HERE].entry.on)
+    assert not window.panel.sinks.rows[HERE].entry.on
     assert session.workers() == ()
     streams.refused.clear()
     click(qtbot, window.panel.sinks.rows[HERE].switch)

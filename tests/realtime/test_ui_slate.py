@@ -74,12 +74,12 @@ def test_the_window_hands_both_to_the_session(qtbot, tmp_path, monkeypatch):
     qtbot.keyClicks(window.panel.record.slate.scene, "Intro")
     assert session.slate == Slate("Intro")
     window.panel.record.slate.timecode_asked.emit("system")
-    qtbot.waitUntil(lambda: "system clock" in window.panel.record.slate.timecode.toolTip(), timeout=5000)
+    qtbot.waitUntil(lambda: "system clock" in window.panel.record.slate.timecode.toolTip())
 
     def refuse(name):
         raise LimelightError("timecode ltc: no such sound input")
 
     monkeypatch.setattr(session.timecode, "use", refuse)
     window.panel.record.slate.timecode_asked.emit("ltc")
-    qtbot.waitUntil(lambda: "no such sound input" in window.area.banner.text.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "no such sound input" in window.area.banner.text.text())
     window.close()

@@ -29,7 +29,7 @@ from realtime.ui.timeline import QUALITY_COLORS, Timeline
 from tests.realtime.fake_session import toy_face, toy_result
 from tests.realtime.loop_parts import MODEL, ListSource, PictureTracker
 from tests.realtime.video_factory import grey, write_video
-from tests.realtime.window_parts import difference, open_window, pixels
+from tests.realtime.window_parts import difference, open_window, pixels, settle
 
 SHIFT, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
 
@@ -71,7 +71,8 @@ def take(written, tmp_path):
 def playing(qtbot, window, session, take):
     """The window with the take, paused at frame 60."""
     window.sources.start(str(take))
-    qtbot.waitUntil(lambda: session.take is not None and window.view.result is not None)
+    settle(qtbot, window)
+    qtbot.waitUntil(lambda: window.view.result is not None)
     session.transport.playing = False
     go_to(qtbot, window, 60)
     return window
@@ -358,7 +359,8 @@ def test_another_take_is_b_at_the_same_moment(qtbot, playing, tmp_path):
 def test_a_take_that_cannot_be_compared_with_is_said(qtbot, playing, tmp_path):
     (tmp_path / "none.mcap").write_bytes(b"no take")
     playing.takes.compare_with(tmp_path / "none.mcap")
-    qtbot.waitUntil(playing.area.banner.isVisible)
+    settle(qtbot, playing)
+    assert playing.area.banner.isVisible()
     assert "none.mcap" in playing.area.banner.text.text() and playing.takes.other is None
 
 
@@ -382,7 +384,9 @@ def level(window):
 def test_a_video_file_has_the_same_bar(qtbot, window, session, clip):
     window.sources.open(str(clip))
     bar = window.playback.bar
-    qtbot.waitUntil(lambda: bar.isVisible() and bar.timeline.frames == 30)
+    settle(qtbot, window)
+    assert bar.isVisible() and bar.timeline.frames == 30
+    qtbot.waitUntil(lambda: window.view.result is not None)
     assert not window.actions_by_name["curves"].isEnabled() and window.actions_by_name["step_on"].isEnabled()
     qtbot.waitUntil(lambda: not session.transport.playing)  # at its end
     qtbot.waitUntil(lambda: level(window) == 29)
@@ -407,7 +411,8 @@ def test_a_video_file_has_the_same_bar(qtbot, window, session, clip):
 
 def test_recording_with_nothing_coming_in_says_so(qtbot, window, session, clip):
     window.sources.open(str(clip))
-    qtbot.waitUntil(lambda: session.transport is not None and not session.transport.playing)
+    settle(qtbot, window)
+    qtbot.waitUntil(lambda: not session.transport.playing)
     key(qtbot, window, Qt.Key.Key_R)
     record = window.panel.record
     qtbot.waitUntil(lambda: "Nothing comes in" in record.path.full_text())
@@ -417,7 +422,8 @@ def test_recording_with_nothing_coming_in_says_so(qtbot, window, session, clip):
     qtbot.waitUntil(lambda: session.recording().frames > 10)
     window.refresh()
     key(qtbot, window, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: session.recording() is None)
+    settle(qtbot, window)
+    assert session.recording() is None
     assert "Saved" in record.path.full_text()
     (path,) = session.config.takes.iterdir()
     assert len(load_take(path)) > 10

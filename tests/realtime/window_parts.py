@@ -22,6 +22,20 @@ def open_window(qtbot, session: Session, settings: SettingsFile) -> MainWindow:
     return window
 
 
+def settle(qtbot, window: MainWindow) -> None:
+    """Wait until everything that the window does in the background is done, and shown."""
+    for background in (
+        window.sources._opener._background,
+        window.sinks._background,
+        window.takes._background,
+        window.persons._background,
+    ):
+        done: list[object] = []
+        background.submit(lambda: None, done.append, done.append)
+        qtbot.waitUntil(lambda done=done: len(done) == 1)
+    window.refresh()
+
+
 def show_frame(qtbot, window: MainWindow, session: FakeSession, **kwargs) -> None:
     result = toy_result(session.model, **kwargs)
     session.deliver(result)

@@ -12,6 +12,7 @@ from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
 from training.face_model.eyes import IRIS_RADIUS_MM, LIMBUS_MM, eyeball, rotation_displacement
 from training.face_model.fields import continue_harmonically, fit_affine, fit_translation_scale
+from training.face_model.head_surface import on_curved_quads
 from training.face_model.ict import load_ict
 from training.face_model.identity import orthogonalize
 from training.face_model.makehuman import load_base_mesh
@@ -75,6 +76,16 @@ class TestSubdivision:
         points = (fine.interpolation @ mesh.vertices)[fine.triangles][..., :2]
         uvs = (fine.uv_interpolation @ mesh.uv)[fine.uv_triangles]
         np.testing.assert_allclose(points, uvs)
+
+    def test_new_vertices_lie_on_the_curved_surface(self) -> None:
+        mesh = quad_mesh(3, 3)
+        flat = mesh.vertices[:, :2] * 12.0 - 18.0
+        sphere = np.concatenate([flat, np.sqrt(80.0**2 - (flat**2).sum(axis=1, keepdims=True))], axis=1)
+        fine = subdivide(mesh, np.ones(9, dtype=bool))
+        curved = on_curved_quads(fine.interpolation, sphere, sphere / 80.0)
+        np.testing.assert_array_equal(curved[: len(sphere)], sphere)
+        assert np.abs(np.linalg.norm(fine.interpolation @ sphere, axis=1) - 80.0).max() > 0.4
+        assert np.abs(np.linalg.norm(curved, axis=1) - 80.0).max() < 0.02
 
 
 class TestSurface:

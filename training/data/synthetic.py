@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, FaceModel, project
 from facemodel.color import encode_srgb
+from facemodel.hair import Hair
 from facemodel.hair_shading import HairLook
 from facemodel.lighting import shade_diffuse
 from facemodel.rotation import matrix_from_euler
@@ -55,7 +56,8 @@ class SceneConfig:
         hair_share, shoulders_share, beard_share, makeup_share, glasses_share, hat_share,
             headphones_share, occluder_share: of pictures with these.
         style_share: of pictures with hair that is combed into one of the styles; the rest is a cap of hair.
-        lashes_share: of pictures with lashes that the albedo does not have.
+        lashes_share, brows_share: of pictures with lashes and brows of strands, which the albedo does not have.
+        hair_file: of styles, lashes and brows; the embedded one, which fits the embedded model, if left out.
         texture: amplitude of the skin's own texture in its albedo, mean over people; 0 for smooth skin.
         faces_per_empty: renders with a face to one without.
         held_out_share: of renders for validation.
@@ -68,6 +70,8 @@ class SceneConfig:
     hair_share: float = 0.85
     style_share: float = 0.75
     lashes_share: float = 0.3
+    brows_share: float = 0.6
+    hair_file: Path | None = None
     shoulders_share: float = 0.75
     beard_share: float = 0.28
     makeup_share: float = 0.22
@@ -163,7 +167,7 @@ class SceneRenderer:
         self.backgrounds = backgrounds
         self.faces = faces
         self.hair = scenery.Hair(model)
-        self.styles = HairStyles(model)
+        self.styles = HairStyles(model, Hair.load(config.hair_file))
         self.paint = FacePaint(model)
         self.texture = SkinTexture(model, config.texture)
         self._shape_basis = np.concatenate([model.identity, model.expression]).reshape(-1, 3 * model.n_vertices)
@@ -227,7 +231,7 @@ class SceneRenderer:
         stubble = hidden
         if look.random() < config.beard_share:
             stubble = self.paint.beard(look, vertices)
-        style = self.styles.pick(look) if hairy and look.random() < config.style_share else None
+        style = self.styles.pick(look, "style") if hairy and look.random() < config.style_share else None
         if style is not None:
             style.color_scalp(diffuse, specular, (float(hair[0]), float(hair[1]), float(hair[2])))
             hidden = style.cover
@@ -236,7 +240,8 @@ class SceneRenderer:
         self.paint.mouth(look, diffuse, specular)
         if look.random() < config.makeup_share:
             self.paint.makeup(look, diffuse, specular)
-        if look.random() < 0.5:
+        brows = self.styles.pick(look, "brows") if look.random() < config.brows_share else None
+        if brows is None and look.random() < 0.5:
             self.paint.brows(look, diffuse, hair)
         normals = vertex_normals(vertices, model.triangles)
 
@@ -257,9 +262,12 @@ class SceneRenderer:
             owner >= 0, interpolate(surface.posed[:, 2:], model.triangles, owner, weights)[..., 0], -np.inf
         )
         worn = depth, vertices, (rotation, offset, scale), light
-        lashes = self.styles.pick(look, lashes=True) if look.random() < config.lashes_share else None
+        lashes = self.styles.pick(look, "lashes") if look.random() < config.lashes_share else None
         if lashes is not None:
             lashes.draw(face, *worn, HairLook((0.01, 0.008, 0.007)))
+        if brows is not None:
+            color = look.uniform(0.5, 1.1) * hair
+            brows.draw(face, *worn, HairLook(tuple(color.tolist()), float(look.uniform(0.05, 0.3))))
         if hairy and style is None:
             scenery.draw_strands(face, (owner >= 0) & self.hair.triangles[owner], rng)
 
@@ -414,12 +422,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(".cache/training"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
+    parser.add_argument("--hair", type=Path, help="hair file built for the model; the embedded one if left out")
     parser.add_argument("--photos", type=Path, default=default_photos(), help="for backgrounds")
     parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="the I-th of N processes")
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     model, part = FaceModel.load(options.model), tuple(options.part)
-    generate(model, options.out, options.count, options.seed, photos=options.photos, part=part)
+    config = SceneConfig(hair_file=options.hair)
+    generate(model, options.out, options.count, options.seed, config, options.photos, part)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
-"""`limelight model build-hair`: MakeHuman's hair styles and eyelashes, bound to the skin of the embedded model."""
+"""`limelight model build-hair`: MakeHuman's hair, eyelashes and brows, bound to the skin of the embedded model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from facemodel.errors import LimelightError
 from facemodel.hair import ANCHOR_WEIGHTS, SKIN_REGIONS, Hair, SkinPlaces
 from facemodel.model import FaceModel
-from training.face_model.hair_strands import KINDS, TILE_MM, islands, strand_coordinates, strand_texture
+from training.face_model.hair_strands import COLUMNS, KINDS, ROWS, TILE_MM, islands, strand_coordinates, strand_texture
 from training.face_model.makehuman import BaseMesh
 from training.face_model.registration import warp
+from training.face_model.skin_detail import bound_uv, read_obj_faces, read_picture
+from training.face_model.skin_layout import MIDLINE_V
 from training.face_model.surface import SurfaceLocator, vertex_normals
 
 STYLES = {
@@ -33,7 +36,20 @@ STYLES = {
 }
 """Styles: the source's .obj and .mhclo, and the strands that are drawn on it."""
 
+BROWS = {
+    "brows arched": "eyebrow001",
+    "brows pointed": "eyebrow002",
+    "brows straight": "eyebrow004",
+    "brows flat": "eyebrow005",
+    "brows full": "eyebrow008",
+    "brows bushy": "eyebrow009",
+    "brows fine": "eyebrow010",
+    "brows thick": "eyebrow012",
+}
+"""Pairs of brows: the source's .obj, .mhclo and .png."""
+
 _LASHES = "lashes"
+_BROW_HEIGHT_MM = 0.5
 _CLEAR_MM = 2.0
 _EYE_REACH_MM = 32.0
 _LID_FALL_MM = 0.8
@@ -66,18 +82,25 @@ def build_hair(sources: Path, base: BaseMesh, model: FaceModel) -> Hair:
     rng = np.random.default_rng(_SEED)
     fit = _Fit(base, model)
     kinds = list(KINDS)
-    textures = np.stack([strand_texture(kind, rng) for kind in KINDS.values()])
+    textures = [strand_texture(kind, rng) for kind in KINDS.values()]
+    texture_of = [kinds.index(kind) for _, kind in STYLES.values()]
     parts = []
     for source, kind in STYLES.values():
         mesh = read_hair_mesh(sources / "face_model/hair" / source, base)
         parts.append(fit.bind(mesh, kind == _LASHES, rng))
+    for source in BROWS.values():
+        bound, texture = bind_brows(sources / "face_model/skin/brows" / source, base)
+        parts.append(bound)
+        texture_of.append(len(textures))
+        textures.append(texture)
     counts = [len(part.uv) for part in parts]
     triangle_counts = [len(part.triangles) for part in parts]
     check_uv = fit.check_uv(rng)
     return Hair(
-        names=tuple(STYLES),
-        lashes=np.array([kind == _LASHES for _, kind in STYLES.values()]),
-        texture_of=np.array([kinds.index(kind) for _, kind in STYLES.values()], np.int32),
+        names=(*STYLES, *BROWS),
+        lashes=np.array([kind == _LASHES for _, kind in STYLES.values()] + [False] * len(BROWS)),
+        brows=np.array([False] * len(STYLES) + [True] * len(BROWS)),
+        texture_of=np.array(texture_of, np.int32),
         vertex_start=np.cumsum([0, *counts]).astype(np.int32),
         triangle_start=np.cumsum([0, *triangle_counts]).astype(np.int32),
         anchor_uv=np.concatenate([part.anchor_uv for part in parts]).astype(np.float32),
@@ -85,7 +108,7 @@ def build_hair(sources: Path, base: BaseMesh, model: FaceModel) -> Hair:
         offsets=np.concatenate([part.offsets for part in parts]).astype(np.float32),
         uv=np.concatenate([part.uv for part in parts]).astype(np.float32),
         triangles=np.concatenate([part.triangles for part in parts]).astype(np.int32),
-        textures=textures,
+        textures=np.stack(textures),
         check_uv=check_uv.astype(np.float32),
         check_points=SkinPlaces(model, check_uv).points(model.mean).astype(np.float32),
     )
@@ -151,6 +174,47 @@ class _Bound:
     offsets: np.ndarray
     uv: np.ndarray
     triangles: np.ndarray
+
+
+def bind_brows(path: Path, base: BaseMesh) -> tuple[_Bound, np.ndarray]:
+    """Return the pair of brows of `path`.obj and .mhclo lying on the skin, and its texture from `path`.png.
+
+    The texture (ROWS, COLUMNS, 2) uint8 holds the subject's right brow in the left half of its columns and the left
+    one in the right half; rows run from the inner end to the outer one.
+
+    Raises:
+        LimelightError: a file is missing or malformed.
+    """
+    quads, places = read_obj_faces(path.with_suffix(".obj"))  # (Q, 4), (Q, 4, 2)
+    skin = bound_uv(path.with_suffix(".mhclo"), base)  # (N, 2)
+    corners = np.concatenate([skin[quads], places], axis=2)  # (Q, 4, 4)
+    middle = 0.5 * (corners + np.roll(corners, -1, axis=1))  # (Q, 4, 4) of the edges
+    centre = np.broadcast_to(corners.mean(axis=1, keepdims=True), corners.shape)
+    finer = np.stack([corners, middle, centre, np.roll(middle, 1, axis=1)], axis=2).reshape(-1, 4, 4)
+    table, index = np.unique(np.round(finer.reshape(-1, 4), 6), axis=0, return_inverse=True)  # (U, 4)
+    fine = index.reshape(-1, 4)
+    alpha = read_picture(path.with_suffix(".png"))[..., 3].astype(np.float32) / 255.0
+    texture, uv = np.zeros((ROWS, COLUMNS, 2), np.float32), np.zeros((len(table), 2))
+    left = table[:, 1] > MIDLINE_V
+    for half, side in enumerate((~left, left)):
+        low, high = table[side, 2:].min(axis=0), table[side, 2:].max(axis=0)
+        place = (table[side, 2:] - low) / (high - low)  # (K, 2) along the picture's row, up its column
+        inner = np.abs(table[side, 1] - MIDLINE_V)
+        outwards = np.corrcoef(place[:, 0], inner)[0, 1] > 0
+        uv[side, 0] = (half + 0.05 + 0.9 * place[:, 1]) / 2
+        uv[side, 1] = place[:, 0] if outwards else 1.0 - place[:, 0]
+        row, column = np.indices((ROWS, COLUMNS // 2)) + 0.5
+        along = row / ROWS if outwards else 1.0 - row / ROWS
+        up = (column / (COLUMNS // 2) - 0.05) / 0.9
+        x, y = (low[0] + along * (high[0] - low[0])), 1.0 - (low[1] + up * (high[1] - low[1]))
+        at = [np.float32(c * size - 0.5) for c, size in ((x, alpha.shape[1]), (y, alpha.shape[0]))]
+        drawn = cv2.remap(cv2.GaussianBlur(alpha, (0, 0), 0.6), *at, cv2.INTER_LINEAR)
+        bright = 0.5 + 0.8 * (drawn - cv2.GaussianBlur(drawn, (0, 0), 3.0))
+        texture[:, half * COLUMNS // 2 : (half + 1) * COLUMNS // 2] = np.stack([drawn, bright], axis=2)
+    anchors = np.repeat(np.arange(len(table))[:, None], len(ANCHOR_WEIGHTS), axis=1)
+    offsets = np.tile([0.0, 0.0, _BROW_HEIGHT_MM], (len(table), len(ANCHOR_WEIGHTS), 1))
+    triangles = np.concatenate([fine[:, half] for half in ([0, 1, 2], [0, 2, 3])])
+    return _Bound(table[:, :2], anchors, offsets, uv, triangles), np.uint8(255.0 * np.clip(texture, 0.0, 1.0) + 0.5)
 
 
 class _Fit:

@@ -12,6 +12,7 @@ class HeadConfig:
     Attributes:
         neck_rings: rings of quads kept below MakeHuman's head.
         subdivide_longer_than: mean edge length from which a quad of the face is split.
+        subdivide_bulging_more_than: how far the surface may bulge over an edge before the quad is split elsewhere.
         eyeball_inset: gap between eyeball and the innermost point of the eyelids.
         lid_clearance: least distance of a moving lid from the eyeball at weight 1.
         lid_overlap, lid_closing_at_most: how far a closed upper lid ends below the lower lid's edge, and the most
@@ -24,6 +25,7 @@ class HeadConfig:
 
     neck_rings: int = 3
     subdivide_longer_than: float = 4.2
+    subdivide_bulging_more_than: float = 0.25
     eyeball_inset: float = 0.6
     lid_clearance: float = 0.25
     lid_overlap: float = 0.3

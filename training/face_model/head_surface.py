@@ -141,14 +141,19 @@ def shape_surface(
     target = IctSkin(ict)
     triangles = np.concatenate([mesh.quads[:, [0, 1, 2]], mesh.quads[:, [0, 2, 3]]])
     narrow = target.on_narrow_face(positions, triangles)
-    edges = positions[mesh.quads] - positions[np.roll(mesh.quads, -1, axis=1)]  # (Q, 4, 3)
+    in_face = narrow[mesh.quads].all(axis=1)
+    normals = vertex_normals(positions, triangles[np.tile(outer, 2)])
+    following = np.roll(mesh.quads, -1, axis=1)
+    edges = positions[mesh.quads] - positions[following]  # (Q, 4, 3)
     long = np.linalg.norm(edges, axis=2).mean(axis=1) > config.subdivide_longer_than
+    bulge = np.abs((edges * (normals[mesh.quads] - normals[following])).sum(axis=2)).max(axis=1) / 8  # (Q,) mm
     loops = opening_loops(positions, mesh.quads[outer], _ICT_SHOULDER_CUT)
     lids = outer & (lid_quads(mesh.quads, loops["left_eye"]) | lid_quads(mesh.quads, loops["right_eye"]))
-    marked = close_marks(mesh.quads, lids | outer & narrow[mesh.quads].all(axis=1) & long)
+    coarse = np.where(in_face, long, bulge > config.subdivide_bulging_more_than)
+    marked = close_marks(mesh.quads, lids | outer & coarse)
     fine = subdivide(QuadMesh(positions, mesh.quads, mesh.uv, mesh.uv_quads, mesh.parts, mesh.source), marked)
 
-    vertices = fine.interpolation @ positions
+    vertices = on_curved_quads(fine.interpolation, positions, normals)
     parts = mesh.parts[fine.quad_of_triangle]
     outer_triangles = fine.triangles[np.isin(parts, ["skin", "neck"])]
     skin = np.zeros(len(vertices), dtype=bool)
@@ -157,13 +162,28 @@ def shape_surface(
     found = target.correspond(vertices, outer_triangles, fine_sides)
     on_lids = np.zeros(len(vertices), dtype=bool)
     on_lids[fine.triangles[lids[fine.quad_of_triangle]]] = True
-    new = skin & ~on_lids & (np.arange(len(vertices)) >= len(positions)) & (found.distances < 3)
+    face = np.zeros(len(vertices), dtype=bool)
+    face[fine.triangles[in_face[fine.quad_of_triangle]]] = True
+    new = skin & face & ~on_lids & (np.arange(len(vertices)) >= len(positions)) & (found.distances < 3)
     vertices[new] = found.interpolate(target.triangles, ict.mean)[new]
     vertices, lid_curves = _lids(vertices, outer_triangles, on_lids, ict)
     uv = fine.uv_interpolation @ mesh.uv
     return HeadSurface(
         vertices, fine.triangles, fine.uv_triangles, uv, parts, skin, fine_sides, mesh.source, throat, lid_curves
     )
+
+
+def on_curved_quads(interpolation: sparse.csr_matrix, vertices: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Return the refined vertices (V', 3) on surfaces curved between the old ones (V, 3) as the normals (V, 3) tell.
+
+    This is Phong tessellation (Boubekeur and Alexa, 2008) by a half, which puts a midpoint where a cubic curve that is
+    tangent to the surface at both ends has it.
+    """
+    middle = interpolation @ vertices  # (V', 3)
+    across = normals[:, :, None] * normals[:, None, :]  # (V, 3, 3)
+    heights = interpolation @ (across @ vertices[:, :, None])[..., 0]  # (V', 3)
+    below = (interpolation @ across.reshape(-1, 9)).reshape(-1, 3, 3) @ middle[..., None]
+    return middle + 0.5 * (heights - below[..., 0])
 
 
 def _register(

@@ -103,7 +103,7 @@ def load_skin_detail(template: Template, base: BaseMesh, skin: Path, part_names:
     if not skins:
         raise LimelightError(f"no skins in {skin / 'skins_512'}: check LIMELIGHT_DATA")
     darkness = np.array([float("darkskinned" in path.name) for path in skins])
-    linear = [_resize(_srgb_to_linear(_read(path)[..., 2::-1] / 255.0)) for path in skins]
+    linear = [_resize(_srgb_to_linear(read_picture(path)[..., 2::-1] / 255.0)) for path in skins]
     hair = _hair_mask([texture for texture, dark in zip(linear, darkness, strict=True) if dark])
     details = [_log_detail(texture, hair) for texture in linear]
     details += [_mirror(detail) for detail in details]
@@ -125,14 +125,15 @@ def load_iris_colours(irises: Path) -> dict[str, np.ndarray]:
     centre, inner, outer = np.array([0.705, 0.295]), 0.045, 0.100
     colours = {}
     for path in paths:
-        picture = _srgb_to_linear(_read(path)[..., 2::-1] / 255.0)
+        picture = _srgb_to_linear(read_picture(path)[..., 2::-1] / 255.0)
         row, column = np.indices(picture.shape[:2]) / picture.shape[0]
         distance = np.hypot(column - centre[0], row - centre[1])
         colours[path.stem] = picture[(distance > inner) & (distance < outer)].mean(axis=0)
     return colours
 
 
-def _read(path: Path) -> np.ndarray:
+def read_picture(path: Path) -> np.ndarray:
+    """Read a picture (H, W, C) uint8 in OpenCV's order of channels; LimelightError if it cannot be read."""
     picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise LimelightError(f"cannot read the picture {path}: check LIMELIGHT_DATA")
@@ -187,9 +188,10 @@ def _brow_texture(clothes: Path, base: BaseMesh) -> np.ndarray:
 
     The .mhclo file binds each vertex of the brow mesh to three vertices of the base mesh, whose skin UVs are known.
     """
-    alpha = _read(clothes.with_suffix(".png"))[..., 3] / 255.0
-    skin_uv = _bound_uv(clothes, base)  # (N, 2)
-    triangles, texture_uv = _read_obj_triangles(clothes.with_suffix(".obj"))  # (T, 3), (T, 3, 2)
+    alpha = read_picture(clothes.with_suffix(".png"))[..., 3] / 255.0
+    skin_uv = bound_uv(clothes, base)  # (N, 2)
+    quads, corners = read_obj_faces(clothes.with_suffix(".obj"))  # (Q, 4), (Q, 4, 2)
+    triangles, texture_uv = (np.concatenate([t[:, [0, 1, 2]], t[:, [0, 2, 3]]]) for t in (quads, corners))
     target = np.stack([skin_uv[:, 0], 1.0 - skin_uv[:, 1]], axis=1)[triangles] * TEXTURE_SIZE - 0.5  # (T, 3, 2)
     source = np.stack([texture_uv[..., 0], 1.0 - texture_uv[..., 1]], axis=-1) * alpha.shape[::-1] - 0.5
     canvas = np.zeros((TEXTURE_SIZE, TEXTURE_SIZE))
@@ -211,8 +213,8 @@ def _brow_texture(clothes: Path, base: BaseMesh) -> np.ndarray:
     return canvas
 
 
-def _bound_uv(clothes: Path, base: BaseMesh) -> np.ndarray:
-    """Skin UV (N, 2) of each vertex of a MakeHuman clothes mesh, from its binding to the base mesh."""
+def bound_uv(clothes: Path, base: BaseMesh) -> np.ndarray:
+    """Return the skin UV (N, 2) of each vertex of a MakeHuman clothes mesh, from its binding to the base mesh."""
     uv_of_vertex = np.zeros((len(base.vertices), 2))
     uv_of_vertex[base.quads.ravel()] = base.uv[base.uv_quads.ravel()]
     lines = (line.split() for line in clothes.read_text(encoding="utf-8", errors="replace").splitlines())
@@ -223,15 +225,19 @@ def _bound_uv(clothes: Path, base: BaseMesh) -> np.ndarray:
     return np.einsum("nc,ncd->nd", table[:, 3:], uv_of_vertex[table[:, :3].astype(int)])
 
 
-def _read_obj_triangles(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Vertex indices (T, 3) and texture coordinates (T, 3, 2) of an OBJ's faces, fanned into triangles."""
-    uv, corners = [], []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        words = line.split()
+def read_obj_faces(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vertex indices (Q, 4) and the texture coordinates (Q, 4, 2) of an OBJ's quads.
+
+    Raises:
+        LimelightError: the file is missing.
+    """
+    if not path.is_file():
+        raise LimelightError(f"{path} is missing: check LIMELIGHT_DATA")
+    uv, faces = [], []
+    for words in (line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()):
         if words[:1] == ["vt"]:
             uv.append([float(word) for word in words[1:3]])
         elif words[:1] == ["f"]:
-            face = [[int(number) - 1 for number in word.split("/")[:2]] for word in words[1:]]
-            corners += [[face[0], face[i], face[i + 1]] for i in range(1, len(face) - 1)]
-    table = np.array(corners)
+            faces.append([[int(number) - 1 for number in word.split("/")[:2]] for word in words[1:]])
+    table = np.array(faces)  # (Q, 4, 2)
     return table[..., 0], np.array(uv)[table[..., 1]]

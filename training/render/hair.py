@@ -1,4 +1,4 @@
-"""Hair and lashes over a rendered face, by the CPU rasteriser: strands are blended from far to near."""
+"""Hair, lashes and brows over a rendered face, by the CPU rasteriser: strands are blended from far to near."""
 
 from __future__ import annotations
 
@@ -82,22 +82,23 @@ class DrawnHair:
 
 
 class HairStyles:
-    """The embedded hair on one face model, each style made ready when it is first drawn.
+    """Hair on one face model, each style made ready when it is first drawn.
 
     Args:
         model: the face model; one with another skin layout than the hair's wears none.
+        hair: styles, lashes and brows.
     """
 
-    def __init__(self, model: FaceModel) -> None:
-        hair = Hair.load()
-        names = (hair.style_names, hair.lash_names) if hair.fits(model) else ((), ())
-        self._names, self._lash_names = names
+    def __init__(self, model: FaceModel, hair: Hair) -> None:
+        self._names: dict[str, tuple[str, ...]] = {}
+        if hair.fits(model):
+            self._names = {"style": hair.style_names, "lashes": hair.lash_names, "brows": hair.brow_names}
         self._hair, self._model = hair, model
         self._drawn: dict[str, DrawnHair] = {}
 
-    def pick(self, rng: Generator, lashes: bool = False) -> DrawnHair | None:
-        """Return a random style, or set of lashes; None where the model can wear none."""
-        names = self._lash_names if lashes else self._names
+    def pick(self, rng: Generator, kind: str) -> DrawnHair | None:
+        """Return a random `style`, set of `lashes` or pair of `brows`; None where the model can wear none."""
+        names = self._names.get(kind)
         if not names:
             return None
         name = names[rng.integers(len(names))]
