@@ -19,8 +19,7 @@ def prepared(folder: Path, count: int) -> np.ndarray:
     """Write `count` crops with a face, and one without; gives the pictures of the former."""
     toy = toy_model()
     images = np.random.default_rng(0).integers(0, 256, (count + 1, STORED_SIZE, STORED_SIZE, 3), dtype=np.uint8)
-    names = np.array([str(i) for i in range(count + 1)])
-    samples = faceless(toy.layout, images, True, np.zeros(count + 1, bool), names)
+    samples = faceless(toy.layout, images, True, np.zeros(count + 1, bool))
     ShardWriter(folder, "photos", toy).write(0, dataclasses.replace(samples, face=np.arange(count + 1) < count))
     return images[:count]
 

@@ -43,15 +43,11 @@ def config(tmp_path_factory):
             parameters=np.stack([LAYOUT.constrain(vector) for vector in vectors]),
             landmarks=np.full((count, 478, 2), 112.0, np.float32)
             + rng.normal(0, 20, (count, 478, 2)).astype(np.float32),
-            scores=np.full((count, 52), np.nan, np.float32),
             face=yes,
             photo=~yes,
             geometry=yes,
             light=yes,
-            highlight=yes,
             held_out=np.arange(count) >= 12,
-            quality=np.zeros((count, 2), np.float32),
-            names=np.full(count, ""),
         ),
     )
     off = dict.fromkeys(LossWeights.__dataclass_fields__, 0.0)

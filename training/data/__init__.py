@@ -3,12 +3,12 @@
 Steps, each a command that can be stopped and goes on where it was:
 
 1. `python -m training.data.photo_labels`: MediaPipe's 478 points and 52 scores of every photo.
-2. `python -m training.data.photos`: fits the face model to those, albedo and light to the pixels, cuts crops.
-3. `python -m training.data.synthetic --count N`: renders of random faces; `--expressions` of fitted photos.
+2. `python -m training.data.photos`: fits the face model to those and cuts crops.
+3. `python -m training.data.synthetic --count N`: renders of random faces.
 
 Format of the prepared folder (default `.cache/training/`), read by `load_samples`:
 
-    dataset.json                       digest and layout of the face model, stored size and extent
+    dataset.json                       the header of `training.data.shards`, with stored size and extent
     photos/shard_00000/                at most 500 samples a shard, one .npy per array:
         images.npy      (N, 160, 160, 3) uint8 RGB
         parameters.npy  (N, P) float32    layout order, constrained, pose in crop px
@@ -16,17 +16,11 @@ Format of the prepared folder (default `.cache/training/`), read by `load_sample
         landmark_weight.npy  (N, 478) float32   how far a point's target is to be trusted, 0..1; 1 on renders
         scored.npy      (N, 52) bool   expressions (ARKIT_NAMES order) that the label says something about; False on
                         photos where MediaPipe has no score of use (`training.data.labels.UNSCORED`)
-        scores.npy      (N, 52) float32   MediaPipe's scores (ARKIT_NAMES order), NaN for renders
         face.npy        (N,) bool   the crop shows a face where a tracker would hold it; the confidence's target
         photo.npy       (N,) bool   a photograph; False for a render
         geometry.npy    (N,) bool   pose, identity and expression hold: every render, and photos whose fit is good
-        light.npy       (N,) bool   albedo and light hold: every render, and photos whose colours fit well
-        highlight.npy   (N,) bool   the key light's highlight can be seen: of renders as they are drawn, of photos
-                        wherever `light` holds
+        light.npy       (N,) bool   albedo and light hold: every render
         held_out.npy    (N,) bool   validation part, split by person
-        quality.npy     (N, 2) float32   NME of the fit (478 points) and photometric residual (rms, square root
-                        of linear light); 0 for renders
-        names.npy       (N,) str    person, or the path where every photo is somebody else; empty for renders
     synthetic/shard_.../, negatives/shard_.../
 
 A stored image shows EXTENT = 280 crop px: the network's 224 px crop (128 of the 160 stored pixels) lies in its

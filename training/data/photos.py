@@ -1,4 +1,7 @@
-"""Turns labelled photos into training samples: fits them, finds albedo and light, cuts crops and negatives."""
+"""Turns labelled photos into training samples: fits the face model to them and cuts crops, some without a face.
+
+Albedo and light are not fitted: renders alone teach them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,6 @@ from training.data.fit import (
 )
 from training.data.labels import LabelConfig, label_points, scored_expressions, shut_lips
 from training.data.photo_labels import PhotoLabels, default_photos, load_labels, read_rgb
-from training.data.photometry import Photometry, PhotometryConfig
 from training.data.storage import Samples, ShardWriter, cut, faceless
 
 
@@ -35,23 +37,20 @@ class PhotoConfig:
     """How photos become samples.
 
     Attributes:
-        fit, photometry: the two fits.
+        fit: of pose, identity and expression.
         labels: how MediaPipe's points and the fit become the landmarks' targets.
         loose: expression deviation of the fit that the gains are learned from.
         calibration_photos: how many photos that and the landmarks' offsets take.
         good_nme: largest NME of a fit whose pose, identity and expression count.
-        good_residual: largest photometric residual of a fit whose albedo and light count.
         negatives: photos of which a crop without a well-placed face is cut.
         shard: samples a shard.
     """
 
     fit: FitConfig = field(default_factory=FitConfig)
-    photometry: PhotometryConfig = field(default_factory=PhotometryConfig)
     labels: LabelConfig = field(default_factory=LabelConfig)
     loose: float = 0.6
     calibration_photos: int = 1024
     good_nme: float = 0.016
-    good_residual: float = 0.11
     negatives: int = 3000
     shard: int = 500
 
@@ -72,7 +71,6 @@ def prepare_photos(
     labels = labels.take(np.random.default_rng(seed).permutation(len(labels)))
     first = labels.take(slice(config.calibration_photos))
     fitter = LandmarkFitter(model, calibrate(model, first.landmarks, first.scores, config))
-    photometry = Photometry(model, config.photometry)
     for number, start in enumerate(tqdm(range(0, len(labels), config.shard), unit="shard", desc="photos")):
         if writer.exists(number):
             continue
@@ -80,7 +78,7 @@ def prepare_photos(
         images = [read_rgb(photos / path) for path in part.paths]
         readable = np.array([image is not None for image in images])
         part, images = part.take(readable), [image for image in images if image is not None]
-        samples, vectors = _fit_shard(model, fitter, photometry, part, images, config)
+        samples, vectors = _fit_shard(model, fitter, part, images, config)
         rng = np.random.default_rng((seed, number))
         chosen = np.flatnonzero(rng.random(len(part)) < config.negatives / len(labels))
         if len(chosen):
@@ -106,7 +104,6 @@ def calibrate(model: FaceModel, landmarks: NDArray, scores: NDArray, config: Pho
 def _fit_shard(
     model: FaceModel,
     fitter: LandmarkFitter,
-    photometry: Photometry,
     labels: PhotoLabels,
     images: list[NDArray[np.uint8]],
     config: PhotoConfig,
@@ -118,31 +115,22 @@ def _fit_shard(
     nme = landmark_errors(model, vectors, landmarks)
     targets, weights = label_points(model, vectors, labels.landmarks, config.labels)
     vectors = shut_lips(model, vectors, labels.landmarks, config.labels)
-    observed = [photometry.observe(image, vector) for image, vector in zip(images, vectors, strict=True)]
-    colors, normals, points, visible = (np.stack(column) for column in zip(*observed, strict=True))
-    vectors, residual = photometry.solve(colors, normals, points, visible, vectors)
     crops = [_crop(model.layout, vector) for vector in vectors]
     parameters = np.stack(
         [model.layout.constrain(crop.lower(model.layout, v)) for crop, v in zip(crops, vectors, strict=True)]
     )
-    seen = visible.sum(axis=1)
     yes = np.ones(len(labels), bool)
-    light = (nme < config.good_nme) & (residual < config.good_residual) & (seen >= 60)
     samples = Samples(
         images=np.stack([cut(image, crop) for image, crop in zip(images, crops, strict=True)]),
         parameters=parameters,
         landmarks=np.stack([crop.lower_points(points) for crop, points in zip(crops, targets, strict=True)]).astype(
             np.float32
         ),
-        scores=labels.scores,
         face=yes,
         photo=yes,
         geometry=nme < config.good_nme,
-        light=light,
-        highlight=light,
+        light=~yes,
         held_out=labels.validation,
-        quality=np.column_stack([nme, residual]).astype(np.float32),
-        names=labels.people,
         landmark_weight=weights,
         scored=np.tile(scored_expressions(), (len(labels), 1)),
     )
@@ -161,7 +149,7 @@ def _misplaced(
     crops = [misplaced_crop(_crop(layout, vectors[i]), rng) for i in chosen]
     borders = rng.choice([cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT], len(chosen), p=[0.75, 0.25])
     pictures = [cut(images[i], crop, int(b)) for i, crop, b in zip(chosen, crops, borders, strict=True)]
-    return faceless(layout, np.stack(pictures), True, labels.validation[chosen], labels.people[chosen])
+    return faceless(layout, np.stack(pictures), True, labels.validation[chosen])
 
 
 def misplaced_crop(crop: Crop, rng: Generator) -> Crop:

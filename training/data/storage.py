@@ -36,15 +36,11 @@ class Samples:
     images: NDArray[np.uint8] | Mapped
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
-    scores: NDArray[np.float32]
     face: NDArray[np.bool_]
     photo: NDArray[np.bool_]
     geometry: NDArray[np.bool_]
     light: NDArray[np.bool_]
-    highlight: NDArray[np.bool_]
     held_out: NDArray[np.bool_]
-    quality: NDArray[np.float32]
-    names: NDArray[np.str_]
     landmark_weight: NDArray[np.float32] = field(default_factory=lambda: np.ones((0, 478), np.float32))
     scored: NDArray[np.bool_] = field(default_factory=lambda: np.ones((0, len(ARKIT_NAMES)), bool))
 
@@ -134,13 +130,7 @@ def network_crops(root: Path, side: int, count: int) -> NDArray[np.uint8]:
     return crops
 
 
-def faceless(
-    layout: ParameterLayout,
-    images: NDArray[np.uint8],
-    photo: bool,
-    held_out: NDArray[np.bool_],
-    names: NDArray[np.str_],
-) -> Samples:
+def faceless(layout: ParameterLayout, images: NDArray[np.uint8], photo: bool, held_out: NDArray[np.bool_]) -> Samples:
     """Return samples of pictures (N, S, S, 3) that a tracker must not accept; their labels are placeholders."""
     count = len(images)
     placeholder = layout.view(layout.neutral())
@@ -150,15 +140,11 @@ def faceless(
         images=images,
         parameters=np.tile(placeholder.vector, (count, 1)),
         landmarks=np.full((count, 478, 2), CROP_SIZE / 2, np.float32),
-        scores=np.full((count, len(ARKIT_NAMES)), np.nan, np.float32),
         face=no,
         photo=np.full(count, photo),
         geometry=no,
         light=no,
-        highlight=no,
         held_out=held_out,
-        quality=np.zeros((count, 2), np.float32),
-        names=names,
     )
 
 

@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from facemodel import ARKIT_NAMES, CROP_SIZE, FaceModel, project
+from facemodel import CROP_SIZE, FaceModel, project
 from facemodel.color import encode_srgb
 from facemodel.hair import Hair
 from facemodel.hair_shading import HairLook
@@ -378,7 +378,7 @@ def generate(
                 rng = np.random.default_rng((seed, 2, number))
                 images = np.stack(list(map(renderer.empty, rng.spawn(max(1, config.shard // config.faces_per_empty)))))
                 held_out = rng.random(len(images)) < config.held_out_share
-                empty = faceless(model.layout, images, False, held_out, np.full(len(images), ""))
+                empty = faceless(model.layout, images, False, held_out)
                 negatives.write(_EMPTY_SHARDS + number, empty)
                 rng = np.random.default_rng((seed, 1, number))
                 writer.write(number, render_shard(renderer, config.shard, rng))
@@ -388,21 +388,17 @@ def generate(
 def render_shard(renderer: SceneRenderer, count: int, rng: Generator) -> Samples:
     """Return `count` fresh renders as samples; each depends on the generator's seed and its number alone."""
     streams = rng.spawn(count)
-    images, parameters, landmarks, highlight = zip(*map(renderer, streams), strict=True)
+    images, parameters, landmarks, _ = zip(*map(renderer, streams), strict=True)
     yes = np.ones(count, bool)
     return Samples(
         images=np.stack(images),
         parameters=np.stack(parameters),
         landmarks=np.stack(landmarks),
-        scores=np.full((count, len(ARKIT_NAMES)), np.nan, np.float32),
         face=yes,
         photo=~yes,
         geometry=yes,
         light=yes,
-        highlight=np.array(highlight),
         held_out=np.array([stream.random() < renderer.config.held_out_share for stream in streams]),
-        quality=np.zeros((count, 2), np.float32),
-        names=np.full(count, ""),
     )
 
 
