@@ -1,23 +1,17 @@
-"""Training configuration: dataclasses, read from TOML."""
+"""How one network is trained: frozen dataclasses, of which a recipe gives the values that differ from the defaults."""
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
+
+from platformdirs import user_cache_path
 
 from facemodel import LimelightError
 from training.losses.extra_losses import ExtraWeights
 from training.losses.paper_losses import PaperWeights
-from training.networks.kinds import NetworkConfig, config_of_kind
+from training.networks.kinds import NetworkConfig
 from training.networks.student import StudentConfig
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -106,10 +100,9 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class PaperConfig:
-    """What the objective `paper` learns from photos, and how; every loss beyond the paper is off at a weight of 0.
+    """What the paper's objective learns from photos, and how; every loss beyond the paper is off at a weight of 0.
 
     Attributes:
-        photos: folder of prepared photos, see `training.data.prepared`.
         render_size: side of the rendered faces and of what they are compared with, px.
         weights: of Eq. 6, and the other numbers of the paper.
         dense_landmarks: per px, MediaPipe's 478 points.
@@ -117,12 +110,11 @@ class PaperConfig:
         company: pictures of one person that come together in a batch, where there are so many; 1 leaves it to chance.
             Shared identity and albedo need 2.
         clips: of three frames in a row in a batch, where the data have clips. Temporal consistency needs some.
-        labelled: crops of `data` that come beside the photos in a batch and are learned from by their labels, with the
+        labelled: labelled crops that come beside the photos in a batch and are learned from by their labels, with the
             weights of `loss`; 0 for none.
         label_weight: of all their losses against the photos'.
     """
 
-    photos: str = ".cache/prepared"
     render_size: int = 224
     weights: PaperWeights = field(default_factory=PaperWeights)
     dense_landmarks: float = 0.0
@@ -144,15 +136,9 @@ class TrainConfig:
     """One training run.
 
     Attributes:
-        name: of the run; its checkpoints lie in `checkpoints`/`name`.
-        objective: `labels`, from crops with parameters (`training.losses.label_objective`), or `paper`, from photos
-            through the differentiable renderer (`training.losses.paper_objective`).
-        face_model: face model file; empty for the embedded default.
-        data: folder of prepared crops, see `training.data`.
-        checkpoints: folder.
-        cache: folder for the fetched backbone weights.
+        cache: folder for fetched weights of other projects.
         initial: checkpoint of a network of the same kind, or file of a student's trunk weights (see
-            `training.recipes.distill`), to start from; empty for none.
+            `training.tasks.distill_task`), to start from; empty for none.
         initial_heads: checkpoint of a student whose heads to start from beside it; empty for none.
         pretrained: without `initial`, start from ImageNet weights.
         parts: of the network that are trained (`trunk`, `regressor`, `expression_head`, `face_head`); empty for all.
@@ -169,18 +155,13 @@ class TrainConfig:
         warmup: share of the schedule.
         gradient_norm: clip; 0 for none.
         average: decay of the weights' moving average, which is what is validated and exported.
-        threads: PyTorch's.
+        threads: PyTorch's; 0 leaves it the choice, which is all cores unless OMP_NUM_THREADS says otherwise.
         precision: `float32`, or `bfloat16` for the network's arithmetic (losses and weights stay float32).
         checkpoint_minutes, validation_minutes: intervals.
         validation_samples: of photos and of renders each, at most.
     """
 
-    name: str = "student"
-    objective: Literal["labels", "paper"] = "labels"
-    face_model: str = ""
-    data: str = ".cache/training"
-    checkpoints: str = ".cache/checkpoints"
-    cache: str = ".cache/backbones"
+    cache: str = field(default_factory=lambda: str(user_cache_path("limelight") / "weights"))
     initial: str = ""
     initial_heads: str = ""
     pretrained: bool = True
@@ -200,7 +181,7 @@ class TrainConfig:
     warmup: float = 0.03
     gradient_norm: float = 5.0
     average: float = 0.998
-    threads: int = 2
+    threads: int = 0
     precision: Literal["float32", "bfloat16"] = "float32"
     checkpoint_minutes: float = 3.0
     validation_minutes: float = 5.0
@@ -213,64 +194,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _at_least(1, "steps", self.steps)
         _at_least(1, "batch_size", self.batch_size)
-        _at_least(1, "threads", self.threads)
+        _at_least(0, "threads", self.threads)
         _at_least(1, "network.resolution", self.network.resolution)
-
-
-def load_config(name_or_file: str) -> TrainConfig:
-    """A configuration shipped with the program, by name, or a TOML file of the same keys.
-
-    Raises:
-        LimelightError: no such configuration, not TOML, an unknown key, or a value of the wrong type.
-    """
-    shipped = files("training") / "recipes" / "configs" / f"{name_or_file}.toml"
-    path = Path(str(shipped)) if shipped.is_file() else Path(name_or_file)
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as error:
-        names = sorted(
-            p.name[:-5] for p in (files("training") / "recipes" / "configs").iterdir() if p.name.endswith(".toml")
-        )
-        raise LimelightError(f"configuration {name_or_file}: no such file; shipped ones: {', '.join(names)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LimelightError(f"configuration {path}: not valid TOML ({error})") from error
-    try:
-        return _build(TrainConfig, values, "")
-    except LimelightError as error:
-        raise LimelightError(f"configuration {path}: {error}") from error
-
-
-def _build(cls: type[T], values: dict[str, Any], prefix: str) -> T:
-    hints = typing.get_type_hints(cls)
-    arguments: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in hints:
-            raise LimelightError(f"unknown key '{prefix}{key}'; known: {', '.join(sorted(hints))}")
-        kind = hints[key]
-        if dataclasses.is_dataclass(kind) or kind == NetworkConfig:
-            if not isinstance(value, dict):
-                raise LimelightError(f"'{prefix}{key}' must be a table")
-            if kind == NetworkConfig:
-                value = dict(value)
-                kind = config_of_kind(value.pop("kind", "student"))
-            arguments[key] = _build(typing.cast(type, kind), value, f"{prefix}{key}.")
-        elif typing.get_origin(kind) is Literal:
-            if value not in typing.get_args(kind):
-                raise LimelightError(f"'{prefix}{key}' must be {' or '.join(typing.get_args(kind))}, not {value!r}")
-            arguments[key] = value
-        elif typing.get_origin(kind) is tuple:
-            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-                raise LimelightError(f"'{prefix}{key}' must be a list of names, not {value!r}")
-            arguments[key] = tuple(value)
-        else:
-            accepted = (int, float) if kind is float else kind
-            if not isinstance(value, typing.cast("type | types.UnionType", accepted)) or (
-                isinstance(value, bool) and kind is not bool
-            ):
-                raise LimelightError(f"'{prefix}{key}' must be {kind.__name__}, not {value!r}")
-            arguments[key] = kind(value)
-    return cls(**arguments)
 
 
 def _at_least(least: int, name: str, value: int) -> None:

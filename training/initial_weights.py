@@ -44,4 +44,4 @@ def _start_from(network: Network, path: str) -> None:
         else:
             raise LimelightError(f"initial weights {path}: a student's trunk, the configuration's network has none")
     except RuntimeError as error:
-        raise LimelightError(f"initial weights {path}: of another network; see training/recipes/configs") from error
+        raise LimelightError(f"initial weights {path}: of another network; start from one of the same form") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,36 +23,35 @@ class Monitor:
 
     Args:
         folder: made if absent.
-        model: the face model that panels are drawn with.
         step: of the resumed run; what an earlier run wrote after it is hidden.
     """
 
-    def __init__(self, folder: Path, model: FaceModel, step: int = 0) -> None:
-        self._model = model
+    def __init__(self, folder: Path, step: int = 0) -> None:
         self._writer = SummaryWriter(str(folder), purge_step=step)
 
     def losses(self, step: int, total: float, terms: Mapping[str, float]) -> None:
-        """The loss and its terms, each in its own unit."""
+        """Log the loss and its terms, each in its own unit."""
         self._writer.add_scalar("loss/total", total, step)
         for name, value in terms.items():
             self._writer.add_scalar(f"loss/{name}", value, step)
 
     def figures(self, step: int, figures: Mapping[str, float]) -> None:
-        """Validation figures; a name such as `photo.nme68` becomes `photo/nme68`."""
+        """Log validation figures; a name such as `photo.nme68` becomes `photo/nme68`."""
         for name, value in figures.items():
             self._writer.add_scalar(name.replace(".", "/", 1), value, step)
 
-    def panels(self, step: int, crops: NDArray[np.uint8], parameters: NDArray[np.float32]) -> None:
-        """Input, overlay, diffuse and specular of crops (N, R, R, 3) RGB and what was seen in them (N, P)."""
-        for i, (crop, vector) in enumerate(zip(crops, parameters, strict=True)):
-            self._writer.add_image(f"faces/{i}", panel(self._model, crop, vector), step, dataformats="HWC")
+    def panels(self, step: int, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Show pictures (H, W, 3) RGB of what was seen in held-out inputs."""
+        for i, picture in enumerate(pictures):
+            self._writer.add_image(f"faces/{i}", picture, step, dataformats="HWC")
 
     def close(self) -> None:
+        """Write what is not written yet."""
         self._writer.close()
 
 
 def panel(model: FaceModel, crop: NDArray[np.uint8], vector: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Input, overlay, diffuse and specular side by side, (S, 4 S, 3) uint8 RGB.
+    """Draw input, overlay, diffuse and specular side by side, (S, 4 S, 3) uint8 RGB.
 
     Args:
         model: the face model.

@@ -1,12 +1,10 @@
-"""What every training loop here shares: rates, parameter groups, safe updates, averaged weights, a clean stop."""
+"""What the training loop is made of: rates, parameter groups, safe updates, averaged weights, a clean stop."""
 
 from __future__ import annotations
 
 import math
 import signal
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,11 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from facemodel import LimelightError
 from training.config import TrainConfig
-from training.losses.label_objective import Batch
 from training.networks.checkpoint import write_checkpoint
 
 FINAL_RATE = 0.01
@@ -50,7 +46,6 @@ class GuardedUpdate:
         optimizer: its.
         gradient_norm: clip; 0 for none.
         folder: of the run; a batch that stays without a finite loss is left there.
-        setting: the learning rate's name, for people.
     """
 
     most_bad = 20
@@ -62,11 +57,10 @@ class GuardedUpdate:
         optimizer: torch.optim.Optimizer,
         gradient_norm: float,
         folder: Path,
-        setting: str = "learning_rate",
     ) -> None:
         self._network, self._optimizer = network, optimizer
         self._most = gradient_norm or math.inf
-        self._folder, self._setting = folder, setting
+        self._folder = folder
         self._bad = 0
 
     def __call__(self, loss: Tensor, step: int, batch: Callable[[], dict[str, Any]]) -> bool:
@@ -92,7 +86,7 @@ class GuardedUpdate:
             kept = write_checkpoint(self._folder / "bad_batch.pt", batch())
             raise LimelightError(
                 f"training diverged at step {step}: {self.most_bad} steps in a row were not finite (the last batch: "
-                f"{kept}); resume from last.pt with a lower {self._setting}"
+                f"{kept}); lower the learning rate in the recipe and train anew"
             )
         return False
 
@@ -139,26 +133,6 @@ def set_rates(optimizer: torch.optim.Optimizer, progress: float, warmup: float, 
     """Give every group its `peak` times `rate_factor`."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * rate_factor(progress, warmup, schedule)
-
-
-def timed_batches(
-    batcher: Callable[[int], Batch], optimizer: torch.optim.Optimizer, minutes: float, warmup: float
-) -> Iterator[tuple[int, Batch, tqdm]]:
-    """Batches for `minutes`, each made while the one before is trained on, with the optimizer's rates set for it.
-
-    Yields:
-        Number of the batch, the batch, and the progress bar for remarks.
-    """
-    start = time.perf_counter()
-    with ThreadPoolExecutor(1) as loader, tqdm(total=100, unit="%") as bar:
-        step, following = 0, loader.submit(batcher, 0)
-        while (progress := (time.perf_counter() - start) / (60.0 * minutes)) < 1.0:
-            batch, following = following.result(), loader.submit(batcher, step + 1)
-            set_rates(optimizer, progress, warmup)
-            bar.update(round(100 * progress, 1) - bar.n)
-            yield step, batch, bar
-            step += 1
-        following.cancel()
 
 
 @contextmanager

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
-from facemodel import FaceModel, LimelightError
+from facemodel import LimelightError
 from training.config import TrainConfig
 from training.history import append_history
-from training.initial_weights import take_initial_weights
 from training.monitor import Monitor
-from training.networks import Network, NetworkCheckpoint, make_network
-from training.networks.checkpoint import network_in, read_checkpoint, write_checkpoint
+from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.optimization import GuardedUpdate, WeightAverage, make_optimizer, set_rates, stop_request
 from training.tasks.task import Task, TaskBatch
 
@@ -30,31 +31,31 @@ class Trainer:
 
     Args:
         config: of the run.
-        model: the face model that the data were made for.
-        task: what is learned, see `training.tasks.task.open_task`.
+        task: what is learned.
+        folder: for `last.pt`, `history.jsonl` and the events that TensorBoard shows.
         minutes: stop after this much training; the schedule then follows the clock instead of `config.steps`.
 
     Attributes:
-        step: batches trained on. elapsed: seconds of training so far, over all resumed parts.
+        step: batches trained on. elapsed: seconds of training so far, over all resumed parts, less those in which the
+            process was suspended or got less than a core.
         history: one dict of validation figures per validation, with step and minutes.
 
     Raises:
         LimelightError: the weights to start from cannot be had, or are of another network.
     """
 
-    def __init__(self, config: TrainConfig, model: FaceModel, task: Task, minutes: float | None = None) -> None:
-        torch.set_num_threads(config.threads)
+    def __init__(self, config: TrainConfig, task: Task, folder: Path, minutes: float | None = None) -> None:
+        if config.threads:
+            torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.config = config
-        self.model = model
         self.task = task
         self.minutes = minutes
-        self.folder = Path(config.checkpoints) / config.name
+        self.folder = folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         task.objective.to(self.device)
-        network = make_network(config.network, model.layout, task.labels)
-        take_initial_weights(network, config)
-        self.network: Network = network.to(self.device, memory_format=torch.channels_last)
+        network = task.make_network()
+        self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)
         self.optimizer = make_optimizer(network, config)
         self.average = WeightAverage(network, config.average)
         self.step = 0
@@ -64,39 +65,49 @@ class Trainer:
         self.monitor: Monitor | None = None
 
     @property
+    def last(self) -> Path:
+        """The run's checkpoint."""
+        return self.folder / "last.pt"
+
+    @property
     def progress(self) -> float:
         """Share of the schedule that is done, 0..1."""
         done = self.step / self.config.steps if self.minutes is None else self.elapsed / (60.0 * self.minutes)
         return min(done, 1.0)
 
     def run(self) -> dict[str, float]:
-        """Train to the end of the schedule, or until Ctrl-C; either way a checkpoint is left.
+        """Train to the end of the schedule, from the run's own checkpoint where there is one.
 
         Returns:
             The last validation's figures.
 
         Raises:
-            LimelightError: the loss stays not finite, or a checkpoint cannot be written.
+            KeyboardInterrupt: Ctrl-C or SIGTERM came; a checkpoint of where it was is left.
+            LimelightError: the loss stays not finite, or a checkpoint cannot be written or read.
         """
+        if self.last.is_file():
+            self.resume(self.last)
+            if self.progress >= 1.0:
+                return self.history[-1] if self.history else {}
         checkpoint_due = self.elapsed + 60.0 * self.config.checkpoint_minutes
         validation_due = self.elapsed + 60.0 * self.config.validation_minutes
-        self.monitor = Monitor(self.folder / "events", self.model, self.step)
+        self.monitor = Monitor(self.folder / "events", self.step)
         with stop_request() as stop, ThreadPoolExecutor(1) as loader, tqdm(total=100, unit="%") as bar:
             following: Future[TaskBatch] = loader.submit(self.task.batch, self.step)
             while self.progress < 1.0 and not stop:
-                start = time.perf_counter()
+                start = _clocks()
                 batch, following = following.result(), loader.submit(self.task.batch, self.step + 1)
                 total, terms = self.train_step(batch)
-                self.elapsed += time.perf_counter() - start
+                self.elapsed += _spent(start)
                 if self.step % 20 == 0:
-                    bar.n = round(100 * self.progress, 1)
+                    bar.update(round(100 * self.progress, 1) - bar.n)
                     bar.set_postfix_str(_summary(self.step, total, terms))
                     self.monitor.losses(self.step, total, terms)
                 if self.elapsed >= validation_due:
                     validation_due = self.elapsed + 60.0 * self.config.validation_minutes
-                    start = time.perf_counter()
+                    start = _clocks()
                     tqdm.write(self.validate())
-                    self.elapsed += time.perf_counter() - start
+                    self.elapsed += _spent(start)
                 if self.elapsed >= checkpoint_due:
                     checkpoint_due = self.elapsed + 60.0 * self.config.checkpoint_minutes
                     self.save()
@@ -105,10 +116,12 @@ class Trainer:
             print(self.validate())
         self.monitor.close()
         self.save()
+        if stop:
+            raise KeyboardInterrupt
         return self.history[-1] if self.history else {}
 
     def train_step(self, batch: TaskBatch) -> tuple[float, dict[str, float]]:
-        """One update; a step whose loss or gradient is not finite changes no weight.
+        """Do one update; a step whose loss or gradient is not finite changes no weight.
 
         Returns:
             The loss and its terms in their units.
@@ -131,7 +144,7 @@ class Trainer:
         return loss.item(), {name: value.item() for name, value in terms.items()}
 
     def _training_mode(self) -> None:
-        """Statistics and dropout of what is trained; the rest of the network stays as it is."""
+        """Keep statistics and dropout of what is trained; the rest of the network stays as it is."""
         self.network.train()
         for name, child in self.network.named_children():
             if self.config.parts and name not in self.config.parts:
@@ -139,67 +152,70 @@ class Trainer:
 
     def validate(self) -> str:
         """Measure the averaged weights on what is held out, keep and log the figures; returns them as a line."""
-        network = self.averaged_network().to(self.device)
+        network = self.averaged_network()
         figures = self.task.validate(network)
         if self.monitor is not None:
             self.monitor.figures(self.step, figures)
-            self.monitor.panels(self.step, *self.task.examples(network, _PANELS))
+            self.monitor.panels(self.step, self.task.panels(network, _PANELS))
         figures = {"step": self.step, "minutes": round(self.elapsed / 60.0, 2), **figures}
         self.history.append(figures)
         append_history(self.folder, figures)
         return "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
 
-    def averaged_network(self) -> Network:
-        """A network of the averaged weights, for inference."""
-        return NetworkCheckpoint.of(self.network, self.model, self.average.weights).build()
+    def averaged_network(self) -> Any:
+        """Return a network of the averaged weights, for inference."""
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(self.average.weights)
+        return network.requires_grad_(False).eval()
 
     def save(self) -> Path:
-        """Write `last.pt`, which `limelight export` and `--resume` read; an older one survives a failed write.
+        """Write the run's checkpoint; an older one survives a failed write. Returns its path.
 
         Raises:
             LimelightError: the file cannot be written.
         """
         contents = {
-            "network": NetworkCheckpoint.of(self.network, self.model, self.average.weights).to_dict(),
+            **self.task.saved(self.network, self.average.weights),
             "config": asdict(self.config),
             "step": self.step,
             "elapsed": self.elapsed,
             "weights": self.network.state_dict(),
+            "average": self.average.weights,
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
-        return write_checkpoint(self.folder / "last.pt", contents)
+        return write_checkpoint(self.last, contents)
 
     def resume(self, path: str | Path) -> None:
         """Continue as if the run that wrote `path` had not stopped, with the rates that the configuration now says.
 
         Raises:
-            LimelightError: the file is unreadable, or of another network or face model.
+            LimelightError: the file is unreadable, or of a run that trained something else.
         """
-        path = Path(path)
-        contents = read_checkpoint(path)
-        if not {"network", "weights", "optimizer"} <= contents.keys():
-            raise LimelightError(f"checkpoint {path}: holds no run to go on with; name it as initial instead")
-        saved = network_in(contents, path)
-        if saved.model_digest != self.model.digest:
-            raise LimelightError(
-                f"checkpoint {path}: trained for face model '{saved.model_name}', not '{self.model.name}'"
-            )
-        if saved.config != self.config.network:
-            raise LimelightError(
-                f"checkpoint {path}: its network is {saved.config}, the configuration's {self.config.network}"
-            )
+        contents = read_checkpoint(Path(path), ("optimizer",))
         rates = [{key: group[key] for key in ("peak", "weight_decay")} for group in self.optimizer.param_groups]
         try:
             self.network.load_state_dict(contents["weights"])
             self.optimizer.load_state_dict(contents["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            raise LimelightError(f"checkpoint {path}: of a run that trained other parts of the network") from error
+            average = {name: value.clone().to(self.device) for name, value in contents["average"].items()}
+            self.step, self.elapsed = contents["step"], contents["elapsed"]
+            self.history = list(contents["history"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise LimelightError(
+                f"checkpoint {path}: of a run that trained another network or other parts of it; remove it"
+            ) from error
+        self.average.weights = average
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group.update(rate)
-        self.average.weights = {name: value.clone().to(self.device) for name, value in saved.weights.items()}
-        self.step, self.elapsed = contents["step"], contents["elapsed"]
-        self.history = list(contents["history"])
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _spent(since: tuple[float, float]) -> float:
+    """Return the seconds since `_clocks`, but not those in which the process got no core: while it was suspended."""
+    return min(now - then for now, then in zip(_clocks(), since, strict=True))
 
 
 def _summary(step: int, total: float, terms: dict[str, float]) -> str:

@@ -39,6 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     what.add_argument(
         "--against", action="append", default=[], metavar="NAME|FILE", help="and this one beside it; may be repeated"
     )
+    what.add_argument("--face-model", type=Path, metavar="FILE", help="that the networks were trained for, if another")
     what.add_argument("--only", nargs="+", choices=_SECTIONS, metavar="SECTION", help=", ".join(_SECTIONS))
     what.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: $LIMELIGHT_DATA)")
     what.add_argument("--cache", type=Path, default=_CACHE, metavar="DIR", help=f"for renders (default: {_CACHE})")
@@ -56,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     out.add_argument("--report", type=Path, metavar="FILE.md", help="tables and pictures of renders")
     out.add_argument("--pictures", type=Path, metavar="DIR", help="for the report's pictures (default: beside it)")
     out.add_argument(
-        "--ablation", type=Path, metavar="FILE", help="of 'python -m training.recipes.ablation', for the report"
+        "--ablation", type=Path, metavar="FILE", help="of 'limelight train --recipe ablation', for the report"
     )
     out.add_argument("--remarks", type=Path, metavar="FILE.md", help="text that the report takes in")
     out.add_argument(
@@ -104,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.json, args.report, args.gallery):
         if path is not None:
             outputs.claim(path)
-    model = FaceModel.load()
+    model = FaceModel.load(args.face_model)
     if known:
         evaluation = _with_histories(known, histories)
         for record in evaluation.networks:

@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checkpoint(path: Path) -> NetworkCheckpoint:
+    from export.from_onnx import checkpoint_of
     from training.networks import load_network
-    from training.recipes.shipped import checkpoint_of
 
     return checkpoint_of(path) if path.suffix == ".onnx" else load_network(path)
 

@@ -1,4 +1,4 @@
-"""`limelight train`: train a network on prepared photos and crops."""
+"""`limelight train`: from nothing to a network, its report and its card."""
 
 from __future__ import annotations
 
@@ -7,37 +7,61 @@ import os
 from pathlib import Path
 
 from facemodel import FaceModel, LimelightError
-from facemodel.output_files import Outputs
+from limelight.arguments import positive_float
+
+_RECIPES = ("student", "student-open", "resnet50", "paper", "ablation", "segmentation")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the sub-command."""
-    parser = subparsers.add_parser("train", help="train a network on prepared photos and crops")
-    parser.add_argument("--config", default="student", help="name of a shipped configuration, or a TOML file")
-    parser.add_argument("--resume", metavar="CHECKPOINT", help="continue the run that wrote this file")
-    parser.add_argument("--minutes", type=float, help="stop after this much training, schedule included")
-    parser.add_argument("--force", action="store_true", help="replace the checkpoint of another run of this name")
+    parser = subparsers.add_parser(
+        "train",
+        help="make a network from nothing: data, training, export, report and card",
+        description="Follows a recipe in a folder. It may be stopped or killed at any time: the same command goes on "
+        "where it was.",
+    )
+    parser.add_argument("--recipe", choices=_RECIPES, default="student", help="default: student")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="of everything that is made")
+    parser.add_argument(
+        "--scale", type=positive_float, default=1.0, metavar="S", help="of counts and times; 0.01 takes minutes"
+    )
+    parser.add_argument("--hours", type=positive_float, metavar="H", help="of two cores at scale 1, instead of its own")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--face-model", type=Path, metavar="FILE", help="to train for, if not the one that ships")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: $LIMELIGHT_DATA)")
+    parser.add_argument(
+        "--dataset", nargs="+", metavar="DIR", help="photographs of the paper's run, such as CelebA's folder"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
     try:
-        from training.config import load_config
-        from training.tasks.task import open_task
-        from training.train import Trainer
+        from training.recipes.book import RECIPES
+        from training.recipes.recipe import Job, follow
     except ImportError as error:
         raise LimelightError(f"training needs more packages ({error.name}): pip install 'limelight[train]'") from error
-    if args.minutes is not None and args.minutes <= 0:
-        raise LimelightError(f"--minutes {args.minutes}: must be above 0")
-    config = load_config(args.config)
-    last = Path(config.checkpoints) / config.name / "last.pt"
-    goes_on = args.resume is not None and os.path.realpath(args.resume) == os.path.realpath(last)
-    Outputs("train", force=args.force or goes_on).claim(last)
-    model = FaceModel.load(config.face_model or None)
-    trainer = Trainer(config, model, open_task(config, model), args.minutes)
-    if args.resume:
-        trainer.resume(args.resume)
-    trainer.run()
-    print(f"checkpoint: {last}")
+    recipe = RECIPES[args.recipe]
+    data = args.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)
+    if data is not None and not data.is_dir():
+        raise LimelightError(f"data folder {data}: no such folder")
+    if args.out.exists() and not args.out.is_dir():
+        raise LimelightError(f"{args.out}: no folder; --out names one")
+    job = Job(
+        recipe,
+        args.out.resolve(),
+        FaceModel.load(args.face_model),
+        args.face_model and args.face_model.resolve(),
+        data and data.resolve(),
+        tuple(args.dataset or recipe.datasets),
+        args.scale,
+        args.hours / recipe.hours if args.hours and recipe.hours else 1.0,
+        args.seed,
+    )
+    try:
+        follow(job)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on")
+        return 130
     return 0

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from export import onnx as exporter
+from export.from_onnx import checkpoint_of
 from export.onnx import export_onnx, prepared
 from export.parity import LARGEST_DIFFERENCE, LARGEST_SHIFT
 from export.quantize import Quantized
@@ -25,7 +26,6 @@ from realtime.onnx_runtime import onnxruntime
 from tests.toy_model import toy_model
 from tests.toy_student import toy_student
 from training.networks import NetworkCheckpoint, ResNet50Config, ResNet50Regressor, Student, StudentConfig, close_up
-from training.recipes.shipped import checkpoint_of, measure_norms
 
 
 @pytest.fixture(scope="module")
@@ -224,41 +224,6 @@ def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: 
     expected = session.run(["parameters", "confidence"], {"crop": crops} | unknown)
     np.testing.assert_allclose(parameters, expected[0], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(confidence, expected[1], atol=1e-4)
-
-
-def test_the_norms_of_a_shipped_network_know_again_what_they_see(toy: FaceModel, tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    network = Student(StudentConfig(resolution=64, trunk_resolution=32, face_hidden=8), toy.layout)
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
-            torch.nn.init.normal_(module.running_mean, std=0.1)
-    export_onnx(NetworkCheckpoint.of(network.eval(), toy), tmp_path / "a.onnx", toy, noise())
-    again = checkpoint_of(tmp_path / "a.onnx").build().eval()
-    assert isinstance(again, Student)
-    crops = np.random.default_rng(3).integers(0, 256, (24, 64, 64, 3), dtype=np.uint8)
-    seen: dict[torch.nn.Module, torch.Tensor] = {}
-    for module in again.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.register_forward_hook(lambda norm, inputs, _: seen.update({norm: inputs[0].transpose(0, 1)}))
-
-    def misjudged() -> float:
-        """Share of channels whose mean is off by a fifth of their deviation, or whose deviation is off by a fifth."""
-        off = []
-        for norm, values in seen.items():
-            deviation, supposed = values.flatten(1).std(dim=1), (norm.running_var + norm.eps).sqrt()
-            mean = (values.flatten(1).mean(dim=1) - norm.running_mean).abs()
-            alive = deviation * norm.weight / supposed > 1e-2
-            off.append(((mean > 0.2 * supposed) | ((deviation / supposed).log().abs() > 0.2))[alive])
-        return float(torch.cat(off).float().mean())
-
-    with torch.inference_mode():
-        before = again(torch.from_numpy(crops))[0]
-        assert misjudged() > 0.9
-        measure_norms(again, crops, size=10)
-        after = again(torch.from_numpy(crops))[0]
-        assert misjudged() < 0.01
-    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-3)
 
 
 def test_a_resnet50_is_exported_within_its_limit(toy: FaceModel, tmp_path: Path) -> None:

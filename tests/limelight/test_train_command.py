@@ -1,155 +1,117 @@
-"""`limelight train` as a process of its own: killed, resumed, stopped with Ctrl-C, and with nothing to learn from."""
+"""`limelight train`: the paper's run from a folder in CelebA's layout, Ctrl-C, and what cannot be done in one line."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import cv2
 import pytest
+from torch import Tensor, nn
+from torch.nn import functional
 
 from limelight.cli import main
-from tests.training.prepared_photos import random_parameters, write_photos
-from training.data import ShardWriter
-from training.data.synthetic import SceneConfig, SceneRenderer, render_shard
-from training.networks import load_network
-from training.networks.checkpoint import read_checkpoint
-from training.render.random_faces import FaceDistribution, RandomFaces
-from training.render.scenery import Backgrounds
-
-CONFIG = """
-name = "small"
-data = "data"
-checkpoints = "checkpoints"
-pretrained = false
-steps = 100000
-batch_size = 2
-photo_share = 0.0
-negative_share = 0.0
-threads = 1
-checkpoint_minutes = 0.001
-validation_minutes = 60.0
-
-[network]
-resolution = 32
-head_channels = 8
-hidden = 16
-frozen_blocks = 0
-"""
+from realtime.sources.synthetic import SyntheticPerformer
+from training.networks import ResNet50Config, load_network
+from training.recipes import paper, stages
+from training.recipes.book import RECIPES
+from training.recipes.recipe import Recipe, Stage
+from training.tasks import paper_task
 
 
-@pytest.fixture
-def workplace(tmp_path, model, monkeypatch) -> Path:
-    """A folder with sixteen renders and a configuration, as the working directory."""
-    config = SceneConfig(shard=16, held_out_share=0.2)
-    backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(0))
-    renderer = SceneRenderer(model, config, backgrounds, RandomFaces(model, FaceDistribution()))
-    ShardWriter(tmp_path / "data", "synthetic", model).write(0, render_shard(renderer, 16, np.random.default_rng(1)))
-    (tmp_path / "small.toml").write_text(CONFIG)
+def celeba(root: Path, count: int) -> Path:
+    """A small folder in CelebA's layout, of the synthetic performer, two pictures a person."""
+    performer = SyntheticPerformer(width=320, height=240, fps=2.0, seed=1, live=False)
+    (root / "img_align_celeba").mkdir(parents=True)
+    for number in range(1, count + 1):
+        cv2.imwrite(str(root / "img_align_celeba" / f"{number:06d}.jpg"), performer.read().image)
+    performer.close()
+    people = "".join(f"{number:06d}.jpg {number // 2}\n" for number in range(1, count + 1))
+    parts = "".join(f"{number:06d}.jpg {int(number == count)}\n" for number in range(1, count + 1))
+    (root / "identity_CelebA.txt").write_text(people)
+    (root / "list_eval_partition.txt").write_text(parts)
+    return root
+
+
+def test_the_papers_run_goes_from_photographs_to_an_exported_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All stages but the measurement, at toy size: ResNet-50 at 32 px, batches of 2, renders of 56 px."""
+    small = replace(
+        paper.TRAINING,
+        network=ResNet50Config(resolution=32),
+        pretrained=False,
+        batch_size=2,
+        steps=20_000,
+        threads=1,
+        paper=replace(paper.TRAINING.paper, render_size=56),
+    )
+    shortened = tuple(
+        replace(stage, config=small)
+        for stage in RECIPES["paper"].stages
+        if stage.name in ("prepare", "paper", "export")
+    )
+    monkeypatch.setitem(RECIPES, "paper", replace(RECIPES["paper"], stages=shortened))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for module in (paper, paper_task):
+        monkeypatch.setattr(module, "load_identity_network", lambda _cache: Recognizer())
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    folder = celeba(tmp_path / "CelebA", 6)
+    command = ["train", "--recipe", "paper", "--scale", "0.0001", "--out", "out", "--dataset", str(folder)]
+    assert main(command) == 0
+    said = capfd.readouterr().out
+    assert "1/3 prepare" in said and "loss.photometric" in said and "compared with PyTorch" in said
+    network = load_network(tmp_path / "out" / "paper" / "last.pt")
+    assert network.kind == "resnet50" and (tmp_path / "out" / "paper.onnx").is_file()
+    assert main(command) == 0
+    assert capfd.readouterr().out.count(": done, ") == 3
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    command = [sys.executable, "-m", "limelight.cli", "train", "--config", "small.toml", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+class Recognizer(nn.Module):
+    """Stands in for the identity network, whose weights are fetched: the colours of the quarters."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return functional.adaptive_avg_pool2d(pictures.permute(0, 3, 1, 2), 2).flatten(1)
 
 
-def wait_for_checkpoint(run: subprocess.Popen, path: Path, after: int = -1) -> int:
-    """Number of steps in the first checkpoint beyond `after`."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert run.poll() is None, run.stdout.read()
-        if path.is_file() and (step := read_checkpoint(path)["step"]) > after:
-            return step
-        time.sleep(0.2)
-    raise AssertionError("no checkpoint within two minutes")
+def test_ctrl_c_ends_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(_job: object, _stage: object) -> dict[str, float]:
+        raise KeyboardInterrupt
 
-
-def test_a_killed_run_goes_on_from_its_last_checkpoint_and_ctrl_c_leaves_one(workplace):
-    path = workplace / "checkpoints" / "small" / "last.pt"
-    run = start(workplace)
-    wait_for_checkpoint(run, path)
-    run.send_signal(signal.SIGKILL)
-    run.wait(30)
-    killed_at = read_checkpoint(path)["step"]
-    assert killed_at > 0
-    run = start(workplace, "--resume", str(path))
-    step = wait_for_checkpoint(run, path, after=killed_at)
-    run.send_signal(signal.SIGINT)
-    output, _ = run.communicate(timeout=60)
-    assert run.returncode == 0 and "Traceback" not in output
-    assert read_checkpoint(path)["step"] >= step > killed_at
-    assert load_network(path).build() is not None
-
-
-def test_another_runs_checkpoint_is_not_replaced_unasked(workplace, capsys):
-    path = workplace / "checkpoints" / "small" / "last.pt"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"three days of training")
-    (workplace / "elsewhere.pt").write_bytes(b"of another run")
-    for resume in ([], ["--resume", "elsewhere.pt"]):
-        assert main(["train", "--config", "small.toml", *resume]) == 1
-        assert "exists already" in capsys.readouterr().err
-    assert path.read_bytes() == b"three days of training"
+    monkeypatch.setitem(RECIPES, "student", Recipe("student", "It stops.", (Stage("wait", stopped),)))
+    assert main(["train", "--recipe", "student", "--out", str(tmp_path / "out")]) == 130
+    assert capsys.readouterr().out.splitlines()[-1] == "stopped; the same command goes on"
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words"),
+    ("arguments", "said"),
     [
-        (
-            lambda folder: (folder / "data" / "synthetic" / "shard_00000").rename(folder / "elsewhere"),
-            "nothing prepared",
-        ),
-        (lambda folder: (folder / "small.toml").write_text("steps = 'many'"), "'steps' must be int"),
+        (["--recipe", "student", "--out", "out"], "needs photographs"),
+        (["--recipe", "student-open", "--out", "file"], "no folder"),
+        (["--recipe", "student-open", "--out", "out", "--data", "nowhere"], "no such folder"),
+        (["--recipe", "student-open", "--out", "out", "--face-model", "none.npz"], "none.npz"),
+        (["--recipe", "paper", "--out", "out", "--dataset", "nowhere"], "no such folder"),
     ],
 )
-def test_nothing_to_learn_from_or_a_bad_configuration_is_one_line(workplace, capsys, spoil, words):
-    spoil(workplace)
-    assert main(["train", "--config", "small.toml"]) == 1
+def test_what_cannot_be_done_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LIMELIGHT_DATA", raising=False)
+    (tmp_path / "file").touch()
+    assert main(["train", *arguments]) == 1
     complaint = [line for line in capsys.readouterr().err.splitlines() if line.startswith("limelight: error: ")]
-    assert len(complaint) == 1 and words in complaint[0]
+    assert len(complaint) == 1 and said in complaint[0]
 
 
-PAPER = """
-name = "paper-small"
-objective = "paper"
-data = "data"
-checkpoints = "checkpoints"
-pretrained = false
-steps = 2
-batch_size = 3
-photo_share = 0.0
-negative_share = 0.0
-threads = 1
-
-[network]
-resolution = 32
-head_channels = 8
-hidden = 16
-frozen_blocks = 0
-
-[paper]
-photos = "photos"
-render_size = 56
-company = 2
-labelled = 2
-
-[paper.weights]
-identity = 0.0
-"""
+@pytest.mark.parametrize("scale", ["0", "-1", "much"])
+def test_a_scale_is_above_zero(scale: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--recipe", "student", "--out", "out", "--scale", scale])
 
 
-def test_the_papers_objective_trains_from_photos_and_labelled_crops(workplace, model, capsys):
-    splits = ["train"] * 4 + ["validation"]
-    write_photos(workplace / "photos", model, random_parameters(model, 5), ["a", "a", "b", "b", "c"], splits=splits)
-    (workplace / "paper.toml").write_text(PAPER)
-    assert main(["train", "--config", "paper.toml"]) == 0
-    path = workplace / "checkpoints" / "paper-small" / "last.pt"
-    figures = read_checkpoint(path)["history"][-1]
-    assert {"photo.color_error", "loss.photometric", "labels.render.nme68"} <= set(figures)
-    assert "loss.identity" not in figures and figures["step"] == 2
-    assert "Traceback" not in capsys.readouterr().err and load_network(path).build() is not None
+def test_the_identity_network_is_asked_for_by_the_papers_recipe_alone() -> None:
+    assert RECIPES["paper"].stages[0].config.paper.weights.identity > 0.0
+    assert stages.train_paper not in {stage.work for stage in RECIPES["student"].stages}

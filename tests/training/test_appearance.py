@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +17,21 @@ from tests.toy_model import toy_model
 from training.config import LossWeights, TrainConfig
 from training.losses.label_objective import StudentObjective
 from training.losses.linear_face import LinearFace
-from training.networks import NetworkCheckpoint, ResNet50Config, Student, StudentConfig
-from training.networks.checkpoint import read_checkpoint, write_checkpoint
-from training.networks.kinds import make_network
+from training.networks import Student, StudentConfig
 from training.networks.lite0 import normalised
-from training.recipes import appearance
-from training.recipes.appearance import (
-    Figures,
-    Lesson,
+from training.tasks import appearance
+from training.tasks.appearance import (
+    AppearanceTask,
     PointColors,
     ShadedFaces,
-    Taught,
-    by_the_clock,
-    learn,
-    main,
-    new_reader,
+    held_out_examples,
     seen_examples,
-    teach,
     with_reader,
 )
 from training.tasks.augmentation import Sample
 from training.tasks.label_batches import CropSet
 from training.tasks.label_task import LabelTask
+from training.train import Trainer
 
 SMALL = StudentConfig(resolution=64, trunk_resolution=32, head_channels=8, hidden=16, face_hidden=32)
 LIGHTS = ("sh", "key_position", "key_color", "shininess")
@@ -151,34 +144,35 @@ def test_shaded_evidence_is_what_the_head_sees_of_such_a_picture(toy: FaceModel)
     torch.testing.assert_close(found, expected, atol=0.6 / 128, rtol=0)
 
 
-def test_what_is_learned_from_shaded_points_beats_the_constant_answer(toy: FaceModel) -> None:
+def test_what_is_learned_from_shaded_points_beats_the_constant_answer(toy: FaceModel, tmp_path: Path) -> None:
     torch.manual_seed(0)
     labels = faces(toy, 400)
     labels[:, toy.layout.slices["albedo"]] *= 2.0
     network = student(toy, labels, replace(SMALL, face_hidden=128))
-    lesson = Lesson(network, StudentObjective(LinearFace(toy, 128), LossWeights(key_direction=2.0)))
+    objective = StudentObjective(LinearFace(toy, 128), LossWeights(key_direction=2.0))
     shaded = ShadedFaces(PointColors(toy), labels[:300], noise=0.01, dropped=0.02)
     unseen = ShadedFaces(PointColors(toy), labels[300:], noise=0.01, dropped=0.02).draw(100)
-    reader = new_reader(network.face_head)
-    constant = lesson.figures(reader.eval()(unseen.evidence), unseen)
-    learn(reader, lesson, lambda: shaded.draw(64), np.linspace(0.0, 1.0, 300), rate=3e-3, weight_decay=0.01)
-    learned = lesson.figures(reader(unseen.evidence), unseen)
-    assert learned.loss < 0.6 * constant.loss
-    assert learned.key_angle < 0.85 * constant.key_angle
+    task = AppearanceTask(network, objective, shaded, unseen)
+    task.batch_size = 64
+    constant = task.validate(task.make_network().eval())
+    learned = Trainer(config_of(steps=300, learning_rate=3e-3, average=0.9), task, tmp_path).run()
+    assert learned["loss"] < 0.6 * constant["loss"]
+    assert learned["key_angle"] < 0.85 * constant["key_angle"]
     for name in ("albedo", "irradiance", "shading"):
-        assert learned.terms[name] < 0.7 * constant.terms[name], name
+        assert learned[f"render.{name}"] < 0.7 * constant[f"render.{name}"], name
 
 
 def test_the_true_answer_costs_nothing(toy: FaceModel) -> None:
     labels = faces(toy, 20)
     network = student(toy, labels)
-    lesson = Lesson(network, StudentObjective(LinearFace(toy, 128), LossWeights()))
-    examples = ShadedFaces(PointColors(toy), labels).draw(20)
+    shaded = ShadedFaces(PointColors(toy), labels)
+    examples = shaded.draw(20)
+    task = AppearanceTask(network, StudentObjective(LinearFace(toy, 128), LossWeights()), shaded, examples)
     standard = (network.decoder.raw(examples.labels) - network.decoder.mean) / network.decoder.std
     spans = toy.layout.slices
     truth = torch.cat([standard[:, spans[name]] for name in ("albedo", *LIGHTS)], dim=1)
-    figures = lesson.figures(truth, examples)
-    assert figures.loss < 1e-3 and figures.key_angle < 0.1
+    figures = task.figures(truth, examples)
+    assert figures["loss"] < 1e-3 and figures["key_angle"] < 0.1
 
 
 def test_the_reader_alone_says_albedo_and_light_afterwards(toy: FaceModel) -> None:
@@ -190,7 +184,9 @@ def test_the_reader_alone_says_albedo_and_light_afterwards(toy: FaceModel) -> No
         torch.nn.init.normal_(layer.bias)
     crop = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
     pose = labels[:3, toy.layout.slices["rotation"].start : toy.layout.slices["scale"].stop]
-    reader = new_reader(head).eval()
+    shaded = ShadedFaces(PointColors(toy), labels)
+    objective = StudentObjective(LinearFace(toy, 128), LossWeights())
+    reader = AppearanceTask(network, objective, shaded, shaded.draw(2)).make_network().eval()
     torch.nn.init.normal_(reader[-1].weight, std=0.3)
     with torch.inference_mode():
         before = head(crop, pose).values
@@ -203,25 +199,30 @@ def test_the_reader_alone_says_albedo_and_light_afterwards(toy: FaceModel) -> No
     assert head.regressor.weight[: head.n_identity].all()
 
 
-def test_both_stages_leave_the_network_alone_and_measure_on_held_out_renders(
-    toy: FaceModel, crops: CropSet, capsys: pytest.CaptureFixture[str]
+def test_a_reader_goes_on_with_what_the_network_sees_and_leaves_the_network_alone(
+    toy: FaceModel, crops: CropSet, tmp_path: Path
 ) -> None:
-    config = config_of(photo_share=0.25, loss=LossWeights(key_direction=2.0))
-    task = LabelTask(config, toy, crops)
+    config = config_of(photo_share=0.25, loss=LossWeights(key_direction=2.0), steps=3, precision="bfloat16")
+    data = LabelTask(config, toy, crops)
     network = student(toy, torch.from_numpy(crops.parameters))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    steps = np.linspace(0.0, 1.0, 10)
-    taught = teach(network, task, toy, steps, steps, (task.batch(i) for i in range(2)))
+    objective = StudentObjective(LinearFace(toy, 128), config.loss)
+    held_out, now = held_out_examples(network, data)
+    seen = seen_examples(network, objective, (data.batch(i) for i in range(2)), 0.05)
+    shaded = ShadedFaces(PointColors(toy), appearance.render_labels(data))
+    start = AppearanceTask(network, objective, shaded, held_out).make_network()
+    torch.nn.init.normal_(start[-1].weight)
+    task = AppearanceTask(network, objective, shaded, held_out, seen, start.state_dict())
+    task.batch_size = 16
+    reader = task.make_network()
+    assert torch.equal(reader[-1].weight, start[-1].weight)
+    trainer = Trainer(config, task, tmp_path)
+    figures = trainer.run()
+    assert set(figures) >= {"render.albedo", "render.irradiance", "render.key_direction", "key_angle", "loss"}
+    assert task.figures(now, held_out)["loss"] > 0.0
+    assert not torch.equal(trainer.averaged_network()[-1].weight, start[-1].weight)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
-    said = capsys.readouterr().out
-    assert [line.split(":")[0] for line in said.splitlines()] == [
-        "appearance before",
-        "appearance from shaded points alone",
-        "appearance after",
-    ]
-    assert set(taught.after.terms) >= {"albedo", "irradiance", "key_direction"} and taught.after.loss > 0.0
-    assert taught.better == (taught.after.loss < taught.before.loss)
 
 
 def test_a_photo_says_nothing_of_light_and_a_mirrored_face_has_no_albedo(toy: FaceModel, crops: CropSet) -> None:
@@ -242,95 +243,16 @@ def crops_of(crops: CropSet, index: int) -> tuple[np.ndarray, np.ndarray]:
     return crops.parameters[index], crops.landmarks[index]
 
 
-def test_the_clock_runs_out() -> None:
-    progress = list(by_the_clock(0.001, "a moment"))
-    assert progress == sorted(progress) and progress[0] >= 0.0 and progress[-1] < 1.0
-    assert not list(by_the_clock(0.0, "no time"))
+def test_a_network_without_a_face_head_is_one_line(toy: FaceModel, crops: CropSet) -> None:
+    bare = student(toy, torch.from_numpy(crops.parameters), replace(SMALL, face_hidden=0))
+    with pytest.raises(LimelightError, match="no face head"):
+        held_out_examples(bare, LabelTask(config_of(), toy, crops))
 
 
-@pytest.fixture
-def command(toy: FaceModel, crops: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkpoint of a student of the toy model, where the command looks for data and face model."""
-    monkeypatch.setattr(appearance, "load_crops", lambda *_args, **_named: crops)
-    monkeypatch.setattr(appearance, "load_config", lambda _name: config_of())
-    monkeypatch.setattr(FaceModel, "load", lambda _path: toy)
-    network = student(toy, torch.from_numpy(crops.parameters))
-    contents = {"network": NetworkCheckpoint.of(network, toy).to_dict(), "weights": network.state_dict(), "step": 7}
-    return write_checkpoint(tmp_path / "last.pt", contents)
-
-
-@pytest.mark.parametrize("better", [True, False])
-def test_only_what_is_better_is_kept(
-    command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], better: bool
-) -> None:
-    good, bad = Figures(10.0, 1.0, {}), Figures(20.0, 2.0, {})
-
-    def taught(network: Student, *_args: object) -> Taught:
-        reader = new_reader(network.face_head)
-        torch.nn.init.ones_(reader[-1].bias)
-        return Taught(reader, *((bad, good) if better else (good, bad)))
-
-    monkeypatch.setattr(appearance, "teach", taught)
-    before = command.read_bytes()
-    main([str(command), "--config", "any"])
-    said = capsys.readouterr().out
-    if not better:
-        assert command.read_bytes() == before and "stays as it was" in said
-        return
-    contents = read_checkpoint(command)
-    assert contents["step"] == 7 and str(command) in said
-    for weights in (contents["network"]["weights"], contents["weights"]):
-        assert (weights["face_head.appearance.5.bias"] == 1.0).all()
-        assert not weights["face_head.regressor.weight"][3:].any() and weights["face_head.regressor.weight"][:3].any()
-
-
-def test_the_command_teaches_a_checkpoint(command: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = command.parent / "taught.pt"
-    main(
-        [
-            str(command),
-            "--config",
-            "any",
-            "--out",
-            str(out),
-            "--minutes",
-            "0.01",
-            "--vertex-minutes",
-            "0",
-            "--batches",
-            "1",
-        ]
-    )
-    assert "appearance before: key light" in capsys.readouterr().out
-    assert read_checkpoint(out)["network"]["config"] == asdict(SMALL)
-
-
-def test_what_cannot_be_taught_is_one_line(
-    command: Path, toy: FaceModel, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(path: Path) -> str:
-        with pytest.raises(SystemExit, match="1"):
-            main([str(path), "--config", "any"])
-        message = capsys.readouterr().err
-        assert message.count("\n") == 1
-        return message
-
-    folder = command.parent
-    assert "no such file" in refused(folder / "none.pt")
-    headless = Student(replace(SMALL, face_hidden=0), toy.layout)
-    other = make_network(ResNet50Config(), toy.layout)
-    for name, network, said in (("headless", headless, "no face head"), ("other", other, "no student")):
-        path = write_checkpoint(folder / f"{name}.pt", {"network": NetworkCheckpoint.of(network, toy).to_dict()})
-        assert said in refused(path)
-    monkeypatch.setattr(FaceModel, "load", lambda _path: toy_model(n_identity=4, n_expression=52, n_albedo=2))
-    assert "of the face model toy-3" in refused(command)
-
-
-def test_nothing_to_learn_from_is_one_clear_line(toy: FaceModel, crops: CropSet) -> None:
-    network = student(toy, torch.from_numpy(crops.parameters))
-    photos = replace(crops, photo=np.ones_like(crops.photo))
+def test_no_renders_are_one_line(toy: FaceModel, crops: CropSet) -> None:
+    photos = replace(crops, photo=np.ones(len(crops.parameters), bool))
     task = LabelTask(config_of(photo_share=1.0), toy, photos)
     with pytest.raises(LimelightError, match="no held-out renders"):
-        teach(network, task, toy, [], [], [])
-    with pytest.raises(LimelightError, match="no pictures"):
-        teach(network, LabelTask(config_of(), toy, crops), toy, [], [], [])
+        held_out_examples(student(toy, torch.from_numpy(crops.parameters)), task)
+    with pytest.raises(LimelightError, match="no renders to learn from"):
+        appearance.render_labels(task)

@@ -15,9 +15,10 @@ from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
 from training.config import TrainConfig
 from training.data.photo_labels import PhotoLabels
-from training.networks import StudentConfig, Trunk
+from training.networks import ResNet50Config, StudentConfig, Trunk
 from training.networks.checkpoint import read_checkpoint
-from training.recipes.distill import LAYOUT, crop_photos, distill
+from training.tasks.distill_task import LAYOUT, DistillTask, crop_photos
+from training.train import Trainer
 
 SMALL = StudentConfig(resolution=32, head_channels=8, hidden=16, frozen_blocks=0)
 
@@ -60,18 +61,19 @@ def test_crops_show_the_landmarks_where_the_labels_say(tmp_path: Path) -> None:
 def test_the_trunk_is_written_and_read(tmp_path: Path) -> None:
     crops = crop_photos(labelled_photos(tmp_path), tmp_path)
     crops = replace(crops, held_out=np.arange(8) >= 6)
-    config = TrainConfig(pretrained=False, batch_size=4, threads=1, network=SMALL)
-    figures = distill(config, crops, 0.01, tmp_path / "trunk.pt")
-    assert set(figures) == {"point_px", "score"}
+    config = TrainConfig(pretrained=False, batch_size=4, threads=1, network=SMALL, steps=4)
+    figures = Trainer(config, DistillTask(config, crops), tmp_path).run()
+    assert {"photo.point_px", "photo.score"} <= set(figures)
     trunk = Trunk(SMALL)
     before = trunk.squeeze[0].weight.clone()
-    trunk.load_state_dict(read_checkpoint(tmp_path / "trunk.pt")["trunk"])
+    trunk.load_state_dict(read_checkpoint(tmp_path / "last.pt")["trunk"])
     assert not torch.equal(before, trunk.squeeze[0].weight)
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
     crops = crop_photos(labelled_photos(tmp_path), tmp_path)
-    with pytest.raises(LimelightError, match="no labelled photos"):
-        distill(
-            TrainConfig(pretrained=False, network=SMALL), replace(crops, face=crops.face & False), 0.01, tmp_path / "t"
-        )
+    config = TrainConfig(pretrained=False, network=SMALL)
+    with pytest.raises(LimelightError, match="no labelled photographs"):
+        DistillTask(config, replace(crops, face=crops.face & False))
+    with pytest.raises(LimelightError, match="the trunk of a student"):
+        DistillTask(replace(config, network=ResNet50Config(resolution=32)), crops)

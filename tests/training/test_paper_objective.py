@@ -13,7 +13,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor, nn
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
-from limelight.cli import main
 from tests.toy_model import toy_model
 from tests.training.prepared_photos import random_parameters, write_photos
 from training.config import AugmentConfig, PaperConfig, TrainConfig
@@ -29,9 +28,8 @@ from training.tasks import paper_task
 from training.tasks.label_batches import CropSet
 from training.tasks.label_task import LabelTask
 from training.tasks.paper_batches import PhotoDraw, clip_windows
-from training.tasks.paper_task import PaperTask
+from training.tasks.paper_task import PaperTask, open_paper_task
 from training.tasks.paper_validation import network_input
-from training.tasks.task import open_task
 from training.train import Trainer
 
 SIZE = 56
@@ -330,12 +328,9 @@ def test_clips_are_frames_in_a_row_of_one_video() -> None:
     assert len(without.index) == 7 and without.clips.shape == (0, 3)
 
 
-def tiny_config(folder: Path, **changes: object) -> TrainConfig:
+def tiny_config(**changes: object) -> TrainConfig:
     return replace(
         TrainConfig(
-            name="paper",
-            objective="paper",
-            checkpoints=str(folder),
             pretrained=False,
             steps=8,
             batch_size=4,
@@ -358,17 +353,18 @@ def trainer_of(
     toy: FaceModel,
     photos: PreparedPhotos,
     recognizer: nn.Module,
+    folder: Path,
     held_out: PreparedPhotos | None = None,
     labelled: CropSet | None = None,
 ) -> Trainer:
     known = None if labelled is None else LabelTask(replace(config, batch_size=config.paper.labelled), toy, labelled)
-    return Trainer(config, toy, PaperTask(config, toy, photos, held_out, recognizer, known))
+    return Trainer(config, PaperTask(config, toy, photos, held_out, recognizer, known), folder)
 
 
 def test_thirty_steps_lower_the_loss(
     toy: FaceModel, photos: PreparedPhotos, recognizer: nn.Module, tmp_path: Path
 ) -> None:
-    trainer = trainer_of(tiny_config(tmp_path, steps=1000, learning_rate=3e-3), toy, photos, recognizer)
+    trainer = trainer_of(tiny_config(steps=1000, learning_rate=3e-3), toy, photos, recognizer, tmp_path)
     batch = trainer.task.batch(0)
     found = [trainer.train_step(batch)[0] for _ in range(30)]
     assert min(found[-3:]) < 0.75 * found[0]
@@ -391,8 +387,8 @@ def test_a_resumed_run_ends_with_the_same_weights(
 ) -> None:
     """Across the step at which the inner mouth joins."""
     paper = PaperConfig(render_size=SIZE, company=2)
-    config = tiny_config(tmp_path, network=network, paper=paper, steps=4)
-    whole, part, again = (trainer_of(config, toy, photos, recognizer) for _ in range(3))
+    config = tiny_config(network=network, paper=paper, steps=4)
+    whole, part, again = (trainer_of(config, toy, photos, recognizer, tmp_path) for _ in range(3))
     for step in range(3):
         whole.train_step(whole.task.batch(step))
     part.train_step(part.task.batch(0))
@@ -411,7 +407,7 @@ def test_a_resumed_run_ends_with_the_same_weights(
 def test_figures_and_faces_of_held_out_photos_are_shown(
     toy: FaceModel, photos: PreparedPhotos, held_out: PreparedPhotos, recognizer: nn.Module, tmp_path: Path
 ) -> None:
-    trainer = trainer_of(tiny_config(tmp_path, steps=21), toy, photos, recognizer, held_out)
+    trainer = trainer_of(tiny_config(steps=21), toy, photos, recognizer, tmp_path, held_out)
     figures = trainer.run()
     assert {f"loss.{name}" for name in PAPER_TERMS} <= set(figures)
     assert 0.0 < figures["photo.color_error"] < 0.5 and 0.0 < figures["photo.nme68"] < 0.5
@@ -424,7 +420,7 @@ def test_figures_and_faces_of_held_out_photos_are_shown(
 def test_a_batch_that_is_not_finite_is_kept_and_changes_nothing(
     toy: FaceModel, photos: PreparedPhotos, recognizer: nn.Module, tmp_path: Path
 ) -> None:
-    trainer = trainer_of(tiny_config(tmp_path), toy, photos, recognizer)
+    trainer = trainer_of(tiny_config(), toy, photos, recognizer, tmp_path)
     batch = trainer.task.batch(0)
     bad = replace(batch, photos=replace(batch.photos, landmarks68=torch.full((4, 68, 2), math.nan)))
     before = trainer.network.regressor.weight.clone()
@@ -455,8 +451,8 @@ def test_labelled_crops_are_learned_from_beside_the_photos(
     )
     still = AugmentConfig(**dict.fromkeys(AugmentConfig.__dataclass_fields__, 0))
     paper = PaperConfig(render_size=SIZE, weights=NOTHING, dense_landmarks=0.1, labelled=3, label_weight=0.5)
-    config = tiny_config(tmp_path, paper=paper, augment=still, photo_share=0.0, negative_share=0.0)
-    trainer = trainer_of(config, toy, photos, recognizer, labelled=crops)
+    config = tiny_config(paper=paper, augment=still, photo_share=0.0, negative_share=0.0)
+    trainer = trainer_of(config, toy, photos, recognizer, tmp_path, labelled=crops)
     batch = trainer.task.batch(0)
     assert batch.crop.shape == (7, 32, 32, 3) and torch.equal(batch.crop[4:], batch.labelled.crop)
     trainer.network.eval()
@@ -475,27 +471,18 @@ def test_prepared_features_are_used_where_they_are_as_sharp_as_the_renders(
     toy: FaceModel, truth: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, stored: bool
 ) -> None:
     monkeypatch.setattr(paper_task, "load_identity_network", lambda _cache: nn.Identity())
-    config = tiny_config(tmp_path, paper=PaperConfig(photos=str(tmp_path / "photos"), render_size=size))
+    config = tiny_config(paper=PaperConfig(render_size=size))
     write_photos(tmp_path / "photos", toy, truth[:5], list("abcde"))
-    assert open_task(config, toy).batch(0).photos.features is None
+    assert open_paper_task(config, toy, tmp_path / "photos").batch(0).photos.features is None
     np.save(tmp_path / "photos" / "toy" / "shard_00000" / "features_facenet.npy", np.ones((5, 8), np.float32))
-    features = open_task(config, toy).batch(0).photos.features
+    features = open_paper_task(config, toy, tmp_path / "photos").batch(0).photos.features
     assert (features is not None) == stored and (features is None or features.shape == (4, 8))
 
 
-def test_without_data_or_with_too_many_clips_it_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: FaceModel
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    text = 'objective = "paper"\nbatch_size = 4\n[network]\nkind = "resnet50"\n[paper]\nphotos = "photos"\n{}'
-    (tmp_path / "c.toml").write_text(text.format("clips = 2\n[paper.weights]\nidentity = 0.0\n"))
-
-    def complaint() -> str:
-        assert main(["train", "--config", "c.toml"]) == 1
-        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("limelight: error: ")]
-        assert len(lines) == 1
-        return lines[0]
-
-    assert "prepared photos photos: nothing prepared there" in complaint()
-    write_photos(tmp_path / "photos", model, np.tile(model.layout.neutral(), (4, 1)), list("abcd"))
-    assert "paper.clips: 4 photos, 2 clips of three in a batch of 4" in complaint()
+def test_without_data_or_with_too_many_clips_it_is_one_line(tmp_path: Path, toy: FaceModel) -> None:
+    config = tiny_config(paper=PaperConfig(clips=2, weights=NOTHING))
+    with pytest.raises(LimelightError, match="nothing prepared there"):
+        open_paper_task(config, toy, tmp_path / "photos")
+    write_photos(tmp_path / "photos", toy, np.tile(toy.layout.neutral(), (4, 1)), list("abcd"))
+    with pytest.raises(LimelightError, match=r"paper\.clips: 4 photos, 2 clips of three in a batch of 4"):
+        open_paper_task(config, toy, tmp_path / "photos")

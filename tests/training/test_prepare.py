@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -22,9 +23,12 @@ from training.data.face_classes import face_mask, label_of
 from training.data.fit import FitConfig, landmark_errors
 from training.data.identity_features import add_features
 from training.data.inner_mouth import inner_mouth_area
+from training.data.landmarker import BUNDLE
+from training.data.photo_labels import PhotoLandmarker
 from training.data.photo_preparation import PhotoPreparer, find_labelled_face
 from training.data.prepare import PrepareConfig, calibrated_fit, prepare_dataset, prepare_datasets
 from training.data.prepared import PreparedPhotos, PreparedWriter
+from training.data.segmenter import Segmenter
 from training.data.shards import ShardWriteError
 from training.data.skin_classifier import ColorMixture, SkinClassifier, ycbcr
 
@@ -444,7 +448,7 @@ class TestFeatures:
         painter.write(tmp_path / "none" / "a.jpg")
         with pytest.raises(LimelightError):
             run(tmp_path / "none", out, toy, preparer)  # leaves a shard without photos
-        with pytest.raises(LimelightError, match="no identity features of mean; prepare them with --identity mean"):
+        with pytest.raises(LimelightError, match="no identity features of mean; prepare them anew"):
             PreparedPhotos(out, features="mean")
         add_features(out, "mean", self.identify, batch=3)
         assert self.seen == 10
@@ -558,49 +562,28 @@ class TestInnerMouth:
         assert inner_mouth_area(self.landmarks(self.lips(8.0, y=-40.0)), 128).sum() == 0.0
 
 
-class TestCommand:
-    def command(self, capsys, *arguments) -> tuple[int, str]:
-        """Exit status and what was written to stderr."""
-        try:
-            prepare.main([str(argument) for argument in arguments])
-            status = 0
-        except SystemExit as stop:
-            status = stop.code
-        return status, capsys.readouterr().err
-
-    def test_real_photos(self, tmp_path, sources, model, capsys, monkeypatch):
-        for name in sorted(path.name for path in (sources / "photos" / "omi").glob("*.jpg"))[:3]:
-            (tmp_path / "omi").mkdir(exist_ok=True)
-            shutil.copy(sources / "photos" / "omi" / name, tmp_path / "omi")
-        (tmp_path / "nothing").mkdir()
-        monkeypatch.setenv("LIMELIGHT_DATA", str(sources))
-        monkeypatch.chdir(tmp_path)  # nothing that it needs lies in the folder that it is started in
-        status, errors = self.command(capsys, tmp_path / "omi", tmp_path / "nothing", "--out", tmp_path / "out")
-        assert status == 0 and errors.count("left out: data set") == 1 and "Traceback" not in errors
-        photos = PreparedPhotos(tmp_path / "out", model, splits=("train", "validation"))
-        batch = photos.batch(range(len(photos)))
-        assert len(batch) == 3
-        nose = batch.landmarks68[:, 30]
-        assert (nose - 112).abs().max() < 30
-        # Points and parameters are in the same pixels, and the mask shows most of the face.
-        errors = landmark_errors(model, batch.parameters.numpy(), batch.landmarks478.numpy())
-        assert errors.max() < 0.03
-        np.testing.assert_allclose(errors, photos.quality[:, 0], atol=1e-4)
-        assert batch.face[:, 60:150, 80:145].mean() > 0.8
-        left, right = batch.landmarks68[:, 36:42].mean(dim=1), batch.landmarks68[:, 42:48].mean(dim=1)
-        assert ((left - right)[:, 1].abs() < 12).all()  # upright
-
-    def test_nothing_to_prepare_is_one_line(self, tmp_path, capsys):
-        (tmp_path / "nothing").mkdir()
-        status, errors = self.command(capsys, tmp_path / "nothing", "--out", tmp_path / "out")
-        assert status == 1 and "nothing to prepare" in errors and "Traceback" not in errors
-
-    def test_two_data_sets_of_one_name_are_refused(self, tmp_path, people, painter, capsys):
-        painter.write(tmp_path / "more" / "lfw" / "B_0001.jpg", ((100, 100), 0.6, 0.0))
-        status, errors = self.command(capsys, people, tmp_path / "more" / "lfw", "--out", tmp_path / "out")
-        assert status == 1 and "another one is called lfw, too" in errors
-
-    @pytest.mark.parametrize("part", ["0/4", "5/4", "1", "a/b", "1/0"])
-    def test_a_wrong_part_is_refused(self, tmp_path, capsys, part):
-        status, errors = self.command(capsys, tmp_path, "--out", tmp_path / "out", "--part", part)
-        assert status == 2 and "expected I/N" in errors
+def test_real_photos_from_any_folder(tmp_path, sources, model, monkeypatch):
+    pytest.importorskip("mediapipe")
+    (tmp_path / "omi").mkdir()
+    for name in sorted(path.name for path in (sources / "photos" / "omi").glob("*.jpg"))[:3]:
+        shutil.copy(sources / "photos" / "omi" / name, tmp_path / "omi")
+    monkeypatch.chdir(tmp_path)  # nothing that it needs lies in the folder that it is started in
+    dataset, lines = opened(tmp_path / "omi")
+    out = tmp_path / "out"
+    with closing(PhotoLandmarker(BUNDLE)) as landmarker:
+        writer = PreparedWriter(out, "omi", model)
+        fit = calibrated_fit(out, model, [dataset], landmarker)
+        classifier = SkinClassifier.load(prepare.ASSETS / "skin_classifier.npz")
+        real = PhotoPreparer(model, landmarker, Segmenter.load(), classifier, fit)
+        assert prepare_datasets([(dataset, writer)], real, PrepareConfig()) == 3 and not lines
+    photos = PreparedPhotos(out, model, splits=("train", "validation"))
+    batch = photos.batch(range(len(photos)))
+    nose = batch.landmarks68[:, 30]
+    assert (nose - 112).abs().max() < 30
+    # Points and parameters are in the same pixels, and the mask shows most of the face.
+    errors = landmark_errors(model, batch.parameters.numpy(), batch.landmarks478.numpy())
+    assert errors.max() < 0.03
+    np.testing.assert_allclose(errors, photos.quality[:, 0], atol=1e-4)
+    assert batch.face[:, 60:150, 80:145].mean() > 0.8
+    left, right = batch.landmarks68[:, 36:42].mean(dim=1), batch.landmarks68[:, 42:48].mean(dim=1)
+    assert ((left - right)[:, 1].abs() < 12).all()  # upright

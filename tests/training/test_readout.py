@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from training.losses.linear_face import LinearFace
 from training.networks import Student, StudentConfig
 from training.networks.close_up import PointRefiner, pose_span, region_matrix, to_close_up, to_crop
 from training.networks.face_head import FACE, FacePrediction, needed_correction
-from training.recipes.readout import Ridge, main, solve_geometry
+from training.tasks.readout import Ridge, gather, with_readout
 
 SMALL = StudentConfig(resolution=64, trunk_resolution=32, head_channels=8, hidden=16, face_hidden=24)
 
@@ -30,14 +30,14 @@ def test_ridge_in_batches_is_ridge_at_once() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 6)) * (1.0, 10.0, 0.1, 1.0, 3.0, 0.5) + 5.0
     y = x @ rng.normal(size=(6, 2)) + 7.0
-    ridge = Ridge(strength=1e-9)
+    ridge = Ridge()
     for part in range(0, 200, 40):
         ridge.add(torch.from_numpy(x[part : part + 40]), torch.from_numpy(y[part : part + 40]))
-    weight, bias = (value.numpy() for value in ridge.solve())
+    weight, bias = (value.numpy() for value in ridge.solve(1e-9))
     np.testing.assert_allclose(x @ weight.T + bias, y, atol=1e-6)
-    strong = Ridge(strength=1e9)
+    strong = Ridge()
     strong.add(torch.from_numpy(x), torch.from_numpy(y))
-    weight, bias = (value.numpy() for value in strong.solve())
+    weight, bias = (value.numpy() for value in strong.solve(1e9))
     np.testing.assert_allclose(x @ weight.T + bias, np.tile(y.mean(axis=0), (200, 1)), atol=1e-4)
 
 
@@ -50,11 +50,22 @@ def test_an_input_that_never_changes_does_no_harm() -> None:
     assert torch.isfinite(weight).all() and torch.isfinite(bias).all()
 
 
+def solve(
+    network: Student, batches: Iterable[Batch], ridge: Ridge | None = None, identity_only: bool = False
+) -> dict[str, torch.Tensor]:
+    """The network's weights with the readout of batches."""
+    weights = {name: value.clone() for name, value in network.state_dict().items()}
+    ridge = ridge or Ridge()
+    for _ in gather(network, batches, ridge):
+        pass
+    return with_readout(network, weights, ridge, 0.01, identity_only)
+
+
 def test_nothing_to_learn_from_is_one_clear_line(toy: FaceModel) -> None:
     with pytest.raises(LimelightError, match="no renders"):
-        solve_geometry(Student(SMALL, toy.layout), [])
+        solve(Student(SMALL, toy.layout), [])
     with pytest.raises(LimelightError, match="no face head"):
-        solve_geometry(Student(dataclasses.replace(SMALL, face_hidden=0), toy.layout), [])
+        solve(Student(dataclasses.replace(SMALL, face_hidden=0), toy.layout), [])
 
 
 def test_identity_and_pose_are_read_off_true_points(toy: FaceModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +102,15 @@ def test_identity_and_pose_are_read_off_true_points(toy: FaceModel, monkeypatch:
         crop = torch.zeros(64, 64, 64, 3, dtype=torch.uint8)
         return Batch(crop, labels, points_of[0], one[:, None], one[:, None], one, zero, one, one, zero)
 
-    torch.manual_seed(1)
-    assert solve_geometry(network, (batch(seed) for seed in range(25)), strength=0.01) == 25 * 64
+    ridge = Ridge()
+    network.load_state_dict(solve(network, (batch(seed) for seed in range(25)), ridge))
+    assert ridge.count == 25 * 64 and ridge.batches == 25
+    half = Ridge()
+    for _ in gather(network, (batch(seed) for seed in range(12)), half):
+        pass
+    rest = Ridge(half.sums, half.batches)
+    network.load_state_dict(solve(network, (batch(seed) for seed in range(12, 25)), rest))
+    torch.testing.assert_close(rest.sums, ridge.sums)
     labels = batch(99).parameters
     pose = labels[:, pose_span(layout)].clone()
     pose[:, 6:8] += 2.0
@@ -108,8 +126,7 @@ def test_identity_and_pose_are_read_off_true_points(toy: FaceModel, monkeypatch:
     with torch.no_grad():
         head.geometry.weight.fill_(0.25)
         head.geometry.bias.fill_(0.5)
-    torch.manual_seed(1)
-    solve_geometry(network, (batch(seed) for seed in range(25)), strength=0.01, identity_only=True)
+    network.load_state_dict(solve(network, (batch(seed) for seed in range(25)), identity_only=True))
     for name, kept in (("weight", 0.25), ("bias", 0.5)):
         now = head.geometry.state_dict()[name]
         torch.testing.assert_close(now[:3], solved[name][:3])
@@ -152,9 +169,3 @@ def test_the_refiner_learns_to_follow_a_blob() -> None:
         losses.append((loss.item(), (guess - goal).norm(dim=2).mean().item()))
     after, before = np.mean(losses[-20:], axis=0)
     assert after < 0.5 * before
-
-
-def test_a_missing_checkpoint_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="1"):
-        main([str(tmp_path / "none.pt"), "--config", "student-open"])
-    assert "no such file" in capsys.readouterr().err

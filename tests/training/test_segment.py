@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 import torch
 
 from facemodel import CROP_SIZE, LimelightError
+from training.config import TrainConfig
 from training.data.class_maps import ClassMapRenderer
 from training.data.face_classes import ALLOWED, CLASSES, IGNORED, LABELS, face_mask, label_of
 from training.data.segmentation import load_segmentation
@@ -25,14 +24,14 @@ from training.render.degrade import CLEAN
 from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
 from training.tasks import segmentation_validation
-from training.tasks.segment import SegmentationTrainer, SegmentConfig, main
+from training.tasks.segment import SegmentConfig, SegmentTask
 from training.tasks.segmentation_batches import SegmentationAugment, SegmentationBatcher, changed, resized
 from training.tasks.segmentation_validation import against_teacher, class_iou
+from training.train import Trainer
 
 _STILL = SegmentationAugment(*(0.0,) * 10)
-_TINY = SegmentConfig(
-    network=UNetConfig(width=4, depth=2), augment=SegmentationAugment(), resolution=24, steps=6, batch_size=3
-)
+_TINY = SegmentConfig(network=UNetConfig(width=4, depth=2), augment=SegmentationAugment(), resolution=24)
+_SHORT = TrainConfig(steps=6, batch_size=3, learning_rate=2e-3, average=0.99, threads=1)
 _COLORS = {"background": (30, 30, 30), "skin": (220, 170, 140), "hair": (90, 50, 20), "l_eye": (20, 60, 220)}
 
 
@@ -61,8 +60,12 @@ def prepared(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def trainer(prepared: Path, config: SegmentConfig = _TINY, folder: str = "run") -> SegmentationTrainer:
-    return SegmentationTrainer(config, load_segmentation(prepared), prepared.parent / folder)
+def trainer(prepared: Path, unet: SegmentConfig = _TINY, folder: str = "run", config: TrainConfig = _SHORT) -> Trainer:
+    return Trainer(config, SegmentTask(config, unet, load_segmentation(prepared)), prepared.parent / folder)
+
+
+def checkpoint(run: Trainer) -> SegmentationCheckpoint:
+    return SegmentationCheckpoint.from_dict(run.task.saved(run.network, run.average.weights)["unet"])
 
 
 def test_labels_move_with_the_picture():
@@ -145,103 +148,28 @@ def test_a_tiny_set_is_learned_by_heart(prepared):
     vague = labels.copy()
     vague[:, 12:][labels[:, 12:] == label_of("background")] = label_of("skin_elsewhere")
     np.save(path, vague)
-    config = replace(
-        _TINY, network=UNetConfig(8, 2), augment=_STILL, steps=100, average=0.9, batch_size=4, learning_rate=1e-2
-    )
-    run = trainer(prepared, config)
-    losses = [run.train_step(*run.batcher(step)) for step in range(config.steps)]
+    config = replace(_SHORT, steps=100, average=0.9, batch_size=4, learning_rate=1e-2)
+    run = trainer(prepared, replace(_TINY, network=UNetConfig(8, 2), augment=_STILL), config=config)
+    losses = [run.train_step(run.task.batch(step))[0] for step in range(config.steps)]
     assert losses[-1] < 0.1 * losses[0]
-    network = run.checkpoint().build()
+    network = checkpoint(run).build()
     for index in (0, 1, 3, 4, 5):
-        image = torch.from_numpy(run.samples.images[index].transpose(2, 0, 1)[None] / np.float32(255))
+        image = torch.from_numpy(run.task.samples.images[index].transpose(2, 0, 1)[None] / np.float32(255))
         found = network(image).argmax(dim=1)[0].numpy()
         assert ALLOWED[vague[index], found].mean() > 0.95
         assert (found == labels[index])[vague[index] < len(CLASSES)].mean() > 0.95
-    assert run.validate()["renders"]["face"] > 0.8
-
-
-def state(run: SegmentationTrainer) -> list[torch.Tensor]:
-    return [*run.network.state_dict().values(), *run.average.weights.values()]
-
-
-def test_a_resumed_run_ends_with_the_same_bits(prepared):
-    whole = trainer(prepared)
-    for step in range(6):
-        whole.train_step(*whole.batcher(step))
-    first = trainer(prepared, folder="first")
-    for step in range(3):
-        first.train_step(*first.batcher(step))
-    path = first.save()
-    second = trainer(prepared, folder="second")
-    second.resume(path)
-    assert second.step == 3
-    second.run()
-    assert all(torch.equal(a, b) for a, b in zip(state(whole), state(second), strict=True))
-
-
-def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(prepared):
-    run = trainer(prepared, replace(_TINY, steps=1000))
-    batcher = run.batcher
-
-    def interrupted(step: int):
-        if step == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-        return batcher(step)
-
-    run.batcher = interrupted
-    run.run()
-    assert 3 <= run.step < 20 and read_checkpoint(run.folder / "last.pt", ("unet",))["step"] == run.step
-    assert not (run.folder / "history.jsonl").exists()
-
-
-def test_a_batch_that_is_not_finite_changes_nothing_and_many_stop_the_run(prepared):
-    run = trainer(prepared)
-    images, labels = run.batcher(0)
-    run.train_step(images, labels)
-    before = [p.detach().clone() for p in run.network.parameters()]
-    bad = torch.full_like(images, torch.nan)
-    assert np.isnan(run.train_step(bad, labels))
-    assert all(torch.equal(a, b) for a, b in zip(before, run.network.parameters(), strict=True))
-    for _ in range(18):
-        run.train_step(bad, labels)
-    with pytest.raises(LimelightError, match=r"diverged at step 21: .* resume from last.pt"):
-        run.train_step(bad, labels)
-    assert torch.load(run.folder / "bad_batch.pt", weights_only=True)["images"].isnan().all()
-
-
-def test_a_full_disk_is_one_line_and_the_older_checkpoint_stays(prepared, monkeypatch):
-    run = trainer(prepared)
-    before = run.save().read_bytes()
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(LimelightError, match=r"last.pt: cannot be written .*No space left"):
-        run.save()
-    assert (run.folder / "last.pt").read_bytes() == before
-
-
-def test_resuming_another_network_or_shipped_weights_is_refused(prepared):
-    path = trainer(prepared).save()
-    with pytest.raises(LimelightError, match="its network is"):
-        trainer(prepared, replace(_TINY, network=UNetConfig(8, 2))).resume(path)
-    shipped = path.with_name("shipped.pt")
-    torch.save({"unet": trainer(prepared).checkpoint().to_dict(torch.float16)}, shipped)
-    with pytest.raises(LimelightError, match="cannot go on"):
-        trainer(prepared).resume(shipped)
+    assert run.task.validate(run.averaged_network())["renders.face"] > 0.8
 
 
 def test_a_run_may_begin_with_the_weights_of_another_resolution(prepared):
     first = trainer(prepared)
-    first.train_step(*first.batcher(0))
-    second = trainer(prepared, replace(_TINY, resolution=16, seed=5))
-    second.start_from(first.save())
-    assert second.step == 0
-    for weights in (second.average.weights, second.network.state_dict()):
-        assert all(torch.equal(w, weights[name]) for name, w in first.checkpoint().weights.items())
+    first.train_step(first.task.batch(0))
+    path = first.save()
+    second = trainer(prepared, replace(_TINY, resolution=16, initial=path), "second")
+    for name, weight in checkpoint(first).weights.items():
+        assert torch.equal(weight, second.network.state_dict()[name]), name
     with pytest.raises(LimelightError, match="its network is"):
-        trainer(prepared, replace(_TINY, network=UNetConfig(8, 2))).start_from(first.folder / "last.pt")
+        trainer(prepared, replace(_TINY, network=UNetConfig(8, 2), initial=path), "second")
 
 
 def test_only_held_out_pictures_are_nothing_to_train_on(prepared):
@@ -250,19 +178,14 @@ def test_only_held_out_pictures_are_nothing_to_train_on(prepared):
         trainer(prepared)
 
 
-def test_the_command_trains_ships_and_resumes(prepared, tmp_path, capsys):
-    ship = tmp_path / "assets" / "small.pt"
-    options = ["--data", str(prepared), "--out", str(tmp_path / "run"), "--width", "4", "--depth", "2"]
-    options += ["--resolution", "24", "--batch-size", "2", "--precision", "bfloat16"]
-    main([*options, "--steps", "2", "--ship", str(ship)])
-    assert "renders: face" in capsys.readouterr().out
-    classes = Segmenter.load(ship)(np.zeros((20, 30, 3), np.uint8))
+def test_a_trained_network_is_applied_and_goes_on(prepared, tmp_path):
+    run = trainer(prepared, config=replace(_SHORT, steps=2, precision="bfloat16"))
+    assert 0.0 <= run.run()["renders.face"] <= 1.0
+    classes = Segmenter.load(run.last)(np.zeros((20, 30, 3), np.uint8))
     assert classes.shape == (20, 30) and classes.dtype == np.uint8
-    main([*options, "--steps", "4", "--resume", str(tmp_path / "run" / "last.pt")])
-    assert read_checkpoint(tmp_path / "run" / "last.pt", ("unet",))["step"] == 4
-    with pytest.raises(SystemExit) as stopped:
-        main([*options[2:], "--data", str(tmp_path / "absent")])
-    assert stopped.value.code == 1 and "nothing prepared there" in capsys.readouterr().err
+    further = trainer(prepared, config=replace(_SHORT, steps=4))
+    further.run()
+    assert read_checkpoint(run.last, ("unet",))["step"] == further.step == 4
 
 
 @pytest.mark.parametrize(
@@ -295,7 +218,7 @@ def test_a_truncated_file_is_one_clear_line(tmp_path, prepared):
 
 
 def test_a_picture_of_another_kind_is_refused(prepared):
-    segmenter = Segmenter(trainer(prepared).checkpoint())
+    segmenter = Segmenter(checkpoint(trainer(prepared)))
     for image in (np.zeros((8, 8), np.uint8), np.zeros((8, 8, 3), np.float32), np.zeros((8, 8, 4), np.uint8)):
         with pytest.raises(ValueError, match="expected"):
             segmenter(image)
@@ -303,7 +226,7 @@ def test_a_picture_of_another_kind_is_refused(prepared):
 
 def test_faces_reach_the_network_as_large_as_in_training(prepared, monkeypatch):
     run = trainer(prepared)
-    segmenter = Segmenter(SegmentationCheckpoint(run.config.network, 160, run.average.weights))
+    segmenter = Segmenter(SegmentationCheckpoint(_TINY.network, 160, run.average.weights))
     sizes = []
     forward = segmenter._network.forward
     monkeypatch.setattr(segmenter._network, "forward", lambda x: sizes.append(tuple(x.shape[2:])) or forward(x))
@@ -388,11 +311,14 @@ def test_a_crop_and_its_margin_agree(model, shipped):
     config = SceneConfig(occluder_share=0.0)
     backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(99))
     renderer = ClassMapRenderer(model, config, backgrounds, RandomFaces(model, config.faces))
-    picture, _ = renderer(np.random.default_rng(7))
-    large = cv2.resize(picture, (280, 280), interpolation=cv2.INTER_LINEAR)
-    whole = shipped(large, EXTENT)[28:252, 28:252]
-    cropped = shipped(large[28:252, 28:252].copy())
-    assert (face_mask(whole) == face_mask(cropped)).mean() > 0.97
+    alike = []
+    for seed in range(7, 12):
+        picture, _ = renderer(np.random.default_rng(seed))
+        large = cv2.resize(picture, (280, 280), interpolation=cv2.INTER_LINEAR)
+        whole = shipped(large, EXTENT)[28:252, 28:252]
+        cropped = shipped(large[28:252, 28:252].copy())
+        alike.append((face_mask(whole) == face_mask(cropped)).mean())
+    assert np.median(alike) > 0.96
 
 
 def test_the_shipped_file_is_small():

@@ -17,18 +17,15 @@ from training.data.segmentation import (
     KINDS,
     count_labels,
     load_segmentation,
-    main,
     prepare_celebamask_hq,
     prepare_photos,
     prepare_renders,
     teacher_labels,
 )
-from training.data.segmenter import Segmenter
 from training.data.storage import STORED_SIZE, Samples
 from training.data.synthetic import SceneConfig, SceneRenderer, render_shard
 from training.render.random_faces import RandomFaces
 from training.render.scenery import Backgrounds
-from training.tasks import segment
 
 _SIDE = 100
 
@@ -193,7 +190,7 @@ def test_photos_keep_their_side_of_the_split_and_bad_ones_are_left_out(toy, tmp_
 
 def test_no_fitted_photo_is_one_clear_line(toy, tmp_path):
     samples = photos(toy, held_out=[False], geometry=[False])
-    with pytest.raises(LimelightError, match="no fitted photos; run"):
+    with pytest.raises(LimelightError, match="no fitted photos; the recipe"):
         prepare_photos(tmp_path, toy, samples, lambda _: np.zeros((1, 1, 3), np.float32), 5)
 
 
@@ -310,26 +307,3 @@ def test_counts_are_of_the_training_part_and_of_classes_alone(tmp_path):
     counts = count_labels(load_segmentation(tmp_path))
     assert len(counts) == 19 and counts.sum() == 40
     assert counts[label_of("skin")] == 32 and counts[label_of("hair")] == 8
-
-
-def test_the_command_prepares_celebamask_hq(celebamask_hq, tmp_path, capsys):
-    out = tmp_path / "out"
-    arguments = ["--out", str(out), "--renders", "0", "--photos", "0", "--celebamask-hq", str(celebamask_hq)]
-    main([*arguments, "--size", "48"])
-    assert "2 labelled pictures, 1 of them held out" in capsys.readouterr().out
-    assert load_segmentation(out).size == 48
-
-
-def test_the_training_command_learns_from_celebamask_hq(celebamask_hq, tmp_path, capsys):
-    data, run = tmp_path / "data", tmp_path / "run"
-    arguments = ["--data", str(data), "--celebamask-hq", str(celebamask_hq), "--out", str(run), "--resolution", "32"]
-    segment.main([*arguments, "--width", "2", "--depth", "2", "--steps", "2", "--batch-size", "2"])
-    assert "celebamask_hq: face" in capsys.readouterr().out
-    assert Segmenter.load(run / "last.pt")(np.zeros((10, 12, 3), np.uint8)).shape == (10, 12)
-
-
-def test_the_command_ends_with_one_line(tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(["--out", str(tmp_path), "--renders", "0", "--photos", "1", "--data", str(tmp_path / "absent")])
-    assert stopped.value.code == 1
-    assert "Traceback" not in (error := capsys.readouterr().err) and len(error.strip().splitlines()) == 1

@@ -1,12 +1,10 @@
 """Training data: photos with fitted labels, renders with known labels, and pictures without a face.
 
-Steps, each a command that can be stopped and goes on where it was:
+`training.data.photo_labels` asks MediaPipe for 478 points and 52 scores of every photo, `training.data.photos` fits the
+face model to those and cuts crops, `training.data.synthetic` renders random faces. Each can be stopped and goes on
+where it was.
 
-1. `python -m training.data.photo_labels`: MediaPipe's 478 points and 52 scores of every photo.
-2. `python -m training.data.photos`: fits the face model to those and cuts crops.
-3. `python -m training.data.synthetic --count N`: renders of random faces.
-
-Format of the prepared folder (default `.cache/training/`), read by `load_samples`:
+Format of the prepared folder, read by `load_samples`:
 
     dataset.json                       the header of `training.data.shards`, with stored size and extent
     photos/shard_00000/                at most 500 samples a shard, one .npy per array:

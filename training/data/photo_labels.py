@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from tqdm import tqdm
 
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
-from training.data.landmarker import BUNDLE, Landmarker
+from training.data.landmarker import Landmarker
 from training.data.shards import ShardFolder, join_column, shards_below
 from training.sampling import spread_evenly
 
@@ -171,7 +170,7 @@ def load_labels(folder: Path) -> PhotoLabels:
     """
     shards = shards_below(folder)
     if not shards:
-        raise LimelightError(f"{_WHAT} {folder}: none yet; run 'python -m training.data.photo_labels' first")
+        raise LimelightError(f"{_WHAT} {folder}: none yet; the recipe's stage 'labels' makes them")
     return PhotoLabels(**{field.name: join_column(shards, field.name, _WHAT) for field in fields(PhotoLabels)})
 
 
@@ -180,7 +179,7 @@ def _shards(photos: Path, collections: Sequence[str], share: float) -> Iterator[
     for collection in collections:
         folder = photos / collection
         if not folder.is_dir():
-            raise LimelightError(f"photo folder {folder}: no such folder; set LIMELIGHT_DATA or pass --photos")
+            raise LimelightError(f"photo folder {folder}: no such folder; set LIMELIGHT_DATA")
         names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".png"))
         names = [names[i] for i in spread_evenly(len(names), round(share * len(names)))]
         for number, start in enumerate(range(0, len(names), _SHARD)):
@@ -214,18 +213,3 @@ def read_rgb(path: Path) -> NDArray[np.uint8] | None:
     """Return an RGB picture (H, W, 3), or None where the file is no readable picture."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Label the training photos with MediaPipe's Face Landmarker.")
-    parser.add_argument("--photos", type=Path, default=default_photos())
-    parser.add_argument("--out", type=Path, default=Path(".cache/training/photo_labels"))
-    parser.add_argument("--landmarker", type=Path, default=BUNDLE)
-    options = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    labels = label_photos(options.photos, options.out, options.landmarker)
-    print(f"{len(labels)} photos labelled, {int(labels.validation.sum())} of them held out for validation")
-
-
-if __name__ == "__main__":
-    main()

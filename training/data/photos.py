@@ -5,14 +5,11 @@ Albedo and light are not fitted: renders alone teach them.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -28,7 +25,7 @@ from training.data.fit import (
     without_offsets,
 )
 from training.data.labels import LabelConfig, label_points, scored_expressions, shut_lips
-from training.data.photo_labels import PhotoLabels, default_photos, load_labels, read_rgb
+from training.data.photo_labels import PhotoLabels, read_rgb
 from training.data.storage import Samples, ShardWriter, cut, faceless
 
 
@@ -166,21 +163,3 @@ def misplaced_crop(crop: Crop, rng: Generator) -> Crop:
 def _crop(layout: ParameterLayout, vector: NDArray) -> Crop:
     p = layout.view(vector)
     return Crop.around_head(p.rotation, p.translation, p.scale)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Fit the labelled photos and cut training crops.")
-    parser.add_argument("--labels", type=Path, default=Path(".cache/training/photo_labels"))
-    parser.add_argument("--photos", type=Path, default=default_photos())
-    parser.add_argument("--out", type=Path, default=Path(".cache/training"))
-    parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    model = FaceModel.load(options.model)
-    prepare_photos(model, load_labels(options.labels), options.photos, options.out, options.seed)
-
-
-if __name__ == "__main__":
-    main()

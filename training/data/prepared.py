@@ -1,6 +1,6 @@
 """Photos prepared for the paper's self-supervised training (section 4): the format on disk, its writer and its reader.
 
-`python -m training.data.prepare DATASET --out FOLDER` writes:
+`training.data.prepare` writes:
 
     dataset.json               the header of `training.data.shards`, with what made the class maps
     calibration.npz            what the fits were calibrated with, see `training.data.calibration`
@@ -135,7 +135,7 @@ class PreparedPhotos:
         lengths = {shard: len(load_array(shard / "splits.npy", WHAT)) for shard in find_shards(root, WHAT, model)}
         self._shards = [shard for shard, length in lengths.items() if length]
         if not self._shards:
-            raise LimelightError(f"{WHAT} {root}: nothing there yet; see 'python -m training.data.prepare -h'")
+            raise LimelightError(f"{WHAT} {root}: nothing there yet; see docs/training.md")
         parts = self._column("splits")
         self._chosen = chosen = np.flatnonzero(np.isin(parts, splits))  # (N,) rows of all shards
         if not len(chosen):
@@ -194,9 +194,7 @@ class PreparedPhotos:
         missing = next((shard for shard in self._shards if not (shard / f"{name}.npy").is_file()), None)
         if missing is not None and name.startswith("features_"):
             network = name.removeprefix("features_")
-            raise LimelightError(
-                f"{WHAT} {missing}: no identity features of {network}; prepare them with --identity {network}"
-            )
+            raise LimelightError(f"{WHAT} {missing}: no identity features of {network}; prepare them anew")
         return join_column(self._shards, name, WHAT)
 
 

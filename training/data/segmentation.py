@@ -1,7 +1,7 @@
 """Pictures with label maps for the U-Net: labelled renders, photos with the teacher's masks, CelebAMask-HQ.
 
-`python -m training.data.segmentation` writes them, and goes on where it was after a stop; shards that exist stay.
-Format of the prepared folder (default `.cache/training/segmentation/`), at most 250 pictures a shard:
+The recipe `segmentation` writes them, and goes on where it was after a stop; shards that exist stay. Format of the
+prepared folder, at most 250 pictures a shard:
 
     renders/shard_00000/      images.npy    (N, S, S, 3) uint8 RGB
                               labels.npy    (N, S, S) uint8, `training.data.face_classes.LABELS` or IGNORED
@@ -13,10 +13,8 @@ S is STORED_SIZE, and a picture shows about EXTENT crop px, unless CelebAMask-HQ
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -27,14 +25,12 @@ from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
 from training.data.class_maps import ClassMapRenderer, fitted_classes, triangle_classes
-from training.data.datasets import FaceDataset, label_map, open_dataset
+from training.data.datasets import FaceDataset, label_map
 from training.data.datasets.base import to_stderr
 from training.data.face_classes import CLASSES, IGNORED, label_of, with_subjects_sides
-from training.data.photo_labels import default_photos
-from training.data.segmenter import Segmenter
 from training.data.shards import Mapped, ShardFolder, load_array
-from training.data.skin_pixels import SegmentationTeacher, Teacher
-from training.data.storage import EXTENT, STORED_SIZE, Samples, load_samples
+from training.data.skin_pixels import Teacher
+from training.data.storage import STORED_SIZE, Samples
 from training.data.synthetic import SceneConfig
 from training.render.random_faces import RandomFaces
 from training.render.scenery import Backgrounds
@@ -88,7 +84,7 @@ def load_segmentation(root: Path) -> SegmentationSamples:
     """
     shards = [shard for name in KINDS for shard in sorted((root / name).glob("shard_*"))]
     if not shards:
-        raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see 'python -m training.data.segmentation -h'")
+        raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see docs/training.md")
     images, labels = Mapped(shards, "images", _WHAT), Mapped(shards, "labels", _WHAT)
     held_out = [load_array(shard / "held_out.npy", _WHAT) for shard in shards]
     kinds = [np.full(len(held), KINDS.index(shard.parent.name)) for held, shard in zip(held_out, shards, strict=True)]
@@ -139,7 +135,7 @@ def prepare_photos(
     """
     chosen = np.flatnonzero(samples.photo & samples.geometry & samples.face)
     if not len(chosen):
-        raise LimelightError("segmentation data: no fitted photos; run 'python -m training.data.photos' first")
+        raise LimelightError("segmentation data: no fitted photos; the recipe's stage 'fits' makes them")
     chosen = np.random.default_rng(seed).permutation(chosen)[:count]
     classes = triangle_classes(model)
 
@@ -268,46 +264,3 @@ def _write_shards(folder: Path, count: int, make: Callable[[int], Labelled | Non
             if pictures:
                 columns = zip(("images", "labels", "held_out"), zip(*pictures, strict=True), strict=True)
                 shards.write(number, {name: np.stack(column) for name, column in columns})
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Make labelled pictures for the segmentation U-Net.")
-    parser.add_argument("--out", type=Path, default=Path(".cache/training/segmentation"))
-    parser.add_argument("--renders", type=int, default=2500, help="labelled renders; 0 for none")
-    parser.add_argument("--photos", type=int, default=2500, help="photos for the teacher's masks; 0 for none")
-    parser.add_argument("--data", type=Path, default=Path(".cache/training"), help="prepared photos, see training.data")
-    parser.add_argument("--earlier", type=Path, help="checkpoint of a U-Net that tells who of the photos wears glasses")
-    parser.add_argument("--celebamask-hq", help="its folder, or its name in the data folder")
-    parser.add_argument("--celebamask-hq-count", type=int, help="of its photos; all if left out")
-    parser.add_argument("--size", type=int, default=STORED_SIZE, help="of CelebAMask-HQ's pictures, px")
-    parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    if options.size != STORED_SIZE and (options.renders or options.photos):
-        parser.error(f"--size {options.size}: renders and photos are {STORED_SIZE} px; pass --renders 0 --photos 0")
-    try:
-        samples = _prepare(options)
-    except LimelightError as error:
-        parser.exit(1, f"{error}\n")
-    print(f"{len(samples)} labelled pictures, {int(samples.held_out.sum())} of them held out for validation")
-
-
-def _prepare(options: argparse.Namespace) -> SegmentationSamples:
-    if options.renders or options.photos:
-        model = FaceModel.load(options.model)
-    if options.renders:
-        prepare_renders(options.out, model, options.renders, options.seed)
-    if options.photos:
-        teacher = SegmentationTeacher(default_photos().parent / "teachers" / "pan_mnv3s_skin_clothes_hair.onnx")
-        samples = load_samples(options.data, model)
-        earlier = partial(Segmenter.load(options.earlier), extent=EXTENT) if options.earlier else None
-        prepare_photos(options.out, model, samples, teacher, options.photos, options.seed, earlier)
-    if options.celebamask_hq:
-        dataset = open_dataset(options.celebamask_hq)
-        prepare_celebamask_hq(options.out, dataset, options.celebamask_hq_count, options.size)
-    return load_segmentation(options.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -51,7 +51,7 @@ class SegmentationCheckpoint:
 
 
 def load_segmentation_network(path: str | Path | None = None) -> SegmentationCheckpoint:
-    """The U-Net in a file that `python -m training.tasks.segment` wrote; by default the shipped one.
+    """The U-Net in a file that `limelight train --recipe segmentation` wrote; by default the shipped one.
 
     Raises:
         LimelightError: the file is missing, unreadable, or of another kind.
@@ -79,7 +79,7 @@ class Segmenter:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Segmenter:
-        """Of a file that `python -m training.tasks.segment` wrote; by default of the shipped weights.
+        """Of a file that `limelight train --recipe segmentation` wrote; by default of the shipped weights.
 
         Raises:
             LimelightError: the file is missing, unreadable, or of another kind.

@@ -8,9 +8,9 @@ of which counts alike in training. Covariances are full, so that any linear colo
 
     python -m training.data.skin_classifier --out FILE
 
-takes a minute on one core. On pictures kept apart it found, as area under the ROC curve and share of skin with p > 0.5:
-renders of light skin 0.954, 0.95, of dark skin 0.960, 0.98, photos of held-out people 0.953, 0.99. The darkest skin
-(albedo below 0.1) is the hardest to tell from hair, by colour alone: 0.909, 0.95.
+It learns from pictures with label maps (`training.data.segmentation`). Highlights are skin, lips and brows belong to
+neither side. On 80 renders kept apart the area under the ROC curve is 0.937 for one that learned from 180 renders, and
+0.915 for the shipped one, which learned from 1,000 kinder ones and as many photos.
 """
 
 from __future__ import annotations

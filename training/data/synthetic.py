@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,6 @@ from facemodel.hair import Hair
 from facemodel.hair_shading import HairLook
 from facemodel.lighting import shade_diffuse
 from facemodel.rotation import matrix_from_euler
-from training.data.photo_labels import default_photos
 from training.data.storage import EXTENT, STORED_SIZE, Samples, ShardWriter, faceless, load_samples
 from training.render import scenery
 from training.render.beard_and_makeup import FacePaint
@@ -410,23 +408,3 @@ def _seen_expressions(out: Path, model: FaceModel) -> NDArray[np.float32] | None
     return samples.parameters[samples.photo & samples.geometry & ~samples.held_out][
         :, model.layout.slices["expression"]
     ]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Render random faces with known parameters.")
-    parser.add_argument("--count", type=int, default=25000)
-    parser.add_argument("--out", type=Path, default=Path(".cache/training"))
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--hair", type=Path, help="hair file built for the model; the embedded one if left out")
-    parser.add_argument("--photos", type=Path, default=default_photos(), help="for backgrounds")
-    parser.add_argument("--part", type=int, nargs=2, default=(0, 1), metavar=("I", "N"), help="the I-th of N processes")
-    options = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    model, part = FaceModel.load(options.model), tuple(options.part)
-    config = SceneConfig(hair_file=options.hair)
-    generate(model, options.out, options.count, options.seed, config, options.photos, part)
-
-
-if __name__ == "__main__":
-    main()

@@ -52,7 +52,7 @@ COLUMNS = {
 
 
 def read_ablation(path: Path) -> Ablation:
-    """What `python -m training.recipes.ablation` wrote.
+    """What `limelight train --recipe ablation` wrote.
 
     Raises:
         LimelightError: the file is missing, or something else.
@@ -66,7 +66,7 @@ def read_ablation(path: Path) -> Ablation:
         return Ablation(str(values["about"]), [str(name) for name in values["losses"]], runs)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LimelightError(
-            f"ablation {path}: not what 'python -m training.recipes.ablation' writes ({error!r})"
+            f"ablation {path}: not what 'limelight train --recipe ablation' writes ({error!r})"
         ) from error
 
 

@@ -88,7 +88,7 @@ class FaceHead(nn.Module):
         self.points = nn.Linear(hidden, 2 * _N_POINTS)
         self.spread = nn.Linear(hidden, _N_POINTS)
         self.refiner = PointRefiner(widths[0] + widths[1], hidden, _N_POINTS)
-        # Solved for (`training.recipes.readout`), not trained: points differ where they tell people apart by tenths of
+        # Solved for (`training.tasks.readout`), not trained: points differ where they tell people apart by tenths of
         # what they differ by otherwise, which gradient descent on a few hundred thousand pictures does not find.
         self.geometry = nn.Linear(2 * _N_POINTS + 9 + 81, layout.n_identity + 9).requires_grad_(False)
         self.appearance = point_reader(3 * _N_POINTS + 9, hidden, outputs - layout.n_identity)

@@ -1,1 +1,1 @@
-"""How the shipped networks are made, stage by stage."""
+"""Recipes: from nothing to a network, its report and its card, each a list of stages on one page."""

@@ -11,16 +11,18 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError
 from training.config import TrainConfig
 from training.losses.label_objective import Batch, StudentObjective
 from training.losses.linear_face import LinearFace
+from training.monitor import panel
 from training.networks import Network, Prediction, Student
 from training.networks.close_up import jittered_pose, pose_span
 from training.sampling import spread_evenly
 from training.tasks.augmentation import Augmenter, Mirror
 from training.tasks.label_batches import Batcher, CropSet
 from training.tasks.label_validation import predict, validate
+from training.tasks.task import ParameterTask
 
 
-class LabelTask:
-    """Crops and labels, `training.losses.label_objective`. See `training.tasks.task.Task`.
+class LabelTask(ParameterTask[Batch]):
+    """Learns from crops and labels, by `training.losses.label_objective`.
 
     Args:
         config: of the run.
@@ -33,6 +35,7 @@ class LabelTask:
 
     def __init__(self, config: TrainConfig, model: FaceModel, crops: CropSet) -> None:
         self.config = config
+        self.model = model
         self.crops = crops
         self.labels = crops.training_labels(model.layout)
         self.objective = StudentObjective(LinearFace(model), config.loss)
@@ -54,7 +57,7 @@ class LabelTask:
         return network.predict_guided(batch.crop, batch.parameters, pose, self.config.parts)
 
     def _poses(self, batch: Batch) -> Tensor:
-        """Where the close-ups go (B, 9): the label's pose, or that of some face of the batch where there is none."""
+        """Return where the close-ups go (B, 9): the label's pose, or where it has none, another's of the batch."""
         poses = batch.parameters[:, self._pose]
         faces = torch.nonzero(batch.face)[:, 0]
         if not len(faces):
@@ -70,11 +73,10 @@ class LabelTask:
     def validate(self, network: Network) -> dict[str, float]:
         return validate(network, self.crops, self._face, self.augmenter, self.config.validation_samples)
 
-    def examples(self, network: Network, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def panels(self, network: Network, count: int) -> list[NDArray[np.uint8]]:
         shown = np.flatnonzero(self.crops.face & self.crops.held_out)
         if not len(shown):
-            size = self.augmenter.resolution
-            return np.zeros((0, size, size, 3), np.uint8), np.zeros((0, self.labels.shape[1]), np.float32)
+            return []
         shown = shown[spread_evenly(len(shown), count)]
         parameters, _, inputs = predict(network, self.crops, shown, self.augmenter)
-        return inputs, parameters
+        return [panel(self.model, crop, vector) for crop, vector in zip(inputs, parameters, strict=True)]

@@ -16,6 +16,7 @@ from training.data.prepared import PhotoBatch, PreparedPhotos
 from training.data.shards import shards_below
 from training.losses.label_objective import Batch
 from training.losses.paper_objective import PaperObjective
+from training.monitor import panel
 from training.networks import Network, Prediction
 from training.networks.identity import FEATURES, load_identity_network
 from training.sampling import spread_evenly
@@ -23,6 +24,7 @@ from training.tasks.label_batches import load_crops
 from training.tasks.label_task import LabelTask
 from training.tasks.paper_batches import PhotoDraw, clip_windows
 from training.tasks.paper_validation import network_input, validate_photos
+from training.tasks.task import ParameterTask
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class PaperBatch:
         return PaperBatch(self.crop.to(device), self.photos.to(device), self.clips.to(device), labelled)
 
 
-class PaperTask:
-    """Prepared photos, `training.losses.paper_objective`. See `training.tasks.task.Task`.
+class PaperTask(ParameterTask[PaperBatch]):
+    """Learns from prepared photos, by `training.losses.paper_objective`.
 
     Args:
         config: of the run.
@@ -73,6 +75,7 @@ class PaperTask:
     ) -> None:
         paper = config.paper
         self.config = config
+        self.model = model
         self.photos = photos
         self.held_out = held_out
         self.labelled = labelled
@@ -120,17 +123,18 @@ class PaperTask:
             figures |= {f"labels.{name}": value for name, value in self.labelled.validate(network).items()}
         return figures
 
-    def examples(self, network: Network, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def panels(self, network: Network, count: int) -> list[NDArray[np.uint8]]:
         photos = self.photos if self.held_out is None else self.held_out
         batch = photos.batch(spread_evenly(len(photos), count))
         crop = network_input(batch.image, self.config.network.resolution)
         with torch.inference_mode():
-            parameters = network.predict(crop.to(next(network.parameters()).device)).parameters
-        return crop.numpy(), parameters.cpu().numpy()
+            parameters = network.predict(crop.to(next(network.parameters()).device)).parameters.cpu()
+        pairs = zip(crop.numpy(), parameters.numpy(), strict=True)
+        return [panel(self.model, image, vector) for image, vector in pairs]
 
 
 class _Objectives(nn.Module):
-    """Both objectives, to be moved together."""
+    """Holds both objectives, to be moved together."""
 
     def __init__(self, paper: PaperObjective, labels: nn.Module | None) -> None:
         super().__init__()
@@ -138,37 +142,42 @@ class _Objectives(nn.Module):
         self.labels = labels
 
 
-def open_paper_task(config: TrainConfig, model: FaceModel) -> PaperTask:
-    """The task with its data and the identity network.
+def open_paper_task(config: TrainConfig, model: FaceModel, root: Path, crops: Path | None = None) -> PaperTask:
+    """Return the task with its data and the identity network.
+
+    Args:
+        config: of the run.
+        model: the face model.
+        root: folder of prepared photos, see `training.data.prepared`.
+        crops: folder of prepared crops, see `training.data`, where `config.paper.labelled` asks for some.
 
     Raises:
         LimelightError: photos or crops are missing, damaged or made for another face model, or the identity network
             cannot be had.
     """
     paper = config.paper
-    root = Path(paper.photos)
     recognizer = None
     if paper.weights.identity != 0.0:
         recognizer = load_identity_network(Path(config.cache))
     labelled = None
-    if paper.labelled:
-        crops = load_crops(config.data, model, photos=config.photo_share > 0)
-        labelled = LabelTask(replace(config, batch_size=paper.labelled), model, crops)
-    features = FEATURES if recognizer is not None and _features_serve(paper) else None
+    if paper.labelled and crops is not None:
+        samples = load_crops(crops, model, photos=config.photo_share > 0)
+        labelled = LabelTask(replace(config, batch_size=paper.labelled), model, samples)
+    features = FEATURES if recognizer is not None and _features_serve(paper, root) else None
     photos = PreparedPhotos(root, model, features=features)
     return PaperTask(config, model, photos, _held_out(root, model), recognizer, labelled)
 
 
-def _features_serve(paper: PaperConfig) -> bool:
-    """Whether every photo has features of the identity network, at the size that is rendered; else they are computed
-    in every step."""
-    shards = shards_below(Path(paper.photos))
+def _features_serve(paper: PaperConfig, root: Path) -> bool:
+    """Return whether every photo has features of the identity network, at the size that is rendered; else they are
+    computed in every step."""
+    shards = shards_below(root)
     name = f"features_{FEATURES}.npy"
     return paper.render_size == CROP_SIZE and all((shard / name).is_file() for shard in shards)
 
 
 def _held_out(root: Path, model: FaceModel) -> PreparedPhotos | None:
-    """The validation part; None where a data set has none."""
+    """Return the validation part; None where a data set has none."""
     try:
         return PreparedPhotos(root, model, ("validation",))
     except LimelightError:  # the training part has been read: nothing else is wrong

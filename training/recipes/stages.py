@@ -1,0 +1,235 @@
+"""What the stages of recipes do: data, training, the solved parts, and what is shown of the result."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import torch
+from tqdm import tqdm
+
+from facemodel import FaceModel, LimelightError
+from training.config import TrainConfig
+from training.data import photos as photo_fits
+from training.data.landmarker import BUNDLE
+from training.data.photo_labels import label_photos, load_labels
+from training.data.synthetic import SceneConfig, generate
+from training.losses.label_objective import StudentObjective
+from training.losses.linear_face import LinearFace
+from training.networks import NetworkCheckpoint, Student, load_network
+from training.networks.checkpoint import read_checkpoint, write_checkpoint
+from training.recipes.card import write_card
+from training.recipes.parallel import cores, in_processes
+from training.recipes.recipe import Job, Stage
+from training.tasks.appearance import (
+    AppearanceTask,
+    PointColors,
+    ShadedFaces,
+    face_head_of,
+    held_out_examples,
+    render_labels,
+    seen_examples,
+    with_reader,
+)
+from training.tasks.distill_task import DistillTask, crop_photos
+from training.tasks.label_batches import load_crops
+from training.tasks.label_task import LabelTask
+from training.tasks.paper_task import open_paper_task
+from training.tasks.readout import Ridge, gather, with_readout
+from training.tasks.task import Task
+from training.train import Trainer
+
+_LEAST_PHOTOS_SHARE = 0.02
+_LEAST_RENDERS, _LEAST_SHARD, _SHARD = 64, 16, 500
+_FIRST_SEEN, _FIRST_SOLVED = 2_000_003, 1_000_003  # batches: other changes of the pictures than training has seen
+_SHADED_SHARE = 0.75  # of the time that the appearance takes
+_SAVE_SECONDS = 60.0
+
+Figures = Mapping[str, float]
+
+
+def photo_labels(job: Job, stage: Stage) -> Figures:  # noqa: ARG001
+    """Label photographs with MediaPipe's points and scores."""
+    share = min(1.0, max(job.scale, _LEAST_PHOTOS_SHARE))
+    labels = label_photos(job.photos, job.crops / "photo_labels", BUNDLE, share=share)
+    return {"photographs": len(labels)}
+
+
+def fits(job: Job, stage: Stage) -> Figures:  # noqa: ARG001
+    """Fit the face model to the labelled photographs and cut their crops."""
+    labels = load_labels(job.crops / "photo_labels")
+    torch.set_num_threads(1)
+    photo_fits.prepare_photos(job.model, labels, job.photos, job.crops, job.seed)
+    torch.set_num_threads(cores())
+    return {"photographs": len(labels)}
+
+
+def renders(job: Job, stage: Stage) -> Figures:
+    """Render random faces, on all cores; in front of photographs' colours where the recipe may see any."""
+    count, parts = job.count(stage, _LEAST_RENDERS), cores()
+    shard = max(_LEAST_SHARD, min(_SHARD, count // (4 * parts)))
+    backgrounds = job.photos if job.recipe.photographs else None
+    shared = (job.face_model, job.crops, count, job.seed, shard, backgrounds)
+    in_processes(_render, [(*shared, (part, parts)) for part in range(parts)])
+    return {"renders": -(-count // shard) * shard}
+
+
+def _render(
+    face_model: Path | None, out: Path, count: int, seed: int, shard: int, photos: Path | None, part: tuple[int, int]
+) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    model = FaceModel.load(face_model)
+    generate(model, out, count, seed, SceneConfig(shard=shard), photos, part)
+
+
+def distill(job: Job, stage: Stage) -> Figures:
+    """Train a trunk to see faces as MediaPipe does."""
+    config = _config(job, stage)
+    crops = crop_photos(load_labels(job.crops / "photo_labels"), job.photos)
+    return trainer(job, stage, config, DistillTask(config, crops), job.folder(stage.name)).run()
+
+
+def train(job: Job, stage: Stage) -> Figures:
+    """Train a network on prepared crops, from the first stage that it needs, with the heads of the second."""
+    config = _started(job, stage)
+    crops = load_crops(job.crops, job.model, photos=config.photo_share > 0.0)
+    return trainer(job, stage, config, LabelTask(config, job.model, crops), job.folder(stage.name)).run()
+
+
+def train_paper(job: Job, stage: Stage) -> Figures:
+    """Train a network on prepared photographs by the paper's objective."""
+    config = _config(job, stage)
+    task = open_paper_task(config, job.model, job.out / "prepared", job.crops)
+    return trainer(job, stage, config, task, job.folder(stage.name)).run()
+
+
+def appearance(job: Job, stage: Stage) -> Figures:
+    """Teach the face head of the stage that is needed how albedo and light are read off the colours at the points.
+
+    Where nothing better comes of it than what the network says already, that stays.
+    """
+    config, folder = _config(job, stage), job.folder(stage.name)
+    saved, network = _student(job, stage)
+    data = replace(config, network=saved.config, negative_share=0.0)
+    task = LabelTask(data, job.model, load_crops(job.crops, job.model, photos=config.photo_share > 0.0))
+    objective = StudentObjective(LinearFace(job.model, 128), config.loss)
+    torch.manual_seed(job.seed)
+    held_out, now = held_out_examples(network, task)
+    shaded = ShadedFaces(PointColors(job.model), render_labels(task))
+    reader = replace(config, learning_rate=2e-3, weight_decay=0.01, warmup=0.01, precision="bfloat16", parts=())
+    first = AppearanceTask(network, objective, shaded, held_out)
+    before = first.figures(now, held_out)
+    lesson = trainer(job, stage, reader, first, folder / "shaded", _SHADED_SHARE)
+    lesson.run()
+    torch.manual_seed(job.seed + 1)
+    looks = tqdm(range(job.count(stage, 4)), desc="what the network sees", unit="batch")
+    seen = seen_examples(network, objective, (task.batch(_FIRST_SEEN + i) for i in looks), config.guided_turn)
+    reader = replace(reader, learning_rate=8e-4, weight_decay=0.02)
+    second = AppearanceTask(network, objective, shaded, held_out, seen, lesson.average.weights)
+    lesson = trainer(job, stage, reader, second, folder / "seen", 1.0 - _SHADED_SHARE)
+    after = lesson.run()
+    better = after["loss"] < before["loss"]
+    if better:
+        taught = with_reader(saved.weights, lesson.averaged_network(), face_head_of(network).n_identity)
+        saved = replace(saved, weights=taught)
+    write_checkpoint(job.checkpoint(stage.name), {"network": saved.to_dict()})
+    return {f"before.{name}": value for name, value in before.items()} | after | {"better": better}
+
+
+def readout(job: Job, stage: Stage) -> Figures:
+    """Solve for what the face head of the stage that is needed reads of identity, and if it saw no photo, of pose."""
+    config, path = _config(job, stage), job.folder(stage.name) / "sums.pt"
+    saved, network = _student(job, stage)
+    data = replace(config, network=saved.config, photo_share=0.0, negative_share=0.0)
+    task = LabelTask(data, job.model, load_crops(job.crops, job.model, photos=False))
+    ridge = Ridge(**read_checkpoint(path, ("sums",))) if path.is_file() else Ridge()
+    batches = range(ridge.batches, job.count(stage, 40))
+    with tqdm(batches, unit="batch") as bar:
+        due = time.monotonic() + _SAVE_SECONDS
+        for state in gather(network, (task.batch(_FIRST_SOLVED + i) for i in batches), ridge, config.guided_turn):
+            bar.update()
+            if time.monotonic() > due:
+                write_checkpoint(path, {"sums": state.sums, "batches": state.batches})
+                due = time.monotonic() + _SAVE_SECONDS
+    weights = with_readout(network, saved.weights, ridge, identity_only=config.photo_share > 0.0)
+    write_checkpoint(job.checkpoint(stage.name), {"network": replace(saved, weights=weights).to_dict()})
+    return {"views": ridge.count}
+
+
+def assemble(job: Job, stage: Stage) -> Figures:
+    """Make one network of the trunk of the first stage that is needed and the heads of the second."""
+    crops = load_crops(job.crops, job.model)
+    network = LabelTask(_started(job, stage), job.model, crops).make_network()
+    write_checkpoint(job.checkpoint(stage.name), {"network": NetworkCheckpoint.of(network, job.model).to_dict()})
+    return {}
+
+
+def export(job: Job, stage: Stage) -> Figures:
+    """Export the network of the stage that is needed to ONNX, compared with PyTorch on prepared crops."""
+    crops = ["--crops", str(job.crops)] if job.crops.is_dir() else []
+    _limelight(job, "export", str(job.checkpoint(stage.needs[0])), "--out", str(job.network), *crops, "--force")
+    return {"megabytes": round(job.network.stat().st_size / 1e6, 1)}
+
+
+def evaluate(job: Job, stage: Stage) -> Figures:  # noqa: ARG001
+    """Measure the exported network and write the report."""
+    much = [] if job.scale >= 1.0 else ["--quick"]
+    if 0.05 <= job.scale < 1.0:
+        much += ["--people", str(max(4, round(60 * job.scale))), "--photos", str(max(16, round(1000 * job.scale)))]
+    data = ["--data", str(job.data)] if job.data is not None else []
+    report, figures = job.out / f"{job.recipe.name}.md", job.out / f"{job.recipe.name}.json"
+    histories = [path for s in job.recipe.stages if (path := job.folder(s.name) / "history.jsonl").is_file()]
+    history = [part for path in histories[-1:] for part in ("--history", f"{job.recipe.name}={path}")]
+    written = ["--json", str(figures), "--report", str(report), "--cache", str(job.out / "evaluation"), "--force"]
+    _limelight(job, "evaluate", "--network", str(job.network), *much, *data, *history, *written)
+    return {}
+
+
+def card(job: Job, stage: Stage) -> Figures:  # noqa: ARG001
+    """Write the model card."""
+    write_card(job)
+    return {}
+
+
+def _config(job: Job, stage: Stage) -> TrainConfig:
+    return replace(stage.config, seed=job.seed)
+
+
+def _started(job: Job, stage: Stage) -> TrainConfig:
+    """Return the configuration, starting from the network of the first stage that is needed, and the second's heads."""
+    initial, heads = ([str(job.checkpoint(name)) for name in stage.needs] + ["", ""])[:2]
+    return replace(_config(job, stage), initial=initial, initial_heads=heads)
+
+
+def trainer(job: Job, stage: Stage, config: TrainConfig, task: Task, folder: Path, share: float = 1.0) -> Trainer:
+    """Return a trainer for `share` of the stage's minutes, or where it has none, of the configuration's steps."""
+    minutes = share * job.minutes(stage)
+    if not minutes:
+        return Trainer(replace(config, steps=max(1, round(share * config.steps * job.scale))), task, folder)
+    often = min(config.checkpoint_minutes, minutes / 5), max(config.validation_minutes, minutes / 40)
+    config = replace(config, checkpoint_minutes=often[0], validation_minutes=often[1])
+    return Trainer(config, task, folder, minutes)
+
+
+def _student(job: Job, stage: Stage) -> tuple[NetworkCheckpoint, Student]:
+    saved = load_network(job.checkpoint(stage.needs[0]))
+    network = saved.build()
+    assert isinstance(network, Student), "recipes teach the heads of students alone"
+    return saved, network
+
+
+def _limelight(job: Job, *arguments: str) -> None:
+    """Run a command of this program for the job's face model.
+
+    Raises:
+        LimelightError: it failed; it has said why.
+    """
+    model = ["--face-model", str(job.face_model)] if job.face_model else []
+    if subprocess.run([sys.executable, "-m", "limelight", *arguments, *model], check=False).returncode:
+        raise LimelightError(f"'limelight {arguments[0]}' failed; run again to go on")

@@ -1,0 +1,111 @@
+"""The live networks: `student`, `student-open`, which never sees a photograph, and `resnet50`, a larger trunk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from training.config import AugmentConfig, LossWeights, TrainConfig
+from training.networks.student import StudentConfig
+from training.recipes import stages
+from training.recipes.recipe import Recipe, Stage
+
+RENDERS = 150_000
+
+TRUNK = TrainConfig(network=StudentConfig(resolution=112, detail_channels=40))
+HEADS = TrainConfig(
+    network=replace(TRUNK.network, resolution=128, trunk_resolution=112, expression_hidden=384, face_hidden=448),
+    parts=("expression_head", "face_head"),
+    guided_share=1.0,  # the labels stand in the trunk's place, whose errors are added to them
+    guided_turn=0.12,
+    batch_size=48,
+    photo_share=0.4,
+    learning_rate=2e-3,
+    precision="bfloat16",
+    augment=AugmentConfig(coarse_share=0.1, blur_share=0.2, cutout_share=0.15, flip_share=0.2),
+    loss=LossWeights(
+        identity=1.0, face_points=1.0, key_direction=2.0, key_distance=0.1, shininess=0.3, shading=20.0, highlight=8.0
+    ),
+)
+OPEN_TRUNK = TrainConfig(
+    network=StudentConfig(resolution=112, frozen_blocks=0, backbone="plain", hidden=384),
+    pretrained=False,
+    batch_size=48,
+    photo_share=0.0,
+    negative_share=0.08,
+    learning_rate=2e-3,
+    backbone_rate=1.0,
+    augment=AugmentConfig(shift=0.14, scale=0.18, angle=18.0),
+    loss=LossWeights(identity=0.5),
+)
+OPEN_HEADS = replace(
+    HEADS,
+    network=replace(OPEN_TRUNK.network, resolution=128, trunk_resolution=112, expression_hidden=384, face_hidden=448),
+    pretrained=False,
+    photo_share=0.0,
+)
+RESNET50_TRUNK = TrainConfig(
+    network=StudentConfig(
+        resolution=112, head_channels=96, detail_channels=32, hidden=384, frozen_blocks=3, backbone="resnet50"
+    ),
+    photo_share=0.5,
+    negative_share=0.06,
+)
+RESNET50_WHOLE = replace(
+    RESNET50_TRUNK,
+    network=replace(
+        RESNET50_TRUNK.network, resolution=128, trunk_resolution=112, expression_hidden=384, face_hidden=448
+    ),
+)
+
+
+def shown(last: str, prefix: str = "") -> tuple[Stage, ...]:
+    """Return the stages that make a file, a report and a card of the network that the stage `last` leaves."""
+    export, evaluate = f"{prefix}export", f"{prefix}evaluate"
+    return (
+        Stage(export, stages.export, (last,), hours=0.05),
+        Stage(evaluate, stages.evaluate, (export,), hours=0.5),
+        Stage(f"{prefix}card", stages.card, (evaluate,)),
+    )
+
+
+_TAUGHT = (
+    Stage("labels", stages.photo_labels, hours=0.4),
+    Stage("fits", stages.fits, ("labels",), hours=0.6),
+    Stage("renders", stages.renders, ("fits",), hours=1.0, count=RENDERS),
+    Stage("distil", stages.distill, ("labels",), hours=0.7, config=TRUNK),
+    Stage("trunk", stages.train, ("distil",), hours=3.0, config=TRUNK),
+    Stage("heads", stages.train, ("trunk",), hours=12.6, config=HEADS),
+    Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=HEADS),
+    Stage("readout", stages.readout, ("appearance",), hours=0.6, count=3000, config=HEADS),
+)
+
+STUDENT = Recipe(
+    "student",
+    "Pose and confidence by EfficientNet-Lite0, the rest by heads on close-ups; learned from renders and photographs.",
+    (*_TAUGHT, *shown("readout")),
+)
+
+STUDENT_OPEN = Recipe(
+    "student-open",
+    "The same from renders alone and from nothing: no photograph, nor weights that saw one, had a part in it.",
+    (
+        Stage("renders", stages.renders, hours=1.0, count=RENDERS),
+        Stage("trunk", stages.train, hours=3.0, config=OPEN_TRUNK),
+        Stage("heads", stages.train, ("trunk",), hours=14.0, config=OPEN_HEADS),
+        Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=OPEN_HEADS),
+        Stage("readout", stages.readout, ("appearance",), hours=0.9, count=4500, config=OPEN_HEADS),
+        *shown("readout"),
+    ),
+    photographs=False,
+)
+
+RESNET50 = Recipe(
+    "resnet50",
+    "The student's heads behind a ResNet-50; in the student's folder all but the trunk is done already.",
+    (
+        *_TAUGHT,
+        Stage("resnet50-trunk", stages.train, hours=3.0, config=RESNET50_TRUNK),
+        Stage("resnet50", stages.assemble, ("resnet50-trunk", "readout"), config=RESNET50_WHOLE),
+        *shown("resnet50", "resnet50-"),
+    ),
+)

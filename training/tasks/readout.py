@@ -1,0 +1,126 @@
+"""Solves for what the face head reads off its points: identity and pose, one ridge regression over renders.
+
+Only renders count, since their identity is known, and heads see them as in training: changed as the recipe says, and
+through poses as inaccurate as a trunk's. The readout has a thousand inputs, so it takes a hundred thousand renders,
+some of them the same with other changes, until more of them bring little. A head that was trained on photographs too
+is better left the pose that it learned from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from facemodel import LimelightError
+from training.losses.label_objective import Batch
+from training.networks import Student
+from training.networks.checkpoint import Weights
+from training.networks.close_up import jittered_pose, pose_span, region_matrix, standardised, to_close_up
+from training.networks.face_head import FACE, geometry_evidence, needed_correction
+from training.tasks.appearance import face_head_of
+
+
+class Ridge:
+    """Ridge regression from inputs (n, I) to outputs (n, O) in double precision, gathered batch by batch.
+
+    Attributes:
+        sums: of the samples (1 + I + O, I + O) so far, which is all there is to know of them; write it down to go on
+            later.
+        batches: that were added.
+    """
+
+    def __init__(self, sums: Tensor | None = None, batches: int = 0) -> None:
+        self.sums = sums
+        self.batches = batches
+
+    @property
+    def count(self) -> int:
+        """Samples so far."""
+        return 0 if self.sums is None else int(self.sums[0, 0])
+
+    def add(self, inputs: Tensor, outputs: Tensor) -> None:
+        """Take in samples."""
+        x = inputs.double()
+        values = torch.cat([torch.ones_like(x[:, :1]), x, outputs.double()], dim=1)  # (n, 1 + I + O)
+        gram = values[:, : 1 + x.shape[1]].T @ values  # (1 + I, 1 + I + O)
+        self.sums = gram if self.sums is None else self.sums + gram
+        self.batches += 1
+
+    def solve(self, strength: float = 30.0) -> tuple[Tensor, Tensor]:
+        """Return weight (O, I) and bias (O,) of the linear layer.
+
+        Args:
+            strength: of the pull to zero, in samples' worth of standardised inputs.
+
+        Raises:
+            LimelightError: there were no samples.
+        """
+        if self.sums is None or not self.count:
+            raise LimelightError("readout: no renders to learn from")
+        inputs, count = len(self.sums) - 1, self.count
+        x, y = self.sums[0, 1 : 1 + inputs] / count, self.sums[0, 1 + inputs :] / count
+        covariance = self.sums[1:, 1 : 1 + inputs] - count * torch.outer(x, x)  # (I, I)
+        shared = self.sums[1:, 1 + inputs :] - count * torch.outer(x, y)  # (I, O)
+        spread = (covariance.diagonal() / count).clamp(min=0.0).sqrt() + 1e-6
+        gram = covariance / torch.outer(spread, spread) + strength * torch.eye(len(x), dtype=torch.float64)
+        weight = (torch.linalg.solve(gram, shared / spread[:, None]) / spread[:, None]).T  # (O, I)
+        return weight, y - weight @ x
+
+
+@torch.no_grad()
+def gather(network: Student, batches: Iterable[Batch], ridge: Ridge, turn: float = 0.05) -> Iterator[Ridge]:
+    """Take into `ridge` what tells identity and pose in batches, of which the renders count; yields it after each.
+
+    What the head says of identity and pose without the readout is what the solution adds to.
+
+    Args:
+        network: a student with a face head; its readout is set to say nothing.
+        batches: crops and labels.
+        ridge: empty, or of the batches that went before.
+        turn: typical error of the rotation that the head is told, radians.
+
+    Raises:
+        LimelightError: the network has no face head.
+    """
+    head = face_head_of(network).eval()
+    nn.init.zeros_(head.geometry.weight)
+    nn.init.zeros_(head.geometry.bias)
+    for batch in batches:
+        torch.manual_seed(ridge.batches)  # the poses', so that whoever goes on draws the same
+        known = (batch.photo == 0) & (batch.face > 0) & (batch.mirrored == 0)
+        labels = batch.parameters[known]
+        truth = labels[:, pose_span(network.layout)]  # (B, 9)
+        pose = jittered_pose(truth, turn)
+        values, moved, points, _ = head(batch.crop[known], pose)
+        local = to_close_up(points.points, region_matrix(FACE, pose))
+        outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
+        identity = outputs[:, head.identity_span] - values[:, : head.n_identity]
+        move = needed_correction(pose, truth) - needed_correction(pose, moved)
+        ridge.add(geometry_evidence(local, standardised(pose)), torch.cat([identity, move], dim=1))
+        yield ridge
+
+
+def with_readout(
+    network: Student, weights: Weights, ridge: Ridge, strength: float = 30.0, identity_only: bool = False
+) -> Weights:
+    """Return a student's state dict with the solved readout.
+
+    Args:
+        network: of that form.
+        weights: its state dict.
+        ridge: of `gather`.
+        strength: of the ridge.
+        identity_only: the pose is read off as before.
+
+    Raises:
+        LimelightError: there were no renders.
+    """
+    solved = slice(face_head_of(network).n_identity if identity_only else None)
+    changed = dict(weights)
+    for name, value in zip(("weight", "bias"), ridge.solve(strength), strict=True):
+        entry = changed[f"face_head.geometry.{name}"].clone()
+        entry[solved] = value[solved].to(entry)
+        changed[f"face_head.geometry.{name}"] = entry
+    return changed
