@@ -107,7 +107,7 @@ def test_rare_tones_are_drawn_about_as_often_as_the_rest() -> None:
 def test_fit_is_repeatable_and_refuses_too_few_pixels(pixels: LabelledPixels, classifier: SkinClassifier) -> None:
     again = SkinClassifier.fit(pixels, ClassifierConfig(skin_components=2, other_components=3))
     np.testing.assert_array_equal(again.skin.means, classifier.skin.means)
-    with pytest.raises(LimelightError, match="labelled other"):
+    with pytest.raises(LimelightError, match="0 other pixels"):
         SkinClassifier.fit(pixels.take(pixels.skin))
 
 

@@ -7,6 +7,7 @@ N(0, 1), light of usual exposure, nearly white and mostly from one side of moder
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from facemodel import FaceModel, project
+from facemodel.color import decode_srgb
 from facemodel.lighting import SH_CONSTANTS
+from training.losses.linear_face import irradiance, specular
 from training.render.rasterizer import vertex_normals
 from training.sampling import spread_evenly
 
@@ -63,6 +66,32 @@ class PhotometryConfig:
     batch: int = 512
 
 
+class _Light(NamedTuple):
+    """The unknowns of B photos: SH light (B, 9, 3), albedo (B, Na), direction of the key light (B, 3), and logarithms
+    of its colour and of the shininess (B,)."""
+
+    sh: Tensor
+    albedo: Tensor
+    key: Tensor
+    key_strength: Tensor
+    shininess: Tensor
+
+    @classmethod
+    def start(cls, count: int, n_albedo: int, c: PhotometryConfig) -> _Light:
+        """Return the unknowns that the fit of `count` photos starts from."""
+        exposure = float(np.exp(c.exposure)) / SH_CONSTANTS[0]
+        sh = torch.zeros(count, 9, 3)
+        sh[:, 0], sh[:, 1], sh[:, 2] = exposure, 0.08 * exposure, 0.12 * exposure
+        key = torch.tensor([0.2, 0.4, 1.0]).repeat(count, 1)
+        strength, shininess = (torch.full((count,), value) for value in (c.key_strength, c.shininess))
+        return cls(*(t.requires_grad_() for t in (sh, torch.zeros(count, n_albedo), key, strength, shininess)))
+
+    @property
+    def tint(self) -> Tensor:
+        """Colour of the key light (B, 3), mean 1: that of the SH light."""
+        return self.sh[:, 0] / self.sh[:, 0].mean(1, keepdim=True)
+
+
 class Photometry:
     """Fits albedo and light; see the module.
 
@@ -90,7 +119,7 @@ class Photometry:
     def observe(
         self, image: NDArray[np.uint8], vector: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-        """What a photo (H, W, 3) RGB shows at the skin vertices of a fit (P,) in its pixels.
+        """Return what a photo (H, W, 3) RGB shows at the skin vertices of a fit (P,) in its pixels.
 
         Returns:
             Square-root linear colours (K, 3), unit normals (K, 3) and positions (K, 3) mm in the camera-aligned
@@ -108,13 +137,13 @@ class Photometry:
             image = cv2.GaussianBlur(image, (0, 0), 0.6 * p.scale)
         grid = (pixels - 0.5)[None]  # OpenCV counts from pixel centres
         encoded = cv2.remap(image, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0] / 255.0
-        linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-        return np.sqrt(linear).astype(np.float32), normals.astype(np.float32), posed.astype(np.float32), seen
+        colors, normals, posed = (a.astype(np.float32) for a in (np.sqrt(decode_srgb(encoded)), normals, posed))
+        return colors, normals, posed, seen
 
     def solve(
         self, colors: NDArray, normals: NDArray, points: NDArray, seen: NDArray, vectors: NDArray
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Albedo and light of N photos.
+        """Return N photos' parameters with albedo and light, and what is left of their colours.
 
         Args:
             colors, normals, points: (N, K, 3), seen: (N, K), as `observe` returns.
@@ -124,7 +153,7 @@ class Photometry:
             Vectors (N, P) with albedo and light filled in, and the residual (N,), root mean square in square-root
             linear light, which is close to sRGB.
         """
-        out = np.array(vectors, dtype=np.float32)
+        out = np.array(vectors, np.float32)
         residuals = np.zeros(len(out), np.float32)
         for start in range(0, len(out), self.config.batch):
             part = slice(start, start + self.config.batch)
@@ -134,90 +163,55 @@ class Photometry:
     def _solve(
         self, colors: NDArray, normals: NDArray, points: NDArray, seen: NDArray, out: NDArray[np.float32]
     ) -> NDArray[np.float32]:
+        """Fill in `out` (B, P) and return the residuals (B,)."""
         c = self.config
         target, normal, point = (torch.from_numpy(a) for a in (colors, normals, points))  # (B, K, 3)
         weight = torch.from_numpy(seen.astype(np.float32))
         weight = weight / weight.sum(1, keepdim=True).clamp_min(20.0)  # (B, K)
-        count = len(out)
-        basis = _sh_basis(normal)  # (B, K, 9)
-        front = _sh_basis(_front())  # (M, 9)
-        exposure = float(np.exp(c.exposure)) / SH_CONSTANTS[0]
-        sh = torch.zeros(count, 9, 3)
-        sh[:, 0], sh[:, 1], sh[:, 2] = exposure, 0.08 * exposure, 0.12 * exposure
-        albedo = torch.zeros(count, len(self._albedo_basis))
-        key = torch.tensor([0.2, 0.4, 1.0]).repeat(count, 1)
-        key_strength = torch.full((count,), c.key_strength)
-        shininess = torch.full((count,), c.shininess)
-        for unknown in (sh, albedo, key, key_strength, shininess):
-            unknown.requires_grad_()
+        front = _front()
+        light = _Light.start(len(out), len(self._albedo_basis), c)
         optimizer = torch.optim.Adam(
-            [{"params": [sh, albedo]}, {"params": [key, key_strength, shininess], "lr": 0.5 * c.rate}], lr=c.rate
+            [{"params": [light.sh, light.albedo]}, {"params": list(light[2:]), "lr": 0.5 * c.rate}], lr=c.rate
         )
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, c.steps, eta_min=0.05 * c.rate)
         luminance = torch.tensor(_LUMINANCE)
         for _ in range(c.steps):
             optimizer.zero_grad()
-            shown = self._shade(albedo, basis, normal, point, sh, key, key_strength, shininess)
-            error = ((shown - target) / c.deviation).square().sum(-1)  # (B, K)
+            error = ((self._shade(light, normal, point) - target) / c.deviation).square().sum(-1)  # (B, K)
             misfit = (weight * 6.0 * ((1.0 + error / 9.0).sqrt() - 1.0) * 3.0).sum(1) * c.evidence / 2
-            prior = _light_prior(sh, front, luminance, c)
-            prior = prior + 0.5 * albedo.square().sum(1)
-            prior = prior + 0.5 * ((key_strength - c.key_strength) / c.key_spread).square()
-            prior = prior + 0.5 * ((shininess - c.shininess) / c.shininess_spread).square()
-            prior = prior + 2.0 * (key - torch.tensor([0.0, 0.4, 1.0])).square().sum(1)
+            prior = _light_prior(light.sh, front, luminance, c)
+            prior = prior + 0.5 * light.albedo.square().sum(1)
+            prior = prior + 0.5 * ((light.key_strength - c.key_strength) / c.key_spread).square()
+            prior = prior + 0.5 * ((light.shininess - c.shininess) / c.shininess_spread).square()
+            prior = prior + 2.0 * (light.key - torch.tensor([0.0, 0.4, 1.0])).square().sum(1)
             (misfit + prior).sum().backward()
             optimizer.step()
             schedule.step()
         with torch.no_grad():
-            shown = self._shade(albedo, basis, normal, point, sh, key, key_strength, shininess)
+            shown = self._shade(light, normal, point)
             residual = (weight * (shown - target).square().mean(-1)).sum(1).sqrt()
-            self._store(out, sh, albedo, key, key_strength, shininess)
+            slices = self.model.layout.slices
+            out[:, slices["sh"]] = light.sh.flatten(1).numpy()
+            out[:, slices["albedo"]] = light.albedo.numpy()
+            out[:, slices["key_position"]] = c.key_distance * torch.nn.functional.normalize(light.key, dim=1).numpy()
+            out[:, slices["key_color"]] = (light.tint * light.key_strength.exp()[:, None]).clamp_min(0.0).numpy()
+            out[:, slices["shininess"]] = light.shininess.exp()[:, None].numpy()
         return residual.numpy()
 
-    def _shade(
-        self,
-        albedo: Tensor,
-        basis: Tensor,
-        normal: Tensor,
-        point: Tensor,
-        sh: Tensor,
-        key: Tensor,
-        key_strength: Tensor,
-        shininess: Tensor,
-    ) -> Tensor:
-        """Square root of the shaded colours, (B, K, 3)."""
-        both = (self._albedo_mean + (albedo @ self._albedo_basis).view(len(albedo), -1, 6)).clamp_min(0.0)
-        diffuse = both[..., :3] * (basis @ sh).clamp_min(0.0)
-        to_light = self.config.key_distance * torch.nn.functional.normalize(key, dim=1)[:, None] - point
-        to_light = torch.nn.functional.normalize(to_light, dim=-1)
-        half = torch.nn.functional.normalize(to_light + torch.tensor([0.0, 0.0, 1.0]), dim=-1)
-        cosine = (normal * half).sum(-1).clamp_min(1e-4) * ((normal * to_light).sum(-1) > 0)  # (B, K)
-        lobe = (cosine + 1e-6).pow(shininess.exp()[:, None]) * key_strength.exp()[:, None]
-        tint = (sh[:, 0] / sh[:, 0].mean(1, keepdim=True)).detach()  # the key light has the light's colour
-        specular = both[..., 3:] * lobe[..., None] * tint[:, None]
-        return (diffuse + specular).clamp(1e-5, 1.0).sqrt()
-
-    def _store(
-        self,
-        out: NDArray[np.float32],
-        sh: Tensor,
-        albedo: Tensor,
-        key: Tensor,
-        key_strength: Tensor,
-        shininess: Tensor,
-    ) -> None:
-        slices = self.model.layout.slices
-        out[:, slices["sh"]] = sh.flatten(1).numpy()
-        out[:, slices["albedo"]] = albedo.numpy()
-        out[:, slices["key_position"]] = self.config.key_distance * torch.nn.functional.normalize(key, dim=1).numpy()
-        tint = sh[:, 0] / sh[:, 0].mean(1, keepdim=True)
-        out[:, slices["key_color"]] = (tint * key_strength.exp()[:, None]).clamp_min(0.0).numpy()
-        out[:, slices["shininess"]] = shininess.exp()[:, None].numpy()
+    def _shade(self, light: _Light, normal: Tensor, point: Tensor) -> Tensor:
+        """Return the square root of the shaded colours, (B, K, 3)."""
+        colors = (light.albedo @ self._albedo_basis).view(len(light.albedo), -1, 6)
+        both = (self._albedo_mean + colors).clamp_min(0.0)
+        position = self.config.key_distance * torch.nn.functional.normalize(light.key, dim=1)
+        color = light.tint.detach() * light.key_strength.exp()[:, None]
+        highlight = specular(point, normal, position, color, light.shininess.exp()[:, None])
+        diffuse = both[..., :3] * irradiance(normal, light.sh.flatten(1))
+        return (diffuse + both[..., 3:] * highlight).clamp(1e-5, 1.0).sqrt()
 
 
 def _light_prior(sh: Tensor, front: Tensor, luminance: Tensor, c: PhotometryConfig) -> Tensor:
-    """(B,) negative log probability of SH light (B, 9, 3)."""
-    color = (front @ sh).clamp_min(1e-3).mean(1)  # (B, 3) mean irradiance / pi of a face's front
+    """Return the negative log probability (B,) of SH light (B, 9, 3)."""
+    color = irradiance(front[None], sh.flatten(1)).clamp_min(1e-3).mean(1)  # (B, 3) of a face's front
     bright = (color @ luminance).log()
     tint = color.log() - color.log().mean(1, keepdim=True)
     ambient = (sh[:, 0] @ luminance).clamp_min(0.1)[:, None]  # (B, 1)
@@ -231,14 +225,6 @@ def _light_prior(sh: Tensor, front: Tensor, luminance: Tensor, c: PhotometryConf
 
 
 def _front() -> Tensor:
-    """(25, 3) normals of a face's visible front."""
+    """Return normals (25, 3) of a face's visible front."""
     x, y = torch.meshgrid(torch.linspace(-0.6, 0.6, 5), torch.linspace(-0.6, 0.6, 5), indexing="ij")
     return torch.stack([x, y, (1.0 - x * x - y * y).sqrt()], dim=-1).view(-1, 3)
-
-
-def _sh_basis(normals: Tensor) -> Tensor:
-    """`facemodel.lighting.sh_basis` for tensors, (..., 3) to (..., 9)."""
-    c0, c1, c2, c20, c22 = SH_CONSTANTS
-    x, y, z = normals.unbind(-1)
-    bands = [torch.full_like(x, c0), c1 * y, c1 * z, c1 * x, c2 * x * y, c2 * y * z]
-    return torch.stack([*bands, c20 * (3 * z * z - 1), c2 * x * z, c22 * (x * x - y * y)], dim=-1)

@@ -38,7 +38,7 @@ from training.data.synthetic import SceneConfig
 from training.render.degrade import CameraFaults
 
 _FORMAT_VERSION = 1
-_ARRAYS = ("weights", "means", "precisions_cholesky")
+_ARRAYS, _SHAPES = ("weights", "means", "precisions_cholesky"), ((), (3,), (3, 3))
 _YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 _TONE_BINS = 6
 _LARGEST_REPEAT = 8.0  # how much more often than seen a rare tone is drawn, at most
@@ -117,17 +117,8 @@ class SkinClassifier:
         skin = pixels.colors[pixels.skin][even_tones(pixels.tone[pixels.skin], config.most_pixels, rng)]
         other = pixels.colors[~pixels.skin]
         other = other[rng.permutation(len(other))[: config.most_pixels]]
-        mixtures = []
-        for name, colors, components in (
-            ("skin", skin, config.skin_components),
-            ("other", other, config.other_components),
-        ):
-            if len(colors) < 10 * components:
-                raise LimelightError(
-                    f"skin classifier: {len(colors)} pixels labelled {name}, too few for {components} Gaussians"
-                )
-            mixtures.append(_fit_mixture(colors, components, config))
-        return cls(mixtures[0], mixtures[1], config.prior)
+        sides = ("skin", skin, config.skin_components), ("other", other, config.other_components)
+        return cls(*(_fit_mixture(*side, config) for side in sides), config.prior)
 
     def posterior(self, colors: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the probability of skin 0..1 of sRGB colours, (N, 3) uint8 to (N,)."""
@@ -175,11 +166,26 @@ class SkinClassifier:
                 arrays = {name: np.asarray(archive[name]) for name in archive.files}
         except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise LimelightError(f"skin classifier {path}: unreadable or truncated ({error})") from error
-        try:
-            _check(arrays)
-        except LimelightError as error:
-            raise LimelightError(f"skin classifier {path}: {error}") from error
-        skin, other = (ColorMixture(*(arrays[f"{side}_{name}"] for name in _ARRAYS)) for side in ("skin", "other"))
+        if arrays.get("format_version", np.zeros(())) != _FORMAT_VERSION:
+            raise LimelightError(f"skin classifier {path}: array 'format_version' is not {_FORMAT_VERSION}")
+        sizes = {side: arrays.get(f"{side}_weights", np.zeros(0)).size for side in ("skin", "other")}
+        shapes: dict[str, tuple[int, ...]] = {"prior": ()}
+        for side, count in sizes.items():
+            shapes |= {f"{side}_{name}": (count, *shape) for name, shape in zip(_ARRAYS, _SHAPES, strict=True)}
+        for name, shape in shapes.items():
+            array = arrays.get(name, np.zeros(0, bool))
+            if array.dtype.kind != "f" or not np.isfinite(array).all() or array.shape != shape or not array.size:
+                raise LimelightError(f"skin classifier {path}: array '{name}': expected finite numbers {shape}")
+        if not 0.0 < arrays["prior"] < 1.0:
+            raise LimelightError(f"skin classifier {path}: array 'prior': expected a number between 0 and 1")
+        for side in sizes:
+            for name, values in (
+                (f"{side}_weights", arrays[f"{side}_weights"]),
+                (f"{side}_precisions_cholesky", np.diagonal(arrays[f"{side}_precisions_cholesky"], 0, 1, 2)),
+            ):
+                if (values <= 0.0).any():
+                    raise LimelightError(f"skin classifier {path}: array '{name}': expected numbers above 0")
+        skin, other = (ColorMixture(*(arrays[f"{side}_{name}"] for name in _ARRAYS)) for side in sizes)
         return cls(skin, other, float(arrays["prior"]))
 
 
@@ -222,36 +228,12 @@ def separation(classifier: SkinClassifier, pixels: LabelledPixels) -> tuple[floa
     )
 
 
-def _fit_mixture(colors: NDArray[np.uint8], components: int, config: ClassifierConfig) -> ColorMixture:
+def _fit_mixture(name: str, colors: NDArray[np.uint8], components: int, config: ClassifierConfig) -> ColorMixture:
+    if len(colors) < 10 * components:
+        raise LimelightError(f"skin classifier: {len(colors)} {name} pixels, too few for {components} Gaussians")
     mixture = GaussianMixture(components, reg_covar=config.noise, random_state=config.seed, max_iter=200)
     mixture.fit(ycbcr(colors))
     return ColorMixture(mixture.weights_, mixture.means_, mixture.precisions_cholesky_)
-
-
-def _check(arrays: dict[str, NDArray]) -> None:
-    """Refuse malformed arrays with one line that names the first wrong one."""
-    version = arrays.get("format_version")
-    if version is None or version.shape != () or version != _FORMAT_VERSION:
-        raise LimelightError(f"array 'format_version': expected {_FORMAT_VERSION}, got {version}")
-    names = ["prior", *(f"{side}_{name}" for side in ("skin", "other") for name in _ARRAYS)]
-    for name in names:
-        if name not in arrays:
-            raise LimelightError(f"array '{name}' is missing")
-        if arrays[name].dtype.kind != "f" or not np.isfinite(arrays[name]).all():
-            raise LimelightError(f"array '{name}': expected finite floating-point numbers")
-    if arrays["prior"].shape != () or not 0.0 < arrays["prior"] < 1.0:
-        raise LimelightError("array 'prior': expected a number between 0 and 1")
-    for side in ("skin", "other"):
-        count = arrays[f"{side}_weights"].size
-        for name, shape in zip(_ARRAYS, ((count,), (count, 3), (count, 3, 3)), strict=True):
-            if count == 0 or arrays[f"{side}_{name}"].shape != shape:
-                raise LimelightError(
-                    f"array '{side}_{name}': expected shape {shape}, got {arrays[f'{side}_{name}'].shape}"
-                )
-        if (arrays[f"{side}_weights"] <= 0).any():
-            raise LimelightError(f"array '{side}_weights': expected weights above 0")
-        if (np.diagonal(arrays[f"{side}_precisions_cholesky"], axis1=1, axis2=2) <= 0).any():
-            raise LimelightError(f"array '{side}_precisions_cholesky': expected a diagonal above 0")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,7 +1,7 @@
 """Public data sets in their published layouts, and any folder of photos or videos.
 
-    for sample, picture in open_dataset("/data/CelebA").pictures():
-        ...
+    for sample in open_dataset("/data/CelebA"):
+        picture = sample.picture()
 
 `open_dataset` recognises CelebA and CelebAMask-HQ; everything else is a folder of photos. Missing and damaged files
 cost one line each and are counted in `skipped`.

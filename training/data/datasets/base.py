@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,6 @@ from facemodel import LimelightError
 from training.data.photo_labels import read_rgb
 
 Split = Literal["train", "validation", "test"]
-
-T = TypeVar("T")
 
 _MOST_LINES = 20
 
@@ -64,7 +62,7 @@ def to_stderr(line: str) -> None:
 
 
 class FaceDataset(ABC):
-    """A data set on disk. Iterating reads the annotations, `pictures` the pictures too.
+    """A data set on disk. Iterating reads the annotations, `FaceSample.picture` a picture.
 
     A missing or damaged file is reported in one line, skipped and counted; after 20 lines they are counted only.
 
@@ -103,47 +101,22 @@ class FaceDataset(ABC):
         Raises:
             LimelightError: nothing is left, or an annotation file that all depend on is missing.
         """
-        return self._some(self._samples())
-
-    def pictures(self) -> Iterator[tuple[FaceSample, NDArray[np.uint8]]]:
-        """Yield samples with their pictures (H, W, 3) RGB; those whose picture is unreadable are skipped as well.
-
-        Raises:
-            LimelightError: nothing is left, or an annotation file that all depend on is missing.
-        """
-        return self._some(self._pictures())
-
-    def skip(self, error: LimelightError) -> None:
-        """Report and count a sample that is not used."""
-        self.skipped += 1
-        if self.skipped <= _MOST_LINES:
-            self._report(f"skipped: {error}")
-
-    def _samples(self) -> Iterator[FaceSample]:
+        self.skipped = count = 0
         for entry in self._entries():
             if isinstance(entry, LimelightError):
                 self.skip(entry)
             else:
+                count += 1
                 yield entry
-
-    def _pictures(self) -> Iterator[tuple[FaceSample, NDArray[np.uint8]]]:
-        for sample in self._samples():
-            try:
-                picture = sample.picture()
-            except LimelightError as error:
-                self.skip(error)
-                continue
-            yield sample, picture
-
-    def _some(self, stream: Iterator[T]) -> Iterator[T]:
-        """Yield from the stream, which must not be empty."""
-        self.skipped = count = 0
-        for item in stream:
-            count += 1
-            yield item
         if self.skipped > _MOST_LINES:
             self._report(f"{self.layout} {self.root}: {self.skipped} skipped in all")
         if not count:
             raise LimelightError(
                 f"{self.layout} {self.root}: nothing usable there, {self.skipped} skipped; expected {self.expected}"
             )
+
+    def skip(self, error: LimelightError) -> None:
+        """Report and count a sample that is not used."""
+        self.skipped += 1
+        if self.skipped <= _MOST_LINES:
+            self._report(f"skipped: {error}")
