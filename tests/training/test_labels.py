@@ -7,7 +7,7 @@ import pytest
 
 from facemodel import ARKIT_NAMES, FaceModel
 from training.data.fit import project_landmarks
-from training.data.labels import UNSCORED, label_points, lip_gaps, scored_expressions, shut_lips
+from training.data.labels import UNSCORED, label_points, scored_expressions, shut_lips
 
 _CHIN, _CORNER, _UPPER, _LOWER = 152, 33, 13, 14
 
@@ -25,6 +25,13 @@ def fits(model: FaceModel) -> np.ndarray:
     p.scale = 2.0
     p.translation[:] = 300.0
     return np.stack([vector, vector])
+
+
+def lip_gaps(model: FaceModel, vectors: np.ndarray) -> np.ndarray:
+    """The gap between the lips' middles of vectors (N, P), (N,) mm; negative where they overlap."""
+    views = [model.layout.view(vector) for vector in vectors]
+    points = np.stack([model.landmarks478(model.shape(p.identity, p.expression)) for p in views])
+    return points[:, _UPPER, 1] - points[:, _LOWER, 1]
 
 
 def test_targets_lie_between_both_readers_but_on_mediapipes_outline(model, fits):

@@ -40,7 +40,7 @@ _COVERED = 0.5  # share of a pixel
 
 
 def triangle_classes(model: FaceModel) -> NDArray[np.uint8]:
-    """(T,) class of every triangle, the scalp's as if it were bald.
+    """Return the class of every triangle (T,), the scalp's as if it were bald.
 
     Regions tell ears, eyes, neck and the inside of the mouth; outlines of landmarks on the mean face, seen from the
     front, tell nose, brows and lips. Regions of other names are skin.
@@ -71,7 +71,7 @@ def triangle_classes(model: FaceModel) -> NDArray[np.uint8]:
 def fitted_classes(
     model: FaceModel, classes: NDArray[np.uint8], vector: NDArray, size: int = STORED_SIZE
 ) -> NDArray[np.uint8]:
-    """(size, size) class of the model at every pixel of a stored picture, 0 (background) where it is not.
+    """Return the class of the model at every pixel (size, size) of a stored picture, background where it is not.
 
     Args:
         model: the face model.
@@ -104,7 +104,7 @@ class LabelledCanvas(Canvas):
         self._triangles = triangles
 
     def add(self, draw: Callable[..., NDArray[np.float32]], rng: Generator, *arguments: Any) -> NDArray[np.float32]:
-        """As `Canvas.add`; a pixel gets the thing's class where the thing covers half of it.
+        """Draw as `Canvas.add` does; a pixel gets the thing's class where the thing covers half of it.
 
         Glasses are glasses inside their rims too, though the eyes be seen through them.
         """
@@ -141,21 +141,21 @@ class ClassMapRenderer:
         self._triangles = triangle_classes(model)
 
     def __call__(self, rng: Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A photographed scene (STORED_SIZE, STORED_SIZE, 3) and the classes of its pixels."""
+        """Return a photographed scene (STORED_SIZE, STORED_SIZE, 3) and the classes of its pixels."""
         canvas = LabelledCanvas(self.scenes.config.render_size, self._triangles)
         picture = self.scenes.photograph(rng, canvas).image
         classes = cv2.resize(canvas.classes, picture.shape[:2], interpolation=cv2.INTER_NEAREST_EXACT)
         return picture, np.asarray(classes, np.uint8)
 
     def draw(self, vector: NDArray[np.float32], rng: Generator) -> LabelledCanvas:
-        """A face (P,) in crop px with surroundings."""
+        """Draw a face (P,) in crop px with surroundings."""
         canvas = LabelledCanvas(self.scenes.config.render_size, self._triangles)
         self.scenes.compose(vector, rng, canvas)
         return canvas
 
 
 def _inside(outline: NDArray, points: NDArray) -> NDArray[np.bool_]:
-    """(N,) whether points (N, 2) lie in a polygon (K, 2)."""
+    """Return whether points (N, 2) lie in a polygon (K, 2)."""
     x, y = points[:, 0], points[:, 1]
     inside = np.zeros(len(points), bool)
     for (ax, ay), (bx, by) in zip(outline, np.roll(outline, -1, axis=0), strict=True):

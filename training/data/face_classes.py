@@ -27,7 +27,7 @@ LABELS = (*CLASSES, *_SETS)
 
 
 def label_of(name: str) -> int:
-    """Value of a class or set in a label map."""
+    """Return the value of a class or set in a label map."""
     return LABELS.index(name)
 
 
@@ -46,12 +46,12 @@ MIRRORED[: len(LABELS)] = [label_of(_other_side(name)) for name in LABELS]
 
 
 def face_mask(classes: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Where a class map (...) shows the face and nothing in front of it (...)."""
+    """Return where a class map (...) shows the face and nothing in front of it (...)."""
     return np.isin(classes, [label_of(name) for name in FACE_CLASSES])
 
 
 def with_subjects_sides(classes: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A class map (H, W) of an upright face whose l_ and r_ are the subject's, whichever it used.
+    """Return the class map (H, W) of an upright face whose l_ and r_ are the subject's, whichever it used.
 
     The subject's left is on the image's right. Eyes decide, without both of them brows, then ears; a map that has no
     pair is returned as it is.

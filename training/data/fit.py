@@ -81,7 +81,7 @@ class FitConfig:
 def fit_landmarks(
     model: FaceModel, landmarks: NDArray, scores: NDArray | None = None, config: FitConfig | None = None
 ) -> NDArray[np.float32]:
-    """Parameter vectors whose 478 landmarks lie on MediaPipe's.
+    """Return parameter vectors whose 478 landmarks lie on MediaPipe's.
 
     Args:
         model: the face model.
@@ -97,7 +97,7 @@ def fit_landmarks(
 
 
 def landmark_errors(model: FaceModel, vectors: NDArray, landmarks: NDArray) -> NDArray[np.float64]:
-    """(N,) NME over the 478 points of vectors (N, P) against landmarks (N, 478, 2+) in the same px."""
+    """Return the NME (N,) over the 478 points of vectors (N, P) against landmarks (N, 478, 2+) in the same px."""
     projected = project_landmarks(model, vectors)
     return np.array(
         [normalized_mean_error(p, q) for p, q in zip(projected, np.asarray(landmarks)[..., :2], strict=True)]
@@ -105,7 +105,7 @@ def landmark_errors(model: FaceModel, vectors: NDArray, landmarks: NDArray) -> N
 
 
 def project_landmarks(model: FaceModel, vectors: NDArray) -> NDArray[np.float32]:
-    """The model's 478 landmarks of parameter vectors (N, P) in their own px, (N, 478, 2)."""
+    """Return the model's 478 landmarks of parameter vectors (N, P) in their own px, (N, 478, 2)."""
     mean = model.landmarks478(model.mean)
     basis = at_landmarks(model, np.concatenate([model.identity, model.expression])).reshape(-1, 478 * 3)
     projected = []
@@ -119,7 +119,7 @@ def project_landmarks(model: FaceModel, vectors: NDArray) -> NDArray[np.float32]
 def learn_gains(
     model: FaceModel, vectors: NDArray, scores: NDArray, low: float = 0.5, high: float = 1.5
 ) -> dict[str, float]:
-    """Weight per score of every name: regression through zero of fitted weights on active scores.
+    """Return the weight per score of every name: regression through zero of fitted weights on active scores.
 
     Left and right share one gain; a name that is hardly ever active has none, nor has one that the fit trusts.
 
@@ -150,7 +150,7 @@ def learn_gains(
 def learn_offsets(
     model: FaceModel, landmarks: NDArray, scores: NDArray, config: FitConfig, facing: float = 0.93
 ) -> NDArray[np.float32]:
-    """Where MediaPipe's points lie against the model's on average, (478, 3) mm with z = 0 in the model frame.
+    """Return where MediaPipe's points lie against the model's on average, (478, 3) mm in the model frame, z = 0.
 
     Both put their points in slightly different places of a face, brows above all. Unless that is known, a fit
     explains it by an expression that everybody seems to make. Lips and lids, whose openings are what is to be
@@ -178,7 +178,7 @@ def learn_offsets(
 
 
 def without_offsets(vectors: NDArray, model: FaceModel, landmarks: NDArray, offsets: NDArray) -> NDArray[np.float32]:
-    """MediaPipe's points (N, 478, 2+) px moved to where the model has them, by fits (N, P): (N, 478, 2)."""
+    """Return MediaPipe's points (N, 478, 2+) px, moved to where the model has them, by fits (N, P): (N, 478, 2)."""
     moved = np.array(np.asarray(landmarks)[..., :2], dtype=np.float32)
     for points, vector in zip(moved, vectors, strict=True):
         p = model.layout.view(vector)
@@ -214,10 +214,12 @@ class LandmarkFitter:
             basis[close] += basis[jaw]
         self._basis = torch.from_numpy(basis)
         self._weights = self._landmark_weights()
-        self._bounds = self._coefficient_bounds(len(model.identity), model.expression_range)
+        low, high = torch.full((len(basis),), -3.5), torch.full((len(basis),), 3.5)
+        low[len(model.identity) :], high[len(model.identity) :] = model.expression_range
+        self._bounds = low, high
 
     def __call__(self, landmarks: NDArray, scores: NDArray | None) -> NDArray[np.float32]:
-        """See `fit_landmarks`."""
+        """Fit as `fit_landmarks` does."""
         points = np.asarray(landmarks, dtype=np.float32)[:, _USED, :2]  # (N, L, 2)
         if scores is None:
             scores = np.zeros((len(points), len(ARKIT_NAMES)), np.float32)
@@ -271,7 +273,7 @@ class LandmarkFitter:
         return self._pack(turn, offset, magnify, coefficients, middle, scale)
 
     def _jacobian(self, turn: Tensor, magnify: Tensor, posed: Tensor) -> Tensor:
-        """Derivative of the projected landmarks (B, L, 2, 6 + K) by pose and coefficients."""
+        """Return the derivative of the projected landmarks (B, L, 2, 6 + K) by pose and coefficients."""
         count, k = len(turn), len(self._basis)
         x, y, z = (magnify[:, None, None] * posed).unbind(-1)  # (B, L)
         zero, one = torch.zeros_like(x), torch.ones_like(x)
@@ -282,7 +284,7 @@ class LandmarkFitter:
         return torch.stack([torch.cat([pose_x, along[:, 0]], -1), torch.cat([pose_y, along[:, 1]], -1)], dim=2)
 
     def _prior(self, scores: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
-        """Expected coefficients (B, K) and their precision (K,)."""
+        """Return expected coefficients (B, K) and their precision (K,)."""
         names = self.layout.expression_names
         expected = np.zeros((len(scores), len(self._basis)), np.float32)
         precision = np.ones(len(self._basis), np.float32)
@@ -313,18 +315,12 @@ class LandmarkFitter:
         return weights[_USED]
 
     def _iris_trust(self, scores: NDArray[np.float32]) -> Tensor:
-        """(B, L) less weight for the iris of a closed eye."""
+        """Return weights (B, L), less for the iris of a closed eye."""
         trust = torch.ones(len(scores), 478)
         for side, iris in _IRISES.items():
             blink = torch.from_numpy(scores[:, ARKIT_NAMES.index(f"eyeBlink{side}")])
             trust[:, iris] = (1.0 - blink.clamp(0.0, 0.95))[:, None]
         return trust[:, _USED]
-
-    def _coefficient_bounds(self, n_identity: int, expression: tuple[float, float]) -> tuple[Tensor, Tensor]:
-        low = torch.full((len(self._basis),), -3.5)
-        high = torch.full((len(self._basis),), 3.5)
-        low[n_identity:], high[n_identity:] = expression
-        return low, high
 
     def _pack(
         self, turn: Tensor, offset: Tensor, magnify: Tensor, coefficients: Tensor, middle: NDArray, scale: NDArray
@@ -348,7 +344,7 @@ class LandmarkFitter:
 def _with_openings(
     jacobian: Tensor, residual: Tensor, weights: Tensor, config: FitConfig
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows (B, M, 6 + K), errors (B, M) and precisions (B, M) of landmarks and of lid and lip openings."""
+    """Return rows (B, M, 6 + K), errors (B, M) and precisions (B, M) of landmarks and of lid and lip openings."""
     count = len(residual)
     gap_rows = (jacobian[:, _UPPER_ROWS] - jacobian[:, _LOWER_ROWS]).flatten(1, 2)  # (B, 2 * 15, 6 + K)
     gap_errors = (residual[:, _UPPER_ROWS] - residual[:, _LOWER_ROWS]).flatten(1)
@@ -360,7 +356,7 @@ def _with_openings(
 
 
 def _initial_pose(mean: NDArray, points: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Rotation (B, 3, 3), translation (B, 2) px and scale (B,) of the mean face, as `facemodel.fit_pose`."""
+    """Return rotation (B, 3, 3), translation (B, 2) px and scale (B,) of the mean face, as `facemodel.fit_pose`."""
     centre = mean.mean(axis=0)
     middle = points.mean(axis=1, keepdims=True)  # (B, 1, 2)
     affine = np.linalg.pinv(mean - centre) @ ((points - middle) * (1.0, -1.0))  # (B, 3, 2)
@@ -373,7 +369,7 @@ def _initial_pose(mean: NDArray, points: NDArray) -> tuple[NDArray, NDArray, NDA
 
 
 def _rotate(vector: Tensor) -> Tensor:
-    """Rotation matrices (B, 3, 3) of rotation vectors (B, 3)."""
+    """Return the rotation matrices (B, 3, 3) of rotation vectors (B, 3)."""
     x, y, z = vector.unbind(-1)
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).view(-1, 3, 3)

@@ -11,7 +11,7 @@ _ROWS = 8  # lines that a pixel is sampled along
 
 
 def inner_mouth_area(landmarks: NDArray, size: int) -> NDArray[np.float32]:
-    """(size, size) share of each pixel that lies between the lips of an upright face, 0..1.
+    """Return the share of each pixel (size, size) that lies between the lips of an upright face, 0..1.
 
     Where the upper lip's line lies below the lower one's, as it may on a closed mouth, nothing is between them.
 

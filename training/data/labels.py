@@ -118,22 +118,12 @@ def shut_lips(
     return out
 
 
-def lip_gaps(model: FaceModel, vectors: NDArray) -> NDArray[np.float64]:
-    """Return the gap between the lips' middles of vectors (N, P), (N,) mm; negative where they overlap."""
-    basis = at_landmarks(model, np.concatenate([model.identity, model.expression]))[:, [13, 14], 1]  # (K, 2)
-    mean = model.landmarks478(model.mean)[[13, 14], 1]
-    slices = model.layout.slices
-    coefficients = np.concatenate([vectors[:, slices["identity"]], vectors[:, slices["expression"]]], axis=1)
-    upper, lower = (mean + coefficients @ basis).T
-    return np.asarray(upper - lower, np.float64)
-
-
 def scored_expressions() -> NDArray[np.bool_]:
     """Return which expressions (52,) in ARKIT_NAMES order a photograph's label says something about."""
     return np.array([name not in UNSCORED for name in ARKIT_NAMES], bool)
 
 
 def _are_shut(landmarks: NDArray, scale: NDArray, c: LabelConfig) -> NDArray[np.bool_]:
-    """(N,) whether the lips of MediaPipe's points (N, 478, 2) px meet, at scales (N, 1) px/mm."""
+    """Return whether the lips of MediaPipe's points (N, 478, 2) px meet, at scales (N, 1) px/mm."""
     gaps = np.linalg.norm(landmarks[:, _UPPER_LIP[:5]] - landmarks[:, _LOWER_LIP[:5]], axis=2) / scale  # (N, 5)
     return np.asarray(gaps.max(axis=1) < c.shut)

@@ -40,7 +40,7 @@ class LandmarkedFace:
 
     @property
     def size(self) -> float:
-        """Square root of the area of the landmarks' box, px."""
+        """Return the square root of the area of the landmarks' box, px."""
         return float(np.sqrt(np.prod(np.ptp(self.landmarks, axis=0))))
 
 

@@ -52,12 +52,12 @@ class PhotoLabels:
 
     @property
     def people(self) -> NDArray[np.str_]:
-        """(N,) name of the person, the same in ytf and lfw; the path where every file is somebody else."""
+        """Return names (N,) of people, the same in ytf and lfw; the path where every file is somebody else."""
         return np.array([person_of(path) for path in self.paths])
 
     @property
     def validation(self) -> NDArray[np.bool_]:
-        """(N,) True for the held-out part, split by person."""
+        """Return which photos (N,) are held out, split by person."""
         return np.array([is_held_out(person) for person in self.people], dtype=bool)
 
     def take(self, index: NDArray | slice) -> PhotoLabels:

@@ -88,7 +88,7 @@ class _Light(NamedTuple):
 
     @property
     def tint(self) -> Tensor:
-        """Colour of the key light (B, 3), mean 1: that of the SH light."""
+        """Return the colour of the key light (B, 3), mean 1: that of the SH light."""
         return self.sh[:, 0] / self.sh[:, 0].mean(1, keepdim=True)
 
 

@@ -72,7 +72,7 @@ class SegmentationSamples:
 
     @property
     def size(self) -> int:
-        """Side of the pictures, px."""
+        """Return the side of the pictures, px."""
         return self.images.shape[1]
 
 

@@ -35,7 +35,7 @@ class SegmentationCheckpoint:
     weights: dict[str, Tensor]
 
     def to_dict(self, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
-        """Plain values and tensors, the weights in `dtype`."""
+        """Return plain values and tensors, the weights in `dtype`."""
         weights = {name: w.to(dtype) if w.is_floating_point() else w for name, w in self.weights.items()}
         return {"config": asdict(self.config), "resolution": self.resolution, "weights": weights}
 
@@ -44,14 +44,14 @@ class SegmentationCheckpoint:
         return cls(UNetConfig(**values["config"]), values["resolution"], values["weights"])
 
     def build(self) -> UNet:
-        """The network, for inference."""
+        """Return the network, for inference."""
         network = UNet(self.config)
         network.load_state_dict(self.weights)
         return network.requires_grad_(False).eval()
 
 
 def load_segmentation_network(path: str | Path | None = None) -> SegmentationCheckpoint:
-    """The U-Net in a file that `limelight train --recipe segmentation` wrote; by default the shipped one.
+    """Return the U-Net in a file that `limelight train --recipe segmentation` wrote; by default the shipped one.
 
     Raises:
         LimelightError: the file is missing, unreadable, or of another kind.
@@ -79,7 +79,7 @@ class Segmenter:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Segmenter:
-        """Of a file that `limelight train --recipe segmentation` wrote; by default of the shipped weights.
+        """Return the segmenter of such a file as `load_segmentation_network` reads.
 
         Raises:
             LimelightError: the file is missing, unreadable, or of another kind.
@@ -88,7 +88,7 @@ class Segmenter:
 
     @torch.inference_mode()
     def probabilities(self, image: NDArray[np.uint8], extent: float = CROP_SIZE) -> NDArray[np.float32]:
-        """Probability of every class at every pixel, (H, W, 19).
+        """Return the probability of every class at every pixel, (H, W, 19).
 
         Args:
             image: (H, W, 3) sRGB, the face upright.
@@ -109,9 +109,9 @@ class Segmenter:
         return np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def __call__(self, image: NDArray[np.uint8], extent: float = CROP_SIZE) -> NDArray[np.uint8]:
-        """(H, W) most probable of `face_classes.CLASSES` at every pixel; arguments as `probabilities`."""
+        """Return the most probable of `face_classes.CLASSES` at every pixel (H, W); arguments as `probabilities`."""
         return self.probabilities(image, extent).argmax(axis=-1).astype(np.uint8)
 
     def face_mask(self, image: NDArray[np.uint8], extent: float = CROP_SIZE) -> NDArray[np.bool_]:
-        """(H, W) where the face shows and nothing is in front of it; arguments as `probabilities`."""
+        """Return where (H, W) the face shows and nothing is in front of it; arguments as `probabilities`."""
         return face_mask(self(image, extent))

@@ -53,10 +53,6 @@ class Samples:
     def __len__(self) -> int:
         return len(self.parameters)
 
-    def take(self, index: NDArray) -> Samples:
-        """Return the samples at `index`, an index array, mask or slice; needs `images` in memory."""
-        return Samples(*(getattr(self, f.name)[index] for f in fields(self)))
-
 
 class ShardWriter:
     """Writes labelled crops of one kind below a prepared folder, each shard whole or not at all.

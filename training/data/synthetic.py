@@ -121,7 +121,7 @@ class Canvas:
 
     @property
     def glints(self) -> bool:
-        """Whether anybody could see the highlight: it brightens a twentieth of the head by GLINT or more."""
+        """Return whether anybody could see the highlight: it brightens a twentieth of the head by GLINT or more."""
         if self.matte is None or not self.drawn.any():
             return False
         image, matte = (encode_srgb(np.clip(i[self.drawn][::9], 0.0, 1.0)) for i in (self.image, self.matte))
@@ -401,7 +401,7 @@ def render_shard(renderer: SceneRenderer, count: int, rng: Generator) -> Samples
 
 
 def _seen_expressions(out: Path, model: FaceModel) -> NDArray[np.float32] | None:
-    """(M, Ne) weights of photos that were fitted well, not of the held-out people."""
+    """Return the expressions (M, Ne) of photos that were fitted well, held-out people left out."""
     if not any((out / "photos").glob("shard_*")):
         return None
     samples = load_samples(out, model)

@@ -60,7 +60,7 @@ class CropSet:
         )
 
     def batch(self, indices: NDArray[np.int64], samples: list[Sample]) -> Batch:
-        """The tensors of `samples`, made from the crops at `indices`."""
+        """Return the tensors of `samples`, made from the crops at `indices`."""
 
         def flags(values: NDArray[np.bool_]) -> torch.Tensor:
             return torch.from_numpy(values[indices].astype(np.float32))
@@ -79,7 +79,7 @@ class CropSet:
         )
 
     def training_labels(self, layout: ParameterLayout, limit: int = 20000) -> NDArray[np.float32]:
-        """Parameter vectors (M, P) that are labelled in full: the statistics of the network's outputs.
+        """Return parameter vectors (M, P) that are labelled in full: the statistics of the network's outputs.
 
         Raises:
             LimelightError: there is none.
@@ -101,7 +101,7 @@ def _worths(values: list[NDArray[np.float32] | None]) -> torch.Tensor:
 
 
 def load_crops(folder: str | Path, model: FaceModel, photos: bool = True) -> CropSet:
-    """Everything that `training.data` has prepared in `folder` for `model`.
+    """Return everything that `training.data` has prepared in `folder` for `model`.
 
     Args:
         folder: the prepared folder.
@@ -165,7 +165,7 @@ class Batcher:
         self._kinds = [(members[name], counts[name]) for name in kinds if counts[name]]
 
     def __call__(self, step: int) -> Batch:
-        """Batch number `step`."""
+        """Return batch number `step`."""
         indices = np.concatenate(
             [
                 members[shuffled_without_end(len(members), count, step, (self.seed, 2, kind))]
