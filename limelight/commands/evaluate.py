@@ -142,8 +142,7 @@ def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, li
     from limelight.live_evaluation import EvaluationLoop
     from realtime.engines import open_engine
     from training.evaluation.context import Context
-    from training.evaluation.record import Evaluation, write_evaluation
-    from training.evaluation.run import measure_network
+    from training.evaluation.record import Evaluation, measure_network, write_evaluation
 
     extent = _extent(args)
     material = _material(args, model, extent)

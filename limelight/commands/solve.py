@@ -214,10 +214,10 @@ def _solve_image(solver: ImageSolver, path: Path, image: NDArray[np.uint8], file
     if not solved:
         tqdm.write(f"limelight: warning: {path}: no face found", file=sys.stderr)
     else:
-        first = solved[0]
+        fit = solved[0].fit
         tqdm.write(
-            f"{path.name}: colour error {first.network_residual:.3f} -> {first.residual:.3f}, "
-            f"landmarks {first.network_landmarks:.1f} -> {first.landmarks:.1f} px",
+            f"{path.name}: colour error {fit.network_residual:.3f} -> {fit.residual:.3f}, "
+            f"landmarks {fit.network_landmarks:.1f} -> {fit.landmarks:.1f} px",
             file=sys.stderr,
         )
     files.write(image, solver.model, [one.face for one in solved])
@@ -271,11 +271,10 @@ def _tell(path: Path, take: Path, report: ClipReport) -> None:
     """Say what has become of a clip, on whatever way its solve ended."""
     import numpy as np
 
-    line = f"limelight: take with {report.frames} frames of {path.name}, {report.solved} solved, written to {take}"
-    if report.solved:
-        before, after = np.mean(report.network_residual), np.mean(report.residual)
-        line += f"; colour error {before:.3f} -> {after:.3f}"
-        if np.isfinite(report.landmarks).any():
-            before, after = np.nanmean(report.network_landmarks), np.nanmean(report.landmarks)
-            line += f", landmarks {before:.1f} -> {after:.1f} px"
+    line = f"limelight: take with {report.frames} frames of {path.name}, {len(report.fits)} solved, written to {take}"
+    if report.fits:
+        residual, network_residual, landmarks, network_landmarks = np.array(report.fits).T
+        line += f"; colour error {network_residual.mean():.3f} -> {residual.mean():.3f}"
+        if np.isfinite(landmarks).any():
+            line += f", landmarks {np.nanmean(network_landmarks):.1f} -> {np.nanmean(landmarks):.1f} px"
     print(line, file=sys.stderr)

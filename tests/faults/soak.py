@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import sys
@@ -151,11 +152,12 @@ class Soak:
         seed: of the faults.
         interval: s between two faults.
         folder: for take and video.
+        recovery: s after which a fault that is not over is given up.
     """
 
-    def __init__(self, seconds, seed, interval, folder):
-        self.seconds, self.interval, self.folder = seconds, interval, folder
-        self.plan, faults = script(seed, seconds, interval)
+    def __init__(self, seconds, seed, interval, folder, recovery=RECOVERY):
+        self.seconds, self.interval, self.folder, self.recovery = seconds, interval, folder, recovery
+        self.plan, self.faults = script(seed, seconds, interval)
         model = FaceModel.load()
         film = film_of_two(model)
 
@@ -168,7 +170,7 @@ class Soak:
             self.session.add_sink(Worker(stream, WorkerConfig(Policy.NEWEST, patience=2.0)))
         self.heard = Heard()
         self.session.listen(self.heard)
-        self.device = Device(RealClock, seconds, *faults, film=film)
+        self.device = Device(RealClock, math.inf, film=film)
         self.samples, self.problems = [], []
         self.recoveries = self.restarts = 0
         self.rng = random.Random(seed + 1)
@@ -179,8 +181,10 @@ class Soak:
         for number in range(4):  # what a renderer and an encoder take for good, they take with the first few
             time.sleep(0.5)
             self.session.remove_sink(self.session.add_sink(str(self.folder / f"warm-up-{number}.mp4")))
+        self.heard.frames = array("L")
         for name in ("show.mcap", "show.mp4"):
             self.session.add_sink(str(self.folder / name))
+        self.device.start, self.device.faults = RealClock.now(), self.faults
         begun, waiting, due = list(self.plan), [], 0.0
         while not loop.wait(0.25):
             now = self.device.now()
@@ -191,6 +195,8 @@ class Soak:
                 waiting.append((now + length, kind))
             self.restart_failed()
             waiting = [(end, kind) for end, kind in waiting if not self.recovered(end, kind, now)]
+            if now >= self.seconds and not waiting:
+                self.device.seconds = now  # the end, now that the last fault is over
             if now >= due:
                 self.samples.append(Sample.now(now))
                 print(self.samples[-1], file=sys.stderr, flush=True)
@@ -229,7 +235,7 @@ class Soak:
         if running and self.heard.tracked_at > self.device.start + end:
             self.recoveries += 1
             return True
-        if now > end + RECOVERY:
+        if now > end + self.recovery:
             self.problems.append(f"at {now:.0f} s: not recovered from '{kind}': {self.session.status()}")
             return True
         return False

@@ -61,7 +61,7 @@ def film_with_limit(folder, limit, noise):
     if noise:
         source.width, source.height = 160, 120
     loop = session.use_source(source)
-    ended = loop.wait(100)
+    ended = loop.wait(200)
     problems = session.stop()
     return {
         "ended": [ended, loop.status().frames, loop.status().error, len(stream.results)],
@@ -82,7 +82,7 @@ def run_with_limit(folder, limit, noise):
         text=True,
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_the_show_goes_on(tmp_pa
     stream = Collector()
     session.add_sink(Worker(stream, WorkerConfig(Policy.EVERY)))
     loop = session.use_source(ListSource(50))
-    assert loop.wait(20)
+    assert loop.wait(60)
     assert [worker.status().state for worker in workers] == [SinkState.FAILED] * 2
     assert all(str(blocked) in worker.problem and "\n" not in worker.problem for worker in workers)
     assert len(session.stop()) == 2
@@ -147,7 +147,7 @@ def test_a_read_only_folder_is_one_line(tmp_path):
     tmp_path.chmod(0o500)
     session = Session(MODEL, PictureTracker, SessionConfig(paced=False))
     worker = session.add_sink(str(tmp_path / "t.mcap"))
-    assert session.use_source(ListSource(5)).wait(20)
+    assert session.use_source(ListSource(5)).wait(60)
     assert "t.mcap" in worker.problem and "\n" not in worker.problem
     session.stop()
 

@@ -8,13 +8,13 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from realtime.interruption import Interruption, finishing_files
 from realtime.takes import load_take
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,13 +57,14 @@ def test_closing_the_terminal_finishes_the_files(tmp_path):
         cwd=tmp_path,
     )
     os.close(slave)
-    deadline = time.monotonic() + 60
-    while not (take.is_file() and take.stat().st_size > 1_800_000 + 40_000):  # the face model, and some frames
-        assert time.monotonic() < deadline
+    begun = 1_800_000 + 40_000  # bytes of the face model, and some frames
+    try:
+        wait_for(lambda: run.poll() is not None or (take.is_file() and take.stat().st_size > begun), 240)
         assert run.poll() is None
-        time.sleep(0.05)
-    os.close(master)  # the terminal hangs up
-    out, _ = run.communicate(timeout=60)
+        os.close(master)  # the terminal hangs up
+        out, _ = run.communicate(timeout=240)
+    finally:
+        run.kill()
     frames = json.loads(out.splitlines()[-1])["frames"]
     found = load_take(take)
     assert found.cut is None

@@ -6,7 +6,7 @@ from tests.faults.soak import Soak, script
 
 
 def test_every_fault_is_recovered_from(tmp_path):
-    summary = Soak(13.0, 0, 3.0, tmp_path).run()
+    summary = Soak(11.0, 0, 3.0, tmp_path, recovery=60.0).run()
     assert summary["recoveries"] == summary["faults"] == 3
     assert not [p for p in summary["problems"] if "recovered" in p or "frames of" in p or "given up" in p]
     assert summary["take_rows"] > 0.6 * summary["frames"] > 0

@@ -128,7 +128,7 @@ def test_a_take_in_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def test_an_interrupt_finalises_take_and_video(tmp_path):
     take, video = tmp_path / "t.mcap", tmp_path / "v.mp4"
     process = limelight("run", "--source", "synthetic", "--headless", "--take", take, "--video", video)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     began = 0  # the take's size when only its header is written
     while time.monotonic() < deadline and process.poll() is None:
         size = take.stat().st_size if take.is_file() else 0
@@ -137,7 +137,7 @@ def test_an_interrupt_finalises_take_and_video(tmp_path):
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    status, out, err = ended(process, timeout=60)
+    status, out, err = ended(process)
     assert status == 130, err
     frames = json.loads(out.strip().splitlines()[-1])["frames"]
     assert len(load_take(take)) == frames > 0

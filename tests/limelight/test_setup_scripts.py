@@ -40,7 +40,7 @@ class System:
     def run(self, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
         environment = {"PATH": str(self._folder), **variables}
         command = [BASH, str(SCRIPTS / script), *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
     @property
     def calls(self) -> list[str]:

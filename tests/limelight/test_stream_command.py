@@ -16,12 +16,14 @@ from websockets.sync.client import connect
 
 from facemodel import LimelightError
 from limelight.cli import build_parser, main
+from realtime.loop.loop import Loop
 from realtime.sinks.registry import KINDS
-from tests.realtime.streams.faces import free_port, wait_for
+from tests.realtime.streams.faces import free_port
 from tests.realtime.streams.vtube_studio import VTubeStudio
 from tests.realtime.take_factory import result as take_result
 from tests.realtime.take_factory import write_take
 from tests.realtime.video_factory import grey, write_video
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -30,17 +32,26 @@ def port():
 
 
 @pytest.fixture
-def listen():
-    """Receive from a port in the background: a list of the messages so far."""
-    done, threads = threading.Event(), []
+def listen(monkeypatch):
+    """Receive from a port in the background: a list of the messages so far. No loop starts before everybody listens."""
+    done, threads, heard = threading.Event(), [], []
+    start = Loop.start
+
+    def start_once_heard(loop):
+        wait_for(lambda: all(listens.is_set() for listens in heard))
+        start(loop)
+
+    monkeypatch.setattr(Loop, "start", start_once_heard)
 
     def listen_(port):
-        messages = []
+        messages, listens = [], threading.Event()
+        heard.append(listens)
 
         def receive():
             while not done.is_set():
                 try:
                     with connect(f"ws://127.0.0.1:{port}", proxy=None, close_timeout=0.1) as client:
+                        listens.set()
                         messages.extend(json.loads(text) for text in client)
                 except OSError:
                     done.wait(0.02)
@@ -52,7 +63,7 @@ def listen():
     yield listen_
     done.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
 
 
 @pytest.fixture
@@ -68,7 +79,7 @@ def test_the_pattern_arrives_with_its_names_at_each_streams_own_rate(port, liste
     another = free_port()
     slow = listen(another)
     addresses = (f"ws://127.0.0.1:{port}", f"ws://127.0.0.1:{another}?rate=10&mirror=yes")
-    assert stream(*addresses, "--pattern", "--seconds", 1.5) == 0
+    assert stream(*addresses, "--pattern", "--seconds", 2) == 0
     assert listening[0]["feed"] == "test pattern"
     assert listening[0]["label"] == "eyeBlinkLeft"
     assert max(message["faces"][0]["weights"]["eyeBlinkLeft"] for message in listening) > 0.9
@@ -95,9 +106,9 @@ def test_a_take_may_loop_until_ctrl_c(tmp_path, port, listening):
     program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         frames = lambda: [message["frame"] for message in listening]  # noqa: E731
-        wait_for(lambda: any(b < a for a, b in zip(frames(), frames()[1:], strict=False)), 30)
+        wait_for(lambda: any(b < a for a, b in zip(frames(), frames()[1:], strict=False)), 240)
         program.send_signal(signal.SIGINT)
-        out, err = program.communicate(timeout=20)
+        out, err = program.communicate(timeout=240)
     finally:
         program.kill()
     assert program.returncode == 130, err
@@ -116,7 +127,7 @@ def test_what_a_receiver_says_is_told_once(tmp_path, monkeypatch, capsys):
     studio = VTubeStudio()
     studio.allows = False
     try:
-        assert stream(f"vts://127.0.0.1:{studio.port}", "--pattern", "--seconds", 1.5) == 0
+        assert stream(f"vts://127.0.0.1:{studio.port}", "--pattern", "--seconds", 3) == 0
     finally:
         studio.close()
     said = capsys.readouterr().err

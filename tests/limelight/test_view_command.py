@@ -31,14 +31,14 @@ def test_a_take_is_shown_over_and_over_until_it_is_interrupted(tmp_path):
         if other := network_address():
             shown = url.replace("127.0.0.1", other)
             assert process.stderr.readline() == f"limelight: for others: {shown}\n"
-        with urllib.request.urlopen(url, timeout=10) as page:
+        with urllib.request.urlopen(url, timeout=60) as page:
             assert b"<canvas" in page.read()
-        with connect(url.replace("http", "ws"), open_timeout=10) as client:
-            numbers = {client.recv(timeout=10)[12:16] for _ in range(5)}
+        with connect(url.replace("http", "ws"), open_timeout=60) as client:
+            numbers = {client.recv(timeout=60)[12:16] for _ in range(5)}
         assert len(numbers) == 5
     finally:
         process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=30)
+        out, error = process.communicate(timeout=240)
     assert process.returncode == 130, error
     assert json.loads(out)["sinks"][0]["state"] == "closed"
 

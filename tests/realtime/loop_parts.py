@@ -29,7 +29,7 @@ class ListSource:
         if self.index == self.fail_at:
             raise LimelightError("camera unplugged")
         if self.hang is not None:
-            self.hang.wait(20)
+            self.hang.wait(60)
         if self.index == self.count:
             return None
         if self.live:

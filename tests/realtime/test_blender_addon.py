@@ -6,7 +6,6 @@ import json
 import socket
 import sys
 import threading
-import time
 import tomllib
 import zipfile
 from importlib import import_module
@@ -32,6 +31,7 @@ from tests.realtime.streams.faces import MODEL, face, free_port, stream
 from tests.realtime.streams.faces import result as result_of
 from tests.realtime.take_factory import result, write_take
 from tests.toy_model import toy_model
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -194,7 +194,7 @@ def test_fragments_and_pings_are_understood():
     def send(connection):
         connection.ping()
         connection.send(["one ", "message ", "in parts"])
-        assert connection.ping().wait(5.0), "a ping is answered"
+        assert connection.ping().wait(60), "a ping is answered"
 
     with server(send) as address:
         client = WebSocket(address)
@@ -298,13 +298,6 @@ class server:  # noqa: N801 (it is used as a function)
     def __exit__(self, *exception: object) -> None:
         self._server.shutdown()
         self._thread.join()
-
-
-def wait_for(condition, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 # --- what is driven -------------------------------------------------------------------------------------------

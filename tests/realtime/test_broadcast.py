@@ -18,7 +18,7 @@ from websockets.sync.server import ServerConnection, serve
 from facemodel import LimelightError
 from realtime.web import broadcast as broadcast_module
 from realtime.web.broadcast import Broadcast, Page
-from tests.realtime.streams.faces import wait_for
+from tests.waiting import wait_for
 
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -41,7 +41,7 @@ def broadcast():
 
 def ask(broadcast, data: bytes) -> bytes:
     """What comes back for bytes, until the connection ends."""
-    with socket.create_connection(("127.0.0.1", broadcast.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", broadcast.port), timeout=60) as client:
         client.sendall(data)
         answer = b""
         with suppress(ConnectionError):
@@ -52,7 +52,7 @@ def ask(broadcast, data: bytes) -> bytes:
 
 def throw(broadcast, data: bytes) -> None:
     """Send bytes, and go."""
-    with socket.create_connection(("127.0.0.1", broadcast.port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", broadcast.port), timeout=60) as client:
         client.sendall(data)
 
 
@@ -66,7 +66,7 @@ def meets(broadcast) -> None:
     with connect(f"ws://127.0.0.1:{broadcast.port}", proxy=None, close_timeout=0.1) as client:
         client.send("whatever it is")
         broadcast.send("hello")
-        assert client.recv(timeout=5) == "hello"
+        assert client.recv(timeout=60) == "hello"
 
 
 def test_pages_are_served_and_others_are_not_there(broadcast):
@@ -90,9 +90,10 @@ def test_the_sixteenth_is_the_last(broadcast):
     def client():
         return connect(f"ws://127.0.0.1:{broadcast.port}", proxy=None, close_timeout=0.1)
 
+    wait_for(lambda: broadcast.clients == 0)
     with ExitStack() as stack:
         for _ in range(16):
-            assert stack.enter_context(client()).recv(timeout=5) == "hello"
+            assert stack.enter_context(client()).recv(timeout=60) == "hello"
         with pytest.raises(InvalidStatus, match="503"), client():
             pass
     wait_for(lambda: broadcast.clients == 0)
@@ -100,18 +101,19 @@ def test_the_sixteenth_is_the_last(broadcast):
 
 
 def test_there_are_never_more_than_sixteen_however_many_come_at_once(broadcast, monkeypatch):
+    wait_for(lambda: broadcast.clients == 0)
     all_answered = threading.Event()
-    monkeypatch.setattr(ServerConnection, "start_keepalive", lambda _: all_answered.wait(10))  # none is served before
+    monkeypatch.setattr(ServerConnection, "start_keepalive", lambda _: all_answered.wait(60))  # none is served before
     with ExitStack() as stack:
         comers = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", broadcast.port), timeout=5)) for _ in range(30)
+            stack.enter_context(socket.create_connection(("127.0.0.1", broadcast.port), timeout=60)) for _ in range(30)
         ]
         for comer in comers:
             comer.sendall(HANDSHAKE)
         answers = [comer.recv(12) for comer in comers]
         assert (answers.count(b"HTTP/1.1 101"), answers.count(b"HTTP/1.1 503")) == (16, 14)
         all_answered.set()
-        assert broadcast.clients == 16
+        wait_for(lambda: broadcast.clients == 16)
     wait_for(lambda: broadcast.clients == 0)
 
 
@@ -123,7 +125,7 @@ def test_a_handshake_that_fails_takes_nobodys_place(broadcast):
 
 
 def silent_strangers(broadcast, count: int) -> list[socket.socket]:
-    return [socket.create_connection(("127.0.0.1", broadcast.port), timeout=5) for _ in range(count)]
+    return [socket.create_connection(("127.0.0.1", broadcast.port), timeout=60) for _ in range(count)]
 
 
 def test_connections_that_say_nothing_are_few_and_lock_nobody_out(broadcast):
@@ -140,7 +142,7 @@ def test_connections_that_say_nothing_are_few_and_lock_nobody_out(broadcast):
 def test_those_who_take_their_page_are_not_cut_off_for_others():
     broadcast = Broadcast("127.0.0.1", 0, page=lambda _: Page(b"x" * 4_000_000))
     broadcast.open()
-    with socket.create_connection(("127.0.0.1", broadcast.port), timeout=5) as slow:
+    with socket.create_connection(("127.0.0.1", broadcast.port), timeout=60) as slow:
         slow.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert slow.recv(12) == b"HTTP/1.1 200"
         silent = silent_strangers(broadcast, 40)
@@ -166,7 +168,7 @@ def test_the_end_waits_for_nobody_who_says_nothing(monkeypatch):
     for client in silent:
         assert client.recv(100) == b""
         client.close()
-    closing.join(10)
+    closing.join(60)
     assert not closing.is_alive()
 
 
@@ -180,7 +182,7 @@ def test_it_begins_anew_with_nobody_and_nothing_to_say(broadcast):
     with connect(again.url.replace("http", "ws"), proxy=None, close_timeout=0.1) as client:
         wait_for(lambda: again.clients == 1)
         again.send("of the new feed")
-        assert client.recv(timeout=5) == "of the new feed"
+        assert client.recv(timeout=60) == "of the new feed"
     again.close()
     for stranger in silent:
         stranger.close()
@@ -188,10 +190,10 @@ def test_it_begins_anew_with_nobody_and_nothing_to_say(broadcast):
 
 def test_a_message_that_is_too_long_ends_its_connection_alone(broadcast):
     with connect(f"ws://127.0.0.1:{broadcast.port}", proxy=None, close_timeout=0.1) as client:
-        assert client.recv(timeout=5) == "hello"
+        assert client.recv(timeout=60) == "hello"
         client.send("x" * 4097)
         with pytest.raises(ConnectionClosed, match="1009"):
-            client.recv(timeout=5)
+            client.recv(timeout=60)
     meets(broadcast)
 
 
@@ -224,7 +226,7 @@ def test_it_listens_at_the_newer_addresses_too():
     broadcast.send("hello")
     assert broadcast.url == f"http://[::1]:{broadcast.port}/"
     with connect(broadcast.url.replace("http", "ws"), proxy=None, close_timeout=0.1) as client:
-        assert client.recv(timeout=5) == "hello"
+        assert client.recv(timeout=60) == "hello"
     broadcast.close()
 
 

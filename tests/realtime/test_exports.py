@@ -101,7 +101,7 @@ def test_livelink_csv_says_what_the_stream_says(take, tmp_path):
     names = [*(name[0].upper() + name[1:] for name in ARKIT_NAMES), *angles]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(5.0)
+        receiver.settimeout(60)
         stream = open_sink(f"livelink://127.0.0.1:{receiver.getsockname()[1]}").sink
         stream.begin(info(model=take.model))
         for i in range(1, 20):

@@ -66,7 +66,7 @@ def test_pictures_in_flight_between_threads_stay_as_they_were():
         line.append((index, picture))
         del picture
     done.set()
-    reader.join(20)
+    reader.join(60)
     assert not reader.is_alive() and not torn
     assert len(pool) <= 8
 

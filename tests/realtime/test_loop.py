@@ -14,6 +14,7 @@ from realtime.frame import Frame, TrackingState
 from realtime.loop.live_feed import LiveConfig, LiveFeed
 from realtime.loop.loop import Loop
 from tests.realtime.loop_parts import Collector, ListSource, PictureTracker
+from tests.waiting import wait_for
 
 
 def loop_of(source, tracker=None, listeners=(), **config):
@@ -23,7 +24,7 @@ def loop_of(source, tracker=None, listeners=(), **config):
 
 def run(loop):
     loop.start()
-    assert loop.wait(20)
+    assert loop.wait(60)
     assert loop.stop()
     return loop.status()
 
@@ -53,11 +54,16 @@ def test_a_result_is_complete_when_it_is_delivered_and_cannot_be_changed():
 
 
 def test_a_slow_loop_misses_frames_of_a_camera_but_stays_current():
-    listener = Collector()
-    status = run(loop_of(ListSource(100, live=True, fps=200.0), PictureTracker(seconds=0.02), [listener]))
+    class Late(PictureTracker):
+        def track(self, frame, now, timings):
+            wait_for(lambda: source.index >= min(frame.index + 4, source.count))
+            return super().track(frame, now, timings)
+
+    listener, source = Collector(), ListSource(100, live=True, fps=200.0)
+    status = run(loop_of(source, Late(), [listener]))
     indices = [r.frame.index for r in listener.results if not r.stalled]
     assert indices == sorted(set(indices))
-    assert 5 < len(indices) < 60
+    assert 1 < len(indices) < 60
     assert indices[-1] == 99  # the newest frame is never lost behind older ones
     assert status.frames == len(indices)
 
@@ -185,28 +191,30 @@ def test_stop_ends_a_loop_whose_source_hangs():
 
 def test_an_interrupted_wait_does_not_cost_the_frame_under_way():
     listener = Collector()
-    loop = loop_of(ListSource(40), PictureTracker(seconds=0.02), [listener])
+    loop = loop_of(ListSource(10_000), PictureTracker(seconds=0.02), [listener])
     loop.start()
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         threading.Timer(0.2, lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
-            loop.wait(20)
+            loop.wait(60)
     finally:
         signal.signal(signal.SIGINT, previous)
     assert loop.stop()
-    assert len(listener.results) == loop.status().frames < 40
+    assert len(listener.results) == loop.status().frames < 10_000
 
 
 def test_requests_reach_the_tracker_on_the_loops_thread():
     tracker = PictureTracker(seconds=0.005)
-    loop = loop_of(ListSource(60), tracker)
+    asked = threading.Event()
+    loop = loop_of(ListSource(60, hang=asked), tracker)
     loop.start()
     loop.feed.recenter()
     loop.feed.choose(2)
     loop.feed.choose_at(3.0, 4.0)
     loop.feed.reset_person()
-    assert loop.wait(20)
+    asked.set()
+    assert loop.wait(60)
     loop.stop()
     assert tracker.asked == [("recenter",), ("choose", 2), ("choose_at", 3.0, 4.0), ("reset_person",)]
 

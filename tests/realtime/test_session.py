@@ -20,6 +20,7 @@ from realtime.takes import load_take
 from realtime.takes.slate import Slate
 from realtime.tracking.smoothing import SmoothingSettings
 from tests.realtime.loop_parts import MODEL, Collector, ListSource, PictureTracker
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -45,20 +46,13 @@ def steady(count=100_000, **options):
     return Steady(count, **options)
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 10.0
-    while not condition():
-        assert time.monotonic() < deadline, "never came"
-        time.sleep(0.005)
-
-
 def stream(sink, policy=Policy.EVERY, per_feed=False):
     return Worker(sink, WorkerConfig(policy, per_feed=per_feed), "test://")
 
 
 def test_frames_flow_and_the_status_follows(session):
     loop = session.use_source(ListSource(30))
-    assert loop.wait(20)
+    assert loop.wait(60)
     status = session.status()
     assert (status.frames, status.tracked_frames, status.source_name) == (30, 30, "list")
     assert (status.state, status.faces) == (TrackingState.TRACKING, 1)
@@ -75,7 +69,7 @@ def test_without_a_sink_that_draws_no_mesh_is_computed(session, monkeypatch):
         monkeypatch.setattr(FaceModel, name, never)
     monkeypatch.setattr(FaceGeometry, "update_shape", never)
     session.add_sink(stream(Collector()))
-    assert session.use_source(ListSource(20)).wait(20)
+    assert session.use_source(ListSource(20)).wait(60)
     assert (session.status().tracked_frames, session.status().error) == (20, "")
 
 
@@ -88,8 +82,8 @@ def test_the_tracker_is_made_when_it_is_needed_and_once(tmp_path):
 
     session = Session(MODEL, make, SessionConfig(paced=False))
     assert made == []
-    session.use_source(ListSource(3)).wait(20)
-    session.use_source(ListSource(3, live=True)).wait(20)
+    session.use_source(ListSource(3)).wait(60)
+    session.use_source(ListSource(3, live=True)).wait(60)
     assert len(made) == 1
     assert [asked for asked in made[0].asked if asked[0] == "reset"] == [("reset", True), ("reset", False)]
     session.stop()
@@ -101,7 +95,7 @@ def test_a_recording_is_finished_when_the_source_changes(session, tmp_path):
     path = session.start_recording()
     assert path.parent == tmp_path / "takes"
     wait_for(lambda: session.recording().frames >= 5)
-    session.use_source(ListSource(10, name="other")).wait(20)
+    session.use_source(ListSource(10, name="other")).wait(60)
     assert session.recording() is None
     take = load_take(path)
     assert take.cut is None
@@ -135,18 +129,18 @@ def test_a_take_that_cannot_be_begun_is_refused_and_the_next_one_is_not(session,
 def test_a_take_plays_as_a_feed_and_the_camera_comes_back(session, tmp_path):
     path = tmp_path / "t.mcap"
     session.add_sink(str(path))
-    session.use_source(ListSource(40)).wait(20)
+    session.use_source(ListSource(40)).wait(60)
     seen = Collector()
     session.listen(seen.submit)
     loop = session.open(str(path))
     assert session.transport is not None
-    assert loop.wait(20)
+    assert loop.wait(60)
     take = load_take(path)
     assert [r.frame.index for r in seen.results] == [frame.index for frame in take.frames] == list(range(40))
     assert seen.results[0].performer.id == 1
     with pytest.raises(LimelightError, match="nothing to record"):
         session.start_recording()
-    session.use_source(ListSource(5)).wait(20)
+    session.use_source(ListSource(5)).wait(60)
     assert session.transport is None
 
 
@@ -154,8 +148,8 @@ def test_streams_go_on_with_the_next_feed_and_files_do_not(session):
     lasting, file = Collector(), Collector()
     session.add_sink(stream(lasting))
     session.add_sink(stream(file, per_feed=True))
-    session.use_source(ListSource(10, name="first")).wait(20)
-    session.use_source(ListSource(10, name="second")).wait(20)
+    session.use_source(ListSource(10, name="first")).wait(60)
+    session.use_source(ListSource(10, name="second")).wait(60)
     session.stop()
     assert len(lasting.results) == 20
     assert len(file.results) == 10
@@ -181,7 +175,7 @@ def test_a_failing_sink_is_shown_and_costs_the_others_nothing(session):
     worker = session.add_sink(stream(bad))
     session.add_sink(stream(good))
     loop = session.use_source(ListSource(50))
-    loop.wait(20)
+    loop.wait(60)
     wait_for(lambda: worker.status().state is SinkState.FAILED)
     assert "disk full" in session.status().error
     assert [status.state for status in session.sinks()] == [SinkState.FAILED, SinkState.RUNNING]
@@ -234,7 +228,7 @@ def test_where_all_sinks_are_wanted_none_begins_behind_one_that_cannot(tmp_path,
     session.add_sink(stream(Unable()))
     behind = Collector()
     session.add_sink(stream(behind))
-    session.use_source(ListSource(3)).wait(20)
+    session.use_source(ListSource(3)).wait(60)
     session.stop()
     assert bool(behind.begun) is not all_sinks
 
@@ -247,7 +241,7 @@ def test_an_unknown_kind_of_sink_is_refused(session):
 def test_smoothing_reaches_the_tracker_now_and_with_the_next_source(session, tracker):
     settings = SmoothingSettings.parse("still")
     session.smoothing = settings
-    session.use_source(ListSource(2)).wait(20)
+    session.use_source(ListSource(2)).wait(60)
     assert ("set_smoothing", settings) in tracker.asked
     session.use_source(steady())
     session.smoothing = SmoothingSettings.parse("raw")
@@ -329,11 +323,11 @@ def test_stop_ends_everything_and_says_what_it_could_not(session):
 
     class Hanging(Collector):
         def submit(self, result):
-            hang.wait(20)
+            hang.wait(60)
 
     worker = Worker(Hanging(), WorkerConfig(Policy.EVERY, patience=0.2))
     session.add_sink(worker)
-    session.use_source(ListSource(5)).wait(20)
+    session.use_source(ListSource(5)).wait(60)
     problems = session.stop()
     hang.set()
     assert len(problems) == 1
@@ -405,7 +399,7 @@ def test_a_frames_memory_is_not_kept_by_a_recorder(session, tmp_path):
             return Frame(frame.index, frame.timestamp, image)
 
     session.add_sink(str(tmp_path / "t.mcap"))
-    session.use_source(Watched(50)).wait(20)
+    session.use_source(Watched(50)).wait(60)
     session.stop()
     gc.collect()
     assert sum(ref() is not None for ref in kept) <= 3
@@ -420,7 +414,7 @@ class SlowSink(Collector):
 
     def begin(self, info):
         self.beginning.set()
-        self.may.wait(10)
+        self.may.wait(60)
         super().begin(info)
 
 
@@ -436,11 +430,11 @@ def test_what_is_set_while_a_sink_begins_holds_for_the_feed():
     slow = SlowSink()
     session.add_sink(Worker(slow, WorkerConfig()))
     opening = in_background(lambda: session.use_source(ListSource(100_000, live=True)))
-    assert slow.beginning.wait(10)
+    assert slow.beginning.wait(60)
     raw = SmoothingSettings.parse("raw")
     session.smoothing = raw
     slow.may.set()
-    opening.join(10)
+    opening.join(60)
     wait_for(lambda: ("set_smoothing", raw) in tracker.asked)
     session.stop()
 
@@ -450,11 +444,11 @@ def test_a_sink_that_is_removed_while_feeds_change_is_ended():
     slow = SlowSink()
     worker = session.add_sink(Worker(slow, WorkerConfig()))
     opening = in_background(lambda: session.use_source(ListSource(100_000, live=True)))
-    assert slow.beginning.wait(10)
+    assert slow.beginning.wait(60)
     removing = in_background(lambda: session.remove_sink(worker))
     slow.may.set()
-    opening.join(10)
-    removing.join(10)
+    opening.join(60)
+    removing.join(60)
     assert session.workers() == ()
     assert worker.status().state is SinkState.CLOSED
     session.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -119,6 +120,7 @@ def test_memory_does_not_grow_with_the_parameters(tmp_path):
     load_take(path)  # what is made once
     tracemalloc.start()
     take = load_take(path)
+    gc.collect()
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(take) == 3000 and held < 0.4 * size < 3000 * 2 * 4 * LAYOUT.size

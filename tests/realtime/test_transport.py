@@ -16,9 +16,11 @@ from realtime.sources.images import ImageSource
 from realtime.sources.rotated import RotatedSource
 from realtime.sources.video import VideoSource
 from realtime.takes import TakePlayer, load_take
+from tests.faults.simulated_clock import SimulatedClock
 from tests.realtime.loop_parts import ListSource, PictureTracker
 from tests.realtime.take_factory import result, write_take
 from tests.realtime.video_factory import grey, write_video
+from tests.waiting import wait_for
 
 
 class FileSource(ListSource):
@@ -38,13 +40,21 @@ class FileSource(ListSource):
 
 
 class Playing:
-    """A loop over a file, and which of its frames came."""
+    """A loop over a file, and which of its frames came.
 
-    def __init__(self, source):
+    Args:
+        source: that is played.
+        clock: by which it is played; the system's if None.
+        settings: of its transport.
+    """
+
+    def __init__(self, source, clock=None, **settings):
         self.came = []
         self.results = []
-        self.feed = LiveFeed(source, PictureTracker(), config=LiveConfig(paced=True))
+        self.feed = LiveFeed(source, PictureTracker(), config=LiveConfig(paced=True), clock=clock)
         self.transport = self.feed.transport
+        for name, value in settings.items():
+            setattr(self.transport, name, value)
         self.loop = Loop(self.feed, [self._note])
 
     def _note(self, one):
@@ -53,10 +63,7 @@ class Playing:
             self.came.append(int(one.frame.image[0, 0, 0]))
 
     def wait_for(self, holds):
-        deadline = time.monotonic() + 5.0
-        while not holds() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        assert holds(), self.came
+        wait_for(holds)
 
 
 @pytest.fixture
@@ -64,8 +71,8 @@ def playing():
     """Starts to play a source, and ends it after the test."""
     begun = []
 
-    def begin(source=None):
-        one = Playing(source or FileSource())
+    def begin(source=None, **options):
+        one = Playing(source or FileSource(), **options)
         begun.append(one)
         one.loop.start()
         return one
@@ -98,7 +105,7 @@ def test_a_paused_file_gives_nothing_and_steps(playing):
     one.wait_for(lambda: len(one.came) > 3)
     one.transport.step(1)
     assert not one.transport.playing
-    time.sleep(0.05)
+    one.wait_for(lambda: not one.transport._show_once and one.came[-1] == one.transport.frame)
     stands, results = one.transport.frame, len(one.results)
     time.sleep(0.1)
     assert one.transport.frame == stands and len(one.results) == results  # no tick either
@@ -120,9 +127,7 @@ def test_a_paused_file_gives_nothing_and_steps(playing):
 
 
 def test_a_file_loops_between_its_in_and_out_points(playing):
-    one = playing()
-    one.transport.loop = True
-    one.transport.span = (5, 8)
+    one = playing(loop=True, span=(5, 8))
     one.wait_for(lambda: len(one.came) > 20)
     came = one.came[one.came.index(8) + 1 :]
     assert came[:9] == [5, 6, 7, 8, 5, 6, 7, 8, 5]
@@ -136,11 +141,11 @@ def test_a_file_loops_between_its_in_and_out_points(playing):
 
 
 def test_speed_changes_the_pace_of_a_file_and_not_its_times(playing):
-    one = playing(FileSource(40, fps=100.0))
-    one.transport.speed = 4.0
-    started = time.perf_counter()
+    clock = SimulatedClock()
+    started = clock.now()
+    one = playing(FileSource(40, fps=100.0), clock=clock, speed=4.0)
     one.wait_for(at_end(one))
-    assert time.perf_counter() - started < 0.39  # s that it lasts
+    assert clock.now() - started == pytest.approx(0.39 / 4.0, abs=0.02)  # s of those that it lasts
     one.wait_for(lambda: len(one.came) == 40)
     times = [r.frame.timestamp for r in one.results if not r.stalled]
     assert times == pytest.approx([i / 100.0 for i in range(40)])
@@ -150,8 +155,8 @@ def test_speed_changes_the_pace_of_a_file_and_not_its_times(playing):
 
 
 def test_a_slow_file_does_not_look_stalled(playing):
-    one = playing(FileSource(6, fps=50.0))
-    one.transport.speed = 0.25  # a frame each 80 ms, and ticks after 40 ms at full speed
+    # a frame each 80 ms, and ticks after 40 ms at full speed
+    one = playing(FileSource(6, fps=50.0), clock=SimulatedClock(), speed=0.25)
     one.wait_for(lambda: len(one.came) == 6)
     assert [r.stalled for r in one.results] == [False] * 6
 
@@ -247,7 +252,7 @@ def test_a_take_loops_between_its_in_and_out_points(take):
         time.sleep(0.002)
     assert player.frame == 5
     player.playing = True  # from the in point again
-    paused.join(5)
+    paused.join(60)
     assert indices(player, 2) == [4, 5]
     player.show(20)  # after the out point it plays to the end
     player.playing = True

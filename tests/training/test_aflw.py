@@ -10,9 +10,9 @@ from scipy.io import savemat
 from facemodel import LimelightError
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
-from training.evaluation.aflw import LABEL_ZERO, measure_photos, photo_errors, summary
 from training.evaluation.labelled_photos import LabelledPhoto, read_aflw2000, read_dlib, read_ytf
 from training.evaluation.measures import landmarks68_px
+from training.evaluation.sections.poses import LABEL_ZERO, estimate_photos, measure_photos, photo_errors
 
 MODEL = toy_model()
 LAYOUT = MODEL.layout
@@ -89,8 +89,10 @@ def test_a_summary_counts_misses_and_averages_bins(tmp_path):
         answers.append(vector)
     photos = read_aflw2000(tmp_path)
     replies = iter(answers)
-    results = measure_photos(MODEL, photos, lambda image: next(replies))
-    figures = summary(photos, results)
+    results, _ = measure_photos(MODEL, photos, lambda image: next(replies))
+    found = estimate_photos(photos, results)
+    figures = found.figures
+    assert found.intervals["nme68"][0] <= figures["nme68"] <= found.intervals["nme68"][1]
     assert (figures["photos"], figures["found"]) == (4, 3)
     nme = [results[i]["nme68"] for i in range(3)]
     assert figures["nme68"] == pytest.approx(np.mean(nme))
@@ -100,13 +102,13 @@ def test_a_summary_counts_misses_and_averages_bins(tmp_path):
     assert figures["nme68_balanced"] == pytest.approx((np.mean(nme[:2]) + nme[2]) / 2)
     assert figures["pose"] < 1e-3
     assert figures["pitch_bias_as_labelled"] == pytest.approx(-5, abs=1)
-    assert summary(photos, [None] * 4) == {"photos": 4, "found": 0}
+    assert estimate_photos(photos, [None] * 4).figures == {"photos": 4, "found": 0}
 
 
 def test_another_face_than_the_labelled_one_is_a_miss(tmp_path):
     write_aflw(tmp_path, "a", posed(), (0, 0, 0))
     photos = read_aflw2000(tmp_path)
-    assert measure_photos(MODEL, photos, lambda image: posed(translation=(20.0, 20.0))) == [None]
+    assert measure_photos(MODEL, photos, lambda image: posed(translation=(20.0, 20.0)))[0] == [None]
 
 
 def write_dlib(folder, name, faces):
@@ -142,9 +144,10 @@ def test_dlibs_faces_are_read_once_and_shown_one_at_a_time(tmp_path):
         p.scale = 0.4 * (np.ptp(rows) + 1) / 20
         return vector
 
-    results = measure_photos(MODEL, photos, find_square)
+    results, found = measure_photos(MODEL, photos, find_square)
     assert results[0]["nme68"] < 0.02  # labels are whole pixels
     assert "yaw" not in results[0]
+    np.testing.assert_allclose(LAYOUT.view(found[0]).translation, (125.0, 120.0), atol=0.1)  # in the photo's px
     assert results[1] is None  # its window shows the square too, but beside the labelled face
     assert all(max(shape) == 320 for shape in shapes)
 

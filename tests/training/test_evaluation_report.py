@@ -16,18 +16,16 @@ from tests.training.fake_evaluation import EXTENT, context, material
 from training.data.landmarker import BUNDLE
 from training.evaluation.ablation import Ablation, AblationRun, ablation_lines, read_ablation, write_ablation
 from training.evaluation.case_pictures import CaseDrawer, sheet
-from training.evaluation.comparison import limited_rows, loss_against
 from training.evaluation.curves import curves, joined, read_history
 from training.evaluation.gallery import gallery
 from training.evaluation.record import (
     Evaluation,
     NetworkRecord,
-    read_evaluation,
+    measure_network,
     read_evaluations,
     write_evaluation,
 )
-from training.evaluation.report import Pictures, markdown
-from training.evaluation.run import measure_network
+from training.evaluation.report import Pictures, limited_rows, markdown
 from training.evaluation.section import Case, Findings
 from training.evaluation.sections import SECTIONS
 
@@ -67,7 +65,7 @@ def test_figures_come_back_from_the_file_as_they_went(tmp_path):
     path = tmp_path / "deep" / "figures.json"
     write_evaluation(path, written)
     assert "NaN" not in path.read_text()
-    read = read_evaluation(path)
+    read = read_evaluations([path])
     assert math.isnan(read.networks[0].sections["photos"].figures.pop("color"))
     found.figures.pop("color")
     assert read == written
@@ -107,10 +105,10 @@ def test_a_file_of_something_else_is_one_line(tmp_path, text, words):
     path = tmp_path / "figures.json"
     path.write_text(text)
     with pytest.raises(LimelightError, match=words) as caught:
-        read_evaluation(path)
+        read_evaluations([path])
     assert "\n" not in str(caught.value)
     with pytest.raises(LimelightError, match="cannot be read"):
-        read_evaluation(tmp_path / "absent.json")
+        read_evaluations([tmp_path / "absent.json"])
 
 
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
@@ -122,12 +120,10 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
 def test_loss_is_by_how_much_a_network_is_worse_whichever_way_a_figure_points():
     rows = {row.measure.key: row for row in limited_rows(evaluation(FAST, GOOD))}
     assert list(rows) == ["nme68", "color", "closer_regions", "key_angle"]
-    assert loss_against(rows["nme68"], 0, 1) == pytest.approx(0.1)
-    assert loss_against(rows["closer_regions"], 0, 1) == pytest.approx(0.1)
-    assert loss_against(rows["closer_regions"], 1, 0) < 0
-    assert rows["key_angle"].met_by_any is True
-    nobody = list(limited_rows(evaluation(record("x", light__key_angle=40.0))))
-    assert nobody[0].met_by_any is False
+    assert rows["nme68"].loss(0, 1) == pytest.approx(0.1)
+    assert rows["closer_regions"].loss(0, 1) == pytest.approx(0.1)
+    assert rows["closer_regions"].loss(1, 0) < 0
+    assert "| **no** |" in markdown(evaluation(*(record(name, light__key_angle=40.0) for name in "xy")))
 
 
 def test_a_section_that_was_measured_later_is_not_left_out_any_more():
@@ -142,7 +138,7 @@ def test_files_of_before_there_were_intervals_are_read(tmp_path):
     values = json.loads(path.read_text())
     del values["networks"][0]["sections"]["photos"]["intervals"], values["extent"]["people_points"]
     path.write_text(json.dumps(values))
-    assert read_evaluation(path).networks[0].interval("photos", "nme68") is None
+    assert read_evaluations([path]).networks[0].interval("photos", "nme68") is None
 
 
 def test_report_shows_intervals_and_says_what_is_wrong_with_a_bad_measure():
@@ -236,7 +232,7 @@ def test_cases_of_a_measured_network_are_drawn_again_from_the_figures_alone(show
     assert said == [("expression", 1), ("photos", 1)]
     assert done.left_out.keys() == {"photos"}
     write_evaluation(tmp_path / "f.json", Evaluation(MODEL.digest, EXTENT, [done]))
-    read = read_evaluation(tmp_path / "f.json")
+    read = read_evaluations([tmp_path / "f.json"])
     draw = CaseDrawer(shown, side=40)
     cases = read.networks[0].sections["expression"].cases["random_active"]
     panels = [draw(case) for case in cases]

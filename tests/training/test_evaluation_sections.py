@@ -205,7 +205,7 @@ def test_answers_of_other_pictures_and_shifted_ones_are_told_from_the_truth(show
         seen = context(shown, truth)
         answers = vectors.copy()
         answers[:, span] = weights
-        seen.__dict__["random_answers"] = answers
+        seen.__dict__["random"] = seen.random._replace(answers=answers)
         return SECTIONS["movement"].measure(seen).figures, SECTIONS["expression"].measure(seen).figures
 
     movement, expression = measured(vectors[order][:, span])
@@ -461,7 +461,7 @@ def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_kee
 
 
 def test_network_and_mediapipe_are_compared_on_the_faces_that_people_marked(shown, tmp_path, monkeypatch):
-    from training.evaluation.face_window import FaceWindow
+    from training.evaluation.labelled_photos import FaceWindow
     from training.evaluation.people_points import POINTS68
     from training.evaluation.sections import people
 

@@ -7,9 +7,8 @@ import pytest
 
 from facemodel import FaceModel
 from facemodel.mediapipe_outlines import INNER_LIPS
-from training.evaluation.face_movement import PARTS, ExpressionMovement, picture_openings
 from training.evaluation.sections.expression import slopes
-from training.evaluation.sections.movement import correlation
+from training.evaluation.sections.movement import PARTS, ExpressionMovement, correlation, picture_openings
 
 MODEL = FaceModel.load()
 NAMES = MODEL.layout.expression_names

@@ -9,9 +9,9 @@ import pytest
 
 from facemodel.color import decode_srgb, encode_srgb
 from facemodel.lighting import sh_basis
-from training.evaluation.color_error import specular_leak
-from training.evaluation.highlight import HighlightPattern, brightening, half_angle, half_vector, highlight_pattern
+from training.evaluation.color_error import HighlightPattern, highlight_pattern, specular_leak
 from training.evaluation.layers import FaceLayers
+from training.evaluation.light_error import half_angle, half_vector
 
 SIDE = 40
 RNG = np.random.default_rng(0)
@@ -81,15 +81,15 @@ def test_without_highlight_or_face_there_is_no_share():
 
 
 def test_brightening_is_in_steps_of_a_byte_over_a_twentieth_of_the_face():
-    assert brightening(layers(4.0)) == pytest.approx(4.0, abs=1e-6)
+    assert layers(4.0).brightening == pytest.approx(4.0, abs=1e-6)
     spot = np.zeros_like(MASK)
     spot[10:16, 10:16] = True  # 36 of 1024 pixels: fewer than a twentieth
-    assert brightening(layers(200.0, spot)) == 0.0
+    assert layers(200.0, spot).brightening == 0.0
     spot[10:19, 10:19] = True
-    assert brightening(layers(9.0, spot)) == pytest.approx(9.0, abs=1e-6)
+    assert layers(9.0, spot).brightening == pytest.approx(9.0, abs=1e-6)
     white = replace(TRUTH, diffuse=np.ones((SIDE, SIDE, 3)))
-    assert brightening(white) == 0.0  # white cannot get brighter
-    assert brightening(replace(TRUTH, mask=np.zeros_like(MASK))) == 0.0
+    assert white.brightening == 0.0  # white cannot get brighter
+    assert replace(TRUTH, mask=np.zeros_like(MASK)).brightening == 0.0
     assert encode_srgb(decode_srgb(np.array(0.5))) == pytest.approx(0.5)
 
 

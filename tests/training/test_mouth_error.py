@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluation.mouth_error import inner_mouth_error, mouth_gap_error
+from training.evaluation.measures import inner_mouth_error, mouth_gap_error
 
 TRUTH = np.random.default_rng(0).uniform(0, 200, (68, 2))
 

@@ -31,8 +31,8 @@ def drawn(tmp_path_factory):
 
 def test_the_set_is_the_whole_grid_with_its_labels(drawn):
     _, renders = drawn
-    assert len(renders) == len(renders.images) == 5 * 3 * 2 * 2
-    assert renders.images.shape == (60, 70, 70, 3)
+    assert len(renders) == len(renders.jpegs) == 5 * 3 * 2 * 2
+    assert renders.image(59).shape == (70, 70, 3)
     keys = set(zip(renders.person, renders.expression, renders.view, renders.light, strict=True))
     assert len(keys) == 60
     assert list(dict.fromkeys(renders.expression.tolist())) == list(EXPRESSIONS)
@@ -101,7 +101,7 @@ def test_the_same_seed_draws_the_same_set_also_after_an_interruption(drawn, tmp_
     (tmp_path / "chunk_0001").rename(tmp_path / ".partial_chunk_0001")  # as an interrupted run leaves it
     resumed = render_set(MODEL, tmp_path, CONFIG)
     for i in range(len(renders)):
-        np.testing.assert_array_equal(resumed.images[i], renders.images[i])
+        np.testing.assert_array_equal(resumed.image(i), renders.image(i))
     np.testing.assert_array_equal(resumed.landmarks, renders.landmarks)
 
 
@@ -119,7 +119,7 @@ def test_another_seed_or_model_is_another_set(drawn, tmp_path):
 
 def test_a_crop_is_the_middle_of_the_picture(drawn):
     _, renders = drawn
-    middle = renders.images[3][7:63, 7:63]
+    middle = renders.image(3)[7:63, 7:63]
     np.testing.assert_array_equal(renders.crop(3, 56), middle)
     assert renders.crop(3, 28).shape == (28, 28, 3)
     assert renders.crop(3, 112).shape == (112, 112, 3)

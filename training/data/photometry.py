@@ -18,7 +18,7 @@ from torch import Tensor
 from facemodel import FaceModel, project
 from facemodel.color import decode_srgb
 from facemodel.lighting import SH_CONSTANTS
-from training.losses.linear_face import irradiance, specular
+from training.render.pixel_shading import blinn_phong, irradiance
 from training.render.rasterizer import vertex_normals
 from training.sampling import spread_evenly
 
@@ -168,7 +168,8 @@ class Photometry:
         target, normal, point = (torch.from_numpy(a) for a in (colors, normals, points))  # (B, K, 3)
         weight = torch.from_numpy(seen.astype(np.float32))
         weight = weight / weight.sum(1, keepdim=True).clamp_min(20.0)  # (B, K)
-        front = _front()
+        normal, point = normal.mT.contiguous(), point.mT.contiguous()  # (B, 3, K)
+        front = _front().mT.expand(len(out), -1, -1)  # (B, 3, M)
         light = _Light.start(len(out), len(self._albedo_basis), c)
         optimizer = torch.optim.Adam(
             [{"params": [light.sh, light.albedo]}, {"params": list(light[2:]), "lr": 0.5 * c.rate}], lr=c.rate
@@ -204,14 +205,14 @@ class Photometry:
         both = (self._albedo_mean + colors).clamp_min(0.0)
         position = self.config.key_distance * torch.nn.functional.normalize(light.key, dim=1)
         color = light.tint.detach() * light.key_strength.exp()[:, None]
-        highlight = specular(point, normal, position, color, light.shininess.exp()[:, None])
-        diffuse = both[..., :3] * irradiance(normal, light.sh.flatten(1))
-        return (diffuse + both[..., 3:] * highlight).clamp(1e-5, 1.0).sqrt()
+        lobe = blinn_phong(point, normal, position, light.shininess.exp()[:, None]).mT  # (B, K, 1)
+        diffuse = both[..., :3] * irradiance(normal, light.sh.flatten(1)).mT
+        return (diffuse + both[..., 3:] * lobe * color[:, None]).clamp(1e-5, 1.0).sqrt()
 
 
 def _light_prior(sh: Tensor, front: Tensor, luminance: Tensor, c: PhotometryConfig) -> Tensor:
     """Return the negative log probability (B,) of SH light (B, 9, 3)."""
-    color = irradiance(front[None], sh.flatten(1)).clamp_min(1e-3).mean(1)  # (B, 3) of a face's front
+    color = irradiance(front, sh.flatten(1)).clamp_min(1e-3).mean(2)  # (B, 3) of a face's front
     bright = (color @ luminance).log()
     tint = color.log() - color.log().mean(1, keepdim=True)
     ambient = (sh[:, 0] @ luminance).clamp_min(0.1)[:, None]  # (B, 1)

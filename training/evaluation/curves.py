@@ -7,8 +7,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from facemodel import LimelightError
@@ -24,14 +25,11 @@ CURVES = {
 }
 """Figures of `training.tasks.label_validation` that are drawn, for photos and for renders, and their titles."""
 
-_KINDS = {"photo": (200, 90, 30), "render": (30, 110, 220)}  # BGR
-_SIZE, _MARGIN, _HEAD, _FOOT = (300, 170), (46, 12), 24, 26  # px
-_COLUMNS = 3
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_COLUMNS, _SIZE, _DPI = 3, (3.0, 2.2), 100  # inches a chart
 
 
 def read_history(path: Path, limit: int = 80) -> list[dict[str, float]]:
-    """Validations of a run, of its `history.jsonl`, at most `limit` of them, taken evenly with first and last.
+    """Read a run's validations from its `history.jsonl`, at most `limit`, taken evenly with first and last.
 
     Raises:
         LimelightError: the file is unreadable.
@@ -53,7 +51,7 @@ def read_history(path: Path, limit: int = 80) -> list[dict[str, float]]:
 
 
 def joined(parts: Sequence[Sequence[dict[str, float]]]) -> list[dict[str, float]]:
-    """The validations of several runs, each of which went on where the one before had ended."""
+    """Return the validations of several runs, each of which went on where the one before had ended."""
     rows: list[dict[str, float]] = []
     for part in parts:
         before = rows[-1].get("minutes", 0.0) if rows else 0.0
@@ -62,59 +60,34 @@ def joined(parts: Sequence[Sequence[dict[str, float]]]) -> list[dict[str, float]
 
 
 def curves(history: Sequence[dict[str, float]]) -> NDArray[np.uint8] | None:
-    """(H, W, 3) BGR charts of a run's validations by minutes of training; None where there are fewer than two."""
-    charts = [chart for key, title in CURVES.items() if (chart := _chart(history, key, title)) is not None]
+    """Draw a run's validations by minutes of training, (H, W, 3) BGR; None where there are fewer than two."""
+    charts = {}
+    for key in CURVES:
+        lines = {kind: _line(history, f"{kind}.{key}") for kind in ("photo", "render")}
+        if max(map(len, lines.values())) > 1:
+            charts[key] = lines
     if not charts:
         return None
-    blank = np.full_like(charts[0], 255)
-    charts += [blank] * (-len(charts) % _COLUMNS)
-    lines = [np.concatenate(charts[i : i + _COLUMNS], axis=1) for i in range(0, len(charts), _COLUMNS)]
-    return np.concatenate(lines)
+    rows = math.ceil(len(charts) / _COLUMNS)
+    figure = Figure((_COLUMNS * _SIZE[0], rows * _SIZE[1]), _DPI, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    for number, (key, lines) in enumerate(charts.items()):
+        axes = figure.add_subplot(rows, _COLUMNS, number + 1)
+        for kind, line in lines.items():
+            if len(line):
+                axes.plot(line[:, 0], line[:, 1] * (100.0 if key.startswith("nme") else 1.0), label=f"{kind}s", lw=1)
+        axes.set_title(CURVES[key], fontsize=8)
+        axes.set_xlabel("minutes", fontsize=7)
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        axes.tick_params(labelsize=7)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7, frameon=False)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., 2::-1].copy()
 
 
-def _value(row: dict[str, float], name: str) -> float:
-    """A figure, whether photos or crops with labels were the task; NaN without one."""
-    return row.get(name, row.get(f"labels.{name}", math.nan))
-
-
-def _chart(history: Sequence[dict[str, float]], key: str, title: str) -> NDArray[np.uint8] | None:
-    factor = 100.0 if key.startswith("nme") else 1.0
-    series = {
-        kind: [
-            (row["minutes"], factor * value)
-            for row in history
-            if "minutes" in row and math.isfinite(value := _value(row, f"{kind}.{key}"))
-        ]
-        for kind in _KINDS
-    }
-    points = [point for line in series.values() for point in line]
-    if max(len(line) for line in series.values()) < 2:
-        return None
-    times, values = np.array(points).T
-    low, high = min(0.0, float(values.min())), float(values.max()) or 1.0
-    end = float(times.max()) or 1.0
-    width, height = _SIZE
-    left, right = _MARGIN
-    image = np.full((height + _HEAD + _FOOT, width, 3), 255, np.uint8)
-
-    def place(time: float, value: float) -> tuple[int, int]:
-        x = left + (width - left - right) * time / end
-        return round(x), round(_HEAD + height * (1.0 - (value - low) / (high - low)))
-
-    for share in (0.0, 0.5, 1.0):
-        value = low + share * (high - low)
-        y = place(0.0, value)[1]
-        cv2.line(image, (left, y), (width - right, y), (225, 225, 225), 1)
-        _text(image, f"{value:.3g}", (4, y + 4), (90, 90, 90))
-    _text(image, title, (left, 15), (0, 0, 0))
-    _text(image, f"{end:.0f} minutes", (width - right - 74, _HEAD + height + 18), (90, 90, 90))
-    for number, (kind, color) in enumerate(_KINDS.items()):
-        line = np.array([place(*point) for point in series[kind]], np.int32).reshape(-1, 1, 2)
-        if len(line):
-            cv2.polylines(image, [line], False, color, 1, cv2.LINE_AA)
-            _text(image, kind + "s", (left + 62 * number, _HEAD + height + 18), color)
-    return image
-
-
-def _text(image: NDArray[np.uint8], text: str, where: tuple[int, int], color: tuple[int, int, int]) -> None:
-    cv2.putText(image, text, where, _FONT, 0.38, color, 1, cv2.LINE_AA)
+def _line(history: Sequence[dict[str, float]], name: str) -> NDArray[np.float64]:
+    """(N, 2) minutes and figure, whether photos or crops with labels were the task."""
+    rows = [(row.get("minutes", math.nan), row.get(name, row.get(f"labels.{name}", math.nan))) for row in history]
+    points = np.array(rows).reshape(-1, 2)
+    return points[np.isfinite(points).all(axis=1)]

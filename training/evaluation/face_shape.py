@@ -18,7 +18,7 @@ _BROWS_AND_EYES68, _NOSE68, _MOUTH68 = (*range(17, 27), *range(36, 48)), tuple(r
 
 
 def face_regions(model: FaceModel) -> dict[str, NDArray[np.int64]]:
-    """Vertices of the face region in parts, by the mean shape; they do not overlap.
+    """Return vertices of the face region in parts, by the mean shape; they do not overlap.
 
     Nose and mouth are what lies within 14 mm of their landmarks and nearer to them than to brows and eyes, forehead
     and cheeks the rest above and below the eyes. What lies around brows and eyes belongs to none.
@@ -54,7 +54,7 @@ class FaceShapeError:
         self._regions = face_regions(model)
 
     def __call__(self, shape: NDArray[np.floating], truth: NDArray[np.floating]) -> dict[str, float]:
-        """Errors of a shape (V, 3) mm against the true one (V, 3) mm.
+        """Return the errors of a shape (V, 3) mm against the true one (V, 3) mm.
 
         Returns:
             face, face_std: mean and standard deviation of the point-to-plane distance after ICP with an isotropic
@@ -66,7 +66,8 @@ class FaceShapeError:
             face_rigid, ..., regions_rigid: the same without any scale.
         """
         model, face = self._model, self._face
-        scan = Scan(truth, model_normals(model, truth)).at(self._measured)
+        normals = model.normals(np.asarray(truth, np.float64))
+        scan = Scan(truth[self._measured], normals[self._measured])
         marks, goals = model.landmarks68(shape), model.landmarks68(truth)
         errors: dict[str, float] = {}
         for suffix, free_scale in (("", True), ("_rigid", False)):
@@ -81,34 +82,9 @@ class FaceShapeError:
         return errors
 
 
-def model_normals(model: FaceModel, vertices: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Unit vertex normals in double precision, (V, 3) mm to (V, 3)."""
-    return model.normals(np.asarray(vertices, np.float64))
-
-
-@dataclass(frozen=True)
-class PersonDistances:
-    """How far neutral shapes lie apart, root mean square over the vertices, mean over pairs, mm.
-
-    Attributes:
-        within: between shapes of one person. between: between shapes of different people.
-        within_pairs, between_pairs: how many pairs these are.
-    """
-
-    within: float
-    between: float
-    within_pairs: int
-    between_pairs: int
-
-    @property
-    def ratio(self) -> float:
-        """Within over between; at 1 or above the identity vector is noise, as it is where everybody is the same."""
-        return self.within / self.between if self.between else float("inf")
-
-
 @dataclass(frozen=True, eq=False)
 class PersonPairs:
-    """Distances of neutral shapes, summed over the pairs of any two of P people.
+    """Distances of neutral shapes, root mean square over the vertices, summed over the pairs of any two of P people.
 
     Attributes:
         sums: (P, P) mm, symmetric; on the diagonal over one person's pairs of shapes, each once.
@@ -120,7 +96,7 @@ class PersonPairs:
 
     @classmethod
     def of(cls, shapes: NDArray[np.floating], people: NDArray) -> PersonPairs:
-        """Return those of shapes (N, K, 3) mm of people (N,), in the order of their names.
+        """Compare shapes (N, K, 3) mm of people (N,), in the order of their names.
 
         The points correspond; each shape is first laid rigidly onto the mean of all.
         """
@@ -136,45 +112,39 @@ class PersonPairs:
         once = 1.0 - 0.5 * np.eye(len(names))  # a person's own pairs are in there both ways
         return cls(sums * once, pairs * once)
 
-    def distances(self, people: NDArray[np.int64] | None = None) -> PersonDistances:
-        """Return the mean distances over all people, or over these by number, somebody's pairs as often as they occur.
+    def distances(self, people: NDArray[np.int64] | None = None) -> tuple[float, float]:
+        """Return the mean distance within and between people, mm; NaN where there are no such pairs.
 
-        A person who occurs twice is not compared with themselves as if they were two.
+        Where both are alike the identity vector is noise.
 
-        Raises:
-            ValueError: nobody is there twice, or nobody else.
+        Args:
+            people: numbers of those that count, somebody's pairs as often as they occur, but never with themselves as
+                if they were two; everybody if None.
         """
         count = len(self.sums)
         times = np.ones(count) if people is None else np.bincount(people, minlength=count).astype(float)
         within, between = np.diag(times), np.triu(np.outer(times, times), 1)
-        within_pairs, between_pairs = (self.counts * within).sum(), (self.counts * between).sum()
-        if not within_pairs or not between_pairs:
-            raise ValueError("person distances need several people, and one of them more than once")
-        return PersonDistances(
-            float((self.sums * within).sum() / within_pairs),
-            float((self.sums * between).sum() / between_pairs),
-            round(within_pairs),
-            round(between_pairs),
-        )
+        return _ratio(self.sums * within, self.counts * within), _ratio(self.sums * between, self.counts * between)
 
 
-def neutral_shapes(
-    model: FaceModel, vectors: NDArray[np.floating], vertices: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """Neutral shapes (N, K, 3) mm of parameters (N, P): identity alone; of the face region unless told otherwise."""
-    chosen = model.region_vertices("face") if vertices is None else vertices
+def _ratio(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
+    return float(sums.sum() / counts.sum()) if counts.any() else float("nan")
+
+
+def neutral_shapes(model: FaceModel, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the face regions (N, K, 3) mm of the identities of parameters (N, P) alone."""
+    face = model.region_vertices("face")
     identity = np.asarray(vectors[:, model.layout.slices["identity"]], np.float64)
-    return model.mean[chosen] + np.tensordot(identity, model.identity[:, chosen].astype(np.float64), axes=1)
+    return model.mean[face] + np.tensordot(identity, model.identity[:, face].astype(np.float64), axes=1)
 
 
 def mean_over_views(model: FaceModel, vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(V, 3) mm: mean shape of parameters (N, P) of one person with one expression, seen from N views (Table 4).
+    """Return (V, 3) mm, the mean shape of parameters (N, P) of one person with one expression in N views (Table 4).
 
-    The shapes are averaged in the model's frame, where they differ neither in pose nor in place; they are linear in
-    identity and expression, so that this is the shape of the mean coefficients.
+    The shapes are averaged in the model's frame and are linear in the coefficients: it is the shape of their means.
     """
-    spans = model.layout.slices
     identity, expression = (
-        np.asarray(vectors[:, spans[g]], np.float64).mean(axis=0) for g in ("identity", "expression")
+        np.asarray(vectors[:, model.layout.slices[group]], np.float64).mean(axis=0)
+        for group in ("identity", "expression")
     )
     return model.shape(identity, expression)

@@ -19,8 +19,6 @@ from training.evaluation.section import Case, Section
 from training.evaluation.sections import SECTIONS
 
 _QUALITY = 85
-_RANKS = ("best", "median", "worst")
-
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; color: #222; }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc; }
@@ -29,14 +27,13 @@ figure { margin: 0; background: #f4f4f4; padding: .6rem; border-radius: .4rem; }
 figure div { display: grid; grid-template-columns: repeat(2, 1fr); gap: .2rem; }
 figure span { font-size: .75rem; color: #666; }
 img { width: 100%; display: block; }
-table { border-collapse: collapse; } td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
-td:first-child, th:first-child { text-align: left; }
-.no { color: #b00020; font-weight: 600; } .yes { color: #0a7a30; }
+table { border-collapse: collapse; } td { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: right; }
+td:first-child { text-align: left; }
 """
 
 
 def gallery(evaluation: Evaluation, draw: Drawer) -> str:
-    """The page's HTML.
+    """Return the page's HTML.
 
     Args:
         evaluation: what was measured.
@@ -45,9 +42,9 @@ def gallery(evaluation: Evaluation, draw: Drawer) -> str:
     names = ", ".join(escape(record.name) for record in evaluation.networks)
     body = [f"<h1>Cases of {names}</h1>"]
     for record in evaluation.networks:
-        for name, section in SECTIONS.items():
+        for name in SECTIONS:
             if name in record.sections:
-                body += _section(record, section, draw)
+                body += _section(record, SECTIONS[name], draw)
     content = "\n".join(body)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -57,27 +54,22 @@ def gallery(evaluation: Evaluation, draw: Drawer) -> str:
 
 
 def _section(record: NetworkRecord, section: Section, draw: Drawer) -> list[str]:
-    found = record.sections[section.name]
+    found, measures = record.sections[section.name], {measure.key: measure for measure in section.measures}
     parts = [f"<h2>{escape(record.name)}: {escape(section.title)}</h2>", f"<p>{escape(section.about)}</p>", "<table>"]
-    for measure in section.measures:
-        if measure.key in found.figures:
-            value = found.figures[measure.key]
-            met = measure.met(value)
-            judged = (
-                "" if met is None else f'<span class="{"yes" if met else "no"}">{"met" if met else "not met"}</span>'
-            )
-            limit = "" if measure.limit is None else f"limit {measure.shown(measure.limit)}"
+    for key, measure in measures.items():
+        if key in found.figures:
+            value = found.figures[key]
             title = measure.title + (f" (a bad measure: {measure.fault})" if measure.fault else "")
+            limit = "" if measure.limit is None else f"limit {measure.shown(measure.limit)}"
+            judged = {True: "met", False: "<b>not met</b>", None: ""}[measure.met(value)]
             cells = (escape(title), escape(measure.shown(value)), escape(limit), judged)
             parts.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     parts.append("</table>")
-    measures = {measure.key: measure for measure in section.measures}
     for key, cases in found.cases.items():
-        measure = measures.get(key)
-        parts.append(f"<h3>{escape(measure.title if measure else key)}</h3><section>")
-        for case in sorted(cases, key=lambda case: _RANKS.index(case.rank)):
-            error = measure.shown(case.error) if measure else f"{case.error:.3g}"
-            parts.append(_figure(case, error, draw))
+        known = measures.get(key)
+        parts.append(f"<h3>{escape(known.title if known else key)}</h3><section>")
+        for case in cases:
+            parts.append(_figure(case, known.shown(case.error) if known else f"{case.error:.3g}", draw))
         parts.append("</section>")
     return parts
 
@@ -87,12 +79,12 @@ def _figure(case: Case, error: str, draw: Drawer) -> str:
         f"<figcaption><b>{escape(case.rank)}</b>: {escape(error)} <span>{escape(case.picture)}</span></figcaption>"
     )
     try:
-        panels = draw(case)
+        pictures = "".join(
+            f'<span>{escape(title)}<img alt="{escape(title)}" src="{_jpeg(panel)}"></span>'
+            for title, panel in draw(case)
+        )
     except LimelightError as problem:
         return f"<figure>{caption}<p>{escape(str(problem))}</p></figure>"
-    pictures = "".join(
-        f'<span>{escape(title)}<img alt="{escape(title)}" src="{_jpeg(panel)}"></span>' for title, panel in panels
-    )
     return f"<figure>{caption}<div>{pictures}</div></figure>"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,13 +15,14 @@ from tqdm import tqdm
 
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, fit_pose
 from facemodel.mediapipe_outlines import FACE_OVAL
-from facemodel.whole_files import whole_file
 from training.data.photo_labels import COLLECTIONS, PhotoLandmarker, is_held_out, person_of, read_rgb
 from training.data.skin_pixels import SegmentationTeacher
+from training.evaluation.kept_arrays import kept_arrays
 from training.evaluation.section import UnmeasuredError
 
-TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
+_TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
 _SKIN, _HAIR = 0, 2  # channels of the segmentation teacher
+_ARRAYS = ("paths", "landmarks", "skin")
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,9 @@ class HeldOutPhotos:
 
     @classmethod
     def load(cls, model: FaceModel, folder: Path, cache: Path, landmarker: Path, limit: int) -> HeldOutPhotos:
-        """The held-out photos of a photo folder; points and masks are made once for each collection.
+        """Read the held-out photos of a folder, split by name as the training data are.
 
-        Whether a person is held out depends on the name alone (`training.data.photo_labels.is_held_out`), so that it
-        is the same split that the training data have.
+        Points and masks are made once for each collection.
 
         Args:
             model: the face model.
@@ -62,27 +62,28 @@ class HeldOutPhotos:
             UnmeasuredError: there is none.
             LimelightError: the cache cannot be written.
         """
-        teacher_file = folder.parent / "teachers" / TEACHER
+        teacher_file = folder.parent / "teachers" / _TEACHER
         teacher = SegmentationTeacher(teacher_file) if teacher_file.is_file() else None
         parts: list[dict[str, NDArray]] = []
         faceless = 0
         for collection in COLLECTIONS:
-            names = _held_out_names(folder, collection)
-            if names:
-                labels = _labels(model, folder, cache / f"{collection}.npz", names, landmarker, teacher)
-                faceless += len(names) - len(labels["paths"])
+            if names := _held_out_names(folder, collection):
+                labels = kept_arrays(
+                    cache / f"{collection}.npz",
+                    "\n".join([*names, str(teacher is not None)]).encode(),
+                    partial(_labels, model, folder, names, landmarker, teacher),
+                )
                 count = len(labels["paths"])
+                faceless += len(names) - count
                 chosen = np.linspace(0, max(count - 1, 0), min(limit, count)).round().astype(int)
                 parts.append({name: array[chosen] for name, array in labels.items()})
         if not any(len(part["paths"]) for part in parts):
             raise UnmeasuredError(f"no photo of a held-out person in {folder}")
-        paths, landmarks, skin = (
-            np.concatenate([part[name] for part in parts]) for name in ("paths", "landmarks", "skin")
-        )
-        area = None
+        paths, landmarks, packed = (np.concatenate([part[name] for part in parts]) for name in _ARRAYS)
+        skin = None
         if teacher is not None:
-            area = np.unpackbits(skin, axis=1).reshape(-1, CROP_SIZE, CROP_SIZE).astype(bool)
-        return cls(model, folder, paths, landmarks, faceless, area)
+            skin = np.unpackbits(packed, axis=1).reshape(-1, CROP_SIZE, CROP_SIZE).astype(bool)
+        return cls(model, folder, paths, landmarks, faceless, skin)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -98,23 +99,19 @@ class HeldOutPhotos:
         return np.array([person_of(str(path)) for path in self.paths])
 
     def image(self, index: int) -> NDArray[np.uint8]:
-        """(H, W, 3) BGR.
-
-        Raises:
-            LimelightError: the file is gone or no picture.
-        """
+        """Read a photo, (H, W, 3) BGR; raises LimelightError where the file is gone or no picture."""
         return read_photo(self.folder / str(self.paths[index]))
 
     def pose(self, index: int) -> tuple[NDArray, NDArray, float]:
-        """Pose of the mean face on MediaPipe's points, as the tracker takes it."""
+        """Return the pose of the mean face on MediaPipe's points, as the tracker takes it."""
         return fit_pose(self.model.landmarks478(self.model.mean), self.landmarks[index])
 
     def crop(self, index: int) -> Crop:
-        """The crop for that pose: the same one for every network."""
+        """Return the crop for that pose: the same one for every network."""
         return Crop.around_head(*self.pose(index))
 
     def face(self, index: int) -> NDArray[np.bool_]:
-        """(224, 224) the photo's face on its crop: MediaPipe's oval, where there is skin."""
+        """Return the photo's face on its crop, (224, 224): MediaPipe's oval, where there is skin."""
         points = self.crop(index).lower_points(np.asarray(self.landmarks[index], float))
         oval = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
         cv2.fillPoly(oval, [np.round(points[list(FACE_OVAL)]).astype(np.int32)], 1)
@@ -122,7 +119,7 @@ class HeldOutPhotos:
 
 
 def read_photo(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) BGR.
+    """Read a photo, (H, W, 3) BGR.
 
     Raises:
         LimelightError: missing or unreadable.
@@ -134,7 +131,7 @@ def read_photo(path: Path) -> NDArray[np.uint8]:
 
 
 def crop_picture(image: NDArray[np.uint8], crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A crop (224, 224, 3) of a picture (H, W, 3), low-passed where it shrinks, and where it is inside (224, 224)."""
+    """Return a crop (224, 224, 3) of a picture (H, W, 3), low-passed where it shrinks, and where it is inside."""
     matrix = crop.to_frame()
     matrix[:, 2] += 0.5 * matrix[:, :2].sum(axis=1) - 0.5  # OpenCV counts from pixel centres
     shrink = crop.side / CROP_SIZE
@@ -166,34 +163,20 @@ def _skin(
 
 
 def _labels(
-    model: FaceModel,
-    folder: Path,
-    cache: Path,
-    names: Sequence[str],
-    bundle: Path,
-    teacher: SegmentationTeacher | None,
+    model: FaceModel, folder: Path, names: Sequence[str], bundle: Path, teacher: SegmentationTeacher | None
 ) -> dict[str, NDArray]:
-    """paths, landmarks and packed skin masks of the photos `names` that show a face; from the cache if it is theirs."""
-    try:
-        with np.load(cache) as archive:
-            if archive["names"].tolist() == list(names) and bool(archive["masked"]) == (teacher is not None):
-                return {name: archive[name] for name in ("paths", "landmarks", "skin")}
-    except (OSError, ValueError, KeyError, EOFError):
-        pass  # none yet, or damaged: made anew
-    paths, landmarks, skin = [], [], []
+    """paths, landmarks and packed skin masks of the photos `names` that show a face."""
+    rows = []
     with closing(PhotoLandmarker(bundle)) as landmarker:
-        for name in tqdm(names, unit="photo", desc=f"points of {cache.stem}", leave=False):
+        for name in tqdm(names, unit="photo", desc=f"points of {names[0].partition('/')[0]}", leave=False):
             image = read_rgb(folder / name)
             found = None if image is None else landmarker(image)
             if image is not None and found is not None:
-                paths.append(name)
-                landmarks.append(found[0][:, :2])
-                skin.append(np.packbits(_skin(model, image, landmarks[-1], teacher)))
-    arrays: dict[str, Any] = {
+                points = found[0][:, :2].astype(np.float32)
+                rows.append((name, points, np.packbits(_skin(model, image, found[0][:, :2], teacher))))
+    paths, landmarks, skin = zip(*rows, strict=True) if rows else ((), (), ())
+    return {
         "paths": np.array(paths, np.str_),
         "landmarks": np.array(landmarks, np.float32).reshape(-1, 478, 2),
         "skin": np.array(skin, np.uint8).reshape(len(paths), -1),
     }
-    with whole_file(cache, str(cache)) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, names=np.array(names), masked=np.array(teacher is not None), **arrays)
-    return arrays

@@ -1,4 +1,4 @@
-"""Readers of the photos that come with 68 landmarks: AFLW2000, dlib's examples, YouTube Faces."""
+"""Photos that come with 68 landmarks, their readers, and the window around one labelled face."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from facemodel import LimelightError
+from facemodel import FaceModel, LimelightError
 
 _UM_PER_MM = 1000.0  # the Basel model that AFLW2000's scale is for is in micrometres
+_WINDOW, _LEAST_SIDE = 2.5, 320  # of a face's box; px
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class LabelledPhoto:
 
 
 def read_aflw2000(folder: Path) -> list[LabelledPhoto]:
-    """Photos of a folder in AFLW2000-3D's published layout: NAME.jpg beside NAME.mat, by name.
+    """Read the photos of a folder in AFLW2000-3D's published layout: NAME.jpg beside NAME.mat, by name.
 
     A .mat holds pt3d_68 (3, 68), MATLAB pixels whose first centre is 1, and Pose_Para (1, 7): pitch, -yaw, roll
     (radians), a translation and the scale in px/um.
@@ -62,7 +64,7 @@ def read_aflw2000(folder: Path) -> list[LabelledPhoto]:
 
 
 def read_dlib(folder: Path) -> list[LabelledPhoto]:
-    """Faces of a folder with dlib's `*_with_face_landmarks.xml`; a face that two files list counts once.
+    """Read the faces of a folder with dlib's `*_with_face_landmarks.xml`; a face that two files list counts once.
 
     The points are another program's output, in whole pixels counted from 0 at the first centre.
 
@@ -72,8 +74,7 @@ def read_dlib(folder: Path) -> list[LabelledPhoto]:
     photos: dict[tuple[str, ...], LabelledPhoto] = {}
     for path in sorted(folder.glob("*_with_face_landmarks.xml")):
         try:
-            images = ElementTree.parse(path).getroot().iter("image")
-            for image in images:
+            for image in ElementTree.parse(path).getroot().iter("image"):
                 for box in image.iter("box"):
                     parts = {part.attrib["name"]: part for part in box.iter("part")}
                     if set(parts) < {f"{i:02d}" for i in range(68)}:
@@ -88,26 +89,21 @@ def read_dlib(folder: Path) -> list[LabelledPhoto]:
 
 
 def read_ytf(folder: Path, names: Iterable[str] | None = None) -> list[LabelledPhoto]:
-    """Photos of a folder with `landmarks68.csv`: file name, then x and y of each point, px.
-
-    Args:
-        folder: `photos/ytf` of the data folder.
-        names: only these files; all if None.
+    """Read the photos `names`, or all, of a folder with `landmarks68.csv`: file name, then x and y of each point, px.
 
     Raises:
         LimelightError: there is no such photo, or the file cannot be read.
     """
     path = folder / "landmarks68.csv"
     wanted = None if names is None else set(names)
+    photos = []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))[1:]
-        photos = []
-        for name, *numbers in rows:
-            if wanted is None or name in wanted:
-                points = np.array([float(number) for number in numbers[:136]]).reshape(-1, 2)
-                _check_points(path, points)
-                photos.append(LabelledPhoto(folder / name, points))
+            for name, *numbers in list(csv.reader(file))[1:]:
+                if wanted is None or name in wanted:
+                    points = np.array([float(number) for number in numbers[:136]]).reshape(-1, 2)
+                    _check_points(path, points)
+                    photos.append(LabelledPhoto(folder / name, points))
     except (OSError, ValueError) as error:
         raise LimelightError(f"labels {path}: unreadable ({error})") from error
     return _some(photos, folder, "landmarks68.csv")
@@ -122,3 +118,49 @@ def _some(photos: list[LabelledPhoto], folder: Path, what: str) -> list[Labelled
     if not photos:
         raise LimelightError(f"photos {folder}: no labelled face there; expected {what}")
     return photos
+
+
+@dataclass(frozen=True, eq=False)
+class FaceWindow:
+    """The part of a photo around one labelled face: figures are then of points, and less of finding.
+
+    Attributes:
+        picture: (H, W, 3) uint8 BGR, enlarged to 320 px where it is smaller.
+        corner: (2,) px of the photo, of its top-left corner.
+        zoom: px of the window for one of the photo.
+    """
+
+    picture: NDArray[np.uint8]
+    corner: NDArray[np.float64]
+    zoom: float
+
+    @classmethod
+    def around(cls, image: NDArray[np.uint8], landmarks: NDArray) -> FaceWindow:
+        """Return the window of a photo (H, W, 3) around the face that landmarks (N, 2) px mark."""
+        low, high = landmarks.min(axis=0), landmarks.max(axis=0)
+        half = 0.5 * _WINDOW * float((high - low).max())
+        left, top = np.maximum(np.floor(0.5 * (low + high) - half), 0).astype(int)
+        right, bottom = np.ceil(0.5 * (low + high) + half).astype(int)
+        window = image[top:bottom, left:right]
+        zoom = max(1.0, _LEAST_SIDE / max(window.shape[:2]))
+        if zoom > 1.0:
+            size = (round(window.shape[1] * zoom), round(window.shape[0] * zoom))
+            window = np.asarray(cv2.resize(window, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+        return cls(np.ascontiguousarray(window), np.array((left, top), float), zoom)
+
+    def points_in_photo(self, points: NDArray) -> NDArray[np.float64]:
+        """Return points (N, 2) px of the window in px of the photo."""
+        return np.asarray(points, np.float64) / self.zoom + self.corner
+
+    def in_photo(self, model: FaceModel, vector: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return parameters (P,) in px of the window as those in px of the photo."""
+        moved = np.array(vector)
+        p = model.layout.view(moved)
+        p.translation[:], p.scale = self.points_in_photo(p.translation), p.scale / self.zoom
+        return moved
+
+
+def is_same_face(points: NDArray, truth: NDArray) -> bool:
+    """Return whether the middle of points (N, 2) lies in the tight box of the true ones: else they are another's."""
+    middle = points.mean(axis=0)
+    return bool((middle >= truth.min(axis=0)).all() and (middle <= truth.max(axis=0)).all())

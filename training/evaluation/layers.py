@@ -11,6 +11,8 @@ from facemodel import CROP_SIZE, FaceModel
 from facemodel.color import encode_srgb
 from training.render.rasterizer import Light, Surface, rasterize, shade, vertex_normals
 
+_SHARE = 0.05  # of the face that a highlight must cover: the rim of a cheek glints in a few pixels under any light
+
 
 @dataclass(frozen=True)
 class FaceLayers:
@@ -34,9 +36,23 @@ class FaceLayers:
         """(S, S, 3) sRGB 0..1 of c_d + c_s."""
         return encode_srgb(self.diffuse + self.specular)
 
+    @property
+    def brightening(self) -> float:
+        """By how much, at least, the specular light brightens the twentieth of the face that it brightens most.
+
+        In sRGB 0..255, mean of the three channels, over the pixels of `mask`; a channel that is white without it
+        cannot get brighter. 0 where no face is seen.
+        """
+        if not self.mask.any():
+            return 0.0
+        diffuse = self.diffuse[self.mask].astype(np.float64)  # (K, 3)
+        both = diffuse + self.specular[self.mask]
+        lit, unlit = (encode_srgb(np.clip(color, 0.0, 1.0)) for color in (both, diffuse))
+        return float(np.quantile((lit - unlit).mean(axis=1), 1.0 - _SHARE) * 255.0)
+
 
 def face_layers(model: FaceModel, vector: NDArray[np.floating], size: int = CROP_SIZE) -> FaceLayers:
-    """The layers of parameters (P,) in crop px, on the crop drawn at `size` x `size`."""
+    """Render the layers of parameters (P,) in crop px, on the crop drawn at `size` x `size`."""
     p = model.layout.view(vector)
     zoom = size / CROP_SIZE
     vertices = model.shape(p.identity, p.expression)  # (V, 3)

@@ -1,4 +1,4 @@
-"""Faces on which people placed thirteen points, and errors against them."""
+"""Faces on which people placed thirteen points, and offsets from them."""
 
 from __future__ import annotations
 

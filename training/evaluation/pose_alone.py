@@ -1,4 +1,4 @@
-"""A mean face against points that people placed, its pose alone fitted: `python -m training.evaluation.pose_alone`."""
+"""Measures a mean face, its pose alone fitted, by people's points: `python -m training.evaluation.pose_alone`."""
 
 from __future__ import annotations
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from facemodel import LimelightError
 from facemodel.whole_files import write_text
-from training.evaluation.context import Extent
-from training.evaluation.section import Case, Findings
+from training.evaluation.context import Context, Extent
+from training.evaluation.section import Case, Findings, UnmeasuredError
+from training.evaluation.sections import SECTIONS
 
 _FORMAT = 1
 
@@ -38,7 +39,7 @@ class NetworkRecord:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def figure(self, section: str, key: str) -> float | None:
-        """A figure, None where it was not measured."""
+        """Return a figure, None where it was not measured."""
         found = self.sections.get(section)
         return None if found is None else found.figures.get(key)
 
@@ -69,11 +70,32 @@ class Evaluation:
     networks: list[NetworkRecord]
 
     def with_network(self, record: NetworkRecord) -> Evaluation:
-        """This with one network more, or with its figures replaced."""
-        networks = list(self.networks)
-        place = next((i for i, known in enumerate(networks) if known.name == record.name), len(networks))
-        networks[place : place + 1] = [record]
-        return replace(self, networks=networks)
+        """Return this with one network more, or with its figures replaced."""
+        networks = {known.name: known for known in self.networks} | {record.name: record}
+        return replace(self, networks=list(networks.values()))
+
+
+def measure_network(
+    context: Context, record: NetworkRecord, names: Sequence[str], report: Callable[[NetworkRecord, str], None]
+) -> NetworkRecord:
+    """Return the record with the findings of the named sections.
+
+    Args:
+        context: the network before the material.
+        record: of the network, with what is known of it already.
+        names: of SECTIONS.
+        report: is told the record after each section, and the section's name: to show it and to save it.
+
+    Raises:
+        LimelightError: something is there, but unreadable.
+    """
+    for name in names:
+        try:
+            record = replace(record, sections=record.sections | {name: SECTIONS[name].measure(context)})
+        except UnmeasuredError as error:
+            record = replace(record, left_out=record.left_out | {name: str(error)})
+        report(record, name)
+    return record
 
 
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
@@ -85,34 +107,16 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     write_text(path, json.dumps(_plain({"format": _FORMAT, **asdict(evaluation)}), indent=1) + "\n")
 
 
-def read_evaluation(path: Path) -> Evaluation:
-    """What `write_evaluation` wrote.
-
-    Raises:
-        LimelightError: the file is missing, or something else.
-    """
-    values = read_json(path, "figures")
-    try:
-        if values["format"] != _FORMAT:
-            raise LimelightError(f"figures {path}: of format {values['format']}, not {_FORMAT}; measure them anew")
-        return Evaluation(
-            str(values["model_digest"]),
-            Extent(**values["extent"]),
-            [_network(network) for network in values["networks"]],
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LimelightError(f"figures {path}: not what 'limelight evaluate --json' writes ({error!r})") from error
-
-
 def read_evaluations(paths: Sequence[Path]) -> Evaluation:
-    """Several files as one; where two hold the same section of a network, the later one's figures count.
+    """Read what `write_evaluation` wrote, several files as one.
+
+    Where two hold the same section of a network, the later one's figures count.
 
     Raises:
-        LimelightError: a file is unreadable, or was measured with another face model or to another extent.
+        LimelightError: a file is missing, something else, or measured with another face model or to another extent.
     """
-    together = read_evaluation(paths[0])
-    for path in paths[1:]:
-        more = read_evaluation(path)
+    together, *others = map(_read_evaluation, paths)
+    for path, more in zip(paths[1:], others, strict=True):
         for what, one, other in (
             ("face model", together.model_digest, more.model_digest),
             ("extent", together.extent, more.extent),
@@ -120,13 +124,33 @@ def read_evaluations(paths: Sequence[Path]) -> Evaluation:
             if one != other:
                 raise LimelightError(f"figures {path}: measured with another {what} than {paths[0]}; measure one anew")
         for record in more.networks:
-            known = next((one for one in together.networks if one.name == record.name), None)
-            together = together.with_network(record if known is None else known.joined(record))
+            known = next((one for one in together.networks if one.name == record.name), record)
+            together = together.with_network(known.joined(record))
     return together
 
 
+def _read_evaluation(path: Path) -> Evaluation:
+    values = read_json(path, "figures")
+    try:
+        if values["format"] != _FORMAT:
+            raise LimelightError(f"figures {path}: of format {values['format']}, not {_FORMAT}; measure them anew")
+        networks = [
+            NetworkRecord(
+                **network
+                | {
+                    "sections": {name: _findings(found) for name, found in network["sections"].items()},
+                    "history": _numbers(network["history"]),
+                }
+            )
+            for network in values["networks"]
+        ]
+        return Evaluation(values["model_digest"], Extent(**values["extent"]), networks)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LimelightError(f"figures {path}: not what 'limelight evaluate --json' writes ({error!r})") from error
+
+
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """A JSON object of a file.
+    """Read a JSON object, `what` by name, from a file.
 
     Raises:
         LimelightError: the file is missing, unreadable, or no JSON object.
@@ -142,38 +166,24 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     return values
 
 
-def _network(values: dict[str, Any]) -> NetworkRecord:
-    sections = {name: _findings(found) for name, found in values["sections"].items()}
-    history = [_numbers(row) for row in values["history"]]
-    return NetworkRecord(
-        str(values["name"]),
-        int(values["resolution"]),
-        float(values["megabytes"]),
-        sections,
-        {str(name): str(why) for name, why in values["left_out"].items()},
-        history,
-    )
-
-
 def _findings(values: dict[str, Any]) -> Findings:
-    return Findings(
-        _numbers(values["figures"]),
-        {
-            title: {row: _numbers(columns) for row, columns in table.items()}
-            for title, table in values["tables"].items()
-        },
-        {key: [Case(**case) for case in cases] for key, cases in values["cases"].items()},
-        [str(note) for note in values["notes"]],
-        {str(key): (float(low), float(high)) for key, (low, high) in values.get("intervals", {}).items()},
-    )
+    values = _numbers(values)
+    cases = {key: [Case(**case) for case in cases] for key, cases in values["cases"].items()}
+    intervals = {key: (low, high) for key, (low, high) in values.get("intervals", {}).items()}
+    return Findings(**values | {"cases": cases, "intervals": intervals})
 
 
-def _numbers(values: dict[str, Any]) -> dict[str, float]:
-    return {str(key): math.nan if value is None else float(value) for key, value in values.items()}
+def _numbers(value: Any) -> Any:
+    """Values of JSON, NaN for null."""
+    if isinstance(value, dict):
+        return {key: _numbers(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_numbers(entry) for entry in value]
+    return math.nan if value is None else value
 
 
 def _plain(value: Any) -> Any:
-    """JSON values, without numbers that are none."""
+    """JSON values, null for numbers that are none."""
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

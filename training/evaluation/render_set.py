@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -83,37 +83,12 @@ class RenderSetConfig:
         return len(EXPRESSIONS) * len(self.views) * self.lights
 
 
-class EncodedImages(Sequence[NDArray[np.uint8]]):
-    """Pictures as JPEG, decoded one at a time.
-
-    Args:
-        pictures: bytes (K_i,) of each. size: side of the pictures, px.
-    """
-
-    def __init__(self, pictures: Sequence[NDArray[np.uint8]], size: int) -> None:
-        self._pictures = pictures
-        self.shape = (len(pictures), size, size, 3)
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __getitem__(self, index: Any) -> Any:
-        """(S, S, 3) uint8 RGB picture number `index`."""
-        decoded = cv2.imdecode(np.asarray(self._pictures[index]), cv2.IMREAD_COLOR)
-        return np.asarray(decoded, np.uint8)[:, :, ::-1].copy()
-
-    @staticmethod
-    def encode(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """JPEG (K,) of an RGB picture (S, S, 3)."""
-        return cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].ravel()
-
-
 @dataclass(frozen=True)
 class RenderSet:
     """N renders with their truth.
 
     Attributes:
-        images: N pictures (S, S, 3) uint8 sRGB that show EXTENT crop px, JPEG on disk.
+        jpegs: (K_i,) bytes of each picture, which shows EXTENT crop px; see `image`.
         parameters: (N, P) in crop px.
         landmarks: (N, 478, 2) crop px.
         highlight: (N,) whether the key light's highlight can be seen, shadows and what covers the face considered.
@@ -121,7 +96,7 @@ class RenderSet:
         tone_angle: (N,) degrees, see `skin_tone.typology_angle`. tone_group: (N,) of `skin_tone.TONE_GROUPS`.
     """
 
-    images: EncodedImages
+    jpegs: Sequence[NDArray[np.uint8]]
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     highlight: NDArray[np.bool_]
@@ -135,9 +110,13 @@ class RenderSet:
     def __len__(self) -> int:
         return len(self.parameters)
 
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """Decode picture `index`, (S, S, 3) RGB."""
+        return np.asarray(cv2.imdecode(np.asarray(self.jpegs[index]), cv2.IMREAD_COLOR), np.uint8)[:, :, ::-1].copy()
+
     def crop(self, index: int, resolution: int) -> NDArray[np.uint8]:
-        """The network's input of picture `index`: its middle CROP_SIZE crop px, (resolution, resolution, 3)."""
-        image = self.images[index]
+        """Return the network's input of picture `index`: its middle CROP_SIZE crop px, (resolution, resolution, 3)."""
+        image = self.image(index)
         margin = round(len(image) * (EXTENT - CROP_SIZE) / 2 / EXTENT)
         middle = image[margin : len(image) - margin, margin : len(image) - margin]
         way = cv2.INTER_AREA if len(middle) > resolution else cv2.INTER_LINEAR
@@ -145,7 +124,7 @@ class RenderSet:
 
 
 def render_set(model: FaceModel, folder: Path, config: RenderSetConfig | None = None) -> RenderSet:
-    """The set of a face model and a configuration; what `folder` lacks of it is drawn first, chunk by chunk.
+    """Return the set of a face model and a configuration; what `folder` lacks of it is drawn first, chunk by chunk.
 
     A person depends on the seed, their number and how many people there are, a picture on nothing else.
 
@@ -153,58 +132,32 @@ def render_set(model: FaceModel, folder: Path, config: RenderSetConfig | None = 
         LimelightError: the folder holds another set, or cannot be written.
     """
     config = config or RenderSetConfig()
-    try:
-        _check_header(folder, model, config)
-        chunks = list(_chunks(model, folder, config))
-    except OSError as error:
-        raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
-    images, parameters, landmarks, highlight = _read(chunks, config.size)
-    person, expression, view, light = np.unravel_index(
-        np.arange(len(parameters)), (config.people, len(EXPRESSIONS), len(config.views), config.lights)
-    )
-    albedo = parameters[:: config.per_person, model.layout.slices["albedo"]]
-    angles = np.array([skin_angle(model, coefficients) for coefficients in albedo])
-    groups = np.array([tone_group(angle) for angle in angles])
-    names = np.array(list(EXPRESSIONS))
-    grid = person, names[expression], view, light
-    return RenderSet(images, parameters, landmarks, highlight, *grid, angles[person], groups[person])
+    people = _People(model, config)
+
+    def draw(renderer: SceneRenderer, members: range) -> list[_Picture]:
+        return [picture for person in members for picture in _pictures(renderer, people, person, config)]
+
+    header = {"expressions": EXPRESSIONS}
+    chunks = _chunks(model, folder, config, header, config.people_per_chunk, draw)
+    shape = config.people, len(EXPRESSIONS), len(config.views), config.lights
+    person, expression, view, light = np.unravel_index(np.arange(config.people * config.per_person), shape)
+    return _read(model, chunks, person, np.array(list(EXPRESSIONS))[expression], view, light)
 
 
 def random_render_set(model: FaceModel, folder: Path, count: int, seed: int = 20221) -> RenderSet:
-    """`count` pictures of as many people, each with an expression, a pose and a light as `training.data` draws them.
+    """Return `count` pictures of as many people, with expression, pose and light as `training.data` draws them.
 
-    Their `expression` is "random"; view and light are 0.
-
-    Args:
-        model: the face model.
-        folder: of the set; what it lacks is drawn first, chunk by chunk.
-        count: how many.
-        seed: of everything; no other seed is in use by the training data.
-
-    Raises:
-        LimelightError: the folder holds another set, or cannot be written.
+    Their `expression` is "random"; view and light are 0. No training data have their seed. `folder` and errors are as
+    in `render_set`.
     """
     config = RenderSetConfig(people=count, seed=seed)
-    chunks, renderer = [], None
-    try:
-        _check_header(folder, model, config, "random")
-        starts = range(0, count, _RANDOM_CHUNK)
-        for number, first in enumerate(tqdm(starts, desc="random renders", unit="chunk", leave=False)):
-            chunk = folder / f"chunk_{number:04d}"
-            if not chunk.is_dir():
-                renderer = renderer or _renderer(model, config)
-                drawn = [_random_picture(renderer, config, i) for i in range(first, min(first + _RANDOM_CHUNK, count))]
-                _write(chunk, drawn)
-            chunks.append(chunk)
-    except OSError as error:
-        raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
-    images, parameters, landmarks, highlight = _read(chunks, config.size)
-    angles = np.array([skin_angle(model, vector[model.layout.slices["albedo"]]) for vector in parameters])
-    groups = np.array([tone_group(angle) for angle in angles])
+
+    def draw(renderer: SceneRenderer, members: range) -> list[_Picture]:
+        return [_random_picture(renderer, config, number) for number in members]
+
+    chunks = _chunks(model, folder, config, {"expressions": "random"}, _RANDOM_CHUNK, draw)
     zero = np.zeros(count, np.int64)
-    expression = np.full(count, "random")
-    grid = np.arange(count), expression, zero, zero
-    return RenderSet(images, parameters, landmarks, highlight, *grid, angles, groups)
+    return _read(model, chunks, np.arange(count), np.full(count, "random"), zero, zero)
 
 
 class _People:
@@ -246,19 +199,27 @@ class _People:
         return self._model.layout.constrain(vector)
 
 
-def _chunks(model: FaceModel, folder: Path, config: RenderSetConfig) -> Iterator[Path]:
-    """Folders of all chunks; those that are missing are drawn."""
-    people, renderer = _People(model, config), None
-    for number, first in enumerate(
-        tqdm(range(0, config.people, config.people_per_chunk), desc="render set", unit="chunk", leave=False)
-    ):
-        chunk = folder / f"chunk_{number:04d}"
-        if not chunk.is_dir():
-            renderer = renderer or _renderer(model, config)
-            members = range(first, min(first + config.people_per_chunk, config.people))
-            drawn = [picture for person in members for picture in _pictures(renderer, people, person, config)]
-            _write(chunk, drawn)
-        yield chunk
+def _chunks(
+    model: FaceModel,
+    folder: Path,
+    config: RenderSetConfig,
+    header: dict[str, Any],
+    people_per_chunk: int,
+    draw: Callable[[SceneRenderer, range], list[_Picture]],
+) -> list[Path]:
+    """Return the folders of all chunks; those that are missing are drawn."""
+    chunks, renderer = [], None
+    try:
+        _check_header(folder, {"model_digest": model.digest, **header, **asdict(config)})
+        starts = range(0, config.people, people_per_chunk)
+        for number, first in enumerate(tqdm(starts, desc=folder.name, unit="chunk", leave=False)):
+            chunks.append(folder / f"chunk_{number:04d}")
+            if not chunks[-1].is_dir():
+                renderer = renderer or _renderer(model, config)
+                _write(chunks[-1], draw(renderer, range(first, min(first + people_per_chunk, config.people))))
+    except OSError as error:
+        raise LimelightError(f"render set {folder}: cannot be written ({error.strerror})") from error
+    return chunks
 
 
 def _renderer(model: FaceModel, config: RenderSetConfig) -> SceneRenderer:
@@ -288,10 +249,11 @@ def _pictures(renderer: SceneRenderer, people: _People, number: int, config: Ren
 def _photographed(
     renderer: SceneRenderer, config: RenderSetConfig, vector: NDArray[np.float32], rng: Generator, look: Generator
 ) -> _Picture:
-    """The picture of a face, as JPEG, its parameters and landmarks, and whether its highlight can be seen."""
+    """Photograph a face: JPEG, parameters, landmarks, and whether its highlight can be seen."""
     linear, landmarks, highlight = renderer.draw(vector, rng, look)
     picture = photograph(linear, config.size, config.scene.faults, rng)
-    return EncodedImages.encode(picture), vector, landmarks, np.bool_(highlight)
+    _, jpeg = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    return np.asarray(jpeg, np.uint8).ravel(), vector, landmarks, np.bool_(highlight)
 
 
 def _random_picture(renderer: SceneRenderer, config: RenderSetConfig, number: int) -> _Picture:
@@ -306,30 +268,33 @@ def _write(chunk: Path, drawn: Sequence[_Picture]) -> None:
     write_arrays(chunk, images | dict(zip(_ARRAYS, map(np.stack, columns), strict=True)))
 
 
-def _read(chunks: Sequence[Path], size: int) -> tuple[EncodedImages, NDArray, NDArray, NDArray]:
-    """Pictures, parameters, landmarks and visible highlights of chunks."""
-    files = [(np.load(c / "images.npy", mmap_mode="r"), np.load(c / "ends.npy")) for c in chunks]
-    pictures = [part for data, ends in files for part in np.split(data, ends[:-1])]
-    parameters, landmarks, highlight = (np.concatenate([np.load(c / f"{n}.npy") for c in chunks]) for n in _ARRAYS)
-    return EncodedImages(pictures, size), parameters, landmarks, highlight
-
-
-def _check_header(
-    folder: Path,
+def _read(
     model: FaceModel,
-    config: RenderSetConfig,
-    expressions: dict[str, dict[str, float]] | str = EXPRESSIONS,
-) -> None:
+    chunks: Sequence[Path],
+    person: NDArray[np.int64],
+    expression: NDArray[np.str_],
+    view: NDArray[np.int64],
+    light: NDArray[np.int64],
+) -> RenderSet:
+    files = [(np.load(c / "images.npy", mmap_mode="r"), np.load(c / "ends.npy")) for c in chunks]
+    jpegs = [part for data, ends in files for part in np.split(data, ends[:-1])]
+    parameters, landmarks, highlight = (np.concatenate([np.load(c / f"{n}.npy") for c in chunks]) for n in _ARRAYS)
+    albedo = parameters[np.unique(person, return_index=True)[1], model.layout.slices["albedo"]]
+    angle = np.array([skin_angle(model, coefficients) for coefficients in albedo])[person]
+    group = np.array([tone_group(each) for each in angle])
+    return RenderSet(jpegs, parameters, landmarks, highlight, person, expression, view, light, angle, group)
+
+
+def _check_header(folder: Path, values: dict[str, Any]) -> None:
     """Write the header of the set, or compare it with the one that is there."""
-    header: dict[str, Any] = {"model_digest": model.digest, "expressions": expressions, **asdict(config)}
-    header = json.loads(json.dumps(header))  # tuples are lists there
+    header = json.loads(json.dumps(values))  # tuples are lists there
     path = folder / "render_set.json"
-    if path.exists():
-        try:
-            same = json.loads(path.read_text(encoding="utf-8")) == header
-        except ValueError:
-            same = False
-        if not same:
-            raise LimelightError(f"render set {folder}: made for another face model or configuration; remove it")
+    if not path.exists():
+        write_text(path, json.dumps(header, indent=1) + "\n")
         return
-    write_text(path, json.dumps(header, indent=1) + "\n")
+    try:
+        same = json.loads(path.read_text(encoding="utf-8")) == header
+    except ValueError:
+        same = False
+    if not same:
+        raise LimelightError(f"render set {folder}: made for another face model or configuration; remove it")

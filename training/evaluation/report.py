@@ -1,31 +1,19 @@
-"""The report: an evaluation as Markdown."""
+"""The report: networks beside each other as Markdown, limits that are met, and what one loses against another."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from training.evaluation.ablation import Ablation, ablation_lines
-from training.evaluation.comparison import (
-    MOST_LOST,
-    Row,
-    limited_rows,
-    loss_against,
-    measured_sections,
-    named,
-    ratio,
-    rows,
-)
-from training.evaluation.record import Evaluation, NetworkRecord
-from training.evaluation.section import Findings, Section
+from training.evaluation.record import Evaluation
+from training.evaluation.section import Measure, Section
+from training.evaluation.sections import SECTIONS
 
-_MARK = " †"
-"""Follows the title of a bad measure."""
-
+_MOST_LOST = 0.15  # that a network for CPUs may lose against the one for GPUs, on any figure with a limit
 _PAIRS = (("student", "resnet50"), ("student-open", "student"))
-"""What is compared with what, where both are there; the first pair is what a limit is set for."""
+"""What is compared with what, where both are there; the first pair is what `_MOST_LOST` is for."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +28,74 @@ class Pictures:
     curves: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Row:
+    """One figure of all networks.
+
+    Attributes:
+        section, measure: say what it is.
+        values: of each network, None where it was not measured.
+        intervals: of 95 % of each network, None where there is none.
+    """
+
+    section: Section
+    measure: Measure
+    values: list[float | None]
+    intervals: list[tuple[float, float] | None]
+
+    @property
+    def title(self) -> str:
+        """The measure's title, marked if it is a bad one."""
+        return self.measure.title + (" †" if self.measure.fault else "")
+
+    def cell(self, number: int) -> str:
+        """Return the value of a network with its interval."""
+        value, interval = self.values[number], self.intervals[number]
+        if value is None:
+            return "–"
+        return self.measure.shown(value) + (f" ({self.measure.shown_interval(interval)})" if interval else "")
+
+    def judged(self, number: int) -> str:
+        """Return the value of a network and whether it is within the limit."""
+        value = self.values[number]
+        if value is None:
+            return "–"
+        return f"{self.measure.shown(value)} {'met' if self.measure.met(value) else '**not met**'}"
+
+    def ratio(self, one: int, other: int) -> float:
+        """Return network number `one`'s figure over `other`'s, NaN where one is unknown or the latter is 0."""
+        value, reference = self.values[one], self.values[other]
+        if value is None or reference is None or not math.isfinite(reference) or reference == 0.0:
+            return math.nan
+        return value / reference
+
+    def loss(self, one: int, other: int) -> float:
+        """Return by what share network number `one` is worse than `other`; below 0 where it is better."""
+        more = self.ratio(one, other) - 1.0
+        return -more if self.measure.larger_is_better else more
+
+
+def rows(evaluation: Evaluation, section: Section) -> list[Row]:
+    """Return every figure of a section that a network has, in the section's order."""
+    found = []
+    for measure in section.measures:
+        where = section.name, measure.key
+        values = [record.figure(*where) for record in evaluation.networks]
+        if any(value is not None for value in values):
+            found.append(Row(section, measure, values, [record.interval(*where) for record in evaluation.networks]))
+    return found
+
+
+def limited_rows(evaluation: Evaluation) -> Iterator[Row]:
+    """Yield every figure with a limit, in the order of the sections."""
+    for section in SECTIONS.values():
+        yield from (row for row in rows(evaluation, section) if row.measure.limit is not None)
+
+
 def markdown(
     evaluation: Evaluation, ablation: Ablation | None = None, pictures: Pictures | None = None, remarks: str = ""
 ) -> str:
-    """The report's text.
+    """Return the report's text.
 
     Args:
         evaluation: what was measured.
@@ -56,8 +108,9 @@ def markdown(
     lines += _summary(evaluation)
     if remarks.strip():
         lines += ["", "## Remarks", "", remarks.strip()]
-    for section in measured_sections(evaluation):
-        lines += ["", f"## {section.title}", "", section.about, "", *_section(evaluation, section)]
+    for section in SECTIONS.values():
+        if any(section.name in record.sections | record.left_out for record in evaluation.networks):
+            lines += ["", f"## {section.title}", "", section.about, "", *_section(evaluation, section)]
     if ablation is not None:
         lines += ["", "## Ablation", "", *ablation_lines(ablation)]
     for title, paths, about in (
@@ -77,97 +130,73 @@ def markdown(
 
 def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table; every column but the first is aligned right."""
-    return [
-        f"| {' | '.join(header)} |",
-        f"| --- |{' ---: |' * (len(header) - 1)}",
-        *(f"| {' | '.join(line)} |" for line in body),
-    ]
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 def _introduction(evaluation: Evaluation) -> list[str]:
     extent = evaluation.extent
-    networks = table(
-        ("network", "input, px", "file, MB"),
-        [(f"`{r.name}`", str(r.resolution), f"{r.megabytes:.1f}") for r in evaluation.networks],
-    )
+    body = [(f"`{r.name}`", str(r.resolution), f"{r.megabytes:.1f}") for r in evaluation.networks]
     return [
         "Made by `limelight evaluate --report`, from figures that it measured on the exported networks themselves, run "
         f"as they run live. {extent.people} held-out random people give {30 * extent.people} renders, "
         f"{extent.random_renders} more have random expressions; photos are of people whom no training saw, split by "
         "name. Errors are means over pictures unless a line says otherwise; an NME is in per cent of the square root "
-        "of the area of the reference points' box. In brackets: 95 % intervals by bootstrap over people. † marks a bad "
-        "measure, kept to compare with older reports; its section says what is wrong with it.",
+        "of the area of the reference points' box. In brackets: 95 % intervals by bootstrap over people, or over clips "
+        "or photos where these are what there is several of. † marks a bad measure, kept to compare with older "
+        "reports; its section says what is wrong with it.",
         "",
-        *networks,
+        *table(("network", "input, px", "file, MB"), body),
     ]
 
 
 def _summary(evaluation: Evaluation) -> list[str]:
-    found = list(limited_rows(evaluation))
+    found, networks = list(limited_rows(evaluation)), evaluation.networks
     if not found:
         return ["Nothing that has a limit was measured."]
-    several = len(evaluation.networks) > 1
-    header = ["figure", "limit", *(f"`{record.name}`" for record in evaluation.networks)]
-    body = []
+    names = [record.name for record in networks]
+    header, body = ["figure", "limit", *(f"`{name}`" for name in names)], []
     for row in found:
-        assert row.measure.limit is not None
         sign = "at least" if row.measure.larger_is_better else "at most"
-        cells = [f"{row.section.title}: {_title(row)}", f"{sign} {row.measure.shown(row.measure.limit)}"]
-        cells += [_judged(row, value) for value in row.values]
-        body.append([*cells, {True: "yes", False: "**no**", None: "–"}[row.met_by_any]] if several else cells)
-    lines = table([*header, "met by one"] if several else header, body)
-    for record, values in zip(evaluation.networks, zip(*(row.values for row in found), strict=True), strict=True):
+        limit = f"{sign} {row.measure.shown(row.measure.limit or 0.0)}"
+        body.append([f"{row.section.title}: {row.title}", limit, *map(row.judged, range(len(names)))])
+        if len(names) > 1:
+            met = any(value is not None and row.measure.met(value) for value in row.values)
+            body[-1].append("yes" if met else "**no**")
+    lines = table(header + ["met by one"] * (len(names) > 1), body)
+    for name, values in zip(names, zip(*(row.values for row in found), strict=True), strict=True):
         judged = [row.measure.met(v) for row, v in zip(found, values, strict=True) if v is not None]
-        lines += ["", f"`{record.name}` meets {sum(map(bool, judged))} of {len(judged)} limits that were measured."]
+        lines += ["", f"`{name}` meets {sum(map(bool, judged))} of {len(judged)} limits that were measured."]
     for one, other in _PAIRS:
-        lines += _loss(evaluation, found, one, other)
+        if one in names and other in names:
+            lines += ["", _loss(found, one, other, names.index(one), names.index(other))]
     return lines
 
 
-def _title(row: Row) -> str:
-    return row.measure.title + (_MARK if row.measure.fault else "")
-
-
-def _judged(row: Row, value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{row.measure.shown(value)} {'met' if row.measure.met(value) else '**not met**'}"
-
-
-def _loss(evaluation: Evaluation, found: list[Row], one: str, other: str) -> list[str]:
+def _loss(found: list[Row], one: str, other: str, first: int, second: int) -> str:
     """What one network loses against another on the figures that have a limit."""
-    first, second = named(evaluation, one), named(evaluation, other)
-    if first is None or second is None:
-        return []
-    losses = [(row, loss) for row in found if math.isfinite(loss := loss_against(row, first, second))]
-    more = [(row, loss) for row, loss in losses if loss > MOST_LOST]
+    losses = [(loss, row.measure.title) for row in found if math.isfinite(loss := row.loss(first, second))]
+    more = sorted((loss for loss in losses if loss[0] > _MOST_LOST), reverse=True)
+    limit = f"{100 * _MOST_LOST:.0f} % against `{other}` on"
     if not more:
-        return [
-            "",
-            f"`{one}` loses at most {100 * MOST_LOST:.0f} % against `{other}` on each of these {len(losses)} figures.",
-        ]
-    worst = "; ".join(f"{row.measure.title} {100 * loss:.0f} %" for row, loss in sorted(more, key=lambda m: -m[1]))
-    return [
-        "",
-        f"`{one}` loses more than {100 * MOST_LOST:.0f} % against `{other}` on {len(more)} of these {len(losses)} "
-        f"figures: {worst}.",
-    ]
+        return f"`{one}` loses at most {limit} each of these {len(losses)} figures."
+    worst = "; ".join(f"{title} {100 * loss:.0f} %" for loss, title in more)
+    return f"`{one}` loses more than {limit} {len(more)} of these {len(losses)} figures: {worst}."
 
 
 def _section(evaluation: Evaluation, section: Section) -> list[str]:
-    networks = evaluation.networks
+    networks, found = evaluation.networks, rows(evaluation, section)
     lines = []
-    found = rows(evaluation, section)
     if found:
         header = ["figure", "limit", *(f"`{record.name}`" for record in networks)]
         header += [f"`{record.name}` / `{networks[0].name}`" for record in networks[1:]]
         body = []
         for row in found:
             limit = "" if row.measure.limit is None else row.measure.shown(row.measure.limit)
-            cells = [_title(row), limit, *map(partial(_cell, row), row.values, row.intervals)]
+            ratios = [row.ratio(number, 0) for number in range(1, len(networks))]
             directed = row.measure.larger_is_better is not None
-            ratios = [ratio(value, row.values[0]) for value in row.values[1:]]
-            body.append(cells + [f"{r:.2f}" if directed and math.isfinite(r) else "" for r in ratios])
+            body.append([row.title, limit, *map(row.cell, range(len(networks)))])
+            body[-1] += [f"{ratio:.2f}" if directed and math.isfinite(ratio) else "" for ratio in ratios]
         lines += table(header, body)
     for fault in dict.fromkeys(row.measure.fault for row in found if row.measure.fault):
         titles = "; ".join(row.measure.title for row in found if row.measure.fault == fault)
@@ -176,28 +205,18 @@ def _section(evaluation: Evaluation, section: Section) -> list[str]:
         if section.name in record.left_out:
             lines += ["", f"Left out for `{record.name}`: {record.left_out[section.name]}."]
         if section.name in record.sections:
-            lines += _more(record, record.sections[section.name])
+            findings = record.sections[section.name]
+            for note in findings.notes:
+                lines += ["", f"`{record.name}`: {note}."]
+            for title, content in findings.tables.items():
+                lines += ["", "<details>", f"<summary><code>{record.name}</code>: {title}</summary>", ""]
+                lines += [*_folded(content), "", "</details>"]
     return lines
 
 
-def _cell(row: Row, value: float | None, interval: tuple[float, float] | None) -> str:
-    """A value with its interval."""
-    if value is None:
-        return "–"
-    return row.measure.shown(value) + (f" ({row.measure.shown_interval(interval)})" if interval else "")
-
-
-def _more(record: NetworkRecord, findings: Findings) -> list[str]:
-    """Notes and further tables of one network, the tables folded away."""
-    lines: list[str] = []
-    for note in findings.notes:
-        lines += ["", f"`{record.name}`: {note}."]
-    for title, content in findings.tables.items():
-        columns = list(dict.fromkeys(column for row in content.values() for column in row))
-        body = [(name, *(_number(row.get(column)) for column in columns)) for name, row in content.items()]
-        lines += ["", "<details>", f"<summary><code>{record.name}</code>: {title}</summary>", ""]
-        lines += [*table(("", *columns), body), "", "</details>"]
-    return lines
+def _folded(content: dict[str, dict[str, float]]) -> list[str]:
+    columns = list(dict.fromkeys(column for row in content.values() for column in row))
+    return table(("", *columns), [(name, *(_number(row.get(c)) for c in columns)) for name, row in content.items()])
 
 
 def _number(value: float | None) -> str:

@@ -14,9 +14,12 @@ from facemodel import LimelightError
 if TYPE_CHECKING:
     from training.evaluation.context import Context
 
+_OUTLIERS = 0.02  # of 100 cases or more, at either end: what is wrong there may be the label
+_UNITS = {"": "", "%": " %", "degrees": "°", "mm": " mm"}
+
 
 class UnmeasuredError(LimelightError):
-    """What a section needs is not there: it is left out, and the reason is told in one line."""
+    """Says in one line what a section lacks; the section is then left out."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,12 @@ class Measure:
     Attributes:
         key: of `Findings.figures`.
         title: for people.
-        unit: "%" (of a fraction), "mm", "degrees" or another; empty for none.
+        unit: "%" (of a fraction), "mm", "degrees", or empty for none.
         limit: what must hold; None where nothing is asked.
-        larger_is_better: the limit is then the least allowed; a figure without a direction has None.
+        larger_is_better: says that the limit is the least allowed; None for a figure without a direction.
         digits: shown after the point.
-        fault: why the figure is a bad measure of what its title says, a clause; empty for a good one. A bad measure is
-            still reported, to compare with older reports, and marked.
+        fault: says, as a clause, why the figure is a bad measure of its title; empty for a good one. A bad measure is
+            still reported, and marked, to compare with older reports.
     """
 
     key: str
@@ -43,24 +46,26 @@ class Measure:
     fault: str = ""
 
     def met(self, value: float) -> bool | None:
-        """Whether a value is within the limit; None without one. A value that is NaN is not."""
+        """Return whether a value is within the limit, which NaN is not; None without a limit."""
         if self.limit is None:
             return None
         return bool(value >= self.limit if self.larger_is_better else value <= self.limit)
 
     def shown(self, value: float) -> str:
-        """The value with its unit."""
-        if not np.isfinite(value):
-            return "none"
-        factor = 100.0 if self.unit == "%" else 1.0
-        unit = {"": "", "%": " %", "degrees": "°"}.get(self.unit, f" {self.unit}")
-        return f"{value * factor:.{self.digits}f}{unit}"
+        """Return the value with its unit."""
+        return self._digits(value) + _UNITS[self.unit] if np.isfinite(value) else "none"
 
     def shown_interval(self, interval: tuple[float, float]) -> str:
         """Return the interval (low, high) without its unit."""
-        factor = 100.0 if self.unit == "%" else 1.0
-        low, high = (f"{value * factor:.{self.digits}f}" for value in interval)
-        return f"{low} to {high}"
+        return " to ".join(map(self._digits, interval))
+
+    def _digits(self, value: float) -> str:
+        return f"{value * (100.0 if self.unit == '%' else 1.0):.{self.digits}f}"
+
+
+def count(key: str, title: str) -> Measure:
+    """Return the measure of how many there are."""
+    return Measure(key, title, digits=0, larger_is_better=None)
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class Findings:
         figures: by key of its measures.
         tables: further figures, {table: {row: {column: value}}}.
         cases: {key of a measure: its best, median and worst case}.
-        notes: one line each, such as what was left out.
+        notes: say in a line each what was left out.
         intervals: {figure: (low, high)} of 95 %, by `bootstrap`; not every figure has one.
     """
 
@@ -106,9 +111,9 @@ class Section:
     Attributes:
         name: in JSON and on the command line.
         title: for people.
-        about: what it measures on what, one or two sentences.
+        about: says in a few sentences what it measures on what.
         measures: its figures in order; those that `measure` does not find are absent from the report.
-        measure: takes what is there; raises `UnmeasuredError` where it lacks something.
+        measure: finds them; raises `UnmeasuredError` where it lacks something.
     """
 
     name: str
@@ -119,22 +124,16 @@ class Section:
 
 
 def ranked_cases(
-    errors: NDArray[np.floating], pictures: Sequence[str], vectors: Sequence[NDArray | None], share: float = 0.02
+    errors: NDArray[np.floating], pictures: Sequence[str], vectors: Sequence[NDArray | None] | NDArray
 ) -> list[Case]:
-    """Best, median and worst case by errors (N,), NaN where there is none.
-
-    Args:
-        share: of the cases is skipped at both ends only where there are 100 or more: an outlier of the labels is none
-            of the network.
-    """
+    """Return best, median and worst case by errors (N,), NaN where there is none."""
     order = np.flatnonzero(np.isfinite(errors))
     order = order[np.argsort(errors[order], kind="stable")]
     if not len(order):
         return []
-    skipped = int(share * len(order)) if len(order) >= 100 else 0
-    places = {"best": skipped, "median": len(order) // 2, "worst": len(order) - 1 - skipped}
+    skipped = int(_OUTLIERS * len(order)) if len(order) >= 100 else 0
     cases = []
-    for rank, place in places.items():
+    for rank, place in (("best", skipped), ("median", len(order) // 2), ("worst", len(order) - 1 - skipped)):
         index = int(order[place])
         vector = vectors[index]
         if vector is not None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+_ITERATIONS = 60
 _SETTLED = 1e-6  # of the step in units of the scan's size
 _UNSEEN = 1e-6  # a motion that moves the planes less than this share of the best seen one is not determined
 
@@ -31,7 +32,7 @@ class Similarity:
         return cls(1.0, np.eye(3), np.zeros(3))
 
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Moved points, (N, 3) to (N, 3)."""
+        """Move points, (N, 3) to (N, 3)."""
         return self.scale * np.asarray(points, float) @ self.rotation.T + self.translation
 
     def inverse(self) -> Similarity:
@@ -39,7 +40,7 @@ class Similarity:
         return Similarity(1.0 / self.scale, rotation, -rotation @ self.translation / self.scale)
 
     def after(self, first: Similarity) -> Similarity:
-        """What `first` and then this one do."""
+        """Return what `first` and then this one do."""
         return Similarity(self.scale * first.scale, self.rotation @ first.rotation, self(first.translation))
 
 
@@ -50,13 +51,9 @@ class Scan:
     points: NDArray[np.floating]
     normals: NDArray[np.floating]
 
-    def at(self, index: NDArray) -> Scan:
-        """The part of it at `index`."""
-        return Scan(self.points[index], self.normals[index])
-
 
 def fit_similarity(points: ArrayLike, reference: ArrayLike, free_scale: bool = True) -> Similarity:
-    """What brings points (N, 3) closest to their partners (N, 3) in least squares; scale 1 unless it is free.
+    """Return what brings points (N, 3) closest to their partners (N, 3) in least squares; scale 1 unless it is free.
 
     Source: Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991.
     """
@@ -71,26 +68,21 @@ def fit_similarity(points: ArrayLike, reference: ArrayLike, free_scale: bool = T
 
 
 def align(
-    points: NDArray[np.floating],
-    scan: Scan,
-    free_scale: bool = True,
-    start: Similarity | None = None,
-    iterations: int = 60,
+    points: NDArray[np.floating], scan: Scan, free_scale: bool = True, start: Similarity | None = None
 ) -> Similarity:
-    """Point-to-plane ICP: what brings points (M, 3) onto the scan.
+    """Return what brings points (M, 3) onto the scan: point-to-plane ICP.
 
     Args:
         points: vertices of the reconstruction, mm; may cover more than the scan does.
         scan: the truth, or a region of it.
         free_scale: with an isotropic scale, else rigid.
-        start: where to start; the identity if None. Nothing is searched: it must be about right.
-        iterations: at most so many.
+        start: where to start, since nothing is searched; the identity if None.
 
     Source: Chen and Medioni, "Object modelling by registration of multiple range images", 1992.
     """
     current = start or Similarity.identity()
     tree = cKDTree(points)  # nearest neighbours are the same before and after a similarity
-    for _ in range(iterations):
+    for _ in range(_ITERATIONS):
         nearest = tree.query(current.inverse()(scan.points))[1]
         step, size = _step(current(points[nearest]), scan, free_scale)
         current = step.after(current)
@@ -100,7 +92,7 @@ def align(
 
 
 def point_to_plane(points: NDArray[np.floating], scan: Scan, motion: Similarity) -> NDArray[np.float64]:
-    """(N,) mm: distance of each point of the scan to the nearest moved point (M, 3), along the scan's normal."""
+    """Return (N,) mm: distance of each point of the scan to the nearest moved point (M, 3), along the scan's normal."""
     nearest = cKDTree(points).query(motion.inverse()(scan.points))[1]
     return np.abs(((motion(points[nearest]) - scan.points) * scan.normals).sum(axis=1))
 
@@ -108,7 +100,7 @@ def point_to_plane(points: NDArray[np.floating], scan: Scan, motion: Similarity)
 def shape_error(
     points: NDArray[np.floating], scan: Scan, free_scale: bool = True, start: Similarity | None = None
 ) -> NDArray[np.float64]:
-    """(N,) mm: `point_to_plane` after `align`."""
+    """Return (N,) mm: `point_to_plane` after `align`."""
     return point_to_plane(points, scan, align(points, scan, free_scale, start))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from training.face_model.fields import continue_harmonically
@@ -13,6 +14,7 @@ from training.face_model.rings import arc_length, corner_arcs, loop_ring
 _UPPER_SEAM_RING, _LOWER_SEAM_RING = 2, 1
 """Rings of MakeHuman's lips, from the inner rim, where the upper lip is lowest and the lower lip highest."""
 _LID_WAVES = 5
+_CONTACT_STEPS, _CONTACT_SMOOTHING = np.linspace(0, 1, 81), 2.0
 
 
 def lip_closure(vertices: np.ndarray, quads: np.ndarray, loop: np.ndarray, config: HeadConfig) -> np.ndarray:
@@ -30,6 +32,77 @@ def lip_closure(vertices: np.ndarray, quads: np.ndarray, loop: np.ndarray, confi
         shift[moving, 1] = -sign * 0.5 * np.clip(gap + config.lip_overlap, 0, config.lip_closing_at_most)
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     return _fade(vertices, triangles, shift, np.concatenate([upper, lower]), config.closing_reach)
+
+
+class LipContact:
+    """The line along which the lips meet: measures the gap between them, seen from the front, and closes it.
+
+    Args:
+        vertices: (V, 3) mm, the mean. triangles: (T, 3) of the skin. sides: (V,) +1 upper, -1 lower lip, 0 elsewhere.
+    """
+
+    def __init__(self, vertices: np.ndarray, triangles: np.ndarray, sides: np.ndarray, config: HeadConfig) -> None:
+        self._vertices, self._triangles, self._sides, self._config = vertices, triangles, sides, config
+        self._lips = np.flatnonzero(sides)
+        self._upper, self._lower = lip_edges(triangles, sides)
+
+    def gap(self, vertices: np.ndarray) -> np.ndarray:
+        """Return how high in mm the lowest points of the upper lip are over the highest ones of the lower lip (G,), at
+        even steps from the right end of the contact to its left end."""
+        low, high = self._ends(vertices)
+        x = low + (high - low) * _CONTACT_STEPS
+        upper, lower = edge_of_lip(vertices, self._upper, x, -1), edge_of_lip(vertices, self._lower, x, 1)
+        return gaussian_filter1d(upper[:, 1] - lower[:, 1], _CONTACT_SMOOTHING, mode="nearest")
+
+    def identity_corrections(self, modes: np.ndarray) -> np.ndarray:
+        """Return the displacements (K, V, 3) with which the modes (K, V, 3) leave the gap as it is."""
+        mean = self._vertices
+        gaps = np.stack([(self.gap(mean + mode) - self.gap(mean - mode)) / 2 for mode in modes])
+        return self._shifts(np.broadcast_to(mean, modes.shape), gaps)
+
+    def closing(self, shapes: np.ndarray, people: np.ndarray) -> np.ndarray:
+        """Return the displacements (K, V, 3) with which the lips of the shapes (K, V, 3) meet for nearly all people.
+
+        Args:
+            people: (N, V, 3) displacements of random people.
+        """
+        config = self._config
+        gaps = [[self.gap(shape + person) for person in people] for shape in shapes]
+        gap = np.quantile(gaps, config.lips_meet_for, axis=1)  # (K, G)
+        return self._shifts(shapes, gap - np.clip(gap, -config.lip_overlap_at_most, -config.lip_overlap))
+
+    def _ends(self, vertices: np.ndarray) -> tuple[float, float]:
+        """x in mm of the right and of the left end of the contact."""
+        upper, lower = vertices[self._upper, 0], vertices[self._lower, 0]
+        return max(upper.min(), lower.min()), min(upper.max(), lower.max())
+
+    def _shifts(self, shapes: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+        """Displacements (K, V, 3) that move each lip of the shapes by half of the gaps (K, G), fading around."""
+        height = np.zeros((len(self._vertices), len(gaps)))
+        for column, (shape, gap) in enumerate(zip(shapes, gaps, strict=True)):
+            low, high = self._ends(shape)
+            place = (shape[self._lips, 0] - low) / (high - low)
+            height[self._lips, column] = -0.5 * self._sides[self._lips] * np.interp(place, _CONTACT_STEPS, gap)
+        faded = _fade(self._vertices, self._triangles, height, self._lips, self._config.closing_reach)
+        return faded.T[..., None] * [0, 1, 0]
+
+
+def lip_edges(triangles: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edges of the triangles on the upper lip (E, 2) and on the lower lip (F, 2)."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    upper, lower = (edges[(sides[edges] == side).all(axis=1)] for side in (1, -1))
+    return upper, lower
+
+
+def edge_of_lip(vertices: np.ndarray, edges: np.ndarray, x: np.ndarray, up: int) -> np.ndarray:
+    """Return the points (G, 3) of the edges (E, 2) that are highest, or lowest with `up` -1, at each x (G,) in mm."""
+    a, b = vertices[edges[:, 0], None], vertices[edges[:, 1], None]  # (E, 1, 3)
+    across = b[..., 0] - a[..., 0]
+    place = (x - a[..., 0]) / np.where(across == 0, 1, across)  # (E, G)
+    points = a + place[..., None] * (b - a)
+    reached = (place >= -1e-6) & (place <= 1 + 1e-6)
+    best = np.where(reached, up * points[..., 1], -np.inf).argmax(axis=0)
+    return points[best, np.arange(len(x))]
 
 
 def lid_closure(

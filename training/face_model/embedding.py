@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.face_model.closures import edge_of_lip, lip_edges
 from training.face_model.eyes import IRIS_RADIUS_MM
 from training.face_model.head import Head
 from training.face_model.lids import lid_margins, margin_points
@@ -27,7 +28,8 @@ def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) ->
     """Put MediaPipe's 478 landmarks on the mesh.
 
     Skin landmarks go to the closest point of the outer skin, those of the upper (lower) lip to the upper (lower) lip,
-    those of the eyelids to the front edges of the lids, from corner to corner, where the canonical face has them;
+    of the inner contour to where the lips meet; those of the eyelids to the front edges of the lids, from corner to
+    corner, where the canonical face has them;
     iris landmarks go to the eyeballs, at the edge of the iris.
 
     Args:
@@ -41,6 +43,10 @@ def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) ->
     sides[[*UPPER_INNER_LIP, *UPPER_OUTER_LIP]] = 1
     sides[[*LOWER_INNER_LIP, *LOWER_OUTER_LIP]] = -1
     outer = head.skin_triangles
+    points = points.copy()
+    edges = lip_edges(template.triangles[outer], head.lip_sides)
+    for inner, lip, up in ((list(UPPER_INNER_LIP[1:-1]), edges[0], -1), (list(LOWER_INNER_LIP), edges[1], 1)):
+        points[inner] = edge_of_lip(template.vertices, lip, points[inner, 0], up)
     locator = SidedLocator(template.vertices, template.triangles[outer], head.lip_sides)
     found = locator.closest(points[:468], np.zeros((468, 3)), sides[:468], normal_penalty=0.0)
     triangles, barycentric = np.zeros(478, dtype=np.int32), np.zeros((478, 3), dtype=np.float32)

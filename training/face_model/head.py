@@ -10,12 +10,12 @@ from training.face_model import ict as ict_parts
 from training.face_model.head_config import HeadConfig
 from training.face_model.head_surface import HeadSurface, IctSkin, cut_head, shape_surface
 from training.face_model.ict import IctModel
-from training.face_model.insides import Jaws, Part, eye_part, fit_eye, mouth_parts
+from training.face_model.insides import FrontSkin, Jaws, Part, eye_part, fit_eye, mouth_parts
 from training.face_model.makehuman import BaseMesh
 from training.face_model.registration import similarity
 from training.face_model.surface import boundary_loops
 from training.face_model.template import Template
-from training.face_model.transfer import transfer_modes
+from training.face_model.transfer import close_mean, transfer_modes
 
 REGION_NAMES = ("face", "scalp", "ears", "neck", "eyes", "teeth", "tongue", "mouth_lining")
 
@@ -66,9 +66,11 @@ def build_head(
     surface = shape_surface(
         mesh, align(mesh.vertices), align(base_landmarks), ict, ict_landmarks, (left, right), config
     )
+    surface = close_mean(surface, config)
     jaws = Jaws(ict)
     modes = transfer_modes(surface, base, ict, jaws, (left, right), config)
-    inner = [eye_part(ict, 0, left), eye_part(ict, 1, right), *mouth_parts(base, jaws, align)]
+    skin = FrontSkin(surface.vertices, surface.skin_triangles, modes[: len(ict.identity)])
+    inner = [eye_part(ict, 0, left), eye_part(ict, 1, right), *mouth_parts(base, jaws, align, skin)]
     face_above = float(ict_landmarks[:, 1].min()) - config.face_below_chin
     return _join(surface, modes, _surface_regions(surface, ict, face_above), inner, (left.centre, right.centre), ict)
 

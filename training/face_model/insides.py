@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facemodel.arkit import ARKIT_NAMES
 from training.face_model import ict as ict_parts
@@ -13,10 +14,12 @@ from training.face_model.eyes import eyeball, rotation_displacement
 from training.face_model.fields import fit_affine, fit_translation_scale
 from training.face_model.ict import IctModel
 from training.face_model.makehuman import BaseMesh
+from training.face_model.surface import vertex_normals
 from training.face_model.topology import cut
 
 _JAW_SHAPES = ("jawForward", "jawLeft", "jawRight", "jawOpen")
 _EYE_TURN_DEGREES = {"In": 30.0, "Out": 30.0, "Up": 25.0, "Down": 25.0}
+_BEHIND_SKIN_WITHIN_MM, _SKIN_NEIGHBOURS = 15.0, 6
 _N_SCLERA = 770
 _EYE_UV_CENTRES, _EYE_UV_RADIUS = ((0.955, 0.045), (0.045, 0.045)), 0.04
 """MakeHuman's layout holds nothing of the head in these two corners."""
@@ -102,16 +105,42 @@ def eye_part(ict: IctModel, side: int, eye: Eye) -> Part:
     return Part(vertices, ball.triangles, ball.triangles, uv, np.concatenate([identity, expression]), "eyes")
 
 
-def mouth_parts(base: BaseMesh, jaws: Jaws, align: Callable[[np.ndarray], np.ndarray]) -> list[Part]:
+class FrontSkin:
+    """How the skin in front of the teeth moves forwards and backwards.
+
+    Args:
+        vertices: (V, 3) mm. triangles: (T, 3) of the skin. modes: (K, V, 3) identity.
+    """
+
+    def __init__(self, vertices: np.ndarray, triangles: np.ndarray, modes: np.ndarray) -> None:
+        front = vertex_normals(vertices, triangles)[:, 2] > 0.3
+        self._points, self._forward = vertices[front], modes[:, front, 2]
+        self._tree = cKDTree(self._points[:, :2])
+
+    def keep_behind(self, vertices: np.ndarray, modes: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return how far (K, N) points `at` (N, 3) go forwards for `vertices` (P, 3) to keep their distance from the
+        skin in all `modes` (K, P, 3), as nearly as a shift, a slope and a bend of the row allow."""
+        distances, nearest = self._tree.query(vertices[:, :2], k=_SKIN_NEIGHBOURS)
+        weights = 1 / np.maximum(distances, 0.1)
+        weights /= weights.sum(axis=1, keepdims=True)
+        near = (self._points[nearest, 2] * weights).sum(axis=1) - vertices[:, 2] < _BEHIND_SKIN_WITHIN_MM
+        missing = (self._forward[:, nearest] * weights).sum(axis=2) - modes[..., 2]  # (K, P)
+        shape = lambda x: np.stack([np.ones(len(x)), x[:, 1] - vertices[:, 1].mean(), x[:, 0] ** 2], axis=1)  # noqa: E731
+        solution, *_ = np.linalg.lstsq(shape(vertices[near]), missing[:, near].T, rcond=None)
+        return (shape(at) @ solution).T
+
+
+def mouth_parts(base: BaseMesh, jaws: Jaws, align: Callable[[np.ndarray], np.ndarray], skin: FrontSkin) -> list[Part]:
     """Upper teeth, lower teeth and tongue, scaled to ICT's dental arches.
 
     Args:
-        align: maps base mesh points (N, 3) to ICT's frame, mm.
+        align: maps base mesh points (N, 3) to ICT's frame, mm. skin: what teeth and tongue stay behind.
     """
     lower_teeth = align(base.vertices[np.unique(base.quads[base.groups == "helper-lower-teeth"])])
     upper_teeth = align(base.vertices[np.unique(base.quads[base.groups == "helper-upper-teeth"])])
     to_upper = _arch_map(upper_teeth, jaws.row("upper"), bite=np.min)
     to_lower = _arch_map(lower_teeth, jaws.row("lower"), bite=np.max)
+    upper_teeth, lower_teeth = to_upper(upper_teeth), to_lower(lower_teeth)
     parts = []
     for group, region, place in (
         ("helper-upper-teeth", "teeth", to_upper),
@@ -122,7 +151,9 @@ def mouth_parts(base: BaseMesh, jaws: Jaws, align: Callable[[np.ndarray], np.nda
         mesh = cut(base.vertices, base.uv, base.quads[chosen], base.uv_quads[chosen], base.parts[chosen])
         vertices = place(align(mesh.vertices))
         upper = group == "helper-upper-teeth"
-        identity = jaws.identity("upper" if upper else "lower", vertices)
+        name, row = ("upper", upper_teeth) if upper else ("lower", lower_teeth)
+        identity = jaws.identity(name, vertices)
+        identity[..., 2] += skin.keep_behind(row, jaws.identity(name, row), vertices)
         expression = np.zeros((len(ARKIT_NAMES), len(vertices), 3)) if upper else jaws.expression(vertices)
         if region == "tongue":
             out = place(align(mesh.vertices + base.face_unit("tongueOut")[mesh.source]))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from scipy.spatial import cKDTree
 
 from facemodel.arkit import ARKIT_NAMES
-from training.face_model.closures import keep_lids_outside, lid_closure
+from training.face_model.closures import LipContact, keep_lids_outside, lid_closure
 from training.face_model.fields import continue_harmonically
 from training.face_model.head_config import HeadConfig
 from training.face_model.head_surface import HeadSurface, IctSkin
@@ -16,6 +19,15 @@ from training.face_model.rings import opening_loops
 
 _TRUSTED_WITHIN_MM = 1.5
 _SHOULDER_CUT = -150.0
+_LINING_FOLLOWS_WITHIN_MM, _SKIN_NEIGHBOURS = 14.0, 8
+_PEOPLE, _SEED = 60, 7
+_SIDED = ("mouthSmile", "mouthPress", "mouthFrown", "mouthDimple", "mouthStretch")
+SHUT_MOUTH = (
+    *(f"{name}{side}" for name in _SIDED for side in ("Left", "Right")),
+    *("jawForward", "jawLeft", "jawRight", "mouthLeft", "mouthRight", "mouthPucker", "mouthRollUpper"),
+    *("mouthRollLower", "mouthShrugLower", "cheekPuff"),
+)
+"""Shapes with which the mouth stays shut, by ARKit's meaning of them."""
 
 
 def transfer_modes(
@@ -24,8 +36,9 @@ def transfer_modes(
     """Displacements (100 + 52, V, 3) of the surface: identity, then expression in ARKit's order.
 
     Skin takes ICT's displacements at the corresponding points, the lids along their curves. The throat follows teeth
-    and jaw as far as MakeHuman's own jawOpen moves it; lining, socket rims and skin without a trusted correspondence
-    continue harmonically.
+    and jaw as far as MakeHuman's own jawOpen moves it. Lining close behind the skin follows it while the mouth is shut;
+    other lining, socket rims and skin without a trusted correspondence continue harmonically. The lips meet where the
+    mouth is shut.
     """
     target = IctSkin(ict)
     found = target.correspond(surface.vertices, surface.skin_triangles, surface.lip_sides)
@@ -43,9 +56,16 @@ def transfer_modes(
     fields[:n_identity, surface.throat] = jaws.identity("both", throat)
     fields[n_identity:, surface.throat] = jaws.expression(throat) * _follows_jaw(surface, base)[:, None]
 
-    stacked = fields.transpose(1, 0, 2).reshape(len(known), -1)  # (V, 152 * 3)
-    filled = continue_harmonically(surface.triangles, stacked, known)
-    fields = filled.reshape(len(known), -1, 3).transpose(1, 0, 2)
+    lining, skin, weights = _lining_behind_skin(surface, known)
+    shut = np.append(np.ones(n_identity, dtype=bool), np.isin(ARKIT_NAMES, SHUT_MOUTH))
+    for modes_alike, behind_skin in ((~shut, False), (shut, True)):
+        given = fields[modes_alike]
+        if behind_skin:
+            given[:, lining] = np.einsum("mnkc,nk->mnc", given[:, skin], weights)
+            known[lining] = True
+        stacked = given.transpose(1, 0, 2).reshape(len(known), -1)  # (V, K * 3)
+        filled = continue_harmonically(surface.triangles, stacked, known)
+        fields[modes_alike] = filled.reshape(len(known), -1, 3).transpose(1, 0, 2)
 
     loops = opening_loops(surface.vertices, surface.skin_triangles, _SHOULDER_CUT)
     for name, loop in (("eyeBlinkLeft", loops["left_eye"]), ("eyeBlinkRight", loops["right_eye"])):
@@ -54,7 +74,32 @@ def transfer_modes(
     for eye in eyes:
         clear = eye.radius + config.lid_clearance
         keep_lids_outside(surface.vertices, fields[n_identity:], surface.skin, eye.centre, clear)
+    _close_lips(surface, fields[:n_identity], fields[n_identity:], config)
     return fields
+
+
+def _close_lips(surface: HeadSurface, identity: np.ndarray, expression: np.ndarray, config: HeadConfig) -> None:
+    """Make the lips meet, in place, for every person: shapes of a shut mouth, and mouthClose together with jawOpen."""
+    contact = LipContact(surface.vertices, surface.skin_triangles, surface.lip_sides, config)
+    identity += contact.identity_corrections(identity)
+    people = np.tensordot(np.random.default_rng(_SEED).standard_normal((_PEOPLE, len(identity))), identity, axes=1)
+    shut = [ARKIT_NAMES.index(name) for name in SHUT_MOUTH]
+    expression[shut] += contact.closing(surface.vertices + expression[shut], people)
+    open_jaw, close = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("mouthClose")
+    shape = surface.vertices + expression[open_jaw] + expression[close]
+    expression[close] += contact.closing(shape[None], people)[0]
+
+
+def _lining_behind_skin(surface: HeadSurface, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices (N,) of the lining close behind the skin, the known skin around them (N, K) and its weights (N, K): what
+    moves with the skin stays behind it."""
+    vertices = surface.vertices
+    lining = np.setdiff1d(surface.triangles[surface.parts == "lining"], np.flatnonzero(surface.skin))
+    skin = np.flatnonzero(known)
+    distances, nearest = cKDTree(vertices[skin]).query(vertices[lining], k=_SKIN_NEIGHBOURS)
+    close = distances[:, 0] < _LINING_FOLLOWS_WITHIN_MM
+    weights = 1 / np.maximum(distances[close], 0.1) ** 2
+    return lining[close], skin[nearest[close]], weights / weights.sum(axis=1, keepdims=True)
 
 
 def _follows_jaw(surface: HeadSurface, base: BaseMesh) -> np.ndarray:
@@ -62,3 +107,9 @@ def _follows_jaw(surface: HeadSurface, base: BaseMesh) -> np.ndarray:
     jaw_open = np.linalg.norm(base.face_unit("jawOpen"), axis=1)
     teeth = jaw_open[base.quads[base.groups == "helper-lower-teeth"]].mean()
     return np.clip(jaw_open[surface.source[surface.throat]] / teeth, 0, 1)
+
+
+def close_mean(surface: HeadSurface, config: HeadConfig) -> HeadSurface:
+    contact = LipContact(surface.vertices, surface.skin_triangles, surface.lip_sides, config)
+    closing = contact.closing(surface.vertices[None], np.zeros((1, 1, 3)))
+    return replace(surface, vertices=surface.vertices + closing[0])

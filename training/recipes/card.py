@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from facemodel.whole_files import write_text
-from training.evaluation.comparison import limited_rows
 from training.evaluation.record import read_evaluations
-from training.evaluation.report import table
+from training.evaluation.report import limited_rows, table
 from training.recipes.recipe import Job
 
 _PHOTOGRAPHS = (

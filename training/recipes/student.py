@@ -11,9 +11,19 @@ from training.recipes.recipe import Recipe, Stage
 
 RENDERS = 150_000
 
-TRUNK = TrainConfig(network=StudentConfig(resolution=112, detail_channels=40))
+_LITE0 = StudentConfig(resolution=112, detail_channels=40)
+_PLAIN = StudentConfig(resolution=112, frozen_blocks=0, backbone="plain", hidden=384)
+_RESNET50 = StudentConfig(resolution=112, head_channels=96, detail_channels=32, hidden=384, backbone="resnet50")
+
+
+def _with_heads(trunk: StudentConfig) -> StudentConfig:
+    """Return the network with a trunk's form and heads, on crops that are a little larger."""
+    return replace(trunk, resolution=128, trunk_resolution=112, expression_hidden=384, face_hidden=448)
+
+
+TRUNK = TrainConfig(network=_LITE0)
 HEADS = TrainConfig(
-    network=replace(TRUNK.network, resolution=128, trunk_resolution=112, expression_hidden=384, face_hidden=448),
+    network=_with_heads(_LITE0),
     parts=("expression_head", "face_head"),
     guided_share=1.0,  # the labels stand in the trunk's place, whose errors are added to them
     guided_turn=0.12,
@@ -27,7 +37,7 @@ HEADS = TrainConfig(
     ),
 )
 OPEN_TRUNK = TrainConfig(
-    network=StudentConfig(resolution=112, frozen_blocks=0, backbone="plain", hidden=384),
+    network=_PLAIN,
     pretrained=False,
     batch_size=48,
     photo_share=0.0,
@@ -37,25 +47,9 @@ OPEN_TRUNK = TrainConfig(
     augment=AugmentConfig(shift=0.14, scale=0.18, angle=18.0),
     loss=LossWeights(identity=0.5),
 )
-OPEN_HEADS = replace(
-    HEADS,
-    network=replace(OPEN_TRUNK.network, resolution=128, trunk_resolution=112, expression_hidden=384, face_hidden=448),
-    pretrained=False,
-    photo_share=0.0,
-)
-RESNET50_TRUNK = TrainConfig(
-    network=StudentConfig(
-        resolution=112, head_channels=96, detail_channels=32, hidden=384, frozen_blocks=3, backbone="resnet50"
-    ),
-    photo_share=0.5,
-    negative_share=0.06,
-)
-RESNET50_WHOLE = replace(
-    RESNET50_TRUNK,
-    network=replace(
-        RESNET50_TRUNK.network, resolution=128, trunk_resolution=112, expression_hidden=384, face_hidden=448
-    ),
-)
+OPEN_HEADS = replace(HEADS, network=_with_heads(_PLAIN), pretrained=False, photo_share=0.0)
+RESNET50_TRUNK = TrainConfig(network=_RESNET50, photo_share=0.5, negative_share=0.06)
+RESNET50_WHOLE = replace(RESNET50_TRUNK, network=_with_heads(_RESNET50))
 
 
 def shown(last: str, prefix: str = "") -> tuple[Stage, ...]:
@@ -69,12 +63,12 @@ def shown(last: str, prefix: str = "") -> tuple[Stage, ...]:
 
 
 _TAUGHT = (
-    Stage("labels", stages.photo_labels, hours=0.4),
-    Stage("fits", stages.fits, ("labels",), hours=0.6),
-    Stage("renders", stages.renders, ("fits",), hours=1.0, count=RENDERS),
+    Stage("labels", stages.photo_labels, hours=0.2),
+    Stage("fits", stages.fits, ("labels",), hours=0.4),
+    Stage("renders", stages.renders, ("fits",), hours=0.8, count=RENDERS),
     Stage("distil", stages.distill, ("labels",), hours=0.7, config=TRUNK),
     Stage("trunk", stages.train, ("distil",), hours=3.0, config=TRUNK),
-    Stage("heads", stages.train, ("trunk",), hours=12.6, config=HEADS),
+    Stage("heads", stages.train, ("trunk",), hours=13.1, config=HEADS),
     Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=HEADS),
     Stage("readout", stages.readout, ("appearance",), hours=0.6, count=3000, config=HEADS),
 )
@@ -89,9 +83,9 @@ STUDENT_OPEN = Recipe(
     "student-open",
     "The same from renders alone and from nothing: no photograph, nor weights that saw one, had a part in it.",
     (
-        Stage("renders", stages.renders, hours=1.0, count=RENDERS),
+        Stage("renders", stages.renders, hours=0.8, count=RENDERS),
         Stage("trunk", stages.train, hours=3.0, config=OPEN_TRUNK),
-        Stage("heads", stages.train, ("trunk",), hours=14.0, config=OPEN_HEADS),
+        Stage("heads", stages.train, ("trunk",), hours=14.2, config=OPEN_HEADS),
         Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=OPEN_HEADS),
         Stage("readout", stages.readout, ("appearance",), hours=0.9, count=4500, config=OPEN_HEADS),
         *shown("readout"),

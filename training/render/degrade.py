@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,16 +45,8 @@ class CameraFaults:
     jpeg_quality: int = 25
 
 
-CLEAN = CameraFaults(
-    motion_share=0.0,
-    defocus_share=0.0,
-    coarse_share=0.0,
-    sharpen_share=0.0,
-    noise_share=0.0,
-    tone_share=0.0,
-    gray_share=0.0,
-    jpeg_share=0.0,
-)
+_NEVER: dict[str, Any] = {each.name: 0.0 for each in fields(CameraFaults) if each.name.endswith("_share")}
+CLEAN = CameraFaults(**_NEVER)
 """A camera that does nothing to a picture."""
 
 

@@ -11,7 +11,7 @@ from facemodel import FaceModel
 from facemodel.camera import project
 from facemodel.hair import Hair, WornHair
 from facemodel.hair_shading import HairLook, shade_hair
-from training.render.rasterizer import Light
+from training.render.rasterizer import Light, vertex_normals
 
 _LEVELS = 6
 _FAINTEST = 0.02
@@ -59,7 +59,8 @@ class DrawnHair:
         worn, (rotation, translation, scale) = self._worn, pose
         vertices = worn.vertices(face_vertices)
         posed = vertices @ np.asarray(rotation, np.float32).T
-        normals, tangents = worn.normals(posed), worn.tangents(posed)
+        normals, tangents = vertex_normals(posed, worn.triangles), worn.tangents(posed)
+        normals *= np.where((normals * posed).sum(axis=1, keepdims=True) < 0.0, np.float32(-1.0), np.float32(1.0))
         colors = shade_hair(
             look, posed, normals, tangents, worn.uv[:, 1], light.sh, light.key_position, light.key_color
         )

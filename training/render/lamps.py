@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from facemodel.lighting import COSINE_LOBE, SH_CONSTANTS, sh_basis
-from training.render.rasterizer import Lamps, seen_from
+from training.render.rasterizer import Lamps, Light, seen_from
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _FRONT = np.array(
@@ -41,17 +41,7 @@ class LightDistribution:
     shininess: tuple[float, float] = (5.0, 100.0)
 
 
-@dataclass(frozen=True)
-class RandomLight:
-    """Camera-aligned light: SH (9, 3), key position (3,) mm, key colour (3,), shininess; see `facemodel.lighting`."""
-
-    sh: NDArray[np.float64]
-    key_position: NDArray[np.float64]
-    key_color: NDArray[np.float64]
-    shininess: float
-
-
-def random_light(rng: Generator, spread: LightDistribution) -> RandomLight:
+def random_light(rng: Generator, spread: LightDistribution) -> Light:
     """Draw an ambient light and up to four lamps, soft or hard; the strongest that reaches the face is the key light.
 
     All diffuse light is in the harmonics; the key light's highlight is as strong as its share of them, more or less.
@@ -78,7 +68,7 @@ def random_light(rng: Generator, spread: LightDistribution) -> RandomLight:
     gleam = exposure * np.exp(rng.normal(0.2, 0.6)) * (rng.random() >= spread.dull_share)
     distance = np.exp(rng.uniform(*np.log(spread.key_distance)))
     shininess = float(np.exp(rng.uniform(*np.log(spread.shininess))))
-    return RandomLight(exposure * sh, key / np.linalg.norm(key) * distance, gleam * key_color, shininess)
+    return Light(exposure * sh, key / np.linalg.norm(key) * distance, gleam * key_color, shininess)
 
 
 def cast(

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from training.render.rasterizer import add_facets, cross, edges
+
 _LEAST_AREA = 1e-6
 """Square px; a triangle of less passes no gradient to its corners' places."""
 
@@ -135,56 +137,24 @@ def _array(tensor: Tensor) -> NDArray:
 @numba.njit(cache=True)
 def _normals_forward(vertices: NDArray, triangles: NDArray, normals: NDArray) -> None:
     for n in range(vertices.shape[0]):
-        for t in range(triangles.shape[0]):
-            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-            ux, uy, uz = (
-                vertices[n, b, 0] - vertices[n, a, 0],
-                vertices[n, b, 1] - vertices[n, a, 1],
-                vertices[n, b, 2] - vertices[n, a, 2],
-            )
-            vx, vy, vz = (
-                vertices[n, c, 0] - vertices[n, a, 0],
-                vertices[n, c, 1] - vertices[n, a, 1],
-                vertices[n, c, 2] - vertices[n, a, 2],
-            )
-            x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-            for corner in range(3):
-                v = triangles[t, corner]
-                normals[n, v, 0] += x
-                normals[n, v, 1] += y
-                normals[n, v, 2] += z
+        add_facets(vertices[n], triangles, normals[n])
 
 
 @numba.njit(cache=True)
 def _normals_backward(vertices: NDArray, triangles: NDArray, gradient: NDArray, result: NDArray) -> None:
-    """Of f = u x v with u = b - a, v = c - a: the gradient by u is v x g, by v it is g x u."""
+    """Follow f = u x v with u = b - a and v = c - a back: the gradient by u is v x g, by v it is g x u."""
     for n in range(vertices.shape[0]):
         for t in range(triangles.shape[0]):
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            u, v = edges(vertices[n], a, b, c)
             gx = gradient[n, a, 0] + gradient[n, b, 0] + gradient[n, c, 0]
             gy = gradient[n, a, 1] + gradient[n, b, 1] + gradient[n, c, 1]
             gz = gradient[n, a, 2] + gradient[n, b, 2] + gradient[n, c, 2]
-            ux, uy, uz = (
-                vertices[n, b, 0] - vertices[n, a, 0],
-                vertices[n, b, 1] - vertices[n, a, 1],
-                vertices[n, b, 2] - vertices[n, a, 2],
-            )
-            vx, vy, vz = (
-                vertices[n, c, 0] - vertices[n, a, 0],
-                vertices[n, c, 1] - vertices[n, a, 1],
-                vertices[n, c, 2] - vertices[n, a, 2],
-            )
-            bx, by, bz = vy * gz - vz * gy, vz * gx - vx * gz, vx * gy - vy * gx
-            cx, cy, cz = gy * uz - gz * uy, gz * ux - gx * uz, gx * uy - gy * ux
-            result[n, b, 0] += bx
-            result[n, b, 1] += by
-            result[n, b, 2] += bz
-            result[n, c, 0] += cx
-            result[n, c, 1] += cy
-            result[n, c, 2] += cz
-            result[n, a, 0] -= bx + cx
-            result[n, a, 1] -= by + cy
-            result[n, a, 2] -= bz + cz
+            by_u, by_v = cross(v, (gx, gy, gz)), cross((gx, gy, gz), u)
+            for k in range(3):
+                result[n, a, k] -= by_u[k] + by_v[k]
+                result[n, b, k] += by_u[k]
+                result[n, c, k] += by_v[k]
 
 
 @numba.njit(cache=True)

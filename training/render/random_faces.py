@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from facemodel import ARKIT_NAMES, Crop, FaceModel, ParameterLayout, Parameters
 from facemodel.arkit import mirrored_name
 from facemodel.rotation import matrix_from_euler
-from training.render.lamps import LightDistribution, RandomLight, random_light
+from training.render.lamps import LightDistribution, random_light
+from training.render.rasterizer import Light
 
 _EXCLUSIVE = (("jawLeft", "jawRight"), ("mouthLeft", "mouthRight"), ("mouthFunnel", "mouthSmileLeft"))
 _EXCLUSIVE += (
@@ -230,7 +231,7 @@ class RandomFaces:
                 put(f"eyeLookDown{side}", max(-up, 0.0))
 
 
-def put_light(p: Parameters, light: RandomLight) -> None:
+def put_light(p: Parameters, light: Light) -> None:
     """Write a light into a vector's view."""
     p.sh[:], p.key_position[:], p.key_color[:] = light.sh, light.key_position, light.key_color
     p.shininess = light.shininess

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from facemodel.lighting import SH_CONSTANTS
 
 _C0, _C1, _C2, _C20, _C22 = SH_CONSTANTS
+_FACTORS = np.array([_C0, _C1, _C1, _C1, _C2, _C2, 3.0 * _C20, _C2, _C22])[:, None]
 _MAP, _MAP_EXTENT, _MAP_BIAS = 112, 320.0, 3.0  # texels, mm and mm of a shadow map
 _FILL = 0.1  # of a place's light that its shadows leave at least
 
@@ -37,9 +38,9 @@ class Surface:
 class Light:
     """Camera-aligned light: SH (9, 3), key position (3,) mm, key colour (3,), shininess; see `facemodel.lighting`."""
 
-    sh: NDArray[np.float32]
-    key_position: NDArray[np.float32]
-    key_color: NDArray[np.float32]
+    sh: NDArray[np.floating]
+    key_position: NDArray[np.floating]
+    key_color: NDArray[np.floating]
     shininess: float
 
 
@@ -134,16 +135,23 @@ def shade(
         weights,
         np.ascontiguousarray(surface.triangles, np.int32),
         single(np.concatenate([surface.posed, surface.normals, surface.diffuse, surface.specular], axis=1)),
-        single(light.sh),
+        single(_scaled(light.sh)),
         single(lamps.positions),
         single(lamps.colors),
-        single(lamps.shares),
+        single(_scaled(lamps.shares)),
         single(lamps.visible),
         np.float32(light.shininess),
         detail.gain,
         detail.tilt,
         detail.gloss,
     )
+
+
+def _scaled(sh: NDArray) -> NDArray[np.float64]:
+    """Multiply the constants of the harmonics into SH light (..., 9, 3), so that `_harmonics` need not."""
+    scaled = np.asarray(sh, np.float64) * _FACTORS
+    scaled[..., 0, :] -= scaled[..., 6, :] / 3.0
+    return scaled
 
 
 def interpolate(
@@ -166,13 +174,10 @@ def seen_from(
     forward = np.asarray(position, np.float64) / max(float(np.linalg.norm(position)), 1e-9)
     right = np.cross((0.0, 1.0, 0.0) if abs(forward[1]) < 0.9 else (1.0, 0.0, 0.0), forward)
     right /= np.linalg.norm(right)
-    frame = np.stack([right, np.cross(forward, right), forward])  # (3, 3) rows
-    places = posed @ frame.T
-    middle, zoom = _MAP / 2, _MAP / _MAP_EXTENT
-    pixels = places[:, :2] * (zoom, -zoom) + middle
-    moved = (posed + _MAP_BIAS * normals) @ frame.T
-    probes = np.concatenate([moved[:, :2] * (zoom, -zoom) + middle, moved[:, 2:]], axis=1)
-    return _seen_from(pixels, places[:, 2].copy(), np.ascontiguousarray(triangles, np.int32), probes, softness * zoom)
+    zoom = _MAP / _MAP_EXTENT
+    axes = np.array([zoom * right, -zoom * np.cross(forward, right), forward], np.float32)  # x and y in texels
+    vertices, moves = np.asarray(posed, np.float32), _MAP_BIAS * np.asarray(normals, np.float32)
+    return _seen_from(axes, vertices, moves, np.ascontiguousarray(triangles, np.int32), softness * zoom)
 
 
 def vertex_normals(vertices: NDArray, triangles: NDArray) -> NDArray[np.float32]:
@@ -193,9 +198,9 @@ def _fill(pixels: NDArray, depth: NDArray, triangles: NDArray, height: int, widt
             a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
             x, y = column + 0.5, row + 0.5
             ax, ay, bx, by, cx, cy = pixels[a, 0], pixels[a, 1], pixels[b, 0], pixels[b, 1], pixels[c, 0], pixels[c, 1]
-            area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-            wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
-            wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+            scale = 1.0 / ((bx - ax) * (cy - ay) - (by - ay) * (cx - ax))
+            wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * scale
+            wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * scale
             weights[row, column, 0] = 1.0 - wb - wc
             weights[row, column, 1] = wb
             weights[row, column, 2] = wc
@@ -229,12 +234,13 @@ def _draw(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray,
         if left > right or top > bottom:
             continue
         za, zb, zc = float(depth[a]), float(depth[b]), float(depth[c])
+        scale = 1.0 / area
+        ubx, uby, ucx, ucy = (cy - ay) * scale, (ax - cx) * scale, (ay - by) * scale, (bx - ax) * scale
         for row in range(top, bottom + 1):
-            y = row + 0.5
+            y = row + 0.5 - ay
             for column in range(left, right + 1):
-                x = column + 0.5
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                x = column + 0.5 - ax
+                wb, wc = x * ubx + y * uby, x * ucx + y * ucy
                 wa = 1.0 - wb - wc
                 if wa < 0.0 or wb < 0.0 or wc < 0.0:
                     continue
@@ -245,9 +251,18 @@ def _draw(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray,
 
 
 @numba.njit(cache=True)
-def _seen_from(pixels: NDArray, depth: NDArray, triangles: NDArray, probes: NDArray, softness: float) -> NDArray:
+def _seen_from(axes: NDArray, posed: NDArray, moves: NDArray, triangles: NDArray, softness: float) -> NDArray:
     nearest, owner = np.empty((_MAP, _MAP)), np.empty((_MAP, _MAP), np.int32)
-    _draw(pixels, depth, triangles, nearest, owner)
+    places, probes = np.empty((len(posed), 3)), np.empty((len(posed), 3))
+    for v in range(len(posed)):
+        for k in range(3):
+            x, y, z = axes[k, 0], axes[k, 1], axes[k, 2]
+            places[v, k] = x * posed[v, 0] + y * posed[v, 1] + z * posed[v, 2]
+            probes[v, k] = places[v, k] + x * moves[v, 0] + y * moves[v, 1] + z * moves[v, 2]
+            if k < 2:
+                places[v, k] += _MAP / 2
+                probes[v, k] += _MAP / 2
+    _draw(places[:, :2], places[:, 2], triangles, nearest, owner)
     seen = np.empty(len(probes), np.float32)
     for v in range(len(probes)):
         lit = 0
@@ -276,6 +291,14 @@ def _interpolate(attributes: NDArray, triangles: NDArray, owner: NDArray, weight
 
 
 @numba.njit(cache=True, fastmath=True)
+def _harmonics(sh: NDArray, k: int, x: np.float32, y: np.float32, z: np.float32) -> np.float32:
+    """Sum channel `k` of harmonics (9, 3) whose constants are multiplied in, `_scaled`, for a unit normal."""
+    linear = y * sh[1, k] + z * sh[2, k] + x * sh[3, k]
+    mixed = x * y * sh[4, k] + y * z * sh[5, k] + x * z * sh[7, k]
+    return sh[0, k] + linear + mixed + z * z * sh[6, k] + (x * x - y * y) * sh[8, k]
+
+
+@numba.njit(cache=True, fastmath=True)
 def _shade(
     owner: NDArray,
     weights: NDArray,
@@ -292,56 +315,44 @@ def _shade(
     gloss: NDArray,
 ) -> tuple[NDArray, NDArray]:
     height, width = owner.shape
+    zero, one, least_length, fill = np.float32(0.0), np.float32(1.0), np.float32(1e-12), np.float32(_FILL)
     image, highlight = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
     a, s, irradiance = np.zeros(12, np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32)
     least = np.zeros(3, np.float32)
-    y = np.zeros(9, np.float32)
     detailed = len(gain) > 0
-    faintest = np.exp(-12.0 / shininess)  # cosine of a highlight that is nothing
+    faintest = np.float32(np.exp(-12.0 / shininess))  # cosine of a highlight that is nothing
     for row in range(height):
         for column in range(width):
             t = owner[row, column]
             if t < 0:
                 continue
-            a[:] = 0.0  # position, normal, diffuse and specular albedo
-            for corner in range(3):
-                v = triangles[t, corner]
-                w = weights[row, column, corner]
-                for k in range(12):
-                    a[k] += w * attributes[v, k]
-            length = np.sqrt(a[3] ** 2 + a[4] ** 2 + a[5] ** 2) + 1e-12
-            nx, ny, nz = a[3] / length, a[4] / length, a[5] / length
+            v0, v1, v2 = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            w0, w1, w2 = weights[row, column, 0], weights[row, column, 1], weights[row, column, 2]
+            for k in range(12):  # position, normal, diffuse and specular albedo
+                a[k] = w0 * attributes[v0, k] + w1 * attributes[v1, k] + w2 * attributes[v2, k]
+            length = one / (np.sqrt(a[3] * a[3] + a[4] * a[4] + a[5] * a[5]) + least_length)
+            nx, ny, nz = a[3] * length, a[4] * length, a[5] * length
             if detailed:
                 nx, ny, nz = nx + tilt[row, column, 0], ny + tilt[row, column, 1], nz + tilt[row, column, 2]
-                length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
-                nx, ny, nz = nx / length, ny / length, nz / length
+                length = one / (np.sqrt(nx * nx + ny * ny + nz * nz) + least_length)
+                nx, ny, nz = nx * length, ny * length, nz * length
                 for k in range(3):
                     a[6 + k] *= gain[row, column, k]
                     a[9 + k] *= gloss[row, column]
-            y[0] = _C0
-            y[1], y[2], y[3] = _C1 * ny, _C1 * nz, _C1 * nx
-            y[4], y[5], y[7] = _C2 * nx * ny, _C2 * ny * nz, _C2 * nx * nz
-            y[6], y[8] = _C20 * (3.0 * nz * nz - 1.0), _C22 * (nx * nx - ny * ny)
             for k in range(3):
-                irradiance[k] = s[k] = 0.0
-                for i in range(9):
-                    irradiance[k] += y[i] * sh[i, k]
-                least[k] = _FILL * max(irradiance[k], 0.0)
+                s[k] = zero
+                irradiance[k] = _harmonics(sh, k, nx, ny, nz)
+                least[k] = fill * max(irradiance[k], zero)
             for n in range(positions.shape[0]):
-                sees = 0.0
-                for corner in range(3):
-                    sees += weights[row, column, corner] * visible[triangles[t, corner], n]
-                if sees < 0.999:
+                sees = w0 * visible[v0, n] + w1 * visible[v1, n] + w2 * visible[v2, n]
+                if sees < np.float32(0.999):
                     for k in range(3):
-                        share = 0.0
-                        for i in range(9):
-                            share += y[i] * shares[n, i, k]
-                        irradiance[k] -= (1.0 - sees) * max(share, 0.0)
+                        irradiance[k] -= (one - sees) * max(_harmonics(shares[n], k, nx, ny, nz), zero)
                 lx, ly, lz = positions[n, 0] - a[0], positions[n, 1] - a[1], positions[n, 2] - a[2]
-                length = np.sqrt(lx * lx + ly * ly + lz * lz) + 1e-12
-                lx, ly, lz = lx / length, ly / length, lz / length
-                if nx * lx + ny * ly + nz * lz > 0.0:
-                    cosine = (nx * lx + ny * ly + nz * (lz + 1.0)) / (np.sqrt(2.0 + 2.0 * lz) + 1e-12)
+                length = one / (np.sqrt(lx * lx + ly * ly + lz * lz) + least_length)
+                lx, ly, lz = lx * length, ly * length, lz * length
+                if nx * lx + ny * ly + nz * lz > zero:
+                    cosine = (nx * lx + ny * ly + nz * (lz + one)) / (np.sqrt(one + one + lz + lz) + least_length)
                     if cosine > faintest:
                         lobe = sees * cosine**shininess
                         for k in range(3):
@@ -355,19 +366,36 @@ def _shade(
 
 
 @numba.njit(cache=True)
+def edges(points: NDArray, a: int, b: int, c: int) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Return the edges from corner `a` of a triangle to `b` and to `c`, of points (V, 3)."""
+    ax, ay, az = points[a, 0], points[a, 1], points[a, 2]
+    first = (points[b, 0] - ax, points[b, 1] - ay, points[b, 2] - az)
+    return first, (points[c, 0] - ax, points[c, 1] - ay, points[c, 2] - az)
+
+
+@numba.njit(cache=True)
+def cross(u: tuple[float, float, float], v: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return the cross product of two vectors."""
+    return u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]
+
+
+@numba.njit(cache=True)
+def add_facets(vertices: NDArray, triangles: NDArray, normals: NDArray) -> None:
+    """Add every triangle's normal, as long as twice its area, to `normals` (V, 3) of its corners."""
+    for t in range(triangles.shape[0]):
+        first, second = edges(vertices, triangles[t, 0], triangles[t, 1], triangles[t, 2])
+        facet = cross(first, second)
+        for corner in range(3):
+            for k in range(3):
+                normals[triangles[t, corner], k] += facet[k]
+
+
+@numba.njit(cache=True)
 def _normals(vertices: NDArray, triangles: NDArray) -> NDArray:
     normals = np.zeros_like(vertices)
-    for t in range(triangles.shape[0]):
-        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
-        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
-        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-        for v in (a, b, c):
-            normals[v, 0] += x
-            normals[v, 1] += y
-            normals[v, 2] += z
-    for v in range(normals.shape[0]):
-        length = np.sqrt(normals[v, 0] ** 2 + normals[v, 1] ** 2 + normals[v, 2] ** 2) + 1e-12
-        for k in range(3):
-            normals[v, k] /= length
+    add_facets(vertices, triangles, normals)
+    for v in range(len(normals)):
+        x, y, z = normals[v, 0], normals[v, 1], normals[v, 2]
+        length = max(np.sqrt(x * x + y * y + z * z), 1e-12)
+        normals[v, 0], normals[v, 1], normals[v, 2] = x / length, y / length, z / length
     return normals

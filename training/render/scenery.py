@@ -13,6 +13,8 @@ from facemodel import FaceModel
 from facemodel.color import decode_srgb
 from training.data.photo_labels import read_rgb
 
+_COARSE = 4
+
 
 class Backgrounds:
     """Gradients, noise and, where there are photos, blurred pieces of them.
@@ -37,9 +39,13 @@ class Backgrounds:
             picture = self._pictures[rng.integers(len(self._pictures))]
             side = int(min(picture.shape[:2]) * rng.uniform(0.4, 1.0))
             top, left = (int(rng.integers(0, extent - side + 1)) for extent in picture.shape[:2])
-            piece = cv2.resize(picture[top : top + side, left : left + side], (size, size))
-            piece = cv2.GaussianBlur(piece, (0, 0), float(rng.uniform(5.0, 16.0)))  # upside down: nobody's face
-            return decode_srgb(piece[::-1] / 255.0).astype(np.float32) * np.float32(np.exp(rng.normal(0.0, 0.4)))
+            small = size // _COARSE  # blurred so much, nothing finer is left
+            piece = cv2.resize(
+                picture[top : top + side, left : left + side], (small, small), interpolation=cv2.INTER_AREA
+            )
+            piece = cv2.GaussianBlur(piece, (0, 0), float(rng.uniform(5.0, 16.0)) / _COARSE)
+            linear = decode_srgb(piece[::-1] / 255.0).astype(np.float32)  # upside down: nobody's face
+            return cv2.resize(linear * np.float32(np.exp(rng.normal(0.0, 0.4))), (size, size))
         image = smooth_noise(rng, size, int(rng.integers(2, 5)), 3) * np.float32(rng.uniform(0.1, 1.0))
         image += random_color(rng)
         if rng.random() < 0.5:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.random import Generator
@@ -10,12 +12,13 @@ from numpy.typing import NDArray
 from facemodel import FaceModel
 from training.render.rasterizer import Detail, interpolate
 
-_TILE, _CELL = 256, 4.0  # texels of a tile of noise, and of its smallest feature
+_TILE, _CELL = 256, 4.0  # texels of a tile of noise, a power of two, and of its smallest feature
+_LAST = _TILE - 1
 _WAVES = np.array([1.4, 4.5, 13.0, 36.0], np.float32)  # mm
 _SLOPES = np.array([0.03, 0.045, 0.04, 0.04])  # standard deviations of the normal's tilt at these
 _FOLDS = np.array([40.0, 8.0], np.float32)  # mm, across and along
 _HEAD = 75.0  # mm, radius of the cylinder that the noise is wrapped around
-_BARE = ("eyes", "teeth", "tongue", "mouth_lining", "scalp")  # regions that have no skin's texture
+_BARE = ("eyes", "teeth", "tongue", "mouth_lining")  # regions that have no skin's texture
 
 
 class SkinTexture:
@@ -64,12 +67,13 @@ class SkinTexture:
             0.8 * strength * shares / np.linalg.norm(shares),  # of the noise that is grey and of what is red
             bump,
             rng.uniform(0.2, 0.7) * np.array([-0.3, 1.0, 1.1]),
-            (rng.random() < 0.2) * rough * rng.uniform(0.05, 0.25),  # freckles
+            (rng.random() < 0.2) * rough * rng.uniform(0.03, 0.12),  # freckles
             (rng.random() < 0.3) * rough * rng.uniform(0.02, 0.09),  # folds
             0.3 * rough,  # patches that shine
         )
         places = rng.uniform(0.0, _TILE, (len(_WAVES) + 1, 2))
-        return Detail(*_detail(self._tile, chart, owner, places, *person, np.asarray(tone, float), rotation))
+        numbers: list[Any] = [np.asarray(number, np.float32) for number in (places, *person, tone, rotation)]
+        return Detail(*_detail(self._tile, chart, owner, *numbers))
 
 
 @numba.njit(cache=True, fastmath=True)
@@ -90,26 +94,27 @@ def _detail(
     height, width = owner.shape
     gain, tilt = np.ones((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
     gloss = np.ones((height, width), np.float32)
-    n, blotch = np.zeros(4, np.float32), np.zeros(len(shares), np.float32)
+    n, blotch, none = np.zeros(4, np.float32), np.zeros(len(shares), np.float32), np.float32(0.0)
+    waves = np.float32(_CELL) / np.concatenate((_WAVES, _FOLDS))
     for row in range(height):
         for column in range(width):
             skin, stubble = chart[row, column, 2], chart[row, column, 3]
             if owner[row, column] < 0 or skin <= 0.0:
                 continue
             u, v = chart[row, column, 0], chart[row, column, 1]
-            light, redness, across, along = 0.0, 0.0, 0.0, 0.0
+            light, redness, across, along = none, none, none, none
             for i in range(len(shares)):
-                _sample(tile, u * _CELL / _WAVES[i] + places[i, 0], v * _CELL / _WAVES[i] + places[i, 1], n)
+                _sample(tile, u * waves[i] + places[i, 0], v * waves[i] + places[i, 1], n)
                 light += shares[i] * n[0]
                 redness += shares[i] * n[1]
                 across += bump[i] * n[2]
                 along += bump[i] * n[3]
                 blotch[i] = n[1]
             if folds > 0.0:
-                _sample(tile, u * _CELL / _FOLDS[0] + places[-1, 0], v * _CELL / _FOLDS[1] + places[-1, 1], n)
+                _sample(tile, u * waves[-2] + places[-1, 0], v * waves[-1] + places[-1, 1], n)
                 along += folds * n[3]
             spots = freckles * max(blotch[0] + 0.5 * blotch[1] - 1.0, 0.0) * max(blotch[2] + 0.5, 0.0)
-            hairs = min(max(stubble * (1.05 + 0.25 * blotch[0]), 0.0), 1.0)
+            hairs = min(max(stubble * (1.05 + 0.25 * (1.0 - 0.7 * stubble) * blotch[0]), 0.0), 1.0)
             for k in range(3):
                 grown = 1.0 + skin * (light + redness * red[k] - spots * (0.5 + 0.3 * k))
                 gain[row, column, k] = max(grown, 0.05) * (1.0 + hairs * (tone[k] - 1.0))
@@ -126,7 +131,7 @@ def _sample(tile: NDArray, x: float, y: float, noise: NDArray) -> None:
     """Read the tile, which repeats, between its texels."""
     left, top = int(np.floor(x)), int(np.floor(y))
     fx, fy = x - left, y - top
-    x0, y0, x1, y1 = left % _TILE, top % _TILE, (left + 1) % _TILE, (top + 1) % _TILE
+    x0, y0, x1, y1 = left & _LAST, top & _LAST, (left + 1) & _LAST, (top + 1) & _LAST
     for k in range(4):
         upper = tile[y0, x0, k] + fx * (tile[y0, x1, k] - tile[y0, x0, k])
         lower = tile[y1, x0, k] + fx * (tile[y1, x1, k] - tile[y1, x0, k])

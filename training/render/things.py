@@ -166,9 +166,11 @@ def _solid(image: NDArray[np.float32], mask: NDArray[np.float32], color: NDArray
         return
     box = (slice(top, top + height), slice(left, left + width))
     inside = np.pad((mask[box] > 0.5).astype(np.uint8), 1)
-    depth = np.minimum(cv2.distanceTransform(inside, cv2.DIST_L2, 3), 0.12 * len(image))
+    depth = np.minimum(cv2.distanceTransform(inside, cv2.DIST_L2, 5), 0.12 * len(image))
     radius = max(float(depth.max()), 1.0)
-    bulge = cv2.GaussianBlur(np.sqrt(np.maximum(depth * (2.0 * radius - depth), 0.0)), (0, 0), 1.0)[1:-1, 1:-1]
+    bulge = cv2.GaussianBlur(np.sqrt(np.maximum(depth * (2.0 * radius - depth), 0.0)), (0, 0), max(1.0, 0.2 * radius))[
+        1:-1, 1:-1
+    ]
     x, y = cv2.Sobel(bulge, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(bulge, cv2.CV_32F, 0, 1, scale=0.125)
     normals = np.stack([-x, y, np.ones_like(x)], axis=-1)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)

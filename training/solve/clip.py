@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,13 +24,12 @@ from realtime.tracking.found_face import FaceFinder
 from realtime.tracking.tracker import Tracker
 from training.solve.config import SolveConfig
 from training.solve.observation import Observation, Observer
-from training.solve.solver import Solver
-from training.solve.start import FindsLandmarks, KnownFaceLandmarks
+from training.solve.solver import FaceFit, Solver
+from training.solve.start import FindsLandmarks, KnownFaceLandmarks, crop_of
 from training.solve.unknowns import PERSON, unit_vector
 
-LIGHT = ("sh", "key_position", "key_color", "shininess")
-MOVING = ("expression", "rotation", "translation", "scale", *LIGHT)
-"""Groups that change from frame to frame."""
+_LIGHT = ("sh", "key_position", "key_color", "shininess")
+_MOVING = ("expression", "rotation", "translation", "scale", *_LIGHT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +52,10 @@ class ClipFrame:
 
 @dataclass
 class ClipReport:
-    """How well a clip's frames fit, before and after; see `solver.Fit`.
-
-    Attributes:
-        frames, solved: read, and with a face.
-        residual, network_residual, landmarks, network_landmarks: of each solved frame.
-    """
+    """How many frames of a clip were read, and how well each of those with a face fits."""
 
     frames: int = 0
-    solved: int = 0
-    residual: list[float] = field(default_factory=list)
-    network_residual: list[float] = field(default_factory=list)
-    landmarks: list[float] = field(default_factory=list)
-    network_landmarks: list[float] = field(default_factory=list)
+    fits: list[FaceFit] = field(default_factory=list)
 
 
 class ClipSolver:
@@ -89,8 +79,7 @@ class ClipSolver:
         config: SolveConfig | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self.model = model
-        self.config = config or SolveConfig()
+        self.model, self.config = model, config or SolveConfig()
         self._tracker = Tracker(model, engine, finder)
         self._landmarks = KnownFaceLandmarks(model, landmarker)
         self._observe = observer or Observer(model)
@@ -113,18 +102,37 @@ class ClipSolver:
         Raises:
             LimelightError: no frame shows a face, or the source fails.
         """
-        frames = self.track(open_source)
+        layout, frames = self.model.layout, self.track(open_source)
         tracked = [frame for frame in frames if frame.raw is not None]
         if not tracked:
             with closing(open_source()) as source:
                 raise LimelightError(f"{source.name}: no face found in any of its {len(frames)} frames")
-        roll = _usual_roll(self.model.layout, tracked)
-        person = self.solve_person(open_source, keyframes(self.model.layout, tracked, self.config.keyframes), roll)
-        self._solve_frames(open_source, frames, person, roll, deliver, report)
+        roll = _usual_roll(layout, tracked)
+        wanted = {frame.index: frame for frame in keyframes(layout, tracked, self.config.keyframes)}
+        chosen = []
+        for frame in _pictures(open_source):
+            if frame.index in wanted:
+                chosen.append(self._look(frame, wanted[frame.index], roll))
+                if len(chosen) == len(wanted):
+                    break
+        person = self._solve_person(chosen)
+        window = _Window(layout, self._solver, person, deliver, report)
+        steady = _averaged(frames, self.config.light_seconds)
+        with tqdm(total=len(frames), desc="solve", unit="frame", disable=None, leave=False) as bar:
+            for frame, known, light in zip(_pictures(open_source), frames, steady, strict=False):
+                if light is None:
+                    window.finish()
+                    deliver(Result(frame.without_picture(), known.timestamp))
+                    report.frames += 1
+                else:
+                    window.add(self._look(frame, known, roll), light)
+                bar.update(report.frames - bar.n)
+            window.finish()
+            bar.update(report.frames - bar.n)
         return person
 
     def track(self, open_source: Callable[[], Source]) -> list[ClipFrame]:
-        """The network's answer and MediaPipe's landmarks for every frame."""
+        """Return the network's answer and MediaPipe's landmarks for every frame."""
         self._tracker.reset()
         frames = []
         for frame in tqdm(_pictures(open_source), desc="track", unit="frame", disable=None, leave=False):
@@ -135,66 +143,32 @@ class ClipSolver:
             frames.append(ClipFrame(frame.index, frame.timestamp, raw, confidence, landmarks))
         return frames
 
-    def solve_person(
-        self, open_source: Callable[[], Source], chosen: Sequence[ClipFrame], roll: float
-    ) -> NDArray[np.float32]:
+    def _look(self, frame: Frame, known: ClipFrame, roll: float) -> _Seen:
+        assert known.raw is not None
+        crop = replace(crop_of(self.model.layout, known.raw), angle=roll)
+        seen = self._observe(frame.image, crop, known.raw, known.landmarks)
+        return _Seen(frame.without_picture(), known, crop, seen, crop.lower(self.model.layout, known.raw))
+
+    def _solve_person(self, chosen: Sequence[_Seen]) -> NDArray[np.float32]:
         """(P,) neutral but for the identity and albedo that explain the chosen frames best."""
-        layout, wanted = self.model.layout, {frame.index: frame for frame in chosen}
-        starts, seen = [], []
-        for frame in _pictures(open_source):
-            known = wanted.get(frame.index)
-            if known is None or known.raw is None:
-                continue
-            crop = _crop(layout, known.raw, roll)
-            starts.append(crop.lower(layout, known.raw))
-            seen.append(self._observe(frame.image, crop, known.raw, known.landmarks))
-            if len(starts) == len(wanted):
-                break
-        steps = self.config.person_steps
+        layout, steps = self.model.layout, self.config.person_steps
+        start, seen = torch.from_numpy(np.stack([one.network for one in chosen])), [one.seen for one in chosen]
         with tqdm(total=steps, desc="person", unit="step", disable=None, leave=False) as bar:
-            solution = self._solver.solve(
-                torch.from_numpy(np.stack(starts)), Observation.cat(seen), steps, shared=PERSON, tick=bar.update
-            )
+            solution = self._solver.solve(start, Observation.cat(seen), steps, shared=PERSON, tick=bar.update)
         person = layout.neutral()
         for name in PERSON:
             person[layout.slices[name]] = solution.parameters[0, layout.slices[name]].numpy()
         return person
 
-    def _solve_frames(
-        self,
-        open_source: Callable[[], Source],
-        frames: Sequence[ClipFrame],
-        person: NDArray[np.float32],
-        roll: float,
-        deliver: Callable[[Result], object],
-        report: ClipReport,
-    ) -> None:
-        window = _Window(self.model.layout, self._solver, person, deliver, report)
-        steady = _averaged(frames, self.config.light_seconds)
-        with tqdm(total=len(frames), desc="solve", unit="frame", disable=None, leave=False) as bar:
-            for frame, known, light in zip(_pictures(open_source), frames, steady, strict=False):
-                if known.raw is None or light is None:
-                    window.finish()
-                    deliver(Result(frame.without_picture(), known.timestamp))
-                    report.frames += 1
-                else:
-                    crop = _crop(self.model.layout, known.raw, roll)
-                    seen = self._observe(frame.image, crop, known.raw, known.landmarks)
-                    window.add(frame, known, light, crop, seen)
-                bar.update(report.frames - bar.n)
-            window.finish()
-            bar.update(report.frames - bar.n)
-
 
 @dataclass(frozen=True, eq=False)
-class _Waiting:
-    """A frame that waits to be solved, without its picture: `start` (P,) in px of its crop, `network` (P,) too."""
+class _Seen:
+    """A frame without its picture, what was observed of its crop, and the network's answer (P,) in px of the crop."""
 
     frame: Frame
     known: ClipFrame
     crop: Crop
     seen: Observation
-    start: NDArray[np.float32]
     network: NDArray[np.float32]
 
 
@@ -215,18 +189,16 @@ class _Window:
         self._layout, self._solver, self._person = layout, solver, person
         self._owner = Person(1, person[layout.slices["identity"]], person[layout.slices["albedo"]], settled=True)
         self._deliver, self._report = deliver, report
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[_Seen, NDArray[np.float32]]] = []  # with the start (P,) in px of the crop
         self._before: list[NDArray[np.float32]] = []  # at most two solved vectors (P,) in frame px
 
-    def add(self, frame: Frame, known: ClipFrame, light: NDArray[np.float32], crop: Crop, seen: Observation) -> None:
+    def add(self, seen: _Seen, light: NDArray[np.float32]) -> None:
         """Add the next frame, with the light (P,) in frame px to begin with; solves when a window is full."""
-        assert known.raw is not None
-        start = known.raw.copy()
-        for names, source in ((PERSON, self._person), (LIGHT, light)):
+        start = np.array(seen.known.raw)
+        for names, source in ((PERSON, self._person), (_LIGHT, light)):
             for name in names:
                 start[self._layout.slices[name]] = source[self._layout.slices[name]]
-        lowered = (crop.lower(self._layout, vector) for vector in (start, known.raw))
-        self._waiting.append(_Waiting(frame.without_picture(), known, crop, seen, *lowered))
+        self._waiting.append((seen, seen.crop.lower(self._layout, start)))
         config = self._solver.config
         if len(self._waiting) == config.window + config.overlap:
             self._solve(config.window)
@@ -239,37 +211,33 @@ class _Window:
 
     def _solve(self, count: int) -> None:
         """Solve all that wait, pass on the first `count` of them."""
-        seen = Observation.cat([w.seen for w in self._waiting])
-        start, network = (
-            torch.from_numpy(np.stack([getattr(w, n) for w in self._waiting])) for n in ("start", "network")
-        )
-        smoothness = Smoothness(self._layout, self._solver.config, [w.crop for w in self._waiting], self._before)
-        solution = self._solver.solve(start, seen, self._solver.config.frame_steps, fixed=PERSON, also=smoothness)
-        before = self._solver.fit(network, seen)
-        for row, waiting in enumerate(self._waiting[:count]):
-            vector = self._layout.constrain(waiting.crop.lift(self._layout, solution.parameters[row].numpy()))
+        frames, config = [frame for frame, _ in self._waiting], self._solver.config
+        start = torch.from_numpy(np.stack([start for _, start in self._waiting]))
+        network = torch.from_numpy(np.stack([frame.network for frame in frames]))
+        seen = Observation.cat([frame.seen for frame in frames])
+        smoothness = Smoothness(self._layout, config, [frame.crop for frame in frames], self._before)
+        solution = self._solver.solve(start, seen, config.frame_steps, fixed=PERSON, also=smoothness)
+        fits = replace(solution, before=self._solver.fit(network, seen)).fits()
+        for frame, solved, fit in zip(frames[:count], solution.parameters, fits, strict=False):
+            vector = self._layout.constrain(frame.crop.lift(self._layout, solved.numpy()))
             self._before = [*self._before, vector][-2:]
             self._report.frames += 1
-            self._report.solved += 1
-            self._report.residual.append(float(solution.after.residual[row]))
-            self._report.network_residual.append(float(before.residual[row]))
-            self._report.landmarks.append(float(solution.after.landmarks[row]))
-            self._report.network_landmarks.append(float(before.landmarks[row]))
+            self._report.fits.append(fit)
             face = Face(
                 id=1,
                 state=TrackingState.TRACKING,
                 smoothed=vector,
                 person=self._owner,
-                raw=waiting.known.raw,
-                crop=waiting.crop,
-                confidence=waiting.known.confidence,
+                raw=frame.known.raw,
+                crop=frame.crop,
+                confidence=frame.known.confidence,
             )
-            self._deliver(Result(waiting.frame, waiting.known.timestamp, (face,)))
+            self._deliver(Result(frame.frame, frame.known.timestamp, (face,)))
         self._waiting = self._waiting[count:]
 
 
 class Smoothness:
-    """How little parameters change their course from frame to frame, whatever crops they were seen in.
+    """Tells how little parameters change their course from frame to frame, whatever crops they were seen in.
 
     Args:
         layout: of the vectors.
@@ -283,7 +251,7 @@ class Smoothness:
     ) -> None:
         self._layout, self._weight = layout, config.weights.acceleration
         self._units = unit_vector(layout, config.deviations)
-        self._moving = torch.cat([torch.arange(layout.size)[layout.slices[name]] for name in MOVING])
+        self._moving = torch.cat([torch.arange(layout.size)[layout.slices[name]] for name in _MOVING])
         common = crops[0]
         self._zoom = torch.tensor([crop.side / common.side for crop in crops])[:, None]  # (T, 1)
         corners = common.lower_points([crop.to_frame()[:, 2] for crop in crops])
@@ -293,7 +261,7 @@ class Smoothness:
         self._context = [self._comparable(vector.float(), ones, zeros) for vector in context]
 
     def __call__(self, parameters: Tensor) -> Tensor:
-        """Weighted sum () over the frames of parameters (T, P), each in px of its crop."""
+        """Return the weighted sum () over the frames of parameters (T, P), each in px of its crop."""
         values = torch.cat([*self._context, self._comparable(parameters, self._zoom, self._offset)])
         if len(values) < 3:
             return parameters.new_zeros(())
@@ -310,7 +278,7 @@ class Smoothness:
 
 
 def keyframes(layout: ParameterLayout, tracked: Sequence[ClipFrame], count: int) -> list[ClipFrame]:
-    """Up to `count` tracked frames that show the person most differently, one with a face turned to the camera first.
+    """Return up to `count` tracked frames that show the person most differently, one of a face that looks at us first.
 
     Frames without landmarks serve only where there are no others.
     """
@@ -335,32 +303,21 @@ def _pictures(open_source: Callable[[], Source]) -> Iterator[Frame]:
             yield frame
 
 
-def _crop(layout: ParameterLayout, raw: NDArray[np.float32], roll: float) -> Crop:
-    p = layout.view(raw)
-    around = Crop.around_head(p.rotation, p.translation, p.scale)
-    return Crop(around.centre, around.side, roll)
-
-
 def _usual_roll(layout: ParameterLayout, tracked: Sequence[ClipFrame]) -> float:
     """One angle for all crops: what is smooth in the crops is smooth in the frame."""
-    angles = []
-    for frame in tracked:
-        assert frame.raw is not None
-        p = layout.view(frame.raw)
-        angles.append(np.exp(1j * Crop.around_head(p.rotation, p.translation, p.scale).angle))
-    middle = np.median(np.real(angles)) + 1j * np.median(np.imag(angles))
-    return float(np.angle(middle))
+    angles = [np.exp(1j * crop_of(layout, frame.raw).angle) for frame in tracked if frame.raw is not None]
+    return float(np.angle(np.median(np.real(angles)) + 1j * np.median(np.imag(angles))))
 
 
 def _averaged(frames: Sequence[ClipFrame], seconds: float) -> list[NDArray[np.float32] | None]:
     """For each frame the mean (P,) of the network's answers within `seconds` around it; None without a face."""
-    steady: list[NDArray[np.float32] | None] = []
     times = np.array([frame.timestamp for frame in frames])
-    for frame in frames:
+
+    def mean(frame: ClipFrame) -> NDArray[np.float32] | None:
         if frame.raw is None:
-            steady.append(None)
-            continue
+            return None
         first, last = np.searchsorted(times, (frame.timestamp - seconds / 2, frame.timestamp + seconds / 2))
         around = [near.raw for near in frames[first:last] if near.raw is not None] or [frame.raw]
-        steady.append(np.stack(around).mean(axis=0, dtype=np.float64).astype(np.float32))
-    return steady
+        return np.stack(around).mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    return list(map(mean, frames))

@@ -90,11 +90,11 @@ class SolveConfig:
 
     @classmethod
     def of_steps(cls, steps: int) -> SolveConfig:
-        """The usual solve with another number of steps, and as many for a clip in proportion."""
+        """Return the usual solve with another number of steps, and as many for a clip in proportion."""
         return cls(steps=steps, person_steps=steps, frame_steps=max(1, round(0.4 * steps)))
 
     def schedule(self, steps: int) -> list[tuple[int, int]]:
-        """(side, number of steps) of each level, together `steps`; every level has at least one."""
+        """Return (side, number of steps) of each level, together `steps`; every level has at least one."""
         counts = [max(1, round(steps * share)) for _, share in self.levels]
         counts[-1] = max(1, steps - sum(counts[:-1]))
         return [(side, count) for (side, _), count in zip(self.levels, counts, strict=True)]

@@ -55,7 +55,7 @@ class Objective(nn.Module):
         self._ibug = torch.from_numpy(MEDIAPIPE_TO_IBUG68).long()
 
     def forward(self, parameters: Tensor, deviation: Tensor, seen: Observation) -> Tensor:
-        """(B,) of parameters (B, P), their deviation (B, P) from the network's answer, and what was observed."""
+        """Return the sum (B,) for parameters (B, P), their deviation (B, P) from the network's answer, and pictures."""
         w = self.weights
         own = {name: parameters[:, span] for name, span in self.layout.slices.items()}
         shown = self.renderer(parameters, seen.image.shape[1])
@@ -75,7 +75,7 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def fit(self, parameters: Tensor, seen: Observation) -> Fit:
-        """How well parameters (B, P) fit, in units that people know."""
+        """Return how well parameters (B, P) fit, in units that people know."""
         shown = self.renderer(parameters, seen.image.shape[1])
         mask = seen.face * shown.mask
         difference = (self._as_seen(shown.diffuse + shown.specular, seen) - seen.image).abs().mean(dim=-1)
@@ -101,18 +101,18 @@ class Objective(nn.Module):
 
 
 def dense_landmarks(points: Tensor, reference: Tensor, trust: Tensor) -> Tensor:
-    """Mean distance (B,) in px of points (B, 478, 2), weighted by `trust` (B, 478); 0 where nothing is trusted."""
+    """Return the mean distance (B,) in px of points (B, 478, 2), weighted by `trust` (B, 478); 0 without any trust."""
     distance = ((points - reference).square().sum(dim=-1) + 1e-4).sqrt()  # (B, 478)
     return (distance * trust).sum(dim=1) / trust.sum(dim=1).clamp(min=1e-6)
 
 
 def distance_to_network(deviation: Tensor) -> Tensor:
-    """Sum (B,) over deviations (B, P) in units of their spread, squared where they are small, linear where large."""
+    """Return the sum (B,) over deviations (B, P) in units of their spread, squared if small and linear if large."""
     return 2.0 * ((1.0 + deviation.square()).sqrt() - 1.0).sum(dim=1)
 
 
 def key_tint(key_color: Tensor, sh: Tensor) -> Tensor:
-    """Squared difference (B,) between key light colours (B, 3) and as strong ones of the tint of SH light (B, 27).
+    """Return the squared difference (B,) of key light colours (B, 3) to as strong ones of the SH light's (B, 27) tint.
 
     One picture hardly tells a key light's colour from that of the skin; lights of a scene are mostly alike.
     """

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from facemodel import CROP_SIZE, Crop, FaceModel, project
-from facemodel.mediapipe_outlines import FACE_OVAL
+from facemodel import CROP_SIZE, Crop, FaceModel
+from facemodel.color import decode_srgb
 from realtime.tracking.crop_warp import CropWarp
 from training.data.calibration import load_calibration
 from training.data.inner_mouth import inner_mouth_area
 from training.data.segmenter import Segmenter
 from training.data.skin_classifier import SkinClassifier
+from training.evaluation.measures import landmarks478_px
 from training.losses.label_losses import landmark_weights
 from training.losses.paper_losses import encode_srgb
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,20 +45,13 @@ class Observation:
     landmarks: Tensor
     trust: Tensor
 
-    def __len__(self) -> int:
-        return len(self.image)
-
     @classmethod
     def cat(cls, parts: list[Observation]) -> Observation:
-        """Several observations as one."""
+        """Return several observations as one."""
         return cls(*(torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
-    def rows(self, index: slice) -> Observation:
-        """Some of the pictures."""
-        return Observation(*(getattr(self, f.name)[index] for f in fields(self)))
-
     def shrunk(self, size: int) -> Observation:
-        """The same at `size` px, which divides the present side; colours are averaged in linear light."""
+        """Return the same at `size` px, which divides the present side; colours are averaged in linear light."""
         factor = self.image.shape[1] // size
         if factor == 1:
             return self
@@ -69,40 +59,38 @@ class Observation:
         def average(planes: Tensor) -> Tensor:
             return functional.avg_pool2d(planes, factor)
 
-        linear = average(_decode_srgb(self.image).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        linear = torch.from_numpy(decode_srgb(self.image.numpy())).to(self.image)
+        colors = average(linear.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         planes = {name: average(getattr(self, name)) for name in ("face", "skin", "inner_mouth")}
-        return replace(self, image=encode_srgb(linear), **planes)
+        return replace(self, image=encode_srgb(colors), **planes)
 
 
 class Masker(Protocol):
     """Finds the pixels that show the face."""
 
     def face_mask(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """(H, W) of an aligned crop (H, W, 3) sRGB."""
+        """Return the mask (H, W) of an aligned crop (H, W, 3) sRGB."""
         ...
 
 
 class Observer:
     """Turns pictures into observations.
 
-    With the segmentation network that ships with the training room, the face mask is its; without, it is what lies
-    within MediaPipe's oval and is not much darker than skin and of another colour, as hair and frames of glasses are.
-
     Args:
         model: the face model.
-        masker: finds the face's pixels; the shipped U-Net if there is one and None is given.
-        classifier: tells skin; the shipped one if there is one and None is given.
+        masker: finds the face's pixels; the shipped U-Net if None.
+
+    Raises:
+        LimelightError: a network that ships with the training room is missing.
     """
 
-    def __init__(
-        self, model: FaceModel, masker: Masker | None = None, classifier: SkinClassifier | None = None
-    ) -> None:
+    def __init__(self, model: FaceModel, masker: Masker | None = None) -> None:
         assets = Path(str(files("training") / "assets"))
         self.model = model
-        self._masker = masker or _shipped(assets / "segmentation.pt", Segmenter.load)
-        self._classifier = classifier or _shipped(assets / "skin_classifier.npz", SkinClassifier.load)
-        calibration = _shipped(assets / f"calibration-{model.digest}.npz", load_calibration)
-        self._offsets = None if calibration is None else calibration.offsets
+        self._masker = masker or Segmenter.load()
+        self._classifier = SkinClassifier.load(assets / "skin_classifier.npz")
+        calibration = assets / f"calibration-{model.digest}.npz"
+        self._offsets = load_calibration(calibration).offsets if calibration.is_file() else None
         self._normals = model.landmarks478(model.normals(model.mean))  # (478, 3)
         self._weights = landmark_weights().numpy()
         self._warp = CropWarp(CROP_SIZE)
@@ -121,19 +109,16 @@ class Observer:
         p = self.model.layout.view(np.asarray(vector, np.float64))
         pixels = self._warp(image, crop).copy()  # (224, 224, 3) RGB
         trust = np.zeros(len(self._weights))
-        vertices = self.model.shape(p.identity, p.expression)
-        outline = project(self.model.landmarks478(vertices), p.rotation, p.translation, p.scale)
-        points = outline
-        if landmarks is not None:
-            points = outline = np.asarray(landmarks, np.float64)
-            facing = self._normals @ p.rotation[2]
-            trust = self._weights * np.clip((facing + 0.15) / 0.4, 0.05, 1.0)
+        if landmarks is None:
+            points = landmarks478_px(self.model, p.vector)
+        else:
+            points = np.asarray(landmarks, np.float64)
+            trust = self._weights * np.clip((self._normals @ p.rotation[2] + 0.15) / 0.4, 0.05, 1.0)
             if self._offsets is not None:
-                points = outline - self._offsets @ p.rotation[:2].T * (p.scale, -p.scale)
-        points, outline = crop.lower_points(points), crop.lower_points(outline)
-        skin = self._skin(pixels)
-        face = self._face(pixels, outline, skin) * self._within(image, crop)
-        mouth = inner_mouth_area(points, CROP_SIZE)
+                points = points - self._offsets @ p.rotation[:2].T * (p.scale, -p.scale)
+        points = crop.lower_points(points)
+        face = self._masker.face_mask(pixels) & _within(image, crop)
+        skin, mouth = self._classifier.probability(pixels), inner_mouth_area(points, CROP_SIZE)
         return Observation(
             *(
                 torch.from_numpy(np.ascontiguousarray(array, np.float32))[None]
@@ -141,36 +126,10 @@ class Observer:
             )
         )
 
-    def _skin(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if self._classifier is None:
-            return np.ones(pixels.shape[:2], np.float32)
-        return self._classifier.probability(pixels)
 
-    def _face(self, pixels: NDArray[np.uint8], outline: NDArray, skin: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self._masker is not None:
-            return self._masker.face_mask(pixels).astype(np.float32)
-        oval = np.zeros(pixels.shape[:2], np.uint8)
-        corners = np.round((outline[list(FACE_OVAL)] - 0.5) * 16.0).clip(-1e6, 1e6).astype(np.int32)
-        cv2.fillPoly(oval, [corners], 1, shift=4)
-        brightness = pixels.max(axis=-1).astype(np.float32)
-        of_skin = brightness[(oval > 0) & (skin > 0.5)]
-        if not len(of_skin):
-            return oval.astype(np.float32)
-        dark_and_foreign = (skin < 0.3) & (brightness < 0.6 * np.median(of_skin))
-        return oval * cv2.GaussianBlur(1.0 - dark_and_foreign.astype(np.float32), (0, 0), 1.0)
-
-    def _within(self, image: NDArray[np.uint8], crop: Crop) -> NDArray[np.float32]:
-        """(224, 224) 1 where the crop lies within the picture."""
-        height, width = image.shape[:2]
-        row, column = np.mgrid[:CROP_SIZE, :CROP_SIZE] + 0.5
-        x, y = np.tensordot(crop.to_frame(), np.stack([column, row, np.ones_like(row)]), axes=1)
-        return ((x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)).astype(np.float32)
-
-
-def _shipped(path: Path, load: Callable[[Path], T]) -> T | None:
-    return load(path) if path.is_file() else None
-
-
-def _decode_srgb(encoded: Tensor) -> Tensor:
-    power = ((encoded + 0.055) / 1.055).clamp(min=0.0) ** 2.4
-    return torch.where(encoded <= 0.04045, encoded / 12.92, power)
+def _within(image: NDArray[np.uint8], crop: Crop) -> NDArray[np.bool_]:
+    """(224, 224) True where the crop lies within the picture."""
+    height, width = image.shape[:2]
+    row, column = np.mgrid[:CROP_SIZE, :CROP_SIZE] + 0.5
+    x, y = np.tensordot(crop.to_frame(), np.stack([column, row, np.ones_like(row)]), axes=1)
+    return (x > 1) & (x < width - 1) & (y > 1) & (y < height - 1)

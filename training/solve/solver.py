@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,20 @@ from training.solve.observation import Observation
 from training.solve.unknowns import Unknowns
 
 _LONGEST_GRADIENT = 10.0
+
+
+class FaceFit(NamedTuple):
+    """How well a face fits its picture before and after the solve.
+
+    Attributes:
+        residual, network_residual: mean colour difference in the face, sRGB 0..1.
+        landmarks, network_landmarks: mean distance to MediaPipe's points, px of the 224 crop; NaN without them.
+    """
+
+    residual: float
+    network_residual: float
+    landmarks: float
+    network_landmarks: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +45,11 @@ class Solution:
     parameters: Tensor
     before: Fit
     after: Fit
+
+    def fits(self) -> list[FaceFit]:
+        """Return how well each of the B faces fits."""
+        columns = self.after.residual, self.before.residual, self.after.landmarks, self.before.landmarks
+        return [FaceFit(*row) for row in torch.stack(columns, dim=1).tolist()]
 
 
 class Solver:
@@ -82,7 +102,7 @@ class Solver:
         return self._choose(unknowns, start, seen, also, together=bool(shared) or also is not None)
 
     def fit(self, parameters: Tensor, seen: Observation) -> Fit:
-        """How well parameters (B, P) fit pictures at 224 px, compared at the finest level."""
+        """Return how well parameters (B, P) fit pictures at 224 px, compared at the finest level."""
         return self.objective.fit(parameters, seen.shrunk(self.config.levels[-1][0]))
 
     def _step(
@@ -115,7 +135,7 @@ class Solver:
         also: Callable[[Tensor], Tensor] | None,
         together: bool,
     ) -> Solution:
-        """The solved parameters, or the start where they are no better at the finest level: each, or all together."""
+        """Return the solved parameters, or the start where they are no better: each, or all together."""
         finest = seen.shrunk(self.config.levels[-1][0])
         begun, ended = unknowns.at_start(), unknowns()
         before, after = (

@@ -9,18 +9,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import CROP_SIZE, Crop, FaceModel, project
+from facemodel import CROP_SIZE, Crop, FaceModel, ParameterLayout
 from realtime.engines.base import Engine
 from realtime.reconstruction import Reconstructor
 from realtime.tracking.found_face import FaceFinder
 from training.data.landmarker import LandmarkedFace
 from training.data.storage import cut, stored_matrix
+from training.evaluation.measures import landmarks478_px
 
-_SAME_FACE = 0.25
-"""Distance of two faces' points, in sizes of the face, below which they are one face."""
-
-_WINDOW_SIDE, _WINDOW_EXTENT = 512, 1.5 * CROP_SIZE
-"""Of the window around a face that MediaPipe does not find in the whole picture: px, and px of the face's crop."""
+_SAME_FACE = 0.25  # distance of two faces' points, in sizes of the face, below which they are one face
+_WINDOW_SIDE, _WINDOW_EXTENT = 512, 1.5 * CROP_SIZE  # px, and px of the face's crop, of the window of a second look
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +45,6 @@ class NetworkStart:
     """
 
     def __init__(self, model: FaceModel, engine: Engine, finder: FaceFinder, landmarker: FindsLandmarks) -> None:
-        self.model = model
         self._reconstruct = Reconstructor(model, engine, finder)
         self._landmarks = KnownFaceLandmarks(model, landmarker)
 
@@ -73,8 +70,7 @@ class KnownFaceLandmarks:
     """
 
     def __init__(self, model: FaceModel, landmarker: FindsLandmarks) -> None:
-        self._model = model
-        self._landmarker = landmarker
+        self._model, self._landmarker = model, landmarker
 
     def __call__(
         self, image: NDArray[np.uint8], faces: Sequence[NDArray[np.float32]]
@@ -90,12 +86,17 @@ class KnownFaceLandmarks:
         return [self._closer(image, face) if one is None else one for face, one in zip(faces, points, strict=True)]
 
     def _closer(self, image: NDArray[np.uint8], parameters: NDArray[np.float32]) -> NDArray[np.float64] | None:
-        p = self._model.layout.view(parameters)
-        crop = Crop.around_head(p.rotation, p.translation, p.scale)
+        crop = crop_of(self._model.layout, parameters)
         matrix = stored_matrix(crop, _WINDOW_SIDE, _WINDOW_EXTENT)  # (2, 3) px of the window -> px of the image
         found = self._landmarker.find(cut(image, crop, size=_WINDOW_SIDE, extent=_WINDOW_EXTENT))
         lifted = [replace(face, landmarks=face.landmarks @ matrix[:, :2].T + matrix[:, 2]) for face in found]
         return matching_landmarks(self._model, parameters, lifted)
+
+
+def crop_of(layout: ParameterLayout, vector: NDArray[np.float32]) -> Crop:
+    """Return the crop that the network would look at for parameters (P,)."""
+    p = layout.view(vector)
+    return Crop.around_head(p.rotation, p.translation, p.scale)
 
 
 def matching_landmarks(
@@ -103,11 +104,10 @@ def matching_landmarks(
 ) -> NDArray[np.float64] | None:
     """Return the points (478, 2) of the found face that parameters (P,) describe, both in px of one picture; None if
     none is."""
-    p = model.layout.view(parameters)
-    points = project(model.landmarks478(model.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
-    best, distance = None, _SAME_FACE
-    for face in found:
-        apart = float(np.linalg.norm(face.landmarks - points, axis=1).mean() / max(face.size, 1e-6))
-        if apart < distance:
-            best, distance = face, apart
-    return None if best is None else best.landmarks
+    points = landmarks478_px(model, parameters)
+
+    def apart(face: LandmarkedFace) -> float:
+        return float(np.linalg.norm(face.landmarks - points, axis=1).mean() / max(face.size, 1e-6))
+
+    best = min(found, key=apart, default=None)
+    return best.landmarks if best is not None and apart(best) < _SAME_FACE else None

@@ -53,15 +53,15 @@ class Unknowns(nn.Module):
         self.offsets = nn.Parameter(torch.zeros_like(raw))
 
     def forward(self) -> Tensor:
-        """(B, P) parameters."""
+        """Return the parameters (B, P)."""
         return self._decoder(self._raw() - self._decoder.mean)
 
     def at_start(self) -> Tensor:
-        """(B, P) the parameters that it begins with."""
+        """Return the parameters (B, P) that it begins with."""
         return self._decoder(self.start - self._decoder.mean)
 
     def deviation(self, parameters: Tensor) -> Tensor:
-        """(B, P) how far parameters (B, P) are from the start, in units of `Deviations`."""
+        """Return (B, P) how far parameters (B, P) are from the start, in units of `Deviations`."""
         return (self._decoder.raw(parameters) - self.start) / self.units
 
     @torch.no_grad()
@@ -79,7 +79,7 @@ class Unknowns(nn.Module):
 
 
 def unit_vector(layout: ParameterLayout, deviations: Deviations) -> Tensor:
-    """(P,) the unit of every number of the vector."""
+    """Return (P,) the unit of every number of the vector."""
     units = torch.empty(layout.size)
     for name, value in asdict(deviations).items():
         units[layout.slices[name]] = value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -61,12 +60,3 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(what: Callable[[], object], seconds: float = 5.0) -> object:
-    """Wait until something holds, and return it."""
-    end = time.monotonic() + seconds
-    while not (held := what()):
-        assert time.monotonic() < end, f"it did not come about: {what}"
-        time.sleep(0.005)
-    return held

@@ -64,7 +64,7 @@ class Receiver:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, 0))
-        self.socket.settimeout(2.0)
+        self.socket.settimeout(60)
         self.port = self.socket.getsockname()[1]
 
     def take(self, count: int) -> list[bytes]:
@@ -78,7 +78,7 @@ class Receiver:
         except BlockingIOError:
             return True
         finally:
-            self.socket.settimeout(2.0)
+            self.socket.settimeout(60)
         return False
 
     def close(self) -> None:

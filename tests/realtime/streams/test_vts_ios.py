@@ -17,7 +17,8 @@ from facemodel.rotation import matrix_from_euler
 from realtime.frame import TrackingState
 from realtime.sinks.registry import open_sink
 from realtime.streams import asked, vts_ios
-from tests.realtime.streams.faces import face, free_port, one, result, stream, vector, wait_for
+from tests.realtime.streams.faces import face, free_port, one, result, stream, vector
+from tests.waiting import wait_for
 
 # The names in the order of the receiver's enum, VTSARKitBlendshape, in groups that fit a line.
 EYE = [f"Eye{what}" for what in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")]
@@ -45,7 +46,7 @@ class Asker:
         self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(ports)]
         for each in self.sockets:
             each.bind(("127.0.0.1", 0))
-            each.settimeout(5)
+            each.settimeout(60)
         self.ports = [each.getsockname()[1] for each in self.sockets]
 
     def ask(self, seconds=10.0, **changes):
@@ -271,4 +272,4 @@ def test_whatever_comes_nothing_breaks_and_nothing_is_answered(listening, data):
     asker.sockets[0].setblocking(False)
     with pytest.raises(BlockingIOError):
         asker.sockets[0].recv(65536)
-    asker.sockets[0].settimeout(5)
+    asker.sockets[0].settimeout(60)

@@ -18,7 +18,8 @@ import realtime.streams
 from facemodel import ARKIT_NAMES, LimelightError
 from facemodel.rotation import matrix_from_euler
 from realtime.frame import TrackingState
-from tests.realtime.streams.faces import INFO, face, free_port, one, result, stream, vector, wait_for
+from tests.realtime.streams.faces import INFO, face, free_port, one, result, stream, vector
+from tests.waiting import wait_for
 
 SCHEMA = json.loads((Path(realtime.streams.__file__).parent / "face_message.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -38,7 +39,7 @@ def opened():
 
 
 def received(client) -> dict:
-    text = client.recv(timeout=5)
+    text = client.recv(timeout=60)
 
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")

@@ -7,48 +7,44 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.bootstrap import estimate
+from training.evaluation.bootstrap import Estimate, estimate, mean, rms
 from training.evaluation.context import Context
 from training.evaluation.measures import ACTIVE_WEIGHT
-from training.evaluation.section import Findings, Measure, Section, ranked_cases
+from training.evaluation.section import Findings, Measure, Section, count, ranked_cases
 
-FOLLOWS = 0.5
-"""A unit whose prediction rises by at least this when the truth rises by 1 follows it."""
+_FOLLOWS = 0.5  # by which a unit's prediction rises at least when the truth rises by 1, if it follows
 
 
 def measure(context: Context) -> Findings:
-    """Root mean square errors and slopes over all units on random expressions; over active ones on both sets."""
-    layout, material = context.model.layout, context.material
-    span = layout.slices["expression"]
-    figures: dict[str, float] = {}
-    intervals: dict[str, tuple[float, float]] = {}
-    by_name: dict[str, dict[str, float]] = {}
-    cases = {}
-    for key, renders, answers in (
-        ("random", material.random_renders, context.random_answers),
-        ("renders", material.renders, context.render_answers),
-    ):
+    """Find errors and slopes over all units on random expressions, and errors over active ones on both sets."""
+    span, found, cases, units = context.model.layout.slices["expression"], Estimate(), {}, {}
+    for answered in (context.random, context.posed):
+        key, _, renders, answers = answered
         own, true = answers[:, span].astype(np.float64), renders.parameters[:, span].astype(np.float64)
-        active = true > ACTIVE_WEIGHT
-        found = estimate(partial(_figures, key, own, true), renders.person)
-        figures |= found.figures
-        intervals |= found.intervals
-        single = np.array([_rms((o - t)[a]) for o, t, a in zip(own, true, active, strict=True)])
-        prefix = "render" if key == "renders" else "random"
-        cases[f"{key}_active"] = ranked_cases(single, [f"{prefix}:{i}" for i in range(len(single))], list(answers))
+        active = np.where(true > ACTIVE_WEIGHT, own - true, np.nan)
+        found = found | estimate(partial(_figures, key, own, true), renders.person)
+        single = np.sqrt([mean(row) for row in active**2])
+        cases[f"{key}_active"] = ranked_cases(single, answered.names, answers)
         if key == "random":
-            slope = slopes(own, true)
-            for j, name in enumerate(layout.expression_names):
-                if active[:, j].any():
-                    by_name[name] = {
-                        "slope": float(slope[j]),
-                        "all": _rms(own[:, j] - true[:, j]),
-                        "rmse": _rms((own - true)[active[:, j], j]),
-                        "zero": _rms(true[active[:, j], j]),
-                        "inactive": _rms((own - true)[~active[:, j], j]),
-                        "count": float(active[:, j].sum()),
-                    }
-    return Findings(figures, {"units": by_name}, cases, [], intervals)
+            units = _units(context.model.layout.expression_names, own, true)
+    return Findings(found.figures, {"units": units}, cases, [], found.intervals)
+
+
+def _units(names: tuple[str, ...], own: NDArray, true: NDArray) -> dict[str, dict[str, float]]:
+    """Figures of every unit that is ever active."""
+    error, active, slope = own - true, true > ACTIVE_WEIGHT, slopes(own, true)
+    return {
+        name: {
+            "slope": float(slope[j]),
+            "all": rms(error[:, j]),
+            "rmse": rms(error[active[:, j], j]),
+            "zero": rms(true[active[:, j], j]),
+            "inactive": rms(error[~active[:, j], j]),
+            "count": float(active[:, j].sum()),
+        }
+        for j, name in enumerate(names)
+        if active[:, j].any()
+    }
 
 
 def slopes(weights: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,28 +68,23 @@ def _figures(
     """Figures of the set `key` over its pictures at `index`; of the random expressions those of all units too."""
     own, true = weights[index], truth[index]
     active = true > ACTIVE_WEIGHT
-    return (_all_units(own, true) if key == "random" else {}) | {
-        f"{key}_active": _rms((own - true)[active]),
-        f"{key}_zero": _rms(true[active]),
-        f"{key}_inactive": _rms((own - true)[~active]),
+    figures = {
+        f"{key}_active": rms((own - true)[active]),
+        f"{key}_zero": rms(true[active]),
+        f"{key}_inactive": rms((own - true)[~active]),
     }
-
-
-def _all_units(own: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, float]:
+    if key != "random":
+        return figures
     slope = slopes(own, true)
-    return {
-        "all": _rms(own - true),
-        "all_zero": _rms(true),
-        "all_mean": _rms(true - true.mean(axis=0)),
-        "rest": float(own[true == 0.0].mean()) if (true == 0.0).any() else float("nan"),
-        "follow": float((slope >= FOLLOWS).sum()),
+    return figures | {
+        "all": rms(own - true),
+        "all_zero": rms(true),
+        "all_mean": rms(true - true.mean(axis=0)),
+        "rest": mean(own[true == 0.0]),
+        "follow": float((slope >= _FOLLOWS).sum()),
         "units": float(np.isfinite(slope).sum()),
-        "slope": float(np.nanmean(slope)) if np.isfinite(slope).any() else float("nan"),
+        "slope": mean(slope),
     }
-
-
-def _rms(values: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if values.size else float("nan")
 
 
 _ACTIVE_ALONE = (
@@ -104,16 +95,16 @@ SECTION = Section(
     "expression",
     "Expression weights on held-out renders",
     "Root mean square error of the weights (0..1) over all units on random expressions; by how much a unit's "
-    f"prediction rises when its truth rises by 1 (it follows from {FOLLOWS:.1f} on); and the mean weight of units that "
-    "are truly 0. Older: errors over the weights that are truly above 0.1, and over the others, on random expressions "
-    "and on neutral, mouth stretch and grin. Many units look alike: the errors in mm say more.",
+    f"prediction rises when its truth rises by 1 (it follows from {_FOLLOWS:.1f} on); and the mean weight of units "
+    "that are truly 0. Older: errors over the weights that are truly above 0.1, and over the others, on random "
+    "expressions and on neutral, mouth stretch and grin. Many units look alike: the errors in mm say more.",
     (
         Measure("all", "random expressions: all weights", digits=3),
         Measure("all_zero", "the same, always zero", larger_is_better=None, digits=3),
         Measure("all_mean", "the same, the mean expression", larger_is_better=None, digits=3),
         Measure("rest", "mean weight of units at rest", digits=3),
         Measure("follow", "units that follow", digits=0, larger_is_better=True),
-        Measure("units", "of units", digits=0, larger_is_better=None),
+        count("units", "of units"),
         Measure("slope", "mean slope", larger_is_better=True),
         Measure("random_active", "random expressions: active weights", limit=0.12, digits=3, fault=_ACTIVE_ALONE),
         Measure("random_zero", "the same, always zero", larger_is_better=None, digits=3),

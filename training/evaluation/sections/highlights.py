@@ -2,56 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel
-from training.evaluation.bootstrap import Estimate, estimate
-from training.evaluation.color_error import specular_leak
-from training.evaluation.context import Context
-from training.evaluation.highlight import (
-    SEEN,
-    TOLD,
-    HighlightPattern,
-    brightening,
-    half_angle,
-    half_vector,
-    highlight_pattern,
-)
+from training.evaluation.bootstrap import Estimate, estimate, mean, median
+from training.evaluation.color_error import HighlightPattern, SpecularLeak, highlight_pattern, specular_leak
+from training.evaluation.context import AnsweredRenders, Context, evenly
 from training.evaluation.layers import face_layers
-from training.evaluation.light_error import key_angle
-from training.evaluation.render_set import RenderSet
+from training.evaluation.light_error import half_angle, half_vector, key_angle
 from training.evaluation.section import Findings, Measure, Section, ranked_cases
 
 _SIDE = 112  # px, of the layers
-_FOUND = 10.0
-"""Degrees between half vectors: nearer highlights are found."""
+_SEEN = 4.0  # of 255: a highlight that brightens no twentieth of the face by as much is seen by nobody
+_TOLD = 1.0  # of 255: an answer whose highlight would not even change a picture of 8 bits knows of none
+_FOUND = 10.0  # degrees between half vectors: nearer highlights are found
 
 
 def measure(context: Context) -> Findings:
-    """Figures of both render sets: of few lights in several views, and of as many lights as pictures."""
-    material, cases = context.material, {}
-    found = Estimate({}, {})
-    for key, prefix, renders, answers in (
-        ("renders", "render", material.renders, context.render_answers),
-        ("random", "random", material.random_renders, context.random_answers),
-    ):
-        index = np.linspace(0, len(renders) - 1, min(material.extent.layers, len(renders))).round().astype(int)
-        pictures = _Pictures.of(context.model, renders, answers, index, key)
-        one = pictures.estimate()
-        found = Estimate(
-            found.figures | {f"{key}_{name}": value for name, value in one.figures.items()},
-            found.intervals | {f"{key}_{name}": interval for name, interval in one.intervals.items()},
-        )
-        names, vectors = [f"{prefix}:{i}" for i in index], [answers[i] for i in index]
-        for name, errors in (
-            ("half_angle", np.where(pictures.seen, pictures.half, np.nan)),
-            ("pattern", np.where(pictures.seen, np.abs(pictures.shares), np.nan)),
-        ):
-            cases[f"{key}_{name}"] = ranked_cases(errors, names, vectors)
+    """Measure both render sets: few lights in several views, and as many lights as pictures."""
+    found, cases = Estimate(), {}
+    for answered in (context.posed, context.random):
+        index = evenly(len(answered.renders), context.material.extent.layers)
+        pictures = _Pictures.of(context.model, answered, index)
+        people = answered.renders.person[index]
+        found = found | estimate(pictures.figures, people).named(f"{answered.key}_")
+        shares = np.array([HighlightPattern(*pattern).share for pattern in pictures.patterns[:, 0]])
+        for name, errors in (("half_angle", pictures.half), ("pattern", np.abs(shares))):
+            seen = np.full(len(answered.renders), np.nan)
+            seen[index] = np.where(pictures.seen, errors, np.nan)
+            cases[f"{answered.key}_{name}"] = ranked_cases(seen, answered.names, answered.answers)
     return Findings(found.figures, {}, cases, [], found.intervals)
 
 
@@ -64,10 +47,9 @@ class _Pictures:
         told: (N,) whether the answer has a highlight at all; it is otherwise "unknown".
         half, key: (N,) angles of half vectors and of key lights, degrees.
         constant: (N,) angles of half vectors to that of the best constant answer.
-        patterns: (N, 4) `power` of `HighlightPattern`, then `alike` of the answer, of the answer with its error's
-            pixels shuffled, and of a constant albedo in constant light on the true shape.
-        leaks: (N, 3) energy of the highlight, what leaked of it, and that with the error's pixels shuffled.
-        people: (N,) who it is.
+        patterns: (N, 3, 2) `HighlightPattern` of the answer, of the answer with its error's pixels shuffled, and of a
+            constant albedo in constant light on the true shape.
+        leaks: (N, 4) `SpecularLeak` of the answer with its error's pixels shuffled.
     """
 
     seen: NDArray[np.bool_]
@@ -77,83 +59,53 @@ class _Pictures:
     constant: NDArray[np.float64]
     patterns: NDArray[np.float64]
     leaks: NDArray[np.float64]
-    people: NDArray[np.int64]
 
     @classmethod
-    def of(
-        cls, model: FaceModel, renders: RenderSet, answers: NDArray, index: NDArray[np.int64], name: str
-    ) -> _Pictures:
-        rng = np.random.default_rng(0)
+    def of(cls, model: FaceModel, answered: AnsweredRenders, index: NDArray[np.int64]) -> _Pictures:
+        rng, layout = np.random.default_rng(0), model.layout
+        truths, answers = answered.renders.parameters, answered.answers[index]
+        usual = truths.mean(axis=0)
+        truths = truths[index]
         brightest = np.zeros((len(index), 2))
-        patterns, leaks = np.zeros((len(index), 4)), np.zeros((len(index), 3))
-        usual = renders.parameters.mean(axis=0)
-        for n, i in enumerate(tqdm(index, unit="picture", desc=f"highlights of {name}", leave=False)):
-            own, true = (face_layers(model, vector, _SIDE) for vector in (answers[i], renders.parameters[i]))
-            brightest[n] = brightening(true), brightening(own)
+        patterns, leaks = np.zeros((len(index), 3, 2)), np.zeros((len(index), 4))
+        for n in tqdm(range(len(index)), unit="picture", desc=f"highlights of {answered.key}", leave=False):
+            own, true = (face_layers(model, vectors[n], _SIDE) for vectors in (answers, truths))
+            brightest[n] = true.brightening, own.brightening
             both = own.mask & true.mask
             shuffled = true.diffuse.copy()
             shuffled[both] += rng.permutation(own.diffuse[both] - true.diffuse[both])
-            constant = renders.parameters[i].copy()
+            constant = truths[n].copy()
             for group in ("albedo", "sh"):
-                constant[model.layout.slices[group]] = usual[model.layout.slices[group]]
+                constant[layout.slices[group]] = usual[layout.slices[group]]
             flat = face_layers(model, constant, _SIDE).diffuse
-            held = [highlight_pattern(diffuse, true, both) for diffuse in (own.diffuse, shuffled, flat)]
-            patterns[n] = held[0].power, *(each.alike for each in held)
-            leak, luck = (specular_leak(d, true.diffuse, true.specular, both) for d in (own.diffuse, shuffled))
-            leaks[n] = leak.energy, leak.leaked, luck.leaked
-        span = model.layout.slices["key_position"]
-        ours, true_keys = answers[index, span], renders.parameters[index, span]
-        seen = (brightest[:, 0] >= SEEN) & renders.highlight[index]
-        halves = half_vector(true_keys)
+            patterns[n] = [astuple(highlight_pattern(each, true, both)) for each in (own.diffuse, shuffled, flat)]
+            leaks[n] = astuple(specular_leak(shuffled, true.diffuse, true.specular, both))
+        ours, keys = (vectors[:, layout.slices["key_position"]] for vectors in (answers, truths))
+        seen = (brightest[:, 0] >= _SEEN) & answered.renders.highlight[index]
+        halves = half_vector(keys)
         middle = halves[seen].mean(axis=0) if seen.any() else halves.mean(axis=0)
-        return cls(
-            seen,
-            brightest[:, 1] >= TOLD,
-            half_angle(ours, true_keys),
-            key_angle(ours, true_keys),
-            key_angle(np.tile(middle, (len(index), 1)), halves),
-            patterns,
-            leaks,
-            renders.person[index],
-        )
+        angles = half_angle(ours, keys), key_angle(ours, keys), key_angle(np.broadcast_to(middle, halves.shape), halves)
+        return cls(seen, brightest[:, 1] >= _TOLD, *angles, patterns, leaks)
 
-    @property
-    def shares(self) -> NDArray[np.float64]:
-        """(N,) share of each picture's highlight in the diffuse image."""
-        return np.array([HighlightPattern(alike, power).share for power, alike, *_ in self.patterns])
-
-    def estimate(self) -> Estimate:
-        """Return the figures with their intervals."""
-        return estimate(self._figures, self.people)
-
-    def _figures(self, index: NDArray[np.int64]) -> dict[str, float]:
+    def figures(self, index: NDArray[np.int64]) -> dict[str, float]:
+        """Return the figures over the pictures at `index`."""
         seen, told = self.seen[index], self.told[index]
-        visible, answered = index[seen], index[seen & told]
-        patterns, leaks = self.patterns[visible].sum(axis=0), self.leaks[index].sum(axis=0)
+        visible = index[seen]
+        names = "pattern", "pattern_shuffled", "constant_pattern"
+        kinds = zip(names, self.patterns[visible].sum(axis=0), strict=True)
         return {
             "seen": float(seen.mean()),
-            "half_angle": _median(self.half[visible]),
-            "constant_half_angle": _median(self.constant[visible]),
-            "half_angle_told": _median(self.half[answered]),
-            "key_angle": _median(self.key[visible]),
-            "found": _mean(told[seen] & (self.half[visible] <= _FOUND)),
-            "constant_found": _mean(self.constant[visible] <= _FOUND),
-            "unknown": _mean(~told[seen]),
-            "rightly_unknown": _mean(~told[~seen]),
-            **{
-                name: HighlightPattern(alike, patterns[0]).share
-                for name, alike in zip(("pattern", "pattern_shuffled", "constant_pattern"), patterns[1:], strict=True)
-            },
-            "leak_shuffled": leaks[2] / leaks[0] if leaks[0] > 0.0 else float("nan"),
+            "half_angle": median(self.half[visible]),
+            "constant_half_angle": median(self.constant[visible]),
+            "half_angle_told": median(self.half[index[seen & told]]),
+            "key_angle": median(self.key[visible]),
+            "found": mean(told[seen] & (self.half[visible] <= _FOUND)),
+            "constant_found": mean(self.constant[visible] <= _FOUND),
+            "unknown": mean(~told[seen]),
+            "rightly_unknown": mean(~told[~seen]),
+            **{name: HighlightPattern(*pattern).share for name, pattern in kinds},
+            "leak_shuffled": SpecularLeak(*self.leaks[index].sum(axis=0)).share,
         }
-
-
-def _median(values: NDArray) -> float:
-    return float(np.median(values)) if len(values) else float("nan")
-
-
-def _mean(values: NDArray) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def _measures(key: str, title: str) -> tuple[Measure, ...]:
@@ -186,9 +138,9 @@ def _measures(key: str, title: str) -> tuple[Measure, ...]:
 SECTION = Section(
     "highlights",
     "Highlights on held-out renders",
-    f"A highlight is seen if it brightens a twentieth of the face by {SEEN:.0f} of 255 or more. Half vector and key "
+    f"A highlight is seen if it brightens a twentieth of the face by {_SEEN:.0f} of 255 or more. Half vector and key "
     "light are judged there alone; the half vector, between light and camera, is where the highlight lies. An answer "
-    f"whose own highlight brightens it by less than {TOLD:.0f} of 255 says 'unknown': it has found nothing. Pattern: "
+    f"whose own highlight brightens it by less than {_TOLD:.0f} of 255 says 'unknown': it has found nothing. Pattern: "
     "what the diffuse image holds of the true highlight beyond what any diffuse light makes of the true albedo, by "
     "least squares, over the pictures whose highlight is seen; a highlight that the SH light took up counts as an "
     "error of that light. views: the render set, of two lights a person; random: a light a picture.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training.evaluation.bootstrap import estimate
 from training.evaluation.color_error import ColorError, SpecularLeak, color_error, specular_leak
-from training.evaluation.context import Context
+from training.evaluation.context import Context, evenly
 from training.evaluation.layers import face_layers
 from training.evaluation.light_error import key_angle, light_errors
 from training.evaluation.section import Findings, Measure, Section, ranked_cases
@@ -19,22 +21,21 @@ _CONSTANT = ("key_angle", "sh_direction", "radiance", "shininess_log2")
 
 
 def measure(context: Context) -> Findings:
-    """Medians of the light's errors beside a constant answer's, and the specular leak over the pictures' pixels."""
-    model, renders, answers = context.model, context.material.renders, context.render_answers
+    """Find medians of the light's errors beside a constant answer's, and the specular leak over all pixels."""
+    model, (_, _, renders, answers) = context.model, context.posed
     layout, truths = model.layout, renders.parameters
     constant = np.tile(truths.mean(axis=0), (len(truths), 1))
-    index = np.linspace(0, len(renders) - 1, min(context.material.extent.layers, len(renders))).round().astype(int)
-    leaks, colors = [SpecularLeak()] * len(renders), [ColorError()] * len(renders)  # of the other pictures: nothing
+    index = evenly(len(renders), context.material.extent.layers)
+    leaks, colors = np.zeros((len(renders), 4)), np.zeros((len(renders), 3))  # of the other pictures: nothing
     for i in tqdm(index, unit="picture", desc="light layers", leave=False):
         own, true = face_layers(model, answers[i], _SIDE), face_layers(model, truths[i], _SIDE)
         both = own.mask & true.mask
-        leaks[i] = specular_leak(own.diffuse, true.diffuse, true.specular, both)
-        colors[i] = color_error(np.clip(true.color, 0, 1), np.clip(own.color, 0, 1), both)
+        leaks[i] = astuple(specular_leak(own.diffuse, true.diffuse, true.specular, both))
+        colors[i] = astuple(color_error(np.clip(true.color, 0, 1), np.clip(own.color, 0, 1), both))
 
     def figures(chosen: NDArray[np.int64]) -> dict[str, float]:
         floor = light_errors(layout, constant[chosen], truths[chosen])
-        leak = sum((leaks[i] for i in chosen), SpecularLeak())
-        color = sum((colors[i] for i in chosen), ColorError())
+        leak, color = SpecularLeak(*leaks[chosen].sum(axis=0)), ColorError(*colors[chosen].sum(axis=0))
         return {
             **light_errors(layout, answers[chosen], truths[chosen]),
             **{f"constant_{key}": floor[key] for key in _CONSTANT},
@@ -46,12 +47,10 @@ def measure(context: Context) -> Findings:
 
     found = estimate(figures, renders.person, _ROUNDS)
     angles = key_angle(answers[:, layout.slices["key_position"]], truths[:, layout.slices["key_position"]])
-    pictures = [f"render:{i}" for i in range(len(renders))]
+    shares = np.array([SpecularLeak(*leak).share for leak in leaks])
     cases = {
-        "key_angle": ranked_cases(angles, pictures, list(answers)),
-        "leak": ranked_cases(
-            np.array([leaks[i].share for i in index]), [pictures[i] for i in index], [answers[i] for i in index]
-        ),
+        key: ranked_cases(errors, context.posed.names, answers)
+        for key, errors in (("key_angle", angles), ("leak", shares))
     }
     return Findings(found.figures, {}, cases, [], found.intervals)
 

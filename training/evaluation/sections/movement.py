@@ -1,58 +1,148 @@
-"""Expression in mm: lips, lids and brows on renders, mouth and eyes open as they should be on renders and photos."""
+"""Expression in mm: lips, lids and brows on renders, mouth and eyes open as they should be on renders and photos.
+
+Expression weights are a bad unit, since many shapes look alike: what is seen is where the points go.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import project
-from training.evaluation.bootstrap import Estimate, estimate
+from facemodel import FaceModel
+from facemodel.mediapipe_outlines import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from training.evaluation.bootstrap import Estimate, estimate, mean
 from training.evaluation.context import Context
-from training.evaluation.face_movement import PARTS, ExpressionMovement, picture_openings
+from training.evaluation.measures import landmarks478_px
 from training.evaluation.section import Findings, Measure, Section, UnmeasuredError, ranked_cases
 
-_SHUT = 2.0
-"""mm; lips that are truly no further apart are shut: those of the mean face, at rest, are 1.4 apart."""
+PARTS: dict[str, tuple[int, ...]] = {
+    "lips": OUTER_LIPS + INNER_LIPS,
+    "lids": RIGHT_EYE + LEFT_EYE,
+    "brows": RIGHT_BROW + LEFT_BROW,
+}
+"""Points of MediaPipe's 478."""
 
-_OPENINGS = ("lip_gap", "lid_opening")
+_SHUT = 2.0  # mm; lips that are truly no further apart are shut: those of the mean face, at rest, are 1.4 apart
+
+
+def _facing(outline: tuple[int, ...], places: range) -> tuple[list[int], list[int]]:
+    """Points of a closed outline's first half, and those of its second half that they face."""
+    return [outline[i] for i in places], [outline[-i] for i in places]
+
+
+_OPENINGS = {
+    "lip_gap": (_facing(INNER_LIPS, range(3, 8)),),  # the middle five of nine
+    "lid_opening": (_facing(RIGHT_EYE, range(3, 6)), _facing(LEFT_EYE, range(3, 6))),  # the middle three of seven
+}
+"""Lower points of MediaPipe's 478, and the upper ones that they face: of the mouth; of each eye."""
 
 
 def measure(context: Context) -> Findings:
-    """Errors on the random expressions beside two constant answers, and openings on photos beside MediaPipe's."""
-    layout, renders, answers = context.model.layout, context.material.random_renders, context.random_answers
+    """Find errors on the random expressions beside two constant answers, and openings on photos beside MediaPipe's."""
+    layout, (_, _, renders, answers) = context.model.layout, context.random
     weights, truth = (
         vectors[:, layout.slices["expression"]].astype(float) for vectors in (answers, renders.parameters)
     )
     identity = renders.parameters[:, layout.slices["identity"]]
     movement = ExpressionMovement(context.model)
-    kinds = {"": weights, "zero_": np.zeros_like(truth), "mean_": np.tile(truth.mean(axis=0), (len(truth), 1))}
-    columns: dict[str, NDArray[np.float64]] = {}  # (N,) each
     true = movement.openings(truth, identity)
+    columns: dict[str, NDArray[np.float64]] = {}  # (N,) each
     opened = {}
-    for prefix, own in kinds.items():
+    for prefix, own in (
+        ("", weights),
+        ("zero_", np.zeros_like(truth)),
+        ("mean_", np.tile(truth.mean(axis=0), (len(truth), 1))),
+    ):
         columns |= {prefix + part: errors for part, errors in movement.errors(own, truth).items()}
         opened[prefix] = movement.openings(own, identity)
         columns |= {prefix + name: np.abs(opened[prefix][name] - true[name]).mean(axis=1) for name in _OPENINGS}
-    shut = true["lip_gap"][:, 0] < _SHUT
+    excess = opened[""]["lip_gap"][:, 0] - true["lip_gap"][:, 0]
+    excess[true["lip_gap"][:, 0] >= _SHUT] = np.nan
 
     def figures(index: NDArray[np.int64]) -> dict[str, float]:
-        found = {name: float(values[index].mean()) for name, values in columns.items()}
-        for name in _OPENINGS:
-            found[f"{name}_correlation"] = correlation(opened[""][name][index], true[name][index])
-        closed = index[shut[index]]
-        excess = (opened[""]["lip_gap"] - true["lip_gap"])[closed]
-        return found | {"shut_gap": float(excess.mean()) if len(closed) else float("nan")}
+        return {
+            **{name: float(values[index].mean()) for name, values in columns.items()},
+            **{f"{name}_correlation": correlation(opened[""][name][index], true[name][index]) for name in _OPENINGS},
+            "shut_gap": mean(excess[index]),
+        }
 
     found = estimate(figures, renders.person)
     notes = []
     try:
-        photos = _photos(context)
-        found = Estimate(found.figures | photos.figures, found.intervals | photos.intervals)
+        found = found | _photos(context)
     except UnmeasuredError as error:
         notes.append(f"openings on photos are left out: {error}")
-    names = [f"random:{i}" for i in range(len(renders))]
-    cases = {part: ranked_cases(columns[part], names, list(answers)) for part in PARTS}
+    cases = {part: ranked_cases(columns[part], context.random.names, answers) for part in PARTS}
     return Findings(found.figures, {}, cases, notes, found.intervals)
+
+
+class ExpressionMovement:
+    """Moves a face model's points by expression weights; head pose and identity are the truth's, so neither counts.
+
+    Args:
+        model: whose expressions move MediaPipe's points linearly.
+    """
+
+    def __init__(self, model: FaceModel) -> None:
+        self._points = model.landmarks478(model.mean)  # (478, 3)
+        self._identity, self._expression = (
+            np.stack([model.landmarks478(shape) for shape in basis]).astype(np.float64)
+            for basis in (model.identity, model.expression)
+        )  # (Ni, 478, 3), (Ne, 478, 3)
+
+    def errors(self, weights: NDArray, truth: NDArray) -> dict[str, NDArray[np.float64]]:
+        """Return the mean distance of each part's points from where the true weights move them.
+
+        Args:
+            weights, truth: (N, Ne).
+
+        Returns:
+            {part of PARTS: (N,) mm}.
+        """
+        difference = np.asarray(weights, np.float64) - truth
+        return {
+            part: np.linalg.norm(np.tensordot(difference, self._expression[:, list(points)], axes=1), axis=2).mean(1)
+            for part, points in PARTS.items()
+        }
+
+    def openings(self, weights: NDArray, identity: NDArray) -> dict[str, NDArray[np.float64]]:
+        """Return how far mouth and eyes are open along the head's up axis; 0 where lips or lids overlap.
+
+        Args:
+            weights: (N, Ne).
+            identity: (N, Ni), of the same people.
+
+        Returns:
+            {"lip_gap": (N, 1) mm, "lid_opening": (N, 2) mm of the right and the left eye}.
+        """
+
+        def opening(lower: list[int], upper: list[int]) -> NDArray[np.float64]:  # (N,)
+            gap, by_person, by_weight = (
+                (points[..., upper, 1] - points[..., lower, 1]).mean(axis=-1)
+                for points in (self._points, self._identity, self._expression)
+            )
+            return gap + np.asarray(identity, float) @ by_person + np.asarray(weights, float) @ by_weight
+
+        return {
+            name: np.maximum(0.0, np.stack([opening(*pair) for pair in pairs], axis=1))
+            for name, pairs in _OPENINGS.items()
+        }
+
+
+def picture_openings(points: NDArray, scale: float) -> dict[str, NDArray[np.float64]]:
+    """Return how far mouth and eyes are open in a picture.
+
+    Args:
+        points: (478, 2) px.
+        scale: of the head, px/mm.
+
+    Returns:
+        {"lip_gap": (1,) mm, "lid_opening": (2,) mm of the right and the left eye}, never below 0.
+    """
+    return {
+        name: np.array([np.linalg.norm(points[up] - points[low], axis=1).mean() / scale for low, up in pairs])
+        for name, pairs in _OPENINGS.items()
+    }
 
 
 def correlation(values: NDArray, truth: NDArray) -> float:
@@ -64,27 +154,25 @@ def correlation(values: NDArray, truth: NDArray) -> float:
 
 def _photos(context: Context) -> Estimate:
     """Openings that are read off photos against those of MediaPipe's points, in mm by the same scale."""
-    photos, answers, model = context.material.photos, context.photo_answers, context.model
+    photos, answers = context.material.photos, context.photo_answers
     seen = [i for i, answer in enumerate(answers) if answer is not None]
     if not seen:
         raise UnmeasuredError("the tracker accepts no photo")
-    pairs = []
-    for i in seen:
-        p = model.layout.view(np.asarray(answers[i]))
-        points = project(model.landmarks478(model.shape(p.identity, p.expression)), p.rotation, p.translation, p.scale)
-        scale = photos.pose(i)[2]
-        pairs.append([picture_openings(marks, scale) for marks in (points, photos.landmarks[i].astype(float))])
-    own, theirs = ({name: np.stack([pair[k][name] for pair in pairs]) for name in _OPENINGS} for k in (0, 1))
+    own, theirs = (
+        [picture_openings(marks(i), photos.pose(i)[2]) for i in seen]
+        for marks in (
+            lambda i: landmarks478_px(context.model, np.asarray(answers[i])),
+            lambda i: photos.landmarks[i].astype(float),
+        )
+    )
+    pairs = {name: [np.stack([each[name] for each in side]) for side in (own, theirs)] for name in _OPENINGS}
 
     def figures(index: NDArray[np.int64]) -> dict[str, float]:
-        return {
-            f"photo_{name}{suffix}": value
-            for name in _OPENINGS
-            for suffix, value in (
-                ("_correlation", correlation(own[name][index], theirs[name][index])),
-                ("_excess", float((own[name] - theirs[name])[index].mean())),
-            )
-        }
+        found = {}
+        for name, (ours, reference) in pairs.items():
+            found[f"photo_{name}_correlation"] = correlation(ours[index], reference[index])
+            found[f"photo_{name}_excess"] = float((ours - reference)[index].mean())
+        return found
 
     return estimate(figures, photos.people[seen])
 

@@ -11,15 +11,14 @@ from tqdm import tqdm
 from facemodel import MEDIAPIPE_TO_IBUG68
 from training.data.photo_labels import PhotoLandmarker
 from training.evaluation.bootstrap import estimate
-from training.evaluation.context import Context, Material
-from training.evaluation.face_window import FaceWindow, is_same_face
+from training.evaluation.context import Context, Material, evenly
 from training.evaluation.held_out import read_photo
+from training.evaluation.labelled_photos import FaceWindow, is_same_face
 from training.evaluation.measures import landmarks68_px
 from training.evaluation.people_points import POINTS68, MarkedFace, places, read_people_points
-from training.evaluation.section import Findings, Measure, Section, ranked_cases
+from training.evaluation.section import Findings, Measure, Section, count, ranked_cases
 
-FOLDER = ("eval", "people_points")
-
+_FOLDER = ("eval", "people_points")
 _PARTS = {
     "eyes": places(36, 39, 42, 45),
     "nose": places(30, 33),
@@ -29,72 +28,63 @@ _PARTS = {
 _DOWN = {"chin": places(8), "lower_lip": places(57), "nose_tip": places(30)}
 _OUTWARD = {"outer_corners": places(36, 45), "inner_corners": places(39, 42)}  # of each: right, left
 _NUMBERS = list(POINTS68)
-_Found = list[NDArray[np.float64] | None]
 
 
 def measure(context: Context) -> Findings:
-    """Mean errors and common offsets of the faces that the network and MediaPipe both found."""
+    """Find mean errors and common offsets of the faces that the network and MediaPipe both found."""
     material, model = context.material, context.model
     faces = material.kept("people's points", lambda: _faces(material))
-    theirs = material.kept("MediaPipe's for people's points", lambda: _mediapipe(material, faces))
-    ours: _Found = []
-    vectors: list[NDArray | None] = []
-    for face in tqdm(faces, unit="face", desc="people's points", leave=False):
+    other = material.kept("MediaPipe's for people's points", lambda: _mediapipe(material, faces))
+    own = np.full_like(other, np.nan)
+    vectors: list[NDArray | None] = [None] * len(faces)
+    for n, face in enumerate(tqdm(faces, unit="face", desc="people's points", leave=False)):
         window = FaceWindow.around(read_photo(face.path), face.points)
-        vector = context.live.find(window.picture)
-        vector = None if vector is None else window.in_photo(model, vector)
-        points = None if vector is None else landmarks68_px(model, vector)[_NUMBERS]
-        right = points is not None and is_same_face(points, face.points)
-        vectors.append(vector if right else None)
-        ours.append(points if right else None)
-    names = np.array([face.path.name for face in faces])
-    own, other = (_offsets(faces, found) for found in (ours, theirs))  # (N, 13, 2)
-    both = np.isfinite(own[:, 0, 0]) & np.isfinite(other[:, 0, 0])
+        found = context.live.find(window.picture)
+        if found is not None:
+            vector = window.in_photo(model, found)
+            own[n] = _offsets(face, landmarks68_px(model, vector)[_NUMBERS])
+            vectors[n] = vector if np.isfinite(own[n]).all() else None
+    names = [face.path.name for face in faces]
+    ours, theirs = (np.isfinite(offsets[:, 0, 0]) for offsets in (own, other))
+    both = ours & theirs
 
     def figures(index: NDArray[np.int64]) -> dict[str, float]:
         used = index[both[index]]
-        return (
-            _figures(own[used])
-            | {f"mediapipe_{key}": value for key, value in _figures(other[used]).items()}
-            | {"found": float(np.isfinite(own[index, 0, 0]).mean())}
-        )
+        reference = {f"mediapipe_{key}": value for key, value in _figures(other[used]).items()}
+        return _figures(own[used]) | reference | {"found": float(ours[index].mean())}
 
-    found = estimate(figures, names)
+    estimated = estimate(figures, names)
     errors = np.linalg.norm(own, axis=2).mean(axis=1)
-    pictures = [f"photo:{'/'.join(FOLDER)}/{name}" for name in names]
+    pictures = [f"photo:{'/'.join(_FOLDER)}/{name}" for name in names]
     return Findings(
-        found.figures | {"faces": float(len(faces)), "compared": float(both.sum())},
+        estimated.figures | {"faces": float(len(faces)), "compared": float(both.sum())},
         {"points, % of the distance of the outer eye corners": _table(own[both], other[both])},
         {"nme": ranked_cases(errors, pictures, vectors)},
-        [],
-        found.intervals,
+        intervals=estimated.intervals,
     )
 
 
 def _faces(material: Material) -> list[MarkedFace]:
-    faces = read_people_points(material.folder(*FOLDER))
-    chosen = np.linspace(0, len(faces) - 1, min(material.extent.people_points, len(faces))).round().astype(int)
-    return [faces[i] for i in chosen]
+    faces = read_people_points(material.folder(*_FOLDER))
+    return [faces[i] for i in evenly(len(faces), material.extent.people_points)]
 
 
-def _mediapipe(material: Material, faces: list[MarkedFace]) -> _Found:
-    """MediaPipe's points (13, 2) px of each face in the same window that the network is shown."""
-    found: _Found = []
+def _mediapipe(material: Material, faces: list[MarkedFace]) -> NDArray[np.float64]:
+    """`_offsets` (N, 13, 2) of MediaPipe's points in the same windows that the network is shown."""
+    offsets = np.full((len(faces), len(POINTS68), 2), np.nan)
     with closing(PhotoLandmarker(material.landmarker)) as landmarker:
-        for face in tqdm(faces, unit="face", desc="MediaPipe's points", leave=False):
+        for n, face in enumerate(tqdm(faces, unit="face", desc="MediaPipe's points", leave=False)):
             window = FaceWindow.around(read_photo(face.path), face.points)
             seen = landmarker(np.ascontiguousarray(window.picture[..., ::-1]))
-            points = None if seen is None else window.points_in_photo(seen[0][MEDIAPIPE_TO_IBUG68[_NUMBERS], :2])
-            found.append(points if points is not None and is_same_face(points, face.points) else None)
-    return found
+            if seen is not None:
+                points = seen[0][MEDIAPIPE_TO_IBUG68[_NUMBERS], :2]
+                offsets[n] = _offsets(face, window.points_in_photo(points))
+    return offsets
 
 
-def _offsets(faces: list[MarkedFace], found: _Found) -> NDArray[np.float64]:
-    """(N, 13, 2) as `MarkedFace.offsets`, NaN where the face was not found."""
-    nothing = np.full((len(POINTS68), 2), np.nan)
-    return np.stack(
-        [nothing if points is None else face.offsets(points) for face, points in zip(faces, found, strict=True)]
-    )
+def _offsets(face: MarkedFace, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`MarkedFace.offsets` (13, 2), NaN where the points are another face's."""
+    return face.offsets(points) if is_same_face(points, face.points) else np.full(points.shape, np.nan)
 
 
 def _figures(offsets: NDArray[np.float64]) -> dict[str, float]:
@@ -143,9 +133,9 @@ SECTION = Section(
     "what all faces have in common, along the line of the outer eye corners and at right angles to it. People's points "
     "are nobody's labels: no network was trained on them, and no other program placed them.",
     (
-        Measure("faces", "faces", digits=0, larger_is_better=None),
+        count("faces", "faces"),
         Measure("found", "found", "%", larger_is_better=True, digits=1),
-        Measure("compared", "found by both", digits=0, larger_is_better=None),
+        count("compared", "found by both"),
         *_beside("nme", "mean error"),
         *_beside("eyes", "eye corners"),
         *_beside("nose", "nose"),

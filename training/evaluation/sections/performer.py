@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from training.evaluation.context import Context
 from training.evaluation.live import performer_report
-from training.evaluation.section import Findings, Measure, Section, UnmeasuredError
+from training.evaluation.section import Findings, Measure, Section, UnmeasuredError, count
 
 
 def measure(context: Context) -> Findings:
-    """Means over the tracked frames, beside the best constant answer on the mean person."""
+    """Find means over the tracked frames, beside the best constant answer on the mean person."""
     frames = context.material.extent.performer_frames
     if frames <= 0:
         raise UnmeasuredError("no frames asked for")
@@ -22,7 +22,7 @@ SECTION = Section(
     "The synthetic performer",
     "Means over the tracked frames; the constant answer is the mean of the truths on the mean face.",
     (
-        Measure("frames", "frames", digits=0, larger_is_better=None),
+        count("frames", "frames"),
         Measure("tracked", "tracked", "%", larger_is_better=True, digits=1),
         Measure("nme68", "68-landmark NME", "%"),
         Measure("nme68_inner", "the same without the jaw line", "%"),

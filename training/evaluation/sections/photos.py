@@ -2,43 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from facemodel import FaceModel
-from training.evaluation.bootstrap import estimate
+from training.evaluation.bootstrap import estimate, mean, median
 from training.evaluation.color_error import ColorError, color_error
 from training.evaluation.context import Context
 from training.evaluation.held_out import HeldOutPhotos, crop_picture
 from training.evaluation.layers import face_layers
 from training.evaluation.measures import errors_against_points
-from training.evaluation.section import Findings, Measure, Section, ranked_cases
+from training.evaluation.section import Findings, Measure, Section, count, ranked_cases
+
+_ROUNDS = 400  # of the bootstrap
 
 
 def measure(context: Context) -> Findings:
-    """Landmark and colour errors over the held-out photos, all together and by collection."""
+    """Find landmark and colour errors over the held-out photos, all together and by collection."""
     photos, answers, model = context.material.photos, context.photo_answers, context.model
-    nme, inner = np.full((2, len(photos)), np.nan)
-    color = [ColorError() for _ in answers]
-    coverage = np.full(len(photos), np.nan)
+    nme, inner, coverage = np.full((3, len(photos)), np.nan)
+    color = np.zeros((len(photos), 3))
     for i in tqdm(range(len(photos)), unit="photo", desc="colours", leave=False):
         vector = answers[i]
         if vector is not None:
             nme[i], inner[i] = errors_against_points(model, vector, photos.landmarks[i].astype(float))
-            color[i], coverage[i] = photo_color_error(model, photos, i, vector)
-    errors = np.array([error.mean for error in color])
-    names = [f"photo:{path}" for path in photos.paths]
-    tables = {}
+            error, coverage[i] = photo_color_error(model, photos, i, vector)
+            color[i] = astuple(error)
+
+    def figures(index: NDArray[np.int64]) -> dict[str, float]:
+        pooled = ColorError(*color[index].sum(axis=0))
+        return {
+            "photos": float(len(index)),
+            "followed": float(np.isfinite(nme[index]).mean()),
+            "nme68": mean(nme[index]),
+            "nme68_median": median(nme[index]),
+            "nme68_inner": mean(inner[index]),
+            "color": pooled.mean,
+            "color_std": pooled.std,
+            "coverage": mean(coverage[index]),
+        }
+
     collections = photos.collections
-    for name in dict.fromkeys(collections.tolist()):
-        chosen = collections == name
-        tables[name] = _figures(
-            nme[chosen], inner[chosen], [color[i] for i in np.flatnonzero(chosen)], coverage[chosen]
-        )
-    found = estimate(
-        lambda index: _figures(nme[index], inner[index], [color[i] for i in index], coverage[index]), photos.people, 400
-    )
+    tables = {name: figures(np.flatnonzero(collections == name)) for name in dict.fromkeys(collections.tolist())}
+    found = estimate(figures, photos.people, _ROUNDS)
+    names = [f"photo:{path}" for path in photos.paths]
+    errors = np.array([ColorError(*sums).mean for sums in color])
     return Findings(
         found.figures,
         {"collections": tables},
@@ -51,7 +62,7 @@ def measure(context: Context) -> Findings:
 def photo_color_error(
     model: FaceModel, photos: HeldOutPhotos, index: int, vector: NDArray[np.floating]
 ) -> tuple[ColorError, float]:
-    """Colour error of parameters (P,) in photo px, and the share of the photo's face that the rendered face covers.
+    """Return the colour error of parameters (P,) in photo px, and the share of the photo's face that they cover.
 
     Both are compared on the photo's crop, 224 x 224, where the face region is rendered and the photo shows skin.
     """
@@ -65,23 +76,6 @@ def photo_color_error(
     return color_error(picture[..., ::-1] / 255.0, rendered, both), covered
 
 
-def _figures(nme: NDArray, inner: NDArray, color: list[ColorError], coverage: NDArray) -> dict[str, float]:
-    pooled = sum(color, ColorError())
-    followed = np.isfinite(nme)
-    some = bool(followed.any())
-    nothing = float("nan")
-    return {
-        "photos": float(len(nme)),
-        "followed": float(followed.mean()),
-        "nme68": float(nme[followed].mean()) if some else nothing,
-        "nme68_median": float(np.median(nme[followed])) if some else nothing,
-        "nme68_inner": float(inner[followed].mean()) if some else nothing,
-        "color": pooled.mean,
-        "color_std": pooled.std,
-        "coverage": float(np.nanmean(coverage)) if np.isfinite(coverage).any() else nothing,
-    }
-
-
 SECTION = Section(
     "photos",
     "Photos of held-out people",
@@ -89,7 +83,7 @@ SECTION = Section(
     "error: mean absolute difference of R, G and B in sRGB 0..1 over all pixels where the face is rendered and the "
     "photo shows skin (Table 1).",
     (
-        Measure("photos", "photos", digits=0, larger_is_better=None),
+        count("photos", "photos"),
         Measure("followed", "accepted by the tracker", "%", larger_is_better=True, digits=1),
         Measure("nme68", "68-landmark NME", "%", limit=0.035),
         Measure("nme68_median", "the same, median", "%"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,126 +10,77 @@ from tqdm import tqdm
 
 from facemodel import FaceModel
 from training.evaluation.bootstrap import Estimate, estimate
-from training.evaluation.context import Context, Material
+from training.evaluation.context import Context, Material, evenly
 from training.evaluation.face_shape import FaceShapeError, PersonPairs, mean_over_views, neutral_shapes
 from training.evaluation.landmark_fit import fitted_renders
 from training.evaluation.render_set import EXPRESSIONS, RenderSet
-from training.evaluation.section import Findings, Measure, Section, ranked_cases
+from training.evaluation.section import Findings, Measure, Section, count, ranked_cases
 
 _COLUMNS = ("face", "face_std", "face_rigid", "nose", "mouth", "regions", "regions_rigid")
 _SINGLE, _AVERAGED, _ALONE = "single view", "averaged over views", "neutral shape, by the identity alone"
 _EVERY = 4  # of the truth's vertices that the ICP measures: 1161 of the default face model
+_Tables = dict[str, dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
-class _ShapeErrors:
-    """Errors in mm, a column for each of _COLUMNS; rows of NaN where there is no answer.
+class _Errors:
+    """Errors of one way of seeing.
 
     Attributes:
-        single: (N, C) of the shapes in one view. averaged: (M, C) of each person's expressions, averaged over views.
-        alone: (N, C) of the neutral shapes that the identities give.
+        title: of its tables.
+        people: (N,) whose they are. kinds: (N,) of which expression; None where expressions do not count.
+        columns: {who answered: (N, C) mm, a column for each of _COLUMNS; rows of NaN where there is no answer}.
     """
 
-    single: NDArray[np.float64]
-    averaged: NDArray[np.float64]
-    alone: NDArray[np.float64]
+    title: str
+    people: NDArray[np.int64]
+    kinds: NDArray[np.str_] | None
+    columns: dict[str, NDArray[np.float64]]
+
+    def tables(self, chosen: NDArray[np.int64]) -> _Tables:
+        """Return the means over rows `chosen`, by expression, of everybody who answered."""
+        rows = {self.title: chosen}
+        if self.kinds is not None:
+            kinds = self.kinds[chosen]
+            rows = {f"{self.title}, {kind.replace('_', ' ')}": chosen[kinds == kind] for kind in EXPRESSIONS}
+        return {title: {who: _mean(each[row]) for who, each in self.columns.items()} for title, row in rows.items()}
 
 
 def measure(context: Context) -> Findings:
-    """Shape errors in one view and averaged over views, of the network, the mean face and the landmark fit."""
-    material, model, renders, answers = (
-        context.material,
-        context.model,
-        context.material.renders,
-        context.render_answers,
-    )
+    """Measure shapes in one view and averaged over views, of the network, the mean face and the landmark fit."""
+    material, model, (_, _, renders, answers) = context.material, context.model, context.posed
+    first = np.flatnonzero(renders.light == 0)
+    index = first[evenly(len(first), material.extent.shapes)]  # under each person's first light
     fitted = fitted_renders(material)
-    index = _chosen(renders, material.extent.shapes)
-    mean_face = np.tile(model.layout.neutral(), (len(renders), 1))
-    errors = {"network": _shape_errors(material, index, answers, "network")} | material.kept(
+    nobody = np.tile(model.layout.neutral(), (len(renders), 1))
+    known = material.kept(
         "shape",
         lambda: {
-            name: _shape_errors(material, index, vectors, name)
-            for name, vectors in (("landmark fit", fitted), ("mean face", mean_face))
+            name: _errors(material, index, name, vectors)
+            for name, vectors in (("landmark fit", fitted), ("mean face", nobody))
         },
     )
-    rows = _Rows.of(renders, index)
-    tables = _tables(rows, errors)
-    people = np.unique(renders.person)
+    errors = {"network": _errors(material, index, "network", answers), **known}
+    ways = [
+        _Errors(*way, {who: parts[n] for who, parts in errors.items()}) for n, way in enumerate(_ways(renders, index))
+    ]
 
-    def of(chosen: NDArray[np.int64]) -> dict[str, float]:
-        drawn, theirs = rows.of_people(people[chosen], errors)
-        return _figures(_tables(drawn, theirs), theirs)
+    def of(people: NDArray[np.int64]) -> dict[str, float]:
+        rows = [np.concatenate([np.flatnonzero(way.people == person) for person in people]) for way in ways]
+        tables = {title: table for way, row in zip(ways, rows, strict=True) for title, table in way.tables(row).items()}
+        return _figures(tables, {who: _mean(each[rows[0]]) for who, each in ways[0].columns.items()})
 
-    found = estimate(of, people)
-    apart = [_distances(model, renders, vectors, key) for key, vectors in (("", answers), ("landmark_fit_", fitted))]
-    figures = {"pictures": float(len(index)), **found.figures}
-    intervals = dict(found.intervals)
-    for one in apart:
-        figures |= one.figures
-        intervals |= one.intervals
-    regions = errors["network"].single[:, _COLUMNS.index("regions")]
-    cases = ranked_cases(regions, [f"render:{i}" for i in index], [answers[i] for i in index])
-    return Findings(figures, tables, {"regions": cases}, [], intervals)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Whose the rows of `_ShapeErrors` are, and of which expression.
-
-    Attributes:
-        people, kinds: (N,) of `single` and `alone`. averaged_people, averaged_kinds: (M,) of `averaged`.
-    """
-
-    people: NDArray[np.int64]
-    kinds: NDArray[np.str_]
-    averaged_people: NDArray[np.int64]
-    averaged_kinds: NDArray[np.str_]
-
-    @classmethod
-    def of(cls, renders: RenderSet, index: NDArray[np.int64]) -> _Rows:
-        first = np.array([group[0] for group in _groups_of_views(renders)])
-        return cls(renders.person[index], renders.expression[index], renders.person[first], renders.expression[first])
-
-    def of_people(
-        self, people: NDArray[np.int64], errors: dict[str, _ShapeErrors]
-    ) -> tuple[_Rows, dict[str, _ShapeErrors]]:
-        """Return the rows of these people, of somebody who is there twice all rows twice."""
-        one, many = (
-            np.concatenate([np.flatnonzero(whose == person) for person in people])
-            for whose in (self.people, self.averaged_people)
-        )
-        rows = _Rows(self.people[one], self.kinds[one], self.averaged_people[many], self.averaged_kinds[many])
-        return rows, {
-            name: _ShapeErrors(each.single[one], each.averaged[many], each.alone[one]) for name, each in errors.items()
-        }
+    everybody = np.unique(renders.person)
+    found = Estimate({"pictures": float(len(index))}) | estimate(lambda chosen: of(everybody[chosen]), everybody)
+    for prefix, vectors in (("", answers), ("landmark_fit_", fitted)):
+        found = found | _distances(model, renders, vectors).named(prefix)
+    tables = {title: table for way in ways for title, table in way.tables(np.arange(len(way.people))).items()}
+    regions = ways[0].columns["network"][:, _COLUMNS.index("regions")]
+    cases = ranked_cases(regions, [context.posed.names[i] for i in index], answers[index])
+    return Findings(found.figures, tables, {"regions": cases}, [], found.intervals)
 
 
-def _chosen(renders: RenderSet, limit: int) -> NDArray[np.int64]:
-    """Pictures under each person's first light, evenly over the set."""
-    known = np.flatnonzero(renders.light == 0)
-    return known[np.linspace(0, len(known) - 1, min(limit, len(known))).round().astype(int)]
-
-
-def _shape_errors(material: Material, index: NDArray[np.int64], vectors: NDArray, name: str) -> _ShapeErrors:
-    """Errors of answers (N, P) to the render set; single views at `index`."""
-    model, truths = material.model, material.renders.parameters
-    error = FaceShapeError(model, _EVERY)
-    layout = model.layout
-    rest = vectors.copy(), truths.copy()
-    for each in rest:
-        each[:, layout.slices["expression"]] = 0.0
-    people = _groups_of_views(material.renders)
-    pairs = {
-        "": [(_shape(model, vectors[[i]]), _shape(model, truths[[i]])) for i in index],
-        ", averaged": [(_shape(model, vectors[group]), _shape(model, truths[group])) for group in people],
-        ", identity alone": [(_shape(model, rest[0][[i]]), _shape(model, rest[1][[i]])) for i in index],
-    }
-    single, averaged, alone = (_errors(error, each, f"shape of {name}{title}") for title, each in pairs.items())
-    return _ShapeErrors(single, averaged, alone)
-
-
-def _groups_of_views(renders: RenderSet) -> list[NDArray[np.int64]]:
+def _views(renders: RenderSet) -> list[NDArray[np.int64]]:
     """Pictures under the first light of each person's three expressions in order."""
     return [
         np.flatnonzero((renders.person == person) & (renders.expression == kind) & (renders.light == 0))
@@ -139,50 +89,58 @@ def _groups_of_views(renders: RenderSet) -> list[NDArray[np.int64]]:
     ]
 
 
+def _ways(renders: RenderSet, index: NDArray[np.int64]) -> list[tuple[str, NDArray[np.int64], NDArray[np.str_] | None]]:
+    """Title, people and expressions of each part of `_errors`."""
+    first = np.array([group[0] for group in _views(renders)])
+    return [
+        (_SINGLE, renders.person[index], renders.expression[index]),
+        (_AVERAGED, renders.person[first], renders.expression[first]),
+        (_ALONE, renders.person[index], None),
+    ]
+
+
+def _errors(material: Material, index: NDArray[np.int64], name: str, vectors: NDArray) -> list[NDArray[np.float64]]:
+    """Errors of answers (N, P) to the render set: single views, averaged over views, and of the identity alone."""
+    model, truths, span = material.model, material.renders.parameters, material.model.layout.slices["expression"]
+    error = FaceShapeError(model, _EVERY)
+    alone, rest = vectors.copy(), truths.copy()
+    alone[:, span] = rest[:, span] = 0.0
+    single = [index[[n]] for n in range(len(index))]
+    found = []
+    several = _views(material.renders)
+    for groups, own, true in ((single, vectors, truths), (several, vectors, truths), (single, alone, rest)):
+        pairs = [(_shape(model, own[group]), _shape(model, true[group])) for group in groups]
+        rows = []
+        for shape, goal in tqdm(pairs, desc=f"shape of {name}", leave=False):
+            each = None if shape is None or goal is None else error(shape, goal)
+            rows.append([np.nan if each is None else each[key] for key in _COLUMNS])
+        found.append(np.array(rows).reshape(-1, len(_COLUMNS)))
+    return found
+
+
 def _shape(model: FaceModel, vectors: NDArray[np.floating]) -> NDArray | None:
     """(V, 3) mm, the mean shape of answers (N, P); those that are NaN do not count, and None without any."""
     known = vectors[np.isfinite(vectors).all(axis=1)]
     return mean_over_views(model, known) if len(known) else None
 
 
-def _errors(error: FaceShapeError, pairs: Sequence[tuple[NDArray | None, NDArray | None]], title: str) -> NDArray:
-    """(N, C) errors of shapes against true ones; NaN where there is no shape."""
-    rows = []
-    for shape, true in tqdm(pairs, desc=title, leave=False):
-        found = None if shape is None or true is None else error(shape, true)
-        rows.append([np.nan if found is None else found[key] for key in _COLUMNS])
-    return np.array(rows).reshape(-1, len(_COLUMNS))
-
-
-def _tables(rows: _Rows, errors: dict[str, _ShapeErrors]) -> dict[str, dict[str, dict[str, float]]]:
-    """Means by expression, and of the identity alone, of everybody who answered."""
-    tables = {_ALONE: {name: _mean(found.alone) for name, found in errors.items()}}
-    kinds, averaged = rows.kinds, rows.averaged_kinds
-    for kind in EXPRESSIONS:
-        name = kind.replace("_", " ")
-        tables[f"{_SINGLE}, {name}"] = {who: _mean(found.single[kinds == kind]) for who, found in errors.items()}
-        tables[f"{_AVERAGED}, {name}"] = {who: _mean(found.averaged[averaged == kind]) for who, found in errors.items()}
-    return tables
-
-
-def _figures(tables: dict[str, dict[str, dict[str, float]]], errors: dict[str, _ShapeErrors]) -> dict[str, float]:
+def _figures(tables: _Tables, everything: dict[str, dict[str, float]]) -> dict[str, float]:
     """The network's figures on neutral faces in one view, and by what share it is closer than the mean face."""
     neutral, averaged, alone = (tables[title] for title in (f"{_SINGLE}, neutral", f"{_AVERAGED}, neutral", _ALONE))
-    everything = {name: _mean(found.single) for name, found in errors.items()}
 
-    def closer(table: dict[str, dict[str, float]], key: str, who: str = "network") -> float:
+    def closer(table: dict[str, dict[str, float]], key: str = "regions", who: str = "network") -> float:
         return 1.0 - table[who][key] / table["mean face"][key]
 
     return {
         **{key: neutral["network"][key] for key in _COLUMNS},
         "mean_face_regions": neutral["mean face"]["regions"],
-        "closer_regions": closer(neutral, "regions"),
+        "closer_regions": closer(neutral),
         "closer_regions_rigid": closer(neutral, "regions_rigid"),
-        "closer_regions_averaged": closer(averaged, "regions"),
-        "closer_regions_all": closer(everything, "regions"),
-        "closer_identity": closer(alone, "regions"),
+        "closer_regions_averaged": closer(averaged),
+        "closer_regions_all": closer(everything),
+        "closer_identity": closer(alone),
         "closer_face": closer(neutral, "face"),
-        "landmark_fit_closer_regions": closer(neutral, "regions", "landmark fit"),
+        "landmark_fit_closer_regions": closer(neutral, who="landmark fit"),
     }
 
 
@@ -192,9 +150,9 @@ def _mean(errors: NDArray[np.float64]) -> dict[str, float]:
     return dict(zip(_COLUMNS, means.tolist(), strict=True)) | {"count": float(len(known))}
 
 
-def _distances(model: FaceModel, renders: RenderSet, vectors: NDArray, prefix: str) -> Estimate:
+def _distances(model: FaceModel, renders: RenderSet, vectors: NDArray) -> Estimate:
     """Within-person and between-person distance over views and lights of the neutral face, and over everything."""
-    found = Estimate({}, {})
+    found = Estimate()
     known = np.isfinite(vectors).all(axis=1)
     for suffix, chosen in (("", known & (renders.expression == "neutral")), ("_all", known)):
         people = np.unique(renders.person[chosen])
@@ -203,18 +161,11 @@ def _distances(model: FaceModel, renders: RenderSet, vectors: NDArray, prefix: s
         pairs = PersonPairs.of(neutral_shapes(model, vectors[chosen]), renders.person[chosen])
 
         def figures(index: NDArray[np.int64], pairs: PersonPairs = pairs, suffix: str = suffix) -> dict[str, float]:
-            try:
-                distances = pairs.distances(index)
-            except ValueError:  # one person alone was drawn
-                return {}
-            return {
-                f"{prefix}within{suffix}": distances.within,
-                f"{prefix}between{suffix}": distances.between,
-                f"{prefix}within_over_between{suffix}": distances.ratio,
-            }
+            within, between = pairs.distances(index)
+            ratio = within / between if between else float("inf")
+            return {f"within{suffix}": within, f"between{suffix}": between, f"within_over_between{suffix}": ratio}
 
-        one = estimate(figures, people)
-        found = Estimate(found.figures | one.figures, found.intervals | one.intervals)
+        found = found | estimate(figures, people)
     return found
 
 
@@ -228,7 +179,7 @@ SECTION = Section(
     "fit is that of the training data, on MediaPipe's points of the same pictures. Within and between: distances of "
     "the neutral shapes that are read off one person's pictures and off different people's.",
     (
-        Measure("pictures", "pictures", digits=0, larger_is_better=None),
+        count("pictures", "pictures"),
         Measure("face", "ICP with isotropic scale", "mm"),
         Measure("face_std", "its standard deviation", "mm", larger_is_better=None),
         Measure("face_rigid", "ICP without a free scale", "mm"),

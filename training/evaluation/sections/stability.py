@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from training.evaluation.bootstrap import estimate
 from training.evaluation.context import WEBCAM_CLIPS, Context
-from training.evaluation.jitter import jitter, moving_frames
+from training.evaluation.live import jitter, moving_frames
 from training.evaluation.section import Findings, Measure, Section
 
 _KINDS = ("landmarks", "angle", "weights")
 
 
 def measure(context: Context) -> Findings:
-    """Root mean squares of second differences, over the webcam clips by their frames, and clip by clip.
+    """Find root mean squares of second differences, over the webcam clips by their frames, and clip by clip.
 
     Where clips were named instead of the data folder's, over all of them.
     """
+    clips = [clip for clip in context.tracked_clips if clip.name in WEBCAM_CLIPS] or context.tracked_clips
     table: dict[str, dict[str, float]] = {}
-    clips = context.tracked_clips
-    for clip in [clip for clip in clips if clip.name in WEBCAM_CLIPS] or clips:
+    for clip in clips:
         moving = moving_frames(clip.landmarks, clip.fps)
         for stage, vectors in (("raw", clip.raw), ("smoothed", clip.smoothed)):
             known = [v if raw is not None else None for v, raw in zip(vectors, clip.raw, strict=True)]
-            for part, figures in jitter(context.model, known, moving).items():
-                table[f"{clip.name} {part} {stage}"] = figures
-    figures = {}
-    for part in ("still", "moving"):
-        for stage in ("raw", "smoothed"):
-            rows = [row for name, row in table.items() if name.endswith(f" {part} {stage}") and row["frames"] > 0]
-            frames = np.array([row["frames"] for row in rows])
-            for kind in _KINDS:
-                squares = np.array([row[kind] ** 2 for row in rows])
-                figures[f"{part}_{stage}_{kind}"] = (
-                    float(np.sqrt((squares * frames).sum() / frames.sum())) if len(rows) else float("nan")
-                )
-    return Findings(figures, {"clips": table})
+            for part, row in jitter(context.model, known, moving).items():
+                table[f"{clip.name} {part} {stage}"] = row
+
+    def figures(index: NDArray[np.int64]) -> dict[str, float]:
+        found = {}
+        for part in ("still", "moving"):
+            for stage in ("raw", "smoothed"):
+                rows = [table[f"{clips[i].name} {part} {stage}"] for i in index]
+                rows = [row for row in rows if row["frames"] > 0]
+                frames = sum(row["frames"] for row in rows)
+                for kind in _KINDS:
+                    squares = sum(row[kind] ** 2 * row["frames"] for row in rows)
+                    found[f"{part}_{stage}_{kind}"] = float(np.sqrt(squares / frames)) if rows else float("nan")
+        return found
+
+    estimated = estimate(figures, np.arange(len(clips)))
+    return Findings(estimated.figures, {"clips": table}, intervals=estimated.intervals)
 
 
 _TITLES = {"landmarks": ("landmarks", "mm"), "angle": ("head angle", "degrees"), "weights": ("weights", "")}
