@@ -22,8 +22,8 @@ from realtime.tracking.found_face import FaceFinder, FoundFace
 from realtime.tracking.tracker import Tracker
 from training.data.landmarker import Landmarker
 from training.evaluation.context import Pose, TrackedClip
-from training.evaluation.live import performer_report
 from training.evaluation.sections.clips import clip_figures
+from training.evaluation.sections.performer import performer_report
 
 
 class EvaluationLoop:

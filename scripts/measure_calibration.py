@@ -34,7 +34,7 @@ from realtime.tracking.finder import open_finder  # noqa: E402
 from realtime.tracking.smoothing import Smoother  # noqa: E402
 from realtime.tracking.tracker import Tracker  # noqa: E402
 from training.data.landmarker import Landmarker  # noqa: E402
-from training.evaluation.live import count_blinks  # noqa: E402
+from training.evaluation.sections.clips import count_blinks  # noqa: E402
 
 
 def _columns(*beginnings: str) -> NDArray[np.bool_]:

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from facemodel import FaceModel
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure() -> None:
+    """Time no example of Hypothesis, and heed signals that a run in the background was started to ignore: the programs
+    that tests start inherit that."""
+    unchecked = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+    settings.register_profile("unhurried", deadline=None, suppress_health_check=unchecked)
+    settings.load_profile("unhurried")
+    for name, heed in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heed)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,6 +48,24 @@ def _ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def _processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process outlives the test that started it, however that ended."""
+    started: list[subprocess.Popen] = []
+    begin = subprocess.Popen.__init__
+
+    def begin_and_note(process: subprocess.Popen, *arguments: Any, **options: Any) -> None:
+        begin(process, *arguments, **options)
+        started.append(process)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", begin_and_note)
+    yield
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait(60)
+
+
+@pytest.fixture(autouse=True)
 def _persons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Persons inside the tests are not those of the user."""
     monkeypatch.setattr("realtime.persons.store.users_folder", lambda: tmp_path / "users" / "persons")
@@ -41,6 +75,15 @@ def _persons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def model() -> FaceModel:
     """The embedded default face model."""
     return FaceModel.load()
+
+
+@pytest.fixture(scope="session")
+def candidate() -> FaceModel:
+    """The face model that `LIMELIGHT_CANDIDATE` names; tests of what a build must keep skip where it is unset."""
+    path = os.environ.get("LIMELIGHT_CANDIDATE")
+    if not path:
+        pytest.skip("LIMELIGHT_CANDIDATE names no face model")
+    return FaceModel.load(Path(path))
 
 
 @pytest.fixture(scope="session")

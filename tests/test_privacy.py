@@ -112,7 +112,13 @@ class World:
         if display:
             command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *command]
         return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def watched(self, program: subprocess.Popen[str], timeout: float = 300.0) -> Watched:
@@ -120,7 +126,8 @@ class World:
         try:
             _, said = program.communicate(timeout=timeout)
         finally:
-            program.kill()
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)  # what it started too
         watched = Watched(program.returncode, said=said)
         for call in calls(self.log.read_text(errors="replace")):
             if leaves_the_machine(call):

@@ -109,7 +109,6 @@ class PaperConfig:
         extra: weights of the other losses beyond the paper.
         company: pictures of one person that come together in a batch, where there are so many; 1 leaves it to chance.
             Shared identity and albedo need 2.
-        clips: of three frames in a row in a batch, where the data have clips. Temporal consistency needs some.
         labelled: labelled crops that come beside the photos in a batch and are learned from by their labels, with the
             weights of `loss`; 0 for none.
         label_weight: of all their losses against the photos'.
@@ -120,14 +119,12 @@ class PaperConfig:
     dense_landmarks: float = 0.0
     extra: ExtraWeights = field(default_factory=ExtraWeights)
     company: int = 1
-    clips: int = 0
     labelled: int = 0
     label_weight: float = 1.0
 
     def __post_init__(self) -> None:
         _at_least(1, "paper.render_size", self.render_size)
         _at_least(1, "paper.company", self.company)
-        _at_least(0, "paper.clips", self.clips)
         _at_least(0, "paper.labelled", self.labelled)
 
 

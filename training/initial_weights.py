@@ -7,7 +7,7 @@ from pathlib import Path
 from facemodel import LimelightError
 from training.config import TrainConfig
 from training.networks import Network, Student, load_network
-from training.networks.checkpoint import network_in, read_checkpoint
+from training.networks.checkpoint import read_checkpoint
 
 
 def take_initial_weights(network: Network, config: TrainConfig) -> None:
@@ -38,7 +38,7 @@ def _start_from(network: Network, path: str) -> None:
     contents = read_checkpoint(Path(path))
     try:
         if "trunk" not in contents:
-            network.load_state_dict(network.state_dict() | network_in(contents, path).weights)
+            network.load_state_dict(network.state_dict() | load_network(path).weights)
         elif isinstance(network, Student):
             network.trunk.load_state_dict(contents["trunk"])
         else:

@@ -58,13 +58,10 @@ def test_closing_the_terminal_finishes_the_files(tmp_path):
     )
     os.close(slave)
     begun = 1_800_000 + 40_000  # bytes of the face model, and some frames
-    try:
-        wait_for(lambda: run.poll() is not None or (take.is_file() and take.stat().st_size > begun), 240)
-        assert run.poll() is None
-        os.close(master)  # the terminal hangs up
-        out, _ = run.communicate(timeout=240)
-    finally:
-        run.kill()
+    wait_for(lambda: run.poll() is not None or (take.is_file() and take.stat().st_size > begun), 240)
+    assert run.poll() is None
+    os.close(master)  # the terminal hangs up
+    out, _ = run.communicate(timeout=240)
     frames = json.loads(out.splitlines()[-1])["frames"]
     found = load_take(take)
     assert found.cut is None

@@ -45,10 +45,7 @@ def start(home, *arguments):
 
 
 def end(process):
-    try:
-        out, err = process.communicate(timeout=240)
-    finally:
-        process.kill()
+    out, err = process.communicate(timeout=240)
     assert "Traceback" not in err
     return process.returncode, out, err
 
@@ -93,11 +90,7 @@ def test_a_signal_finishes_the_files(home, tmp_path, name, times):
         pytest.skip(f"this system has no {name}")
     take, video = tmp_path / "t.mcap", tmp_path / "v.mp4"
     run = start(home, "--source", "synthetic", "--headless", "--take", take, "--video", video)
-    try:
-        wait_for(lambda: run.poll() is not None or (video.is_file() and video.stat().st_size > 2_000), 240)
-    except AssertionError:
-        run.kill()
-        raise
+    wait_for(lambda: run.poll() is not None or (video.is_file() and video.stat().st_size > 2_000), 240)
     for _ in range(times):
         run.send_signal(number)
         time.sleep(0.02)

@@ -197,7 +197,7 @@ def test_a_message_that_is_too_long_ends_its_connection_alone(broadcast):
     meets(broadcast)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.one_of(st.binary(max_size=300), st.binary(max_size=100).map(lambda frames: HANDSHAKE + frames)))
 def test_whatever_comes_nothing_breaks(broadcast, data):
     throw(broadcast, data)

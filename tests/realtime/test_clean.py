@@ -27,7 +27,7 @@ def cleaned(rows: Rows, cleaning: Cleaning, *sizes: int) -> Rows:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.floats(0.004, 0.3), min_size=1, max_size=80),
     st.lists(st.tuples(st.integers(0, 80), st.integers(1, 12)), max_size=3),

@@ -194,7 +194,7 @@ def test_a_size_that_cannot_be_filmed_is_one_line_and_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from([b"\0\0\1\x65", b"\0\0\1\x41", b"\0\0\0\1\x67", b"\0\0\1\x06", b"h264\0", b"\0\0", b"abc"])

@@ -40,7 +40,7 @@ def test_every_rate_shows_the_motion_that_the_frames_sample(rate):
     assert found.index.tolist() == list(range(len(found)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.floats(0.004, 0.4), min_size=3, max_size=60),
     st.sampled_from([Fraction(24000, 1001), Fraction(25), Fraction(60), Fraction(7, 2)]),

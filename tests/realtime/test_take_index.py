@@ -35,7 +35,7 @@ def build(messages: list[bytes]):
     return builder.finish(), builder.malformed, content
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(FACES, min_size=1, max_size=6))
 def test_the_index_says_what_the_messages_say(followed):
     results = [result(i, [face(i, n, state) for n, state in faces]) for i, faces in enumerate(followed)]
@@ -55,7 +55,7 @@ def test_the_index_says_what_the_messages_say(followed):
             np.testing.assert_array_equal(np.frombuffer(content, "<f4", LAYOUT.size, at), one.smoothed)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_it_believes_the_messages_that_can_be_decoded_and_no_others(data):
     messages = []

@@ -41,20 +41,20 @@ def session(tmp_path, tracker):
     session.stop()
 
 
-@pytest.fixture
-def pictures(tmp_path):
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
     """A folder of 300 pictures: ten seconds."""
-    folder = tmp_path / "pictures"
+    folder = tmp_path_factory.mktemp("seconds") / "pictures"
     folder.mkdir()
     for i in range(300):
         cv2.imwrite(str(folder / f"{i:03d}.png"), np.full((48, 64, 3), i % 256, np.uint8))
     return folder
 
 
-@pytest.fixture
-def take(tmp_path):
+@pytest.fixture(scope="module")
+def take(tmp_path_factory):
     """Four seconds of two faces, of which the performer turns its head."""
-    path = tmp_path / "two.mcap"
+    path = tmp_path_factory.mktemp("take") / "two.mcap"
     info = StreamInfo("clip.mp4", 640, 480, 30.0, live=False, model=MODEL, network="student")
     with TakeWriter(path, TakeHeader.describe(info), MODEL) as writer:
         for i in range(120):

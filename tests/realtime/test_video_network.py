@@ -24,6 +24,7 @@ from realtime.frame import Frame
 from realtime.outputs.h264 import H264Encoder
 from realtime.sources import NetworkSettings, Source, SourceSettings, open_source, resolve_camera
 from realtime.sources.network import NetworkFile, NetworkStream
+from tests.realtime.streams.faces import free_port
 from tests.realtime.video_factory import grey, levels, write_video
 from tests.waiting import wait_for
 
@@ -94,12 +95,6 @@ def serve(
         stopped.set()
         server.shutdown()
         server.server_close()
-
-
-def free_port(kind: int = socket.SOCK_DGRAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Sender:
@@ -301,7 +296,7 @@ def test_a_stalled_stream_is_one_line_and_can_be_opened_again(tmp_path):
 
 
 def test_udp_brings_the_newest_frame_and_closing_ends_a_waiting_read():
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     sender = Sender(port)
     try:
         source = open_source(f"udp://127.0.0.1:{port}", PATIENT)
@@ -339,7 +334,7 @@ def test_rtsp_is_live_and_its_end_is_a_failure():
 
 
 def test_a_stream_that_stops_and_starts_again_is_found_again():
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     for _ in range(2):
         sender = Sender(port)
         source = open_source(f"udp://127.0.0.1:{port}", PATIENT)
@@ -359,7 +354,7 @@ def test_closing_does_not_wait_for_a_network_that_hangs(tmp_path):
 
 
 def test_the_picture_of_a_held_frame_is_not_used_again():
-    port = free_port()
+    port = free_port(socket.SOCK_DGRAM)
     sender = Sender(port)
     try:
         source = open_source(f"udp://127.0.0.1:{port}", PATIENT)
@@ -388,7 +383,7 @@ def test_the_picture_of_a_held_frame_is_not_used_again():
 )
 def test_an_address_where_nothing_is_is_one_line(url, settings, reason):
     with pytest.raises(LimelightError) as error:
-        open_source(url.format(tcp=free_port(socket.SOCK_STREAM), udp=free_port()), settings)
+        open_source(url.format(tcp=free_port(socket.SOCK_STREAM), udp=free_port(socket.SOCK_DGRAM)), settings)
     assert reason in one_line(error)
 
 

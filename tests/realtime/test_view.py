@@ -17,7 +17,7 @@ from pathlib import Path
 import moderngl
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -375,7 +375,7 @@ def test_who_never_reads_holds_up_nobody(view, model):
 junk = st.one_of(st.binary(max_size=5000), st.text(max_size=300))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(messages=st.lists(junk, max_size=4))
 def test_what_a_page_says_changes_nothing(view, messages):
     view.submit(result(face()))
@@ -400,7 +400,7 @@ requests = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(request=requests)
 def test_what_is_no_request_harms_nobody(open_view, request):
     with socket.create_connection(("127.0.0.1", open_view.broadcast.port), timeout=60) as stranger:

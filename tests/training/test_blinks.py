@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.evaluation.live import count_blinks
+from training.evaluation.sections.clips import count_blinks
 
 FPS = 25.0
 TIMES = np.arange(200) / FPS

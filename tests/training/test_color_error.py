@@ -9,7 +9,7 @@ from facemodel import CROP_SIZE
 from facemodel.reference import render
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
-from training.evaluation.color_error import ColorError, SpecularLeak, color_error, specular_leak
+from training.evaluation.color_error import ColorError, HighlightShare, color_error, specular_leak
 from training.evaluation.layers import face_layers
 
 RNG = np.random.default_rng(0)
@@ -58,28 +58,31 @@ def gloss():
 def test_the_leak_is_the_share_of_specular_light_in_the_diffuse_image():
     base, specular = RNG.random((8, 10, 3)), gloss()
     for share in (0.0, 0.3, 1.0):
-        leak = specular_leak(base + share * specular, base, specular, MASK)
+        leak, pattern = specular_leak(base + share * specular, base, specular, MASK)
         assert leak.share == pytest.approx(share)
-        assert leak.projected == pytest.approx(share, abs=1e-9)
-    assert leak.energy == pytest.approx(specular[MASK].sum())
-    assert specular_leak(base + 5 * specular, base, specular, MASK).share == pytest.approx(1.0)  # never more than all
+        assert pattern.share == pytest.approx(share, abs=1e-9)
+    assert leak.whole == pytest.approx(specular[MASK].sum())
+    assert specular_leak(base + 5 * specular, base, specular, MASK)[0].share == pytest.approx(1.0)  # no more than all
 
 
-def test_a_diffuse_image_too_pale_as_a_whole_leaks_by_share_but_not_by_pattern():
+def test_a_diffuse_image_too_pale_as_a_whole_leaks_by_energy_but_not_by_pattern():
     base, specular = RNG.random((8, 10, 3)) + 0.2, gloss()
-    leak = specular_leak(1.1 * base, base, specular, MASK)
+    leak, pattern = specular_leak(1.1 * base, base, specular, MASK)
     assert leak.share > 0.1
-    assert leak.projected == pytest.approx(0.0, abs=1e-9)
-    assert specular_leak(0.9 * base, base, specular, MASK).share == 0.0
+    assert pattern.share == pytest.approx(0.0, abs=1e-9)
+    assert specular_leak(0.9 * base, base, specular, MASK)[0].share == 0.0
 
 
 def test_leaks_pool_by_energy_and_a_matt_picture_says_nothing():
     base, specular = flat(0.3), flat(0.1)
-    pooled = specular_leak(base + specular, base, specular, MASK) + specular_leak(base, base, 3 * specular, MASK)
-    assert pooled.share == pytest.approx(0.25)
+    leaks = [
+        specular_leak(base + specular, base, specular, MASK)[0],
+        specular_leak(base, base, 3 * specular, MASK)[0],
+    ]
+    assert sum(leaks, HighlightShare()).share == pytest.approx(0.25)
     matt = specular_leak(base, base, flat(0.0), MASK)
-    assert np.isnan(matt.share) and np.isnan(matt.projected)
-    assert (pooled + matt + SpecularLeak()).share == pytest.approx(0.25)
+    assert all(np.isnan(each.share) for each in matt)
+    assert sum(leaks, matt[0]).share == pytest.approx(0.25)
 
 
 def test_layers_are_the_reference_renderers_diffuse_and_specular():

@@ -14,11 +14,11 @@ from training.face_model.eyes import IRIS_RADIUS_MM, LIMBUS_MM, eyeball, rotatio
 from training.face_model.fields import continue_harmonically, fit_affine, fit_translation_scale
 from training.face_model.head_surface import on_curved_quads
 from training.face_model.ict import load_ict
-from training.face_model.identity import orthogonalize
+from training.face_model.identity import fit_residual, orthogonalize, with_ages
 from training.face_model.makehuman import load_base_mesh
 from training.face_model.mediapipe_face import load_canonical_face
 from training.face_model.registration import lip_correspondences, similarity
-from training.face_model.rings import corner_arcs
+from training.face_model.rings import ring_arcs
 from training.face_model.surface import (
     SidedLocator,
     SurfaceLocator,
@@ -155,10 +155,11 @@ class TestRegistration:
 
     def test_arcs_meet_at_the_corners(self) -> None:
         vertices, _, loop = mouth(5.0)
-        first, second = (vertices[loop[arc]] for arc in corner_arcs(vertices[loop]))
-        assert first[0, 0] == first[:, 0].min()
-        assert first[-1, 0] == first[:, 0].max()
-        np.testing.assert_allclose(first[[0, -1]], second[[-1, 0]])
+        upper, lower = (vertices[arc] for arc in ring_arcs(vertices, loop))
+        assert upper[0, 0] == upper[:, 0].min()
+        assert upper[-1, 0] == upper[:, 0].max()
+        np.testing.assert_allclose(upper[[0, -1]], lower[[0, -1]])
+        assert upper[1:-1, 1].min() > 0 > lower[1:-1, 1].max()
 
     def test_lip_correspondences_keep_to_their_lip(self) -> None:
         source, source_quads, source_loop = mouth(1.0, around=24)
@@ -209,7 +210,7 @@ class TestIdentity:
         rng = np.random.default_rng(2)
         modes = rng.standard_normal((6, 40, 3)) * np.arange(1, 7)[:, None, None]
         weights = rng.uniform(0, 1, 40)
-        basis, rotation, kept = orthogonalize(modes, weights, keep=1.0)
+        basis, rotation, kept = orthogonalize(modes, weights, count=6)
         flat = (basis * np.sqrt(weights)[:, None]).reshape(len(basis), -1)
         gram = flat @ flat.T
         np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-8)
@@ -221,9 +222,19 @@ class TestIdentity:
     def test_keeps_no_more_modes_than_asked(self) -> None:
         modes = np.zeros((3, 3, 3))
         modes[0, 0, 0], modes[1, 1, 1], modes[2, 2, 2] = 10, 1, 0.01
-        basis, _, kept = orthogonalize(modes, np.ones(3), keep=0.98)
+        basis, _, kept = orthogonalize(modes, np.ones(3), count=1)
         assert len(basis) == 1
-        assert 0.98 <= kept < 1
+        assert kept == pytest.approx(100 / 101, abs=1e-4)
+
+    def test_ages_make_old_faces_reachable(self) -> None:
+        rng = np.random.default_rng(2)
+        weights = rng.random(40)
+        modes, ages = rng.standard_normal((4, 40, 3)), rng.standard_normal((2, 40, 3))
+        alone, _, _ = orthogonalize(modes, weights, count=4)
+        aged, _, _ = orthogonalize(with_ages(modes, ages, share=0.5), weights, count=6)
+        old = ages.sum(axis=0, keepdims=True)
+        assert fit_residual(alone, weights, old) > 1.0
+        assert fit_residual(aged, weights, np.concatenate([old, modes])) < 1e-9
 
 
 class TestEmbeddedModel:

@@ -9,7 +9,7 @@ import pytest
 
 from facemodel.color import decode_srgb, encode_srgb
 from facemodel.lighting import sh_basis
-from training.evaluation.color_error import HighlightPattern, highlight_pattern, specular_leak
+from training.evaluation.color_error import HighlightShare, highlight_pattern, specular_leak
 from training.evaluation.layers import FaceLayers
 from training.evaluation.light_error import half_angle, half_vector
 
@@ -47,7 +47,7 @@ def layers(gain, mask=MASK):
 def test_the_pattern_is_the_share_of_the_highlight_that_is_left_in_the_diffuse_image():
     for left in (-0.3, 0.0, 0.25, 1.0):
         assert share(BASE + left * GLOSS) == pytest.approx(left, abs=1e-9)
-    both = HighlightPattern() + highlight_pattern(BASE + GLOSS, TRUTH, MASK)
+    both = HighlightShare() + highlight_pattern(BASE + GLOSS, TRUTH, MASK)
     both = both + highlight_pattern(BASE, replace(TRUTH, specular=2.0 * GLOSS), MASK)
     assert both.share == pytest.approx(0.2)  # bright highlights count by their square
 
@@ -60,7 +60,7 @@ def test_errors_that_have_nothing_to_do_with_the_highlight_are_none():
     other_side = lit(np.array([3.0, -1.0, 0.4, 1.5, 0.1, 0.0, 0.1, 0.2, 0.0]))
     for diffuse, near in ((BASE + 0.1, 1e-9), (1.3 * BASE, 1e-9), (other_side, 1e-9), (shuffled, 0.1)):
         assert share(diffuse) == pytest.approx(0.0, abs=near)
-        assert specular_leak(diffuse, BASE, GLOSS, MASK).share > 0.1
+        assert specular_leak(diffuse, BASE, GLOSS, MASK)[0].share > 0.1
     flat = np.broadcast_to(BASE[MASK].mean(axis=0), BASE.shape)
     assert share(flat) == pytest.approx(0.0, abs=1e-9)
     assert share(other_side + 0.1 + 0.3 * GLOSS) == pytest.approx(0.3)  # and hide none that is there

@@ -27,7 +27,7 @@ from training.networks import facenet
 from training.networks import fetch as fetching
 from training.networks.facenet import FaceNet
 from training.networks.fetch import PackagedFile, fetch
-from training.networks.identity import Alignment, IdentityNetwork, load_identity_network
+from training.networks.identity import IdentityNetwork, cut_square, load_identity_network
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHRINK = 16
@@ -156,12 +156,11 @@ def test_damaged_weights_and_those_of_something_else_are_one_line(
 @pytest.mark.parametrize("side", [96, 224])
 def test_the_alignment_shows_the_same_place_of_a_crop_of_any_size(side: int) -> None:
     """A dot at a quarter of the square comes out at a quarter of the picture."""
-    alignment = Alignment((110.0, 120.0), 160.0)
     rows, columns = torch.meshgrid(torch.arange(side) + 0.5, torch.arange(side) + 0.5, indexing="ij")
     x, y = 110.0 - 40.0, 120.0 + 20.0
     zoom = CROP_SIZE / side
     dot = torch.exp(-((columns * zoom - x) ** 2 + (rows * zoom - y) ** 2) / 50.0)[None, None]
-    seen = alignment.cut(dot, 100)[0, 0]
+    seen = cut_square(dot, (110.0, 120.0), 160.0, 100)[0, 0]
     steps = torch.arange(100) + 0.5
     assert (seen.sum(0) * steps).sum() / seen.sum() == pytest.approx(25.0, abs=0.1)
     assert (seen.sum(1) * steps).sum() / seen.sum() == pytest.approx(62.5, abs=0.1)
@@ -170,7 +169,7 @@ def test_the_alignment_shows_the_same_place_of_a_crop_of_any_size(side: int) -> 
 def test_the_gradient_reaches_the_crop_and_nothing_else() -> None:
     """Against a central difference along random directions, in double precision; so short that few ReLUs switch."""
     torch.manual_seed(3)
-    network = IdentityNetwork(FaceNet(SHRINK), Alignment((112.0, 112.0), 180.0)).double().train()
+    network = IdentityNetwork(FaceNet(SHRINK), (112.0, 112.0), 180.0).double().train()
     assert not network.backbone.training and not any(p.requires_grad for p in network.parameters())
     crop = torch.rand(2, 60, 60, 3, dtype=torch.float64, requires_grad=True)
     target = torch.randn(2, 128, dtype=torch.float64)

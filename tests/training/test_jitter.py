@@ -7,7 +7,7 @@ import pytest
 
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
-from training.evaluation.live import jitter, moving_frames
+from training.evaluation.sections.stability import jitter, moving_frames
 
 MODEL = toy_model()
 LAYOUT = MODEL.layout

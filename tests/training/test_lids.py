@@ -5,9 +5,6 @@ What a built model must keep is measured on the file that the environment variab
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -168,13 +165,6 @@ def test_the_shipped_eyeballs_turn_rigidly(model: FaceModel) -> None:
 
 class TestCandidate:
     """What a model that `limelight model build` makes must keep."""
-
-    @pytest.fixture
-    def candidate(self) -> FaceModel:
-        path = os.environ.get("LIMELIGHT_CANDIDATE")
-        if not path:
-            pytest.skip("LIMELIGHT_CANDIDATE names no face model")
-        return FaceModel.load(Path(path))
 
     def test_eyes_open_as_those_of_icts_mean(self, candidate: FaceModel) -> None:
         eyes = measure_eyes(candidate)

@@ -8,13 +8,14 @@ import pytest
 from facemodel import MEDIAPIPE_TO_IBUG68, project
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
-from training.evaluation.live import ClipReport, performer_report
 from training.evaluation.measures import (
     errors_against_points,
     errors_against_truth,
     landmarks68_px,
     rotation_seen_along_view_ray,
 )
+from training.evaluation.sections.clips import ClipReport
+from training.evaluation.sections.performer import performer_report
 
 MODEL = toy_model()
 LAYOUT = MODEL.layout

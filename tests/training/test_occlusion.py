@@ -15,7 +15,7 @@ def test_a_ball_is_open_everywhere_and_what_it_holds_is_dark():
     outer, inner = trimesh.creation.icosphere(3, 100.0), trimesh.creation.icosphere(2, 30.0)
     both = trimesh.util.concatenate([outer, inner])
     found = openness(np.array(both.vertices), np.array(both.faces, np.int32), size=256)
-    np.testing.assert_allclose(found[: len(outer.vertices)], 1.0, atol=0.01)
+    np.testing.assert_allclose(found[: len(outer.vertices)], 1.0, atol=0.03)
     assert not found[len(outer.vertices) :].any()
 
 

@@ -23,18 +23,17 @@ from training.losses.paper_losses import PaperWeights, encode_srgb
 from training.losses.paper_objective import PaperObjective
 from training.networks import ResNet50Config, StudentConfig, load_network
 from training.networks.facenet import FaceNet
-from training.networks.identity import Alignment, IdentityNetwork
+from training.networks.identity import IdentityNetwork
 from training.tasks import paper_task
 from training.tasks.label_batches import CropSet
 from training.tasks.label_task import LabelTask
-from training.tasks.paper_batches import PhotoDraw, clip_windows
+from training.tasks.paper_batches import PhotoDraw
 from training.tasks.paper_task import PaperTask, open_paper_task
 from training.tasks.paper_validation import network_input
 from training.train import Trainer
 
 SIZE = 56
 NOTHING = PaperWeights(0, 0, 0, 0, 0, 0)
-NO_CLIPS = torch.zeros(0, 3, dtype=torch.long)
 
 POSE = {"rotation", "translation", "scale"}
 SHAPE = {"identity", "expression"} | POSE
@@ -54,8 +53,6 @@ EXTRA_TERMS = {
     "scores": {"expression"},
     "shared_identity": {"identity"},
     "shared_albedo": {"albedo"},
-    "clip_landmarks": SHAPE,
-    "clip_parameters": EVERYTHING - POSE,
 }
 """Groups of the parameter vector that each term depends on."""
 
@@ -88,7 +85,7 @@ def held_out(photos: PreparedPhotos, toy: FaceModel) -> PreparedPhotos:
 @pytest.fixture(scope="module")
 def recognizer() -> IdentityNetwork:
     torch.manual_seed(5)
-    return IdentityNetwork(FaceNet(shrink=16), Alignment((112.0, 112.0), 180.0))
+    return IdentityNetwork(FaceNet(shrink=16), (112.0, 112.0), 180.0)
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +145,9 @@ def test_a_term_alone_is_the_loss_and_pulls_what_it_depends_on(
     groups: set[str],
 ) -> None:
     parameters = away(toy, truth[:7]).requires_grad_()
-    clips = torch.tensor([[4, 5, 6]])
-    share = {"clip_landmarks": 3 / 7, "clip_parameters": 3 / 7}.get(name, 1.0)  # everybody else has company
-    loss, terms = objective_of(toy, photos, only(name, 2.0), recognizer)(parameters, batch, clips, 0.5)
+    loss, terms = objective_of(toy, photos, only(name, 2.0), recognizer)(parameters, batch, 0.5)
     assert list(terms) == [name] and terms[name] > 0
-    assert loss.item() == pytest.approx(2.0 * share * terms[name].item(), rel=1e-5)
+    assert loss.item() == pytest.approx(2.0 * terms[name].item(), rel=1e-5)
     loss.backward()
     pulled = {group for group, span in toy.layout.slices.items() if parameters.grad[:, span].abs().max() > 0}
     assert pulled == groups and parameters.grad.isfinite().all()
@@ -169,8 +164,8 @@ def test_a_term_is_least_at_the_truth(
 ) -> None:
     objective = objective_of(toy, photos, replace(only(name), render_size=CROP_SIZE), recognizer)
     with torch.no_grad():
-        at_truth = objective(known(truth), batch, NO_CLIPS, 1.0)[0]
-        elsewhere = objective(away(toy, truth[:7]), batch, NO_CLIPS, 1.0)[0]
+        at_truth = objective(known(truth), batch, 1.0)[0]
+        elsewhere = objective(away(toy, truth[:7]), batch, 1.0)[0]
     assert at_truth < 0.5 * elsewhere
 
 
@@ -199,8 +194,8 @@ def test_the_whole_is_eq_6_of_its_parts(
             + 5.0 * paper_losses.uniform(drawn.lit, spans["sh"])
         ).mean()
         mouth = 1.3e-3 * paper_losses.inner_mouth(drawn.inner_mouth, batch.inner_mouth).mean()
-        early, terms = objective(parameters, batch, NO_CLIPS, 0.24)
-        late, _ = objective(parameters, batch, NO_CLIPS, 0.25)
+        early, terms = objective(parameters, batch, 0.24)
+        late, _ = objective(parameters, batch, 0.25)
     assert set(terms) == set(PAPER_TERMS)
     assert early.item() == pytest.approx(expected.item(), rel=1e-4)
     assert late.item() == pytest.approx((expected + mouth).item(), rel=1e-4) and mouth > 0.01 * expected
@@ -213,8 +208,8 @@ def test_stored_features_stand_for_those_of_the_photos(
     parameters = away(toy, truth[:7])
     with torch.no_grad():
         stored = replace(batch, features=recognizer(batch.image))
-        own, theirs = (objective(parameters, b, NO_CLIPS, 0.0)[0] for b in (batch, stored))
-        other = objective(parameters, replace(batch, features=torch.ones(7, 128)), NO_CLIPS, 0.0)[0]
+        own, theirs = (objective(parameters, b, 0.0)[0] for b in (batch, stored))
+        other = objective(parameters, replace(batch, features=torch.ones(7, 128)), 0.0)[0]
     assert own == theirs != other
 
 
@@ -234,7 +229,7 @@ def test_the_recognition_network_sees_the_face_over_its_photo(
     dark = parameters.clone()
     dark[:, toy.layout.slices["sh"]] = 0.0
     dark[:, toy.layout.slices["key_color"]] = 0.0
-    objective(dark, batch, NO_CLIPS, 0.0)
+    objective(dark, batch, 0.0)
     covered = objective.renderer(parameters).covered > 0
     reference, drawn = seen
     assert torch.equal(reference, batch.image) and torch.equal(drawn[~covered], batch.image[~covered])
@@ -248,7 +243,7 @@ def test_what_concerns_some_photos_counts_by_their_share(
     objective = objective_of(toy, photos, only("shared_identity"))
     parameters = away(toy, truth[:7])
     strangers = replace(batch, person=torch.tensor([0, 0, 1, 2, 3, 4, 5]))
-    loss, terms = objective(parameters, strangers, NO_CLIPS, 0.0)
+    loss, terms = objective(parameters, strangers, 0.0)
     assert loss.item() == pytest.approx(2 / 7 * terms["shared_identity"].item(), rel=1e-5)
     difference = parameters[0, :3] - parameters[1, :3]
     assert terms["shared_identity"].item() == pytest.approx(difference.square().mean().item() / 2, rel=1e-4)
@@ -266,22 +261,9 @@ def test_scores_that_are_doubted_or_missing_hardly_count(
         scores = parameters[:, toy.layout.slices["expression"]] / objective.gains
         parameters[:, start + names.index(name)] += 0.3
         exact = replace(batch, scores=scores)
-        errors[name] = objective(parameters, exact, NO_CLIPS, 0.0)[0].item()
+        errors[name] = objective(parameters, exact, 0.0)[0].item()
     assert errors["mouthSmileLeft"] > 9 * errors["cheekPuff"] > 0 and errors["tongueOut"] < 1e-9
     assert errors["cheekPuff"] == pytest.approx(errors["noseSneerLeft"], rel=1e-3)
-
-
-def test_motion_that_the_labels_share_costs_nothing(
-    toy: FaceModel, truth: np.ndarray, photos: PreparedPhotos, batch: PhotoBatch
-) -> None:
-    objective = objective_of(toy, photos, only("clip_landmarks"))
-    clips = torch.tensor([[4, 5, 6]])
-    parameters = known(truth)
-    with torch.no_grad():
-        moving = objective(parameters, batch, clips, 0.0)[1]["clip_landmarks"]
-        parameters[5, toy.layout.slices["translation"]] += torch.tensor([3.0, 4.0])
-        jumping = objective(parameters, batch, clips, 0.0)[1]["clip_landmarks"]
-    assert moving < 1e-3 and jumping.item() == pytest.approx(10.0, abs=0.01)
 
 
 def test_parameters_that_are_not_finite_make_the_loss_so(
@@ -289,7 +271,7 @@ def test_parameters_that_are_not_finite_make_the_loss_so(
 ) -> None:
     parameters = known(truth)
     parameters[2, 5] = math.nan
-    loss, terms = objective_of(toy, photos, only("landmarks"))(parameters, batch, NO_CLIPS, 0.0)
+    loss, terms = objective_of(toy, photos, only("landmarks"))(parameters, batch, 0.0)
     assert loss.isnan() and not terms
 
 
@@ -303,29 +285,16 @@ def test_photos_are_seen_at_the_networks_resolution() -> None:
 
 def test_draws_repeat_cover_everything_and_bring_company() -> None:
     person = np.repeat(np.arange(9), 3)[:25]
-    plain = PhotoDraw(person, np.zeros((0, 3), np.int64), 5, seed=1)
-    assert np.array_equal(plain(3).index, plain(3).index) and not np.array_equal(plain(3).index, plain(4).index)
-    assert sorted(np.concatenate([plain(step).index for step in range(5)])) == list(range(25))
-    pairs = PhotoDraw(person, np.zeros((0, 3), np.int64), 8, company=2)
+    plain = PhotoDraw(person, 5, seed=1)
+    assert np.array_equal(plain(3), plain(3)) and not np.array_equal(plain(3), plain(4))
+    assert sorted(np.concatenate([plain(step) for step in range(5)])) == list(range(25))
+    pairs = PhotoDraw(person, 8, company=2)
     for step in range(12):
-        index = pairs(step).index
+        index = pairs(step)
         assert len(index) == 8 and len(set(index[::2])) == 4
         first, second = person[index[:6:2]], person[index[1:6:2]]
         alone = person[index] == 8  # this one has a single photo
         assert alone.any() or (np.array_equal(first, second) and (index[::2] != index[1::2]).all())
-    with pytest.raises(ValueError, match="2 clips of three in a batch of 5"):
-        PhotoDraw(person, np.zeros((0, 3), np.int64), 5, clips=2)
-
-
-def test_clips_are_frames_in_a_row_of_one_video() -> None:
-    names = ["a/x.mp4#20", "a/x.mp4#0", "a/x.mp4#10", "a/x.mp4#40", "a/x.mp4#50", "b/y.mp4#0", "b/y.mp4#5", "c.jpg"]
-    windows = clip_windows(names)
-    assert windows.tolist() == [[1, 2, 0]]
-    draw = PhotoDraw(np.arange(8), windows, 7, clips=1)(0)
-    assert len(draw.index) == 7 and draw.clips.tolist() == [[4, 5, 6]]
-    assert draw.index[draw.clips[0]].tolist() == [1, 2, 0]
-    without = PhotoDraw(np.arange(8), clip_windows(["c.jpg"]), 7, clips=1)(0)
-    assert len(without.index) == 7 and without.clips.shape == (0, 3)
 
 
 def tiny_config(**changes: object) -> TrainConfig:
@@ -479,10 +448,6 @@ def test_prepared_features_are_used_where_they_are_as_sharp_as_the_renders(
     assert (features is not None) == stored and (features is None or features.shape == (4, 8))
 
 
-def test_without_data_or_with_too_many_clips_it_is_one_line(tmp_path: Path, toy: FaceModel) -> None:
-    config = tiny_config(paper=PaperConfig(clips=2, weights=NOTHING))
+def test_without_data_it_is_one_line(tmp_path: Path, toy: FaceModel) -> None:
     with pytest.raises(LimelightError, match="nothing prepared there"):
-        open_paper_task(config, toy, tmp_path / "photos")
-    write_photos(tmp_path / "photos", toy, np.tile(toy.layout.neutral(), (4, 1)), list("abcd"))
-    with pytest.raises(LimelightError, match=r"paper\.clips: 4 photos, 2 clips of three in a batch of 4"):
-        open_paper_task(config, toy, tmp_path / "photos")
+        open_paper_task(tiny_config(paper=PaperConfig(weights=NOTHING)), toy, tmp_path / "photos")

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from facemodel import FaceModel, LimelightError
 from tests.toy_model import toy_model
+from training.networks import resnet50
 from training.networks.resnet50 import (
     ResNet50,
     ResNet50Config,
@@ -128,13 +129,14 @@ def test_shards_are_read_across_their_borders(tmp_path: Path) -> None:
         read_shards(path)
 
 
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ResNet50()
     torch.save({**whole.state_dict(), "fc.bias": torch.zeros(3)}, tmp_path / "w.pth")
-    ResNet50().load_imagenet(tmp_path / "w.pth")
+    monkeypatch.setattr(resnet50, "fetch_imagenet_weights", lambda _: tmp_path / "w.pth")
+    ResNet50().load_pretrained(tmp_path)
     torch.save({"other": torch.zeros(1)}, tmp_path / "w.pth")
     with pytest.raises(LimelightError, match="not ResNet-50"):
-        ResNet50().load_imagenet(tmp_path / "w.pth")
+        ResNet50().load_pretrained(tmp_path)
 
 
 def test_the_regressor_gives_possible_parameters_that_depend_on_the_picture(toy: FaceModel) -> None:

@@ -272,11 +272,14 @@ def test_a_crop_and_its_margin_agree(model, shipped):
     config = SceneConfig(occluder_share=0.0)
     backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(99))
     renderer = ClassMapRenderer(model, config, backgrounds, RandomFaces(model, config.faces))
-    picture, _ = renderer(np.random.default_rng(7))
-    large = cv2.resize(picture, (280, 280), interpolation=cv2.INTER_LINEAR)
-    whole = shipped(large, EXTENT)[28:252, 28:252]
-    cropped = shipped(large[28:252, 28:252].copy())
-    assert (face_mask(whole) == face_mask(cropped)).mean() > 0.95
+    alike = []
+    for seed in range(7, 12):
+        picture, _ = renderer(np.random.default_rng(seed))
+        large = cv2.resize(picture, (280, 280), interpolation=cv2.INTER_LINEAR)
+        whole = shipped(large, EXTENT)[28:252, 28:252]
+        cropped = shipped(large[28:252, 28:252].copy())
+        alike.append((face_mask(whole) == face_mask(cropped)).mean())
+    assert np.median(alike) > 0.95
 
 
 def test_the_shipped_file_is_small():

@@ -7,20 +7,28 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tests.toy_model import toy_model
-from training.evaluation.face_shape import (
+from training.evaluation.shape_error import (
     REGIONS,
     FaceShapeError,
     PersonPairs,
+    Scan,
+    Similarity,
+    align,
     face_regions,
+    fit_similarity,
     mean_over_views,
     neutral_shapes,
+    point_to_plane,
 )
-from training.evaluation.shape_error import Scan, Similarity, align, fit_similarity, point_to_plane, shape_error
 
 MODEL = toy_model()
 FACE = MODEL.region_vertices("face")
 TRUTH = MODEL.mean.astype(float)
 SCAN = Scan(TRUTH[FACE], MODEL.normals(TRUTH)[FACE])
+
+
+def shape_error(points, scan, free_scale=True):
+    return point_to_plane(points, scan, align(points, scan, free_scale))
 
 
 def motion(scale=1.0, degrees=(4.0, -6.0, 3.0), shift=(3.0, -2.0, 5.0)):
@@ -70,7 +78,7 @@ def test_without_a_free_scale_a_larger_head_is_an_error_and_with_it_none():
 def test_the_distance_to_a_plane_is_its_height_whatever_lies_beside():
     scan = plane()
     beside = plane(2.5).points + (0.9, -0.7, 0.0)
-    np.testing.assert_allclose(point_to_plane(beside, scan, Similarity.identity()), 2.5)
+    np.testing.assert_allclose(point_to_plane(beside, scan, Similarity()), 2.5)
 
 
 def test_a_plane_is_aligned_by_its_height_alone():
@@ -102,7 +110,7 @@ def test_noise_along_the_normals_comes_back_as_its_mean_size():
 
 def test_a_reconstruction_gains_nothing_by_leaving_a_part_out():
     upper = TRUTH[FACE][TRUTH[FACE][:, 1] > -20]
-    assert point_to_plane(upper, SCAN, Similarity.identity()).mean() > 1.0
+    assert point_to_plane(upper, SCAN, Similarity()).mean() > 1.0
 
 
 def test_regions_lie_where_their_names_say_and_do_not_overlap():

@@ -390,7 +390,7 @@ def test_the_papers_configuration_is_the_papers() -> None:
     assert paper.weights.of_terms(49_999 / 200_000)["inner_mouth"] == 0.0
     assert paper.weights.of_terms(50_000 / 200_000)["inner_mouth"] == 1.3e-3
     assert (paper.render_size, paper.labelled, paper.dense_landmarks) == (224, 0, 0)
-    assert paper.extra == ExtraWeights() and (paper.company, paper.clips) == (1, 0)
+    assert paper.extra == ExtraWeights() and paper.company == 1
 
 
 def test_the_optimizer_and_its_rates_are_the_configurations(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:

@@ -163,13 +163,14 @@ class SceneRenderer:
     def __init__(
         self, model: FaceModel, config: SceneConfig, backgrounds: scenery.Backgrounds, faces: RandomFaces
     ) -> None:
+        occluded = bool((model.occlusion < 1.0).any())
         self.model = model = model.occluded()
         self.config = config
         self.backgrounds = backgrounds
         self.faces = faces
         self.hair = scenery.Hair(model)
         self.styles = HairStyles(model, Hair.load(config.hair_file))
-        self.paint = FacePaint(model)
+        self.paint = FacePaint(model, occluded)
         self.texture = SkinTexture(model, config.texture)
         self._shape_basis = np.concatenate([model.identity, model.expression]).reshape(-1, 3 * model.n_vertices)
         self._albedo_basis = np.concatenate([model.diffuse_basis, model.specular_basis], axis=2).reshape(

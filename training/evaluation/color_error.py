@@ -45,6 +45,19 @@ class ColorError(_Sums):
         return float(np.sqrt(max(self.squares / self.pixels - self.mean**2, 0.0))) if self.pixels else float("nan")
 
 
+@dataclass(frozen=True)
+class HighlightShare(_Sums):
+    """How much of the true highlights the diffuse image holds; pictures count by the size of their highlights."""
+
+    held: float = 0.0
+    whole: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """0 for none, 1 for all; NaN without a highlight."""
+        return self.held / self.whole if self.whole > 0.0 else float("nan")
+
+
 def color_error(image: NDArray, rendered: NDArray, mask: NDArray[np.bool_]) -> ColorError:
     """Return the colour error of a rendered face against its photo.
 
@@ -63,92 +76,43 @@ def color_error(image: NDArray, rendered: NDArray, mask: NDArray[np.bool_]) -> C
     return ColorError(len(errors), float(errors.sum()), float((errors**2).sum()))
 
 
-@dataclass(frozen=True)
-class SpecularLeak(_Sums):
-    """True specular light that a reconstruction shows as diffuse.
-
-    Attributes:
-        energy: sum of the true specular image over pixels and channels, linear.
-        leaked: of that, what the diffuse image holds beyond the true diffuse one.
-        alike, power: of the specular image's pattern, see `projected`.
-    """
-
-    energy: float = 0.0
-    leaked: float = 0.0
-    alike: float = 0.0
-    power: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """Leaked energy over all of it, 0..1; NaN without specular light.
-
-        Any excess of the diffuse image counts where there is specular light, also one that has another cause, such
-        as an albedo that is too pale; it never counts below zero, so chance errors raise it.
-        """
-        return _over(self.leaked, self.energy)
-
-    @property
-    def projected(self) -> float:
-        """Share of the specular image's pattern in the diffuse error: 0 for none, 1 for all of it.
-
-        It is the factor b of the least-squares fit diffuse = a * true diffuse + b * true specular per picture: a
-        diffuse image that is only too pale or too dark as a whole has b = 0. Pictures count by their square sums.
-        """
-        return _over(self.alike, self.power)
-
-
 def specular_leak(
     diffuse: NDArray, true_diffuse: NDArray, true_specular: NDArray, mask: NDArray[np.bool_]
-) -> SpecularLeak:
-    """Return the error of separating diffuse from specular light in a reconstructed render.
+) -> tuple[HighlightShare, HighlightShare]:
+    """Return how much of the true specular light of a render its reconstruction shows as diffuse, by older measures.
 
     Args:
         diffuse: (H, W, 3) linear c_d of the reconstruction.
         true_diffuse, true_specular: (H, W, 3) linear c_d and c_s of the render.
         mask: (H, W) True where the face is seen in both.
 
+    Returns:
+        By energy: any excess of the diffuse image counts where there is specular light, also one that has another
+        cause, such as an albedo that is too pale; it never counts below zero, so chance errors raise it.
+        By pattern: the factor b of the least-squares fit diffuse = a * true diffuse + b * true specular, by square
+        sums: a diffuse image that is only too pale or too dark as a whole has b = 0.
+
     Raises:
         ValueError: shapes differ.
     """
     found, base, gloss = _masked(mask, diffuse, true_diffuse, true_specular)
     leaked = float(np.clip(found - base, 0.0, gloss).sum())
-    power, share = float((gloss**2).sum()), 0.0
+    power, factor = float((gloss**2).sum()), 0.0
     if power:
         columns = np.stack([base.ravel(), gloss.ravel()], axis=1)
-        share = float(np.linalg.lstsq(columns, found.ravel(), rcond=None)[0][1])
-    return SpecularLeak(float(gloss.sum()), leaked, share * power, power)
+        factor = float(np.linalg.lstsq(columns, found.ravel(), rcond=None)[0][1])
+    return HighlightShare(leaked, float(gloss.sum())), HighlightShare(factor * power, power)
 
 
-@dataclass(frozen=True)
-class HighlightPattern(_Sums):
-    """The highlight's pattern in a diffuse image.
-
-    Attributes:
-        alike: scalar product of the diffuse image and the true specular one, the latter without what diffuse light
-            explains.
-        power: of the latter with itself.
-    """
-
-    alike: float = 0.0
-    power: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """Share of the highlight that the diffuse image holds: 0 for none, 1 for all of it; NaN without a highlight.
-
-        Below 0 where the diffuse image is darker for the highlight. An error that has nothing to do with it adds 0 on
-        average: one whose pixels were shuffled, one that is the same everywhere, and whatever wrong light does. A
-        highlight so broad that spherical harmonics can imitate it counts as an error of the light, not here.
-        """
-        return _over(self.alike, self.power)
-
-
-def highlight_pattern(diffuse: NDArray, truth: FaceLayers, mask: NDArray[np.bool_]) -> HighlightPattern:
+def highlight_pattern(diffuse: NDArray, truth: FaceLayers, mask: NDArray[np.bool_]) -> HighlightShare:
     """Return how much of a true highlight's pattern a reconstructed diffuse image holds.
 
     It is the factor b of the least-squares fit, channel by channel, of the diffuse image by b times the true specular
     one, a constant, the true diffuse one, and the true albedo under each of the nine harmonics, with one b for all
-    channels (in the form of Frisch, Waugh and Lovell).
+    channels (in the form of Frisch, Waugh and Lovell). It is below 0 where the diffuse image is darker for the
+    highlight. An error that has nothing to do with it adds 0 on average: one whose pixels were shuffled, one that is
+    the same everywhere, and whatever wrong light does. A highlight so broad that spherical harmonics can imitate it
+    counts as an error of the light, not here.
 
     Args:
         diffuse: (H, W, 3) linear c_d of the reconstruction.
@@ -159,14 +123,14 @@ def highlight_pattern(diffuse: NDArray, truth: FaceLayers, mask: NDArray[np.bool
         ValueError: shapes differ.
     """
     found, base, gloss, albedo = _masked(mask, diffuse, truth.diffuse, truth.specular, truth.albedo)
-    pattern = HighlightPattern()
+    pattern = HighlightShare()
     if not len(found):
         return pattern
     harmonics = sh_basis(truth.normals[mask])  # (K, 9)
     for c in range(3):
         explained = np.column_stack([np.ones(len(base)), base[:, c], albedo[:, c, None] * harmonics])  # (K, 11)
         own = gloss[:, c] - explained @ np.linalg.lstsq(explained, gloss[:, c], rcond=None)[0]
-        pattern = pattern + HighlightPattern(float(own @ found[:, c]), float(own @ own))
+        pattern = pattern + HighlightShare(float(own @ found[:, c]), float(own @ own))
     return pattern
 
 
@@ -175,7 +139,3 @@ def _masked(mask: NDArray[np.bool_], *pictures: NDArray) -> list[NDArray[np.floa
     if {picture.shape for picture in pictures} != {(*mask.shape, 3)}:
         raise ValueError(f"shapes differ: pictures {[picture.shape for picture in pictures]}, mask {mask.shape}")
     return [np.asarray(picture[mask], np.float64) for picture in pictures]
-
-
-def _over(part: float, whole: float) -> float:
-    return part / whole if whole > 0.0 else float("nan")

@@ -164,13 +164,13 @@ class _People:
     """Draws the set's people: everything about them that stays from picture to picture."""
 
     def __init__(self, model: FaceModel, config: RenderSetConfig) -> None:
-        self._model, self._config = model, config
+        self._layout, self._config = model.layout, config
         self._paler = tone_direction(model)
         self._rank = np.random.default_rng(config.seed).permutation(config.people)
 
-    def __call__(self, number: int) -> tuple[dict[str, NDArray[np.float32]], list[NDArray[np.float32]]]:
-        """{expression: vector (P,)} without pose and light, and the person's lights as vectors (P,)."""
-        layout, config = self._model.layout, self._config
+    def __call__(self, number: int) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """Return the person's vectors (P,) without pose and light, one of EXPRESSIONS each, and with their lights."""
+        layout, config = self._layout, self._config
         rng = np.random.default_rng((config.seed, number))
         base = layout.neutral()
         p = layout.view(base)
@@ -179,24 +179,21 @@ class _People:
         low, high = config.tone
         tone = low + (high - low) * (self._rank[number] + rng.random()) / config.people
         p.albedo[:] = albedo + (tone - albedo @ self._paler) * self._paler
-        faces = {}
-        for name, units in EXPRESSIONS.items():
-            faces[name] = base.copy()
-            weights = layout.view(faces[name]).expression
+        faces = []
+        for units in EXPRESSIONS.values():
+            face = base.copy()
             for unit, value in units.items():
                 strength = value * rng.uniform(*config.strength)
                 for side in (unit, f"{unit}Left", f"{unit}Right"):
                     if side in layout.expression_names:
-                        weights[layout.expression_names.index(side)] = strength
-            layout.constrain(faces[name])
-        return faces, [self._light(rng) for _ in range(config.lights)]
-
-    def _light(self, rng: Generator) -> NDArray[np.float32]:
-        """A vector (P,) whose light is as in training, with a key light and of usual brightness."""
-        vector = self._model.layout.neutral()
-        light = random_light(rng, LightDistribution(dark_share=0.0, dull_share=0.0))
-        put_light(self._model.layout.view(vector), light)
-        return self._model.layout.constrain(vector)
+                        layout.view(face).expression[layout.expression_names.index(side)] = strength
+            faces.append(layout.constrain(face))
+        lights = []
+        for _ in range(config.lights):  # as in training, but with a key light and of usual brightness
+            lit = layout.neutral()
+            put_light(layout.view(lit), random_light(rng, LightDistribution(dark_share=0.0, dull_share=0.0)))
+            lights.append(layout.constrain(lit))
+        return faces, lights
 
 
 def _chunks(
@@ -229,10 +226,10 @@ def _renderer(model: FaceModel, config: RenderSetConfig) -> SceneRenderer:
 
 
 def _pictures(renderer: SceneRenderer, people: _People, number: int, config: RenderSetConfig) -> Iterator[_Picture]:
-    """Image, parameters and landmarks of each picture of a person, in the set's order."""
+    """Each picture of a person, in the set's order."""
     layout = renderer.model.layout
     faces, lights = people(number)
-    for e, face in enumerate(faces.values()):
+    for e, face in enumerate(faces):
         for v, view in enumerate(config.views):
             for n, light in enumerate(lights):
                 rng = np.random.default_rng((config.seed, number, e, v, n))

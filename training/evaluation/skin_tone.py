@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import FaceModel
-from training.evaluation.face_shape import face_regions
+from training.evaluation.shape_error import face_regions
 
 TONE_GROUPS = ("dark", "brown", "tan", "intermediate", "light", "very light")
 """From dark to pale."""

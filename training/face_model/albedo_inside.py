@@ -16,7 +16,7 @@ _LID_CORNER_MM = -2.0  # height of the corners of the eye against its centre
 _SCLERA = np.array([0.50, 0.455, 0.42])
 _SCLERA_CORNER = np.array([0.43, 0.27, 0.215])
 """What the sclera turns to at the corners of the eye, where vessels and fat show through."""
-_CORNEA_GLOSS, _SCLERA_GLOSS, _TEAR_GLOSS = 0.38, 0.10, 0.25
+_CORNEA_GLOSS, _SCLERA_GLOSS, _TEAR_GLOSS = 0.24, 0.08, 0.25
 """Specular albedo of the cornea, the sclera, and the line of tears along the lower lid."""
 _TEAR_HEIGHT, _TEAR_WIDTH = -0.40, 0.10
 """Of that line on the eyeball, in its radii above the centre, and its half-width."""

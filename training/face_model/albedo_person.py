@@ -29,6 +29,7 @@ _RED_TINT = np.log([1.0, 0.55, 0.35])
 _GREY = np.array([0.34, 0.33, 0.32])
 _STUBBLE_LOG_GAIN = np.array([-0.38, -0.29, -0.22])  # hair under the skin takes red first: a bluish shadow
 _YELLOW_LOG_GAIN = np.array([0.0, 0.03, -0.10])  # undertone that melanin and blood do not carry (carotene)
+_BEARDLESS = 0.2  # up to what age
 _NOSTRIL_LOG_GAIN = np.array([-0.9, -1.2, -1.2])
 
 _SPECULAR_SKIN = 0.036
@@ -96,9 +97,10 @@ class PersonSampler:
         luminance = self._luminance()
         low, high = self._config.luminance_range
         lightness = (luminance - low) / (high - low)  # 0 darkest .. 1 palest
-        hair = self._hair_colour(lightness)
-        log_rgb = self._skin_log_rgb(luminance, lightness)
-        stubble, beard = self._beard()
+        age = self._rng.uniform()  # 0 a child .. 1 old
+        hair = self._hair_colour(lightness, age)
+        log_rgb = self._skin_log_rgb(luminance, lightness, age)
+        stubble, beard = self._beard(age)
         skin = np.exp(log_rgb + stubble[:, None] * _STUBBLE_LOG_GAIN)
         brow = self._brow()
         lashes = self._inside.lashes * self._rng.uniform(0.5, 0.95)
@@ -134,7 +136,7 @@ class PersonSampler:
         fields = self._fields[scale]
         return self._rng.normal(size=len(fields)) @ fields / np.sqrt(len(fields))
 
-    def _skin_log_rgb(self, luminance: float, lightness: float) -> np.ndarray:
+    def _skin_log_rgb(self, luminance: float, lightness: float, age: float) -> np.ndarray:
         """Log colour (V, 3) of bare skin: pigment model with regional melanin and blood, times the textures' detail."""
         part, rng = self._detail.parts, self._rng
         log_melanin, log_blood = self._tone.pigments_of_luminance(np.array(luminance))
@@ -159,22 +161,22 @@ class PersonSampler:
             + rng.uniform(0.5, 2.0) * part["lips"]
         )
         log_rgb = self._tone.log_albedo(log_melanin + melanin, log_blood + blood)  # (V, 3)
-        log_rgb += rng.uniform(0.7, 1.1) * self._mixed_detail(lightness)
+        log_rgb += rng.uniform(0.7, 1.1) * (0.6 + 0.6 * age) * self._mixed_detail(lightness, age)
         log_rgb += rng.normal(0.6 + 1.0 * (lightness - 0.4), 0.25) * _YELLOW_LOG_GAIN
         return log_rgb + rng.uniform(0.5, 1.0) * part["nostril"][:, None] * _NOSTRIL_LOG_GAIN
 
-    def _mixed_detail(self, lightness: float) -> np.ndarray:
-        """Mixture (V, 3) of a few skins' detail, those of similar tone being likelier."""
-        likely = np.exp(-2.0 * (self._detail.darkness - (1.0 - lightness)) ** 2)
+    def _mixed_detail(self, lightness: float, age: float) -> np.ndarray:
+        """Mixture (V, 3) of a few skins' detail, those of similar tone and age being likelier."""
+        likely = np.exp(-2.0 * (self._detail.darkness - (1.0 - lightness)) ** 2 - 6.0 * (self._detail.ages - age) ** 2)
         weights = self._rng.gamma(0.3 * likely / likely.mean() + 1e-3)
         return np.tensordot(weights / weights.sum(), self._detail.log_detail, axes=1)
 
-    def _hair_colour(self, lightness: float) -> np.ndarray:
-        """Linear RGB (3,): black, or for lighter skin anything from black to blond and red; sometimes greying."""
+    def _hair_colour(self, lightness: float, age: float) -> np.ndarray:
+        """Linear RGB (3,): black, or for lighter skin anything from black to blond and red; often grey when old."""
         rng = self._rng
         fairness = np.clip((lightness - 0.45) * 2.2, 0.0, 1.0) * rng.beta(1.0, 1.4)
         colour = np.exp(_BLACK + fairness * (_BLOND - _BLACK) + rng.beta(0.4, 1.6) * fairness * _RED_TINT)
-        grey = rng.uniform(0.2, 0.9) if rng.random() < 0.08 else 0.0
+        grey = rng.uniform(0.2, 0.9) if rng.random() < 0.8 * (age - 0.5) else 0.0
         return colour + grey * (_GREY - colour)
 
     def _brow(self) -> np.ndarray:
@@ -184,13 +186,13 @@ class PersonSampler:
         shape = mix * self._detail.brows[first] + (1.0 - mix) * self._detail.brows[second]
         return np.clip(self._rng.uniform(0.75, 1.4) * shape, 0.0, 0.95)
 
-    def _beard(self) -> tuple[np.ndarray, np.ndarray]:
+    def _beard(self, age: float) -> tuple[np.ndarray, np.ndarray]:
         """Stubble strength (V,) and coverage by full beard (V,), each in [0, 1]."""
         part, rng = self._detail.parts, self._rng
         stubble = np.zeros(len(self._template.vertices))
         beard = np.zeros_like(stubble)
         kind = rng.choice(["none", "stubble", "beard"], p=[0.50, 0.40, 0.10])
-        if kind == "none":
+        if kind == "none" or age < _BEARDLESS:
             return stubble, beard
         density = rng.uniform(0.3, 0.8)
         for name in ("moustache", "goatee", "jaw_beard"):

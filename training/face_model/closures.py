@@ -9,29 +9,10 @@ from scipy.spatial import cKDTree
 from training.face_model.fields import continue_harmonically
 from training.face_model.head_config import HeadConfig
 from training.face_model.lids import MARGIN_RING, lid_rings
-from training.face_model.rings import arc_length, corner_arcs, loop_ring
+from training.face_model.rings import arc_length
 
-_UPPER_SEAM_RING, _LOWER_SEAM_RING = 2, 1
-"""Rings of MakeHuman's lips, from the inner rim, where the upper lip is lowest and the lower lip highest."""
 _LID_WAVES = 5
 _CONTACT_STEPS, _CONTACT_SMOOTHING = np.linspace(0, 1, 81), 2.0
-
-
-def lip_closure(vertices: np.ndarray, quads: np.ndarray, loop: np.ndarray, config: HeadConfig) -> np.ndarray:
-    """Displacement (V, 3) that closes the slit which the ICT mean leaves between the lips.
-
-    Args:
-        quads: (Q, 4) of the skin. loop: vertices of the inner rim of the lips.
-    """
-    upper = _arc(vertices, loop_ring(vertices, quads, loop, _UPPER_SEAM_RING), upper=True)
-    lower = _arc(vertices, loop_ring(vertices, quads, loop, _LOWER_SEAM_RING), upper=False)
-    shift = np.zeros_like(vertices)
-    for moving, other, sign in ((upper, lower, 1.0), (lower, upper, -1.0)):
-        across = np.interp(vertices[moving, 0], vertices[other, 0], vertices[other, 1])
-        gap = sign * (vertices[moving, 1] - across)
-        shift[moving, 1] = -sign * 0.5 * np.clip(gap + config.lip_overlap, 0, config.lip_closing_at_most)
-    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
-    return _fade(vertices, triangles, shift, np.concatenate([upper, lower]), config.closing_reach)
 
 
 class LipContact:
@@ -157,13 +138,6 @@ def keep_lids_outside(
         offset = vertices[near] + weight * expression[:, near] - centre  # (Ne, N, 3)
         distance = np.linalg.norm(offset, axis=2, keepdims=True)
         expression[:, near] += np.where(moved, np.maximum(radius - distance, 0) / distance / weight, 0) * offset
-
-
-def _arc(vertices: np.ndarray, ring: np.ndarray, upper: bool) -> np.ndarray:
-    """The upper or lower half of a ring around the mouth, without the corners, ordered by x."""
-    arcs = sorted((ring[arc] for arc in corner_arcs(vertices[ring])), key=lambda arc: vertices[arc, 1].mean())
-    inner = arcs[1 if upper else 0][1:-1]
-    return inner[np.argsort(vertices[inner, 0])]
 
 
 def _fade(

@@ -20,7 +20,7 @@ from training.face_model.mediapipe_face import (
     UPPER_OUTER_LIP,
     CanonicalFace,
 )
-from training.face_model.rings import opening_loops
+from training.face_model.rings import opening_loops, ring_arcs
 from training.face_model.surface import SidedLocator, SurfaceLocator
 
 
@@ -29,8 +29,8 @@ def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) ->
 
     Skin landmarks go to the closest point of the outer skin, those of the upper (lower) lip to the upper (lower) lip,
     of the inner contour to where the lips meet; those of the eyelids to the front edges of the lids, from corner to
-    corner, where the canonical face has them;
-    iris landmarks go to the eyeballs, at the edge of the iris.
+    corner, where the canonical face has them; iris landmarks go to the eyeballs, at the edge
+    of the iris.
 
     Args:
         points: (478, 3) in the head's frame; those of lids and irises are not read.
@@ -72,10 +72,7 @@ def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) ->
 
 def inner_mouth_patch(vertices: np.ndarray, lip_loop: np.ndarray) -> np.ndarray:
     """(M, 3) triangles between the upper and lower arc of the inner lip contour, facing +z (Fig. 1(c))."""
-    low, high = int(vertices[lip_loop, 0].argmin()), int(vertices[lip_loop, 0].argmax())
-    n = len(lip_loop)
-    first = lip_loop[(low + np.arange((high - low) % n + 1)) % n]
-    second = lip_loop[(high + np.arange((low - high) % n + 1)) % n][::-1]
+    first, second = ring_arcs(vertices, lip_loop)
     triangles, i, j = [], 0, 0
     while i < len(first) - 1 or j < len(second) - 1:
         advance_first = j == len(second) - 1 or (
@@ -88,5 +85,4 @@ def inner_mouth_patch(vertices: np.ndarray, lip_loop: np.ndarray) -> np.ndarray:
             triangles.append([first[i], second[j + 1], second[j]])
             j += 1
     patch = np.array([triangle for triangle in triangles if len(set(triangle)) == 3])
-    upper_first = vertices[first, 1].mean() > vertices[second, 1].mean()
-    return (patch[:, ::-1] if upper_first else patch).astype(np.int32)
+    return patch[:, ::-1].astype(np.int32)

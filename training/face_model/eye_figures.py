@@ -8,6 +8,7 @@ import numpy as np
 
 from facemodel import FaceModel
 from facemodel.landmarks import MEDIAPIPE_TO_IBUG68
+from facemodel.rotation import matrix_from_euler
 from training.face_model.raster import rasterize
 
 _PIXELS_PER_MM, _SIZE = 12, 480
@@ -80,12 +81,10 @@ def _clearance(model: FaceModel, side: int) -> float:
 def _blink_gap(model: FaceModel, yaw: float, pitch: float) -> float:
     rows = [model.expression_names.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
     closed = model.mean + model.expression[rows].sum(axis=0)
-    y, p = np.radians([yaw, pitch])
-    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    rotation = matrix_from_euler(np.radians(yaw), np.radians(pitch), 0.0)
     gaps = []
     for side, centre in enumerate(model.eye_centres):
-        turned = (closed - centre) @ (about_x @ about_y).T * [1, -1, 1] * _PIXELS_PER_MM
+        turned = (closed - centre) @ rotation.T * [1, -1, 1] * _PIXELS_PER_MM
         near = (np.abs(model.mean[model.triangles] - centre)[..., :2] < 45).all(axis=(1, 2))
         triangles = model.triangles[near]
         seen = rasterize(turned + [_SIZE / 2, _SIZE / 2, 0], triangles, _SIZE, _SIZE).triangle  # (H, W)

@@ -57,13 +57,13 @@ class ResidualMeter:
         """Medians over `count` random ICT identities of each one's median and 95th percentile.
 
         Args:
-            basis: (Ni, V, 3) the kept modes. rotation: (Ni, 100) their coefficients from ICT's.
+            basis: (Ni, V, 3) the kept modes. rotation: (Ni, K) their coefficients from modes', ICT's first.
         """
         rng = np.random.default_rng(seed)
         results = []
         for _ in range(count):
             z = rng.standard_normal(len(self._ict.identity))
-            ours = self._head.template.vertices + np.tensordot(rotation @ z, basis, axes=1)
+            ours = self._head.template.vertices + np.tensordot(rotation[:, : len(z)] @ z, basis, axes=1)
             results.append(self.measure(ours, np.tensordot(z, self._ict.identity, axes=1)))
         return Residual(float(np.median([r.median for r in results])), float(np.median([r.p95 for r in results])))
 

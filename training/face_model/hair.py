@@ -207,14 +207,16 @@ def bind_brows(path: Path, base: BaseMesh) -> tuple[_Bound, np.ndarray]:
         along = row / ROWS if outwards else 1.0 - row / ROWS
         up = (column / (COLUMNS // 2) - 0.05) / 0.9
         x, y = (low[0] + along * (high[0] - low[0])), 1.0 - (low[1] + up * (high[1] - low[1]))
-        at = [np.float32(c * size - 0.5) for c, size in ((x, alpha.shape[1]), (y, alpha.shape[0]))]
-        drawn = cv2.remap(cv2.GaussianBlur(alpha, (0, 0), 0.6), *at, cv2.INTER_LINEAR)
+        at_x, at_y = ((c * size - 0.5).astype(np.float32) for c, size in ((x, alpha.shape[1]), (y, alpha.shape[0])))
+        drawn = cv2.remap(cv2.GaussianBlur(alpha, (0, 0), 0.6), at_x, at_y, cv2.INTER_LINEAR)
         bright = 0.5 + 0.8 * (drawn - cv2.GaussianBlur(drawn, (0, 0), 3.0))
         texture[:, half * COLUMNS // 2 : (half + 1) * COLUMNS // 2] = np.stack([drawn, bright], axis=2)
     anchors = np.repeat(np.arange(len(table))[:, None], len(ANCHOR_WEIGHTS), axis=1)
     offsets = np.tile([0.0, 0.0, _BROW_HEIGHT_MM], (len(table), len(ANCHOR_WEIGHTS), 1))
     triangles = np.concatenate([fine[:, half] for half in ([0, 1, 2], [0, 2, 3])])
-    return _Bound(table[:, :2], anchors, offsets, uv, triangles), np.uint8(255.0 * np.clip(texture, 0.0, 1.0) + 0.5)
+    return _Bound(table[:, :2], anchors, offsets, uv, triangles), (255.0 * np.clip(texture, 0.0, 1.0) + 0.5).astype(
+        np.uint8
+    )
 
 
 class _Fit:

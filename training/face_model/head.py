@@ -15,7 +15,7 @@ from training.face_model.makehuman import BaseMesh
 from training.face_model.registration import similarity
 from training.face_model.surface import boundary_loops
 from training.face_model.template import Template
-from training.face_model.transfer import close_mean, transfer_modes
+from training.face_model.transfer import transfer_modes
 
 REGION_NAMES = ("face", "scalp", "ears", "neck", "eyes", "teeth", "tongue", "mouth_lining")
 
@@ -30,6 +30,7 @@ class Head:
         eye_centres: (2, 3), the subject's left first.
         eyeballs: vertex indices of the left and the right eyeball, the pole in front first.
         lip_loop: vertex indices of the inner lip contour, a closed loop.
+        source: (C,) base mesh indices of the first C vertices; the others are new, or of an inner part.
         skin: (V,) bool, vertices of the outer skin. lip_sides: (V,) +1 upper lip, -1 lower lip, 0 elsewhere.
     """
 
@@ -39,6 +40,7 @@ class Head:
     eye_centres: np.ndarray
     eyeballs: tuple[np.ndarray, np.ndarray]
     lip_loop: np.ndarray
+    source: np.ndarray
     skin: np.ndarray
     lip_sides: np.ndarray
 
@@ -66,7 +68,6 @@ def build_head(
     surface = shape_surface(
         mesh, align(mesh.vertices), align(base_landmarks), ict, ict_landmarks, (left, right), config
     )
-    surface = close_mean(surface, config)
     jaws = Jaws(ict)
     modes = transfer_modes(surface, base, ict, jaws, (left, right), config)
     skin = FrontSkin(surface.vertices, surface.skin_triangles, modes[: len(ict.identity)])
@@ -107,6 +108,7 @@ def _join(
         eye_centres=np.array(eye_centres),
         eyeballs=(np.arange(offsets[1], offsets[2]), np.arange(offsets[2], offsets[3])),
         lip_loop=_inner_lip_loop(surface),
+        source=surface.source,
         skin=np.concatenate([surface.skin, np.zeros(rest, dtype=bool)]),
         lip_sides=np.concatenate([surface.lip_sides, np.zeros(rest, dtype=int)]),
     )

@@ -17,8 +17,8 @@ class HeadConfig:
         lid_clearance: least distance of a moving lid from the eyeball at weight 1.
         lid_overlap, lid_closing_at_most: how far a closed upper lid ends below the lower lid's edge, and the most
             that a blink is changed for it; within `lid_closing_from_corner` of the corners less and less.
-        lip_overlap, lip_closing_at_most: the same for the lips of the mean.
-        lip_overlap_at_most: the most that the lips of a shut mouth overlap. lips_meet_for: share of people.
+        lip_overlap, lip_overlap_at_most: how far the lips of a shut mouth overlap at least, and at most, for the share
+            `lips_meet_for` of people.
         closing_reach: distance over which those corrections fade out.
         lining_inset, lining_narrowing: the mouth lining is moved back and made narrower, to stay behind the lips.
         face_below_chin: how far the face region reaches below the lowest landmark.
@@ -33,7 +33,6 @@ class HeadConfig:
     lid_closing_at_most: float = 1.2
     lid_closing_from_corner: float = 2.5
     lip_overlap: float = 0.15
-    lip_closing_at_most: float = 1.6
     lip_overlap_at_most: float = 1.0
     lips_meet_for: float = 0.98
     closing_reach: float = 6.0

@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from training.face_model import ict as ict_parts
-from training.face_model.closures import lip_closure
+from training.face_model.closures import LipContact
 from training.face_model.fields import continue_harmonically, unfold
 from training.face_model.head_config import HeadConfig
 from training.face_model.ict import IctModel
@@ -133,7 +133,7 @@ def shape_surface(
         aligned_landmarks, ict_landmarks: (L, 3) paired points on both.
     """
     outer = np.isin(mesh.parts, ["skin", "neck"])
-    positions, sides = _register(mesh, outer, aligned, aligned_landmarks, ict, ict_landmarks, config)
+    positions, sides = _register(mesh, outer, aligned, aligned_landmarks, ict, ict_landmarks)
     throat = _throat(mesh, outer, aligned)
     positions = _carry_lining(mesh, outer, aligned, positions, throat, config)
     _tuck_rims(mesh, outer, positions, eyes)
@@ -167,6 +167,8 @@ def shape_surface(
     new = skin & face & ~on_lids & (np.arange(len(vertices)) >= len(positions)) & (found.distances < 3)
     vertices[new] = found.interpolate(target.triangles, ict.mean)[new]
     vertices, lid_curves = _lids(vertices, outer_triangles, on_lids, ict)
+    contact = LipContact(vertices, outer_triangles, fine_sides, config)
+    vertices = vertices + contact.closing(vertices[None], np.zeros((1, 1, 3)))[0]
     uv = fine.uv_interpolation @ mesh.uv
     return HeadSurface(
         vertices, fine.triangles, fine.uv_triangles, uv, parts, skin, fine_sides, mesh.source, throat, lid_curves
@@ -193,9 +195,8 @@ def _register(
     aligned_landmarks: np.ndarray,
     ict: IctModel,
     ict_landmarks: np.ndarray,
-    config: HeadConfig,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (V, 3) with the skin on ICT's mean, symmetric, lips closed; lip sides (V,)."""
+    """Positions (V, 3) with the skin on ICT's mean, symmetric; lip sides (V,)."""
     quads = mesh.quads[outer]
     index = np.unique(quads)
     local = np.full(len(aligned), -1)
@@ -221,7 +222,6 @@ def _register(
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
     positions = unfold(positions, triangles, around_mouth, rims)
     mouth = opening_loops(aligned, quads, _NECK_CUT)["mouth"]
-    positions = positions + lip_closure(positions, quads, mouth, config)
     return positions, lip_sides(aligned, quads, mouth, BASE_LIP_RINGS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from training.face_model.rings import arc_length, corner_arcs, loop_ring
+from training.face_model.rings import arc_length, loop_ring, ring_arcs
 
 _RINGS = ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5))
 """Pairs (ring of MakeHuman, ring of ICT), counted from the rim of each mesh's opening: back and front edge of the
@@ -59,9 +59,9 @@ def lid_correspondences(
 def lid_arcs(vertices: np.ndarray, ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the vertices of a ring around an eye on the upper and on the lower lid, each from the inner corner to the
     outer one, both included."""
-    lower, upper = sorted((ring[arc] for arc in corner_arcs(vertices[ring])), key=lambda arc: vertices[arc, 1].mean())
-    outwards = [arc if abs(vertices[arc[0], 0]) < abs(vertices[arc[-1], 0]) else arc[::-1] for arc in (upper, lower)]
-    return outwards[0], outwards[1]
+    upper, lower = ring_arcs(vertices, ring)
+    outwards = abs(vertices[upper[0], 0]) < abs(vertices[upper[-1], 0])
+    return (upper, lower) if outwards else (upper[::-1], lower[::-1])
 
 
 def lid_margins(vertices: np.ndarray, polygons: np.ndarray, loop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,8 +15,8 @@ from training.render.rasterizer import vertex_normals, visible_triangles
 
 _DIRECTIONS = 192
 _SIZE = 1024
-_LIFT_MM = 0.6
-"""How far a vertex is moved along its normal, so that its own triangles do not hide it."""
+_LIFT_MM = 0.15
+"""How far a vertex is moved along its normal, so that its own triangles do not hide it; nostrils are shallow."""
 _OPEN = 0.75
 """Share of the hemisphere from which a vertex counts as open, so that skin beside nose and brows stays bright."""
 _LEAST = {"eyes": 0.35, "teeth": 0.35, "tongue": 0.3, "mouth_lining": 0.12}

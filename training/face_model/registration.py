@@ -9,10 +9,11 @@ from scipy.interpolate import RBFInterpolator
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from facemodel.rotation import matrix_from_euler
 from training.face_model.fields import continue_harmonically
 from training.face_model.lids import lid_correspondences
 from training.face_model.raster import rasterize
-from training.face_model.rings import arc_length, corner_arcs, loop_ring, opening_loops, peel
+from training.face_model.rings import arc_length, loop_ring, opening_loops, peel, ring_arcs
 from training.face_model.surface import (
     SidedLocator,
     triangle_normals,
@@ -113,12 +114,8 @@ def lip_sides(vertices: np.ndarray, polygons: np.ndarray, loop: np.ndarray, ring
     """(V,) int: +1 on the upper lip, -1 on the lower lip, within `rings` rings of the inner rim `loop`, else 0."""
     sides = np.zeros(len(vertices), dtype=int)
     for ring in range(rings + 1):
-        around = loop_ring(vertices, polygons, loop, ring)
-        arcs = sorted(
-            (around[arc][1:-1] for arc in corner_arcs(vertices[around])),
-            key=lambda arc: vertices[arc, 1].mean(),
-        )
-        sides[arcs[0]], sides[arcs[1]] = -1, 1
+        upper, lower = ring_arcs(vertices, loop_ring(vertices, polygons, loop, ring))
+        sides[upper[1:-1]], sides[lower[1:-1]] = 1, -1
     return sides
 
 
@@ -132,20 +129,12 @@ def lip_correspondences(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Vertices (K,) on the lips of the source and their points (K, 3) on the target, ring by ring, lip by lip."""
     vertices, points = [], []
-    for upper, pairs in ((True, _UPPER_LIP_RINGS), (False, _LOWER_LIP_RINGS)):
+    for lip, pairs in enumerate((_UPPER_LIP_RINGS, _LOWER_LIP_RINGS)):
         for source_ring, target_ring in pairs:
-            arcs = []
-            for mesh, triangles, loop, ring in (
-                (source, source_triangles, source_loop, source_ring),
-                (target, target_triangles, target_loop, target_ring),
-            ):
-                around = loop_ring(mesh, triangles, loop, ring)
-                candidates = [around[arc] for arc in corner_arcs(mesh[around])]
-                candidates.sort(key=lambda arc: mesh[arc, 1].mean())
-                arc = candidates[1 if upper else 0]
-                arcs.append(arc if mesh[arc[0], 0] < mesh[arc[-1], 0] else arc[::-1])
-            place, path = arc_length(source[arcs[0]]), target[arcs[1]]
-            vertices.append(arcs[0])
+            arc = ring_arcs(source, loop_ring(source, source_triangles, source_loop, source_ring))[lip]
+            path = target[ring_arcs(target, loop_ring(target, target_triangles, target_loop, target_ring))[lip]]
+            place = arc_length(source[arc])
+            vertices.append(arc)
             points.append(np.stack([np.interp(place, arc_length(path), path[:, axis]) for axis in range(3)], axis=1))
     vertices, first = np.unique(np.concatenate(vertices), return_index=True)
     return vertices, np.concatenate(points)[first]
@@ -210,10 +199,8 @@ def hidden_in_nose(vertices: np.ndarray, triangles: np.ndarray, landmarks: np.nd
     centre = landmarks.mean(axis=0)
     seen = np.zeros(len(vertices), dtype=bool)
     for yaw in np.radians([-60, -30, 0, 30, 60]):
-        for pitch in np.radians([-15, 0]):
-            about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-            about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
-            posed = (vertices - centre) @ (about_x @ about_y).T
+        for pitch in np.radians([15, 0]):
+            posed = (vertices - centre) @ matrix_from_euler(yaw, pitch, 0.0).T
             pixels = np.stack([500 + 3 * posed[:, 0], 500 - 3 * posed[:, 1], posed[:, 2]], axis=1)
             visible = rasterize(pixels, triangles, 1000, 1000).triangle
             seen[triangles[np.unique(visible[visible >= 0])]] = True

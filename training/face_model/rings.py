@@ -25,11 +25,14 @@ def opening_loops(vertices: np.ndarray, polygons: np.ndarray, neck_below: float)
     return loops
 
 
-def corner_arcs(points: np.ndarray) -> list[np.ndarray]:
-    """Loop positions from the corner of least x to the corner of largest x, and back."""
-    n = len(points)
-    low, high = int(points[:, 0].argmin()), int(points[:, 0].argmax())
-    return [(low + np.arange((high - low) % n + 1)) % n, (high + np.arange((low - high) % n + 1)) % n]
+def ring_arcs(vertices: np.ndarray, ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vertices of the upper and of the lower half of a ring, each from the corner of least x to the other
+    one, both included."""
+    n, x = len(ring), vertices[ring, 0]
+    low, high = int(x.argmin()), int(x.argmax())
+    there, back = ring[(low + np.arange((high - low) % n + 1)) % n], ring[(low - np.arange((low - high) % n + 1)) % n]
+    lower, upper = sorted((there, back), key=lambda arc: vertices[arc, 1].mean())
+    return upper, lower
 
 
 def arc_length(points: np.ndarray) -> np.ndarray:

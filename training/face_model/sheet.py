@@ -27,6 +27,8 @@ _AMBIENT, _GLEAM, _SHININESS = 0.25, 0.9, 25.0
 _BACKGROUND = 0.03
 _LASHES = HairLook((0.012, 0.010, 0.009), shine=0.1)
 _BROW_SHADE = 0.8
+_DARK_COLORS = 3
+"""Number of colours of hair, the darkest, that dark people have."""
 _YAWS = (0.0, -40.0)
 _HEAD_COLUMNS, _EXPRESSION_COLUMNS = 7, 9
 
@@ -60,7 +62,7 @@ class HeadPictures:
         sh[0] = _AMBIENT / sh_basis(directions[:1])[0, 0]
         for direction, strength in zip(directions, strengths, strict=True):
             sh += np.pi * strength * (sh_basis(direction[None])[0] * COSINE_LOBE)[:, None]
-        self._light = Light(sh, np.float32(600.0 * directions[0]), np.full(3, _GLEAM, np.float32), _SHININESS)
+        self._light = Light(sh, (600.0 * directions[0]).astype(np.float32), np.full(3, _GLEAM, np.float32), _SHININESS)
 
     def draw(
         self, vertices: NDArray, albedo: NDArray, worn: Worn, yaw: float, centre: NDArray, across: float, size: int
@@ -105,12 +107,13 @@ def write_sheets(model: FaceModel, hair: Hair, folder: Path, config: SheetConfig
     wearable = hair if hair.fits(model) else None
     rest, plain = np.zeros(len(model.expression)), np.zeros(len(model.diffuse_basis))
     middle = 0.5 * (model.mean.max(axis=0) + model.mean.min(axis=0)) + (0.0, 5.0, 0.0)
-    people = [(model.mean, plain, _dress(wearable, model, rng))]
+    people = [(model.mean, plain, _dress(wearable, model, rng, "dark brown"))]
     for tone in rng.permutation(np.linspace(-2.0, 2.0, config.people)):
         identity = np.clip(rng.standard_normal(len(model.identity)), -3.0, 3.0)
         albedo = np.clip(rng.standard_normal(len(plain)), -3.0, 3.0)
         albedo[0] = tone
-        people.append((model.shape(identity, rest), albedo, _dress(wearable, model, rng)))
+        color = str(rng.choice(list(HAIR_COLORS)[: _DARK_COLORS if tone < 0.0 else None]))
+        people.append((model.shape(identity, rest), albedo, _dress(wearable, model, rng, color)))
     views = [[pictures.draw(*one, yaw, middle, 320.0, config.head_size) for one in people] for yaw in _YAWS]
     blank = np.zeros_like(views[0][0])
     heads = []
@@ -134,11 +137,11 @@ def write_sheets(model: FaceModel, hair: Hair, folder: Path, config: SheetConfig
     return [_write(folder / f"{name}.jpg", images, columns) for name, images, columns in sheets]
 
 
-def _dress(hair: Hair | None, model: FaceModel, rng: np.random.Generator, color_name: str | None = None) -> Worn:
-    """Return a random style, lashes and brows, of a random colour if none is named; nothing without hair."""
+def _dress(hair: Hair | None, model: FaceModel, rng: np.random.Generator, color_name: str) -> Worn:
+    """Return a random style, lashes and brows, of one colour; nothing without hair."""
     if hair is None:
         return []
-    color = HAIR_COLORS[color_name or str(rng.choice(list(HAIR_COLORS)))]
+    color = HAIR_COLORS[color_name]
     brows = HairLook(tuple(_BROW_SHADE * channel for channel in color), shine=0.1)  # type: ignore[arg-type]
     picks = [names[rng.integers(len(names))] for names in (hair.style_names, hair.lash_names, hair.brow_names)]
     looks = HairLook(color), _LASHES, brows

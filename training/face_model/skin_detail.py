@@ -20,6 +20,8 @@ from training.face_model.skin_tone import LUMINANCE
 from training.face_model.template import Template
 
 SKIN_REGIONS = ("face", "scalp", "ears", "neck")
+AGES = {"young": 0.3, "middleage": 0.6, "old": 1.0}
+"""Of the skins by the first word of their names, from 0 for children to 1; the numbers are synthetic."""
 _MAX_LOG_DETAIL = 0.8
 _SAMPLES_PER_EDGE = 5
 
@@ -73,7 +75,7 @@ class SkinDetail:
     Attributes:
         log_detail: (2 K, V, 3) log ratio of linear RGB to the skin's own tone, 0 outside the skin; the second half is
             the first mirrored left to right.
-        darkness: (2 K,) 1 for skins of dark people, 0 for the others.
+        darkness: (2 K,) 1 for skins of dark people, 0 for the others. ages: (2 K,) of their people, see `AGES`.
         hair: (V,) coverage of the scalp by hair in [0, 1].
         brows: (B, V) coverage by brow hair in [0, 1].
         parts: name -> (V,) soft mask in [0, 1] of each part of `skin_layout`.
@@ -81,6 +83,7 @@ class SkinDetail:
 
     log_detail: np.ndarray
     darkness: np.ndarray
+    ages: np.ndarray
     hair: np.ndarray
     brows: np.ndarray
     parts: dict[str, np.ndarray]
@@ -111,6 +114,7 @@ def load_skin_detail(template: Template, base: BaseMesh, skin: Path, part_names:
     return SkinDetail(
         log_detail=np.stack([sampler(detail) for detail in details]).astype(np.float32),
         darkness=np.tile(darkness, 2),
+        ages=np.tile([AGES[path.name.split("_")[0]] for path in skins], 2),
         hair=sampler(hair),
         brows=np.stack([sampler(brow) for brow in brows]),
         parts={name: sampler(part_mask(name)) for name in part_names},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -21,13 +19,12 @@ _TRUSTED_WITHIN_MM = 1.5
 _SHOULDER_CUT = -150.0
 _LINING_FOLLOWS_WITHIN_MM, _SKIN_NEIGHBOURS = 14.0, 8
 _PEOPLE, _SEED = 60, 7
-_SIDED = ("mouthSmile", "mouthPress", "mouthFrown", "mouthDimple", "mouthStretch")
 SHUT_MOUTH = (
-    *(f"{name}{side}" for name in _SIDED for side in ("Left", "Right")),
-    *("jawForward", "jawLeft", "jawRight", "mouthLeft", "mouthRight", "mouthPucker", "mouthRollUpper"),
-    *("mouthRollLower", "mouthShrugLower", "cheekPuff"),
+    *("mouthSmile", "mouthPress", "mouthFrown", "mouthDimple", "mouthStretch", "mouthLeft", "mouthRight"),
+    *("mouthPucker", "mouthRollUpper", "mouthRollLower", "mouthShrugLower", "cheekPuff"),
+    *("jawForward", "jawLeft", "jawRight"),
 )
-"""Shapes with which the mouth stays shut, by ARKit's meaning of them."""
+"""Shapes with which the mouth stays shut, by ARKit's meaning of them; those of two sides without their side."""
 
 
 def transfer_modes(
@@ -56,16 +53,13 @@ def transfer_modes(
     fields[:n_identity, surface.throat] = jaws.identity("both", throat)
     fields[n_identity:, surface.throat] = jaws.expression(throat) * _follows_jaw(surface, base)[:, None]
 
-    lining, skin, weights = _lining_behind_skin(surface, known)
-    shut = np.append(np.ones(n_identity, dtype=bool), np.isin(ARKIT_NAMES, SHUT_MOUTH))
-    for modes_alike, behind_skin in ((~shut, False), (shut, True)):
-        given = fields[modes_alike]
-        if behind_skin:
-            given[:, lining] = np.einsum("mnkc,nk->mnc", given[:, skin], weights)
-            known[lining] = True
-        stacked = given.transpose(1, 0, 2).reshape(len(known), -1)  # (V, K * 3)
-        filled = continue_harmonically(surface.triangles, stacked, known)
-        fields[modes_alike] = filled.reshape(len(known), -1, 3).transpose(1, 0, 2)
+    lining, skin, weights = _lining_behind_skin(surface, known & surface.skin)
+    shut = np.ones(len(fields), dtype=bool)
+    shut[n_identity:] = sum(both_sides(name) for name in SHUT_MOUTH)
+    fields[~shut] = _fill(surface.triangles, fields[~shut], known)
+    fields[np.ix_(shut, lining)] = np.einsum("mnkc,nk->mnc", fields[shut][:, skin], weights)
+    known[lining] = True
+    fields[shut] = _fill(surface.triangles, fields[shut], known)
 
     loops = opening_loops(surface.vertices, surface.skin_triangles, _SHOULDER_CUT)
     for name, loop in (("eyeBlinkLeft", loops["left_eye"]), ("eyeBlinkRight", loops["right_eye"])):
@@ -78,12 +72,23 @@ def transfer_modes(
     return fields
 
 
+def _fill(triangles: np.ndarray, fields: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Continue the fields (K, V, 3) harmonically from the known vertices (V,)."""
+    stacked = fields.transpose(1, 0, 2).reshape(len(known), -1)  # (V, K * 3)
+    return continue_harmonically(triangles, stacked, known).reshape(len(known), -1, 3).transpose(1, 0, 2)
+
+
+def both_sides(name: str) -> np.ndarray:
+    """Return the weights (52,) of a shape of ARKit's, or of its left and its right one, at 1."""
+    return np.array([float(known in (name, f"{name}Left", f"{name}Right")) for known in ARKIT_NAMES])
+
+
 def _close_lips(surface: HeadSurface, identity: np.ndarray, expression: np.ndarray, config: HeadConfig) -> None:
     """Make the lips meet, in place, for every person: shapes of a shut mouth, and mouthClose together with jawOpen."""
     contact = LipContact(surface.vertices, surface.skin_triangles, surface.lip_sides, config)
     identity += contact.identity_corrections(identity)
     people = np.tensordot(np.random.default_rng(_SEED).standard_normal((_PEOPLE, len(identity))), identity, axes=1)
-    shut = [ARKIT_NAMES.index(name) for name in SHUT_MOUTH]
+    shut = np.flatnonzero(sum(both_sides(name) for name in SHUT_MOUTH))
     expression[shut] += contact.closing(surface.vertices + expression[shut], people)
     open_jaw, close = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("mouthClose")
     shape = surface.vertices + expression[open_jaw] + expression[close]
@@ -95,6 +100,7 @@ def _lining_behind_skin(surface: HeadSurface, known: np.ndarray) -> tuple[np.nda
     moves with the skin stays behind it."""
     vertices = surface.vertices
     lining = np.setdiff1d(surface.triangles[surface.parts == "lining"], np.flatnonzero(surface.skin))
+    lining = np.setdiff1d(lining, surface.throat)
     skin = np.flatnonzero(known)
     distances, nearest = cKDTree(vertices[skin]).query(vertices[lining], k=_SKIN_NEIGHBOURS)
     close = distances[:, 0] < _LINING_FOLLOWS_WITHIN_MM
@@ -107,9 +113,3 @@ def _follows_jaw(surface: HeadSurface, base: BaseMesh) -> np.ndarray:
     jaw_open = np.linalg.norm(base.face_unit("jawOpen"), axis=1)
     teeth = jaw_open[base.quads[base.groups == "helper-lower-teeth"]].mean()
     return np.clip(jaw_open[surface.source[surface.throat]] / teeth, 0, 1)
-
-
-def close_mean(surface: HeadSurface, config: HeadConfig) -> HeadSurface:
-    contact = LipContact(surface.vertices, surface.skin_triangles, surface.lip_sides, config)
-    closing = contact.closing(surface.vertices[None], np.zeros((1, 1, 3)))
-    return replace(surface, vertices=surface.vertices + closing[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facemodel.errors import LimelightError
+from facemodel.rotation import matrix_from_euler
 from training.data.landmarker import Landmarker
 from training.face_model.raster import Visibility, rasterize
 from training.face_model.surface import vertex_normals
@@ -60,7 +61,7 @@ def detect_landmarks(portrait: Portrait, bundle: Path, config: ViewConfig) -> tu
     with Landmarker(bundle, max_faces=1) as landmarker:
         for yaw in config.yaws:
             for pitch in config.pitches:
-                rotation = _rotation(yaw, pitch)
+                rotation = matrix_from_euler(np.radians(yaw), np.radians(-pitch), 0.0)
                 posed = (vertices - portrait.centre) @ rotation.T
                 scale, middle = config.pixels_per_mm, config.size / 2
                 pixels = np.stack([middle + scale * posed[:, 0], middle - scale * posed[:, 1], posed[:, 2]], axis=1)
@@ -91,13 +92,6 @@ def _robust_mean(points: np.ndarray, weights: np.ndarray, within: float) -> tupl
     weight = weights * near
     total = weight.sum(axis=0)
     return (points * weight[..., None]).sum(axis=0) / np.maximum(total, 1e-9)[:, None], total
-
-
-def _rotation(yaw: float, pitch: float) -> np.ndarray:
-    y, p = np.radians([yaw, pitch])
-    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
-    return about_x @ about_y
 
 
 def _shade(seen: Visibility, triangles: np.ndarray, normals: np.ndarray, colours: np.ndarray) -> np.ndarray:

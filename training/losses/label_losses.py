@@ -33,7 +33,7 @@ _AT_REST = 0.02
 
 
 def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5) -> Tensor:
-    """(478,) weights of MediaPipe's points, mean 1: lips and lids count for more, the oval, which slides, for less."""
+    """Return weights (478,) of MediaPipe's points, mean 1: lips and lids count for more, the sliding oval for less."""
     weights = np.ones(478, dtype=np.float32)
     weights[[*OUTER_LIPS, *INNER_LIPS]] = lips
     weights[[*RIGHT_EYE, *LEFT_EYE]] = lids
@@ -64,22 +64,22 @@ def point_uncertainty(points: Tensor, spread: Tensor, reference: Tensor, weights
 
 
 def lid_gap(points: Tensor, reference: Tensor) -> Tensor:
-    """Mean error in px of the distance between upper and lower lid, over MediaPipe's points (B, 478, 2)."""
+    """Return the mean error in px of the distance between upper and lower lid, over MediaPipe's points (B, 478, 2)."""
     return _gap_error(points, reference, _LID_PAIRS)
 
 
 def lip_gap(points: Tensor, reference: Tensor) -> Tensor:
-    """Mean error in px of the distance between the inner lips, over MediaPipe's points (B, 478, 2)."""
+    """Return the mean error in px of the distance between the inner lips, over MediaPipe's points (B, 478, 2)."""
     return _gap_error(points, reference, _LIP_PAIRS)
 
 
 def vertex_distance(points: Tensor, reference: Tensor) -> Tensor:
-    """Mean distance in mm of points (B, K, 3)."""
+    """Return the mean distance in mm of points (B, K, 3)."""
     return _length(points - reference).mean(dim=1)
 
 
 def rotation_angle(six: Tensor, reference: Tensor) -> Tensor:
-    """Geodesic angle in radians between orthonormal 6-D rotations (B, 6); exact, with a gradient at zero."""
+    """Return the geodesic angle in radians between orthonormal 6-D rotations (B, 6); exact, with a gradient at zero."""
     relative = rotation_matrix(six).transpose(1, 2) @ rotation_matrix(reference)  # (B, 3, 3)
     axis = torch.stack(
         [
@@ -94,7 +94,7 @@ def rotation_angle(six: Tensor, reference: Tensor) -> Tensor:
 
 
 def translation_distance(translation: Tensor, reference: Tensor) -> Tensor:
-    """Distance in px of (B, 2)."""
+    """Return the distance in px of (B, 2)."""
     return _length(translation - reference)
 
 
@@ -128,17 +128,17 @@ def movement_error(movement: Tensor) -> Tensor:
 
 
 def color_error(color: Tensor, reference: Tensor) -> Tensor:
-    """Mean absolute difference of linear colours (B, K, 3), measured on a square root scale as eyes do."""
+    """Return the mean absolute difference of linear colours (B, K, 3), measured on a square root scale as eyes do."""
     return (_perceived(color) - _perceived(reference)).abs().mean(dim=(1, 2))
 
 
 def irradiance_error(sh: Tensor, reference: Tensor, normals: Tensor) -> Tensor:
-    """What a white sphere would show: difference of the SH light (B, 27) at unit normals (K, 3)."""
+    """Return the colour error of a white sphere in SH light (B, 27), seen at unit normals (K, 3)."""
     return color_error(irradiance(normals[None], sh), irradiance(normals[None], reference))
 
 
 def key_direction_error(position: Tensor, reference: Tensor) -> Tensor:
-    """1 - cosine between the directions of key positions (B, 3), 0..2."""
+    """Return 1 - cosine between the directions of key positions (B, 3), 0..2."""
     return 1.0 - functional.cosine_similarity(position, reference, dim=1, eps=1e-3)
 
 
@@ -154,29 +154,29 @@ def key_and_sh_cosine(position: Tensor, sh: Tensor) -> Tensor:
 
 
 def key_distance_ratio(position: Tensor, reference: Tensor) -> Tensor:
-    """Absolute natural logarithm of the ratio of the key light's distances, of (B, 3) mm."""
+    """Return the absolute natural logarithm of the ratio of the key light's distances, of (B, 3) mm."""
     return (_length(position) / _length(reference).clamp(min=1.0)).clamp(min=1e-3).log().abs()
 
 
 def highlight_error(highlight: Tensor, reference: Tensor) -> Tensor:
-    """Mean absolute difference of specular colour (B, K, 3), linear."""
+    """Return the mean absolute difference of specular colour (B, K, 3), linear."""
     return (highlight - reference).abs().mean(dim=(1, 2))
 
 
 def highlight(
     albedo: Tensor, points: Tensor, normals: Tensor, position: Tensor, color: Tensor, shininess: Tensor
 ) -> Tensor:
-    """Specular colour c_s (B, K, 3), Eq. 5; arguments as `linear_face.specular`, albedo (B, K, 3)."""
+    """Return the specular colour c_s (B, K, 3), Eq. 5; arguments as `linear_face.specular`, albedo (B, K, 3)."""
     return albedo * specular(points, normals, position, color, shininess)
 
 
 def confidence_error(logit: Tensor, face: Tensor) -> Tensor:
-    """Binary cross entropy of confidence logits (B, 1) against 1 for a face, 0 for none (B,)."""
+    """Return the binary cross entropy of confidence logits (B, 1) against 1 for a face, 0 for none (B,)."""
     return functional.binary_cross_entropy_with_logits(logit.squeeze(1), face, reduction="none")
 
 
 def sphere_normals(count: int = 48) -> Tensor:
-    """(count, 3) unit vectors spread over the hemisphere that faces the camera (a Fibonacci spiral)."""
+    """Return (count, 3) unit vectors spread over the hemisphere that faces the camera (a Fibonacci spiral)."""
     index = torch.arange(count, dtype=torch.float64) + 0.5
     z = 1.0 - index / count
     azimuth = math.pi * (1.0 + math.sqrt(5.0)) * index
@@ -185,7 +185,7 @@ def sphere_normals(count: int = 48) -> Tensor:
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean over the batch of (B,) values, samples of weight zero left out entirely; 0 if all are."""
+    """Return the mean over the batch of (B,) values, samples of weight zero left out entirely; 0 if all are."""
     kept = torch.where(weights > 0, values * weights, torch.zeros_like(values))
     return kept.sum() / weights.sum().clamp(min=1e-6)
 
@@ -197,7 +197,7 @@ def _gap_error(points: Tensor, reference: Tensor, pairs: tuple[tuple[int, int], 
 
 
 def _length(vectors: Tensor) -> Tensor:
-    """Norm over the last axis with a finite gradient at zero."""
+    """Return the norm over the last axis with a finite gradient at zero."""
     return (vectors.square().sum(dim=-1) + 1e-8).sqrt()
 
 

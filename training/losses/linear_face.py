@@ -57,11 +57,11 @@ class LinearFace(nn.Module):
         self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array, np.float32)), persistent=False)
 
     def group(self, parameters: Tensor, name: str) -> Tensor:
-        """One group of parameter vectors (B, P): (B, size of the group)."""
+        """Return one group of parameter vectors (B, P): (B, size of the group)."""
         return parameters[:, self.layout.slices[name]]
 
     def landmarks(self, parameters: Tensor) -> Tensor:
-        """Projected landmarks, Eq. 1 and 3: (B, P) to (B, 478 + 68, 2) pixels, MediaPipe's points first."""
+        """Return the projected landmarks, Eq. 1 and 3: (B, P) to (B, 478 + 68, 2) pixels, MediaPipe's points first."""
         points = self._shape(parameters, self.landmark_mean, self.landmark_basis)  # (B, N, 3)
         rotated = points @ rotation_matrix(self.group(parameters, "rotation")).transpose(1, 2)
         scale = self.group(parameters, "scale")[:, :, None]  # (B, 1, 1)
@@ -74,16 +74,16 @@ class LinearFace(nn.Module):
         return (weights @ basis).unflatten(1, (-1, 3))
 
     def skin_points(self, parameters: Tensor) -> Tensor:
-        """Skin sample in the model's frame with identity and expression, (B, P) to (B, K, 3) mm."""
+        """Return the skin sample in the model's frame with identity and expression, (B, P) to (B, K, 3) mm."""
         return self._shape(parameters, self.skin_mean, self.skin_basis)
 
     def skin_form(self, parameters: Tensor) -> Tensor:
-        """Skin sample's offset by identity alone, (B, P) to (B, K, 3) mm, less what moving, turning and scaling the
-        mean face explains: a picture does not tell a large head from a near one."""
+        """Return the skin sample's offset by identity alone, (B, P) to (B, K, 3) mm, less what moving, turning and
+        scaling the mean face explains: a picture does not tell a large head from a near one."""
         return (self.group(parameters, "identity") @ self.form_basis).unflatten(1, (-1, 3))
 
     def skin_albedo(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """Diffuse and specular albedo of the skin sample (Eq. 2), each (B, K, 3) linear RGB."""
+        """Return the diffuse and specular albedo of the skin sample (Eq. 2), each (B, K, 3) linear RGB."""
         offset = (self.group(parameters, "albedo") @ self.albedo_basis).unflatten(1, (-1, 6))
         albedo = functional.relu(self.albedo_mean + offset)  # (B, K, 6)
         return albedo[..., :3], albedo[..., 3:]
@@ -94,7 +94,7 @@ class LinearFace(nn.Module):
 
 
 def _without_similarity(basis: NDArray, mean: NDArray) -> NDArray[np.float64]:
-    """A basis (N, K, 3), as (N, 3 K), without its part along small similarity motions of points (K, 3)."""
+    """Return a basis (N, K, 3), as (N, 3 K), without its part along small similarity motions of points (K, 3)."""
     centred = mean - mean.mean(axis=0)
     axes = np.eye(3)
     motions = [*(np.broadcast_to(axis, centred.shape) for axis in axes), *(np.cross(axis, centred) for axis in axes)]
@@ -104,7 +104,7 @@ def _without_similarity(basis: NDArray, mean: NDArray) -> NDArray[np.float64]:
 
 
 def rotation_matrix(six: Tensor) -> Tensor:
-    """Rotations (B, 3, 3) from orthonormal 6-D forms (B, 6)."""
+    """Return rotations (B, 3, 3) from orthonormal 6-D forms (B, 6)."""
     x, y = six[:, :3], six[:, 3:]
     return torch.stack([x, y, torch.linalg.cross(x, y)], dim=2)
 

@@ -44,7 +44,7 @@ class PaperWeights:
     inner_mouth_start: float = 0.25
 
     def of_terms(self, progress: float) -> dict[str, float]:
-        """Weight of each term of Eq. 6, by name, at `progress` 0..1 of the run (iterations done / all iterations).
+        """Return the weight of each term of Eq. 6, by name, at `progress` 0..1 of the run's iterations.
 
         Raises:
             ValueError: `progress` is outside 0..1.
@@ -62,7 +62,7 @@ class PaperWeights:
 
 
 def hybrid(terms: Mapping[str, Tensor], weights: PaperWeights, progress: float) -> Tensor:
-    """Eq. 6: weighted sum (B,) of the terms (B,) that are given, by the names of `PaperWeights.of_terms`.
+    """Return the loss of Eq. 6, the weighted sum (B,) of the given terms (B,), by the names of `PaperWeights.of_terms`.
 
     A term whose weight is zero is left out entirely, even where it is not finite.
 
@@ -82,7 +82,7 @@ def hybrid(terms: Mapping[str, Tensor], weights: PaperWeights, progress: float) 
 
 
 def identity(features: Tensor, reference: Tensor) -> Tensor:
-    """Eq. 7: cosine distance 0..2 of identity features (B, D), of the rendered face and of the photo."""
+    """Return the loss of Eq. 7, the cosine distance 0..2 of a rendered and a photographed face's features (B, D)."""
     expect_shapes(("features", features, ("B", "D")), ("reference", reference, ("B", "D")))
     return 1.0 - functional.cosine_similarity(features, reference, dim=1)
 
@@ -96,7 +96,7 @@ def photometric(
     skin: Tensor,
     eta: float = 1.0,
 ) -> Tensor:
-    """Eq. 8: colour distance of the photo to the diffuse face, weighted by skin, plus eta times to the full face.
+    """Return the loss of Eq. 8, colour distances of the photo to the diffuse face and to the full one.
 
     Distances are Euclidean over RGB, not squared. The paper adds its two rendered
     images in the picture's colour space; here light is added in linear space and encoded once, so `full` is
@@ -132,13 +132,13 @@ def photometric(
 
 
 def skin_weights(probability: Tensor) -> Tensor:
-    """Eq. 9: C = 1 where the probability of skin is above 0.5, else the probability itself; without gradient."""
+    """Return C of Eq. 9: 1 where the probability of skin is above 0.5, else the probability; without gradient."""
     probability = probability.detach()
     return torch.where(probability > 0.5, torch.ones_like(probability), probability)
 
 
 def landmark_weights(important: float = 20.0) -> Tensor:
-    """(68,) weights mu of Eq. 10: `important` on both brows and on the outer mouth, 1 on the rest."""
+    """Return (68,) weights mu of Eq. 10: `important` on both brows and on the outer mouth, 1 on the rest."""
     weights = torch.ones(68)
     weights[BROWS68] = important
     weights[OUTER_MOUTH68] = important
@@ -146,7 +146,7 @@ def landmark_weights(important: float = 20.0) -> Tensor:
 
 
 def landmarks(points: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
-    """Eq. 10: mean over iBUG's 68 points of mu times their distance in px of the 224 crop.
+    """Return the loss of Eq. 10, the mean over iBUG's 68 points of mu times their distance in px of the 224 crop.
 
     As printed, the sum is divided by the number of points, 68, not by the sum of their weights, and the distance is
     not squared.
@@ -160,7 +160,7 @@ def landmarks(points: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
 
 
 def inner_mouth(projected: Tensor, labelled: Tensor) -> Tensor:
-    """Eq. 11: area in square px of the 224 crop in which the projected and the labelled inner mouth differ.
+    """Return the loss of Eq. 11: square px of the 224 crop in which projected and labelled inner mouth differ.
 
     "The absolute value of l1-norm" of A - A^p is read as the l1 norm of the difference of two masks (B, H, W), summed
     over the pixels: areas as plain numbers would be alike for mouths in different places, and a mean over all pixels
@@ -173,7 +173,7 @@ def inner_mouth(projected: Tensor, labelled: Tensor) -> Tensor:
 
 
 def regularization(identity: Tensor, albedo: Tensor, expression: Tensor, spread: Tensor) -> Tensor:
-    """Eq. 12: sum of squared coefficients, in units of their prior's standard deviation.
+    """Return the loss of Eq. 12, the sum of squared coefficients, in units of their prior's standard deviation.
 
     Args:
         identity, albedo: (B, Ni), (B, Na), both N(0, 1).
@@ -191,13 +191,13 @@ def regularization(identity: Tensor, albedo: Tensor, expression: Tensor, spread:
 
 
 def expression_spread(weights: Tensor, least: float = 0.05) -> Tensor:
-    """(Ne,) spread about zero, the root mean square, of seen expression weights (M, Ne); not below `least`."""
+    """Return (Ne,) spread about zero, the root mean square, of seen expression weights (M, Ne); not below `least`."""
     expect_shapes(("weights", weights, ("M", "E")))
     return weights.square().mean(dim=0).sqrt().clamp(min=least)
 
 
 def uniform(lit: Tensor, sh: Tensor) -> Tensor:
-    """Eq. 13 with squared deviations: variance of the lit diffuse colour, and colour of the SH light.
+    """Return the loss of Eq. 13 with squared deviations: how lit colours vary, and how coloured the SH light is.
 
     As printed the deviations are signed. The first sum is then zero whatever the colours are, as t_mean is their
     mean, and so is the second, as lambda-bar_b is the mean of the three channels. Squared, the first is the variance
@@ -220,7 +220,7 @@ def uniform(lit: Tensor, sh: Tensor) -> Tensor:
 
 
 def encode_srgb(linear: Tensor) -> Tensor:
-    """Linear light to sRGB as `facemodel.color.encode_srgb`, differentiable, gradient finite everywhere.
+    """Encode linear light as sRGB, as `facemodel.color.encode_srgb`; the gradient is finite everywhere.
 
     Not clamped above 1, so that a face rendered too bright still feels it.
     """
@@ -230,5 +230,5 @@ def encode_srgb(linear: Tensor) -> Tensor:
 
 
 def _masked_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean (B,) of values (B, H, W); 0, with a gradient of 0, where all weights are."""
+    """Return the weighted mean (B,) of values (B, H, W); 0, with a gradient of 0, where all weights are."""
     return (values * weights).sum(dim=(1, 2)) / weights.sum(dim=(1, 2)).clamp(min=1e-12)

@@ -18,26 +18,22 @@ from training.losses import extra_losses, label_losses, paper_losses
 from training.losses.paper_losses import encode_srgb
 from training.render.renderer import Rendering, face_renderer
 
-POSE_GROUPS = ("rotation", "translation", "scale")
-"""Groups that say where the crop is as much as where the head is: over time they mean nothing."""
-
 
 class PaperObjective(nn.Module):
     """Eq. 6 on a batch of prepared photos, with every loss beyond the paper behind its own weight.
 
     A loss of weight 0 is not computed. Those beyond the paper that hold for a part of a batch alone (photos of one
-    person, clips) count by their share of it.
+    person) count by their share of it.
 
     Args:
         model: the face model.
         config: weights, and the size that faces are compared at.
         recognizer: F of Eq. 7, crops (B, S, S, 3) sRGB 0..1 to features (B, D); None where its weight is 0.
-        parameters: (N, P) fits of the photos: the spread of the expression prior (Eq. 12) and of everything over time.
+        parameters: (N, P) fits of the photos: the spread of the expression prior (Eq. 12).
         scores: (N, 52) MediaPipe's scores of the same photos: what the scale of scores is learned from.
     """
 
     spread: Tensor
-    parameter_spread: Tensor
     gains: Tensor
     trust: Tensor
     mu: Tensor
@@ -57,16 +53,12 @@ class PaperObjective(nn.Module):
         self.renderer = face_renderer(model, config.render_size)
         self.recognizer = recognizer
         fits = torch.from_numpy(np.asarray(parameters, np.float32))
-        deviation = fits.std(dim=0, correction=0).clamp(min=1e-3)
-        for name in POSE_GROUPS:
-            deviation[self.layout.slices[name]] = torch.inf
         names = model.expression_names
         bounded = np.isfinite(self.layout.expression_range).all()
         expression = fits[:, self.layout.slices["expression"]]
         gains = learn_gains(model, parameters, scores)
         buffers = {
             "spread": paper_losses.expression_spread(expression) if bounded else torch.ones(len(names)),
-            "parameter_spread": deviation,
             "gains": torch.tensor([gains.get(name, 1.0) for name in names]),
             "trust": config.extra.score_trust(names),
             "mu": paper_losses.landmark_weights(config.weights.important),
@@ -76,35 +68,32 @@ class PaperObjective(nn.Module):
             self.register_buffer(name, value, persistent=False)
         self._scored = [ARKIT_NAMES.index(name) if name in ARKIT_NAMES else 0 for name in names]
 
-    def forward(
-        self, parameters: Tensor, photos: PhotoBatch, clips: Tensor, progress: float
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss (), and every computed term's mean in its own unit, unweighted.
+    def forward(self, parameters: Tensor, photos: PhotoBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss (), and every computed term's mean in its own unit, unweighted.
 
         Args:
             parameters: (B, P) that a network saw in the photos.
             photos: B of them.
-            clips: (C, 3) rows that are three frames in a row.
             progress: 0..1 of the schedule: Eq. 11 counts from a quarter on.
         """
         if not torch.isfinite(parameters).all():  # which the renderer refuses; a trainer knows what to do about NaN
             return parameters.sum() * torch.nan, {}
-        return self.compare(self.renderer(parameters), parameters, photos, clips, progress)
+        return self.compare(self.renderer(parameters), parameters, photos, progress)
 
     def compare(
-        self, rendering: Rendering, parameters: Tensor, photos: PhotoBatch, clips: Tensor, progress: float
+        self, rendering: Rendering, parameters: Tensor, photos: PhotoBatch, progress: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """What `forward` gives, of parameters that have been rendered."""
+        """Return what `forward` gives, of parameters that have been rendered."""
         paper = self._paper_terms(parameters, photos, rendering)
         total = paper_losses.hybrid(paper, self.config.weights, progress).mean() if paper else parameters.new_zeros(())
         means = {name: value.mean() for name, value in paper.items()}
-        for name, (weight, value, coverage) in self._extra_terms(parameters, photos, clips, rendering).items():
+        for name, (weight, value, coverage) in self._extra_terms(parameters, photos, rendering).items():
             total = total + weight * (value * coverage).sum() / len(photos)
             means[name] = label_losses.weighted_mean(value, coverage)
         return total, means
 
     def _paper_terms(self, parameters: Tensor, photos: PhotoBatch, rendering: Rendering) -> dict[str, Tensor]:
-        """Terms of Eq. 6 (B,), those whose weight is not 0."""
+        """Return the terms of Eq. 6 (B,), those whose weight is not 0."""
         own = {name: parameters[:, span] for name, span in self.layout.slices.items()}
         terms: dict[str, Callable[[], Tensor]] = {
             "identity": lambda: self._identity(photos, rendering),
@@ -119,16 +108,13 @@ class PaperObjective(nn.Module):
         return {name: term() for name, term in terms.items() if getattr(self.config.weights, name) != 0.0}
 
     def _extra_terms(
-        self, parameters: Tensor, photos: PhotoBatch, clips: Tensor, rendering: Rendering
+        self, parameters: Tensor, photos: PhotoBatch, rendering: Rendering
     ) -> dict[str, tuple[float, Tensor, Tensor]]:
-        """Weight, term (N,) and what it covers of the batch (N,), of every loss beyond the paper that is on."""
+        """Return weight, term (N,) and what it covers of the batch (N,), of every loss beyond the paper that is on."""
         extra = self.config.extra
         own = {name: parameters[:, span] for name, span in self.layout.slices.items()}
         all_of_it = parameters.new_ones(len(parameters))
         company = extra_losses.has_company(photos.person)
-        frames = parameters.new_full((len(clips),), 3.0)
-        # Less the labels, whose crops are the same: motion of the head and of the crop costs nothing.
-        moving = (rendering.landmarks478 - photos.landmarks478)[clips]  # (C, 3, 478, 2)
         terms: dict[str, tuple[float, Callable[[], Tensor], Tensor]] = {
             "dense_landmarks": (
                 self.config.dense_landmarks,
@@ -146,17 +132,11 @@ class PaperObjective(nn.Module):
                 lambda: extra_losses.within_person(own["albedo"], photos.person),
                 company,
             ),
-            "clip_landmarks": (extra.clip_landmarks, lambda: extra_losses.landmark_acceleration(moving), frames),
-            "clip_parameters": (
-                extra.clip_parameters,
-                lambda: extra_losses.parameter_acceleration(parameters[clips], self.parameter_spread),
-                frames,
-            ),
         }
         return {name: (weight, term(), coverage) for name, (weight, term, coverage) in terms.items() if weight != 0.0}
 
     def pictures(self, photos: PhotoBatch, rendering: Rendering) -> tuple[Tensor, Tensor, Tensor]:
-        """Photos and faces (B, S, S, 3) sRGB at the size that is rendered, the faces not above 1, and M of Eq. 8
+        """Return photos and faces (B, S, S, 3) sRGB at the size that is rendered, the faces not above 1, and M of Eq. 8
         (B, S, S)."""
         face = encode_srgb(rendering.diffuse + rendering.specular).clamp(max=1.0)
         return self._picture(photos.image), face, rendering.mask * self._plane(photos.face)
@@ -173,7 +153,7 @@ class PaperObjective(nn.Module):
         )
 
     def _identity(self, photos: PhotoBatch, rendering: Rendering) -> Tensor:
-        """Eq. 7 with the face drawn over its photo: the network was trained on pictures that have a background."""
+        """Compare the face drawn over its photo, Eq. 7: the network was trained on pictures that have a background."""
         assert self.recognizer is not None
         photo, face, _ = self.pictures(photos, rendering)
         drawn = torch.lerp(photo, face, rendering.covered[..., None])
@@ -187,11 +167,11 @@ class PaperObjective(nn.Module):
         return extra_losses.score_distillation(expression, scores[:, self._scored] * self.gains, self.trust)
 
     def _picture(self, image: Tensor) -> Tensor:
-        """(B, H, W, 3) at the size that is rendered."""
+        """Return pictures (B, H, W, 3) at the size that is rendered."""
         return self._sized(image.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
     def _plane(self, mask: Tensor) -> Tensor:
-        """(B, H, W) at the size that is rendered."""
+        """Return planes (B, H, W) at the size that is rendered."""
         return self._sized(mask[:, None])[:, 0]
 
     def _sized(self, planes: Tensor) -> Tensor:

@@ -39,16 +39,16 @@ class PlainBackbone(nn.Module):
         )
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Fine and coarse features."""
+        """Return fine and coarse features."""
         fine = self.fine(x)
         return fine, self.coarse(fine)
 
     def first_blocks(self, count: int) -> list[nn.Module]:
-        """The first `count` layers."""
+        """Return the first `count` layers."""
         return list(self.fine[:count])
 
     def load_pretrained(self, _cache: Path) -> None:
-        """There is nothing to start from.
+        """Refuse: there is nothing to start from.
 
         Raises:
             LimelightError: always.
@@ -69,7 +69,7 @@ class ResNet50Backbone(ResNet50):
         self.register_buffer("mean", offset[:, None, None], persistent=False)
 
     def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 1024, R/16, R/16) and (B, 2048, R/32, R/32)."""
+        """Return (B, 1024, R/16, R/16) and (B, 2048, R/32, R/32)."""
         return super().features(image * lite0.IMAGE_STD - self.mean)  # what its weights want: RGB less its mean
 
 
@@ -81,7 +81,7 @@ BACKBONES: dict[str, Callable[[], Lite0 | PlainBackbone | ResNet50Backbone]] = {
 
 
 def backbone(name: str) -> Lite0 | PlainBackbone | ResNet50Backbone:
-    """A new backbone.
+    """Return a new backbone.
 
     Raises:
         LimelightError: there is none of that name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from facemodel.whole_files import whole_file
-from training.networks.kinds import Network, NetworkConfig, config_of_kind, kind_of, make_network
+from training.networks.kinds import KINDS, Network, NetworkConfig, make_network
 
 Weights = dict[str, Tensor]
 """A state dict."""
@@ -35,20 +35,20 @@ class NetworkCheckpoint:
     layout: ParameterLayout
     model_name: str
     model_digest: str
-    weights: dict[str, Tensor]
+    weights: Weights
 
     @classmethod
-    def of(cls, network: Network, model: FaceModel, weights: dict[str, Tensor] | None = None) -> NetworkCheckpoint:
-        """Of a network as it is, or with other weights of the same shapes."""
+    def of(cls, network: Network, model: FaceModel, weights: Weights | None = None) -> NetworkCheckpoint:
+        """Return what there is to keep of a network as it is, or with other weights of the same shapes."""
         return cls(network.config, network.layout, model.name, model.digest, weights or network.state_dict())
 
     @property
     def kind(self) -> str:
-        """Of network: `student` or `resnet50`."""
-        return kind_of(self.config)
+        """Return the kind of network: `student` or `resnet50`."""
+        return next(name for name, kind in KINDS.items() if isinstance(self.config, kind))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values and tensors, which `torch.load(weights_only=True)` reads."""
+        """Return plain values and tensors, which `torch.load(weights_only=True)` reads."""
         return {
             "kind": self.kind,
             "config": asdict(self.config),
@@ -58,26 +58,8 @@ class NetworkCheckpoint:
             "weights": dict(self.weights),
         }
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> NetworkCheckpoint:
-        """What `to_dict` made; a checkpoint that does not say its kind is older than the others: a student.
-
-        Raises:
-            LimelightError: another version of the program made it.
-        """
-        try:
-            return cls(
-                config_of_kind(values.get("kind", "student"))(**values["config"]),
-                ParameterLayout.from_dict(values["layout"]),
-                values["model_name"],
-                values["model_digest"],
-                values["weights"],
-            )
-        except (KeyError, TypeError, ValueError, LimelightError) as error:
-            raise LimelightError(f"its network is of another version of the program ({error})") from error
-
     def build(self) -> Network:
-        """The network, for inference.
+        """Return the network, for inference.
 
         Raises:
             LimelightError: the weights are not those of such a network.
@@ -91,58 +73,28 @@ class NetworkCheckpoint:
 
 
 def load_network(path: str | Path) -> NetworkCheckpoint:
-    """The network part of a training checkpoint.
+    """Read the network in a training checkpoint.
 
     Raises:
-        LimelightError: the file is missing, truncated, or no checkpoint of ours.
+        LimelightError: the file is missing, truncated, no checkpoint of ours with a network, or of another version of
+            the program.
     """
-    return read_network(Path(path))[1]
-
-
-def read_network(path: Path) -> tuple[dict[str, Any], NetworkCheckpoint]:
-    """Everything in a training checkpoint, and the network in it.
-
-    Raises:
-        LimelightError: the file is missing, truncated, or no checkpoint of ours with a network.
-    """
-    values = read_checkpoint(path)
+    values = read_checkpoint(Path(path))
     if "network" not in values:
         raise LimelightError(f"checkpoint {path}: holds a trunk alone; 'limelight train' makes a network of it")
-    return values, network_in(values, path)
-
-
-def put_weights(values: dict[str, Any], saved: NetworkCheckpoint, change: Callable[[Weights], Weights]) -> None:
-    """Change weights in the contents of a checkpoint, in place: the network's, and those that its run goes on from.
-
-    Args:
-        values: of `read_network`.
-        saved: the network in them.
-        change: from a state dict to the entries that are new in it.
-    """
-    saved.weights.update(change(saved.weights))
-    values["network"] = saved.to_dict()
-    if "weights" in values:
-        values["weights"].update(change(values["weights"]))
-
-
-def network_in(values: dict[str, Any], path: str | Path) -> NetworkCheckpoint:
-    """The network in the contents of a checkpoint.
-
-    Args:
-        values: of `read_checkpoint`, with a network among them.
-        path: of the file, for the message.
-
-    Raises:
-        LimelightError: another version of the program made it.
-    """
     try:
-        return NetworkCheckpoint.from_dict(values["network"])
-    except LimelightError as error:
-        raise LimelightError(f"checkpoint {path}: {error}") from error
+        network = dict(values["network"])
+        network["config"] = KINDS[network.pop("kind")](**network["config"])
+        network["layout"] = ParameterLayout.from_dict(network["layout"])
+        return NetworkCheckpoint(**network)
+    except (KeyError, TypeError, ValueError, LimelightError) as error:
+        raise LimelightError(
+            f"checkpoint {path}: its network is of another version of the program ({error})"
+        ) from error
 
 
 def read_checkpoint(path: Path, parts: Collection[str] = ("network", "trunk")) -> dict[str, Any]:
-    """Everything in a file of ours, as plain values and tensors.
+    """Return everything in a file of ours, as plain values and tensors.
 
     Args:
         path: the file.

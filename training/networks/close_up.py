@@ -39,12 +39,12 @@ class Region:
 
 
 def pose_span(layout: ParameterLayout) -> slice:
-    """Where rotation, translation and scale, which place the regions, stand in the parameter vector."""
+    """Return where rotation, translation and scale, which place the regions, stand in the parameter vector."""
     return slice(layout.slices["rotation"].start, layout.slices["scale"].stop)
 
 
 def jittered_pose(pose: Tensor, turn: float = 0.05, shift: float = 3.0, zoom: float = 0.05) -> Tensor:
-    """Poses (B, 9) with errors such as a trunk makes: some small, a few large.
+    """Return poses (B, 9) with errors such as a trunk makes: some small, a few large.
 
     Args:
         pose: rotation (6-D), translation, scale.
@@ -61,8 +61,7 @@ _Result = TypeVar("_Result")
 
 
 def in_full_precision(function: Callable[..., _Result]) -> Callable[..., _Result]:
-    """A function that computes in 32 bits also where mixed precision is on: of a pixel's place, the 8 bits of a
-    bfloat16 leave quarters of a pixel."""
+    """Let a function compute in 32 bits under mixed precision too: bfloat16 has quarters of a pixel for places."""
 
     @wraps(function)
     def exact(*args: object) -> _Result:
@@ -77,7 +76,7 @@ def in_full_precision(function: Callable[..., _Result]) -> Callable[..., _Result
 
 @in_full_precision
 def region_matrices(regions: Sequence[Region], pose: Tensor) -> Tensor:
-    """Similarities (B, K, 2, 3) from the close-ups' coordinates (-1..1, right and down) to crop pixels.
+    """Return similarities (B, K, 2, 3) from the close-ups' coordinates (-1..1, right and down) to crop pixels.
 
     Args:
         regions: K places on the head.
@@ -95,19 +94,19 @@ def region_matrices(regions: Sequence[Region], pose: Tensor) -> Tensor:
 
 
 def region_matrix(region: Region, pose: Tensor) -> Tensor:
-    """`region_matrices` of one region (B, 2, 3)."""
+    """Return `region_matrices` of one region (B, 2, 3)."""
     return region_matrices([region], pose)[:, 0]
 
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:
-    """Cross product of vectors (B, 3), in half of the steps that `torch.linalg.cross` is exported as."""
+    """Return the cross product of vectors (B, 3), in half of the steps that `torch.linalg.cross` is exported as."""
     ahead, behind = [1, 2, 0], [2, 0, 1]
     return a[:, ahead] * b[:, behind] - a[:, behind] * b[:, ahead]
 
 
 @in_full_precision
 def close_ups(crop: Tensor, regions: Sequence[Region], matrices: Tensor) -> list[Tensor]:
-    """Every region (B, 3, N, N) of crops, N = region.cells, normalised; outside the crop its border goes on.
+    """Return every region (B, 3, N, N) of crops, N = region.cells, normalised; outside the crop its border goes on.
 
     What `grid_sample` computes of `normalised` crops, of all regions at once and in a third of its time: four
     neighbouring pixels are gathered as one row of bytes, and everything else runs along the samples.
@@ -136,7 +135,7 @@ def close_ups(crop: Tensor, regions: Sequence[Region], matrices: Tensor) -> list
 
 
 def _neighbours(crop: Tensor) -> Tensor:
-    """Of every pixel of crops (B, R, R, 3) itself, those on its right, below, and below that: (B * R * R, 12).
+    """Return every pixel of crops (B, R, R, 3) with those on its right, below, and below that: (B * R * R, 12).
 
     A crop's pixels in even columns come first, then those in odd ones: from either kind on, two pixels are six bytes on
     end, so that nothing is copied pixel by pixel. Of the last column and row, neighbours are anything.
@@ -149,20 +148,20 @@ def _neighbours(crop: Tensor) -> Tensor:
 
 
 def close_up(crop: Tensor, region: Region, matrix: Tensor) -> Tensor:
-    """`close_ups` of one region (B, 3, N, N), placed by a matrix (B, 2, 3)."""
+    """Return `close_ups` of one region (B, 3, N, N), placed by a matrix (B, 2, 3)."""
     return close_ups(crop, [region], matrix[:, None])[0]
 
 
 def _grid(cells: int, like: Tensor) -> Tensor:
-    """Middles of the cells of a close-up, row by row: x, y from -1 to 1, and 1 (3, N * N)."""
+    """Return the middles of the cells of a close-up, row by row: x, y from -1 to 1, and 1 (3, N * N)."""
     steps = (torch.arange(cells, dtype=like.dtype, device=like.device) + 0.5) * (2.0 / cells) - 1.0
     grid_y, grid_x = torch.meshgrid(steps, steps, indexing="ij")
     return torch.stack([grid_x, grid_y, torch.ones_like(grid_x)]).flatten(1)
 
 
 def _pixels(where: Tensor, side: int | Tensor) -> tuple[Tensor, Tensor]:
-    """Where bilinear sampling looks: column and row of the top-left one of four pixels, whole numbers, and how far the
-    point lies from it to the right and down, from 0 to 1; (B, ..., 2, N) both.
+    """Return column and row of the top-left one of the four pixels that bilinear sampling mixes, whole numbers, and how
+    far the point lies from it to the right and down, from 0 to 1; (B, ..., 2, N) both.
 
     Args:
         where: (B, ..., 2, N) px, (0, 0) the outer corner of the top-left pixel.
@@ -174,12 +173,12 @@ def _pixels(where: Tensor, side: int | Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _at_most(values: Tensor, most: float | Tensor) -> Tensor:
-    """Values cut off below 0 and above `most`."""
+    """Return values cut off below 0 and above `most`."""
     return torch.minimum(values.clamp(min=0.0), most) if isinstance(most, Tensor) else values.clamp(0.0, most)
 
 
 def _in_list(pixel: Tensor, pictures: Tensor, side: Tensor | int) -> Tensor:
-    """Numbers (B, L, N) of pixels in squares of a side each (L, 1), in the list of all pixels of all of their like.
+    """Return where pixels of L squares of a side each (L, 1) stand in the list of all pixels of their like, (B, L, N).
 
     B is that of `pictures`, since exported graphs take that of a reshaped tensor for a constant.
     """
@@ -189,7 +188,7 @@ def _in_list(pixel: Tensor, pictures: Tensor, side: Tensor | int) -> Tensor:
 
 @in_full_precision
 def sampled(points: Tensor, *maps: Tensor) -> Tensor:
-    """Features under points (B, N, 2) from -1 to 1: (B, N, C), of all maps side by side; bilinear, the border goes on.
+    """Return the features of all maps side by side (B, N, C) under points (B, N, 2) from -1 to 1; the border goes on.
 
     What `grid_sample` computes, by rows that runtimes gather whole: a tenth of its time for a few hundred points.
 
@@ -219,13 +218,13 @@ def sampled(points: Tensor, *maps: Tensor) -> Tensor:
 
 @in_full_precision
 def to_crop(points: Tensor, matrix: Tensor) -> Tensor:
-    """Points (B, N, 2) of a close-up (-1..1) in crop pixels."""
+    """Return points (B, N, 2) of a close-up (-1..1) in crop pixels."""
     return points @ matrix[:, :, :2].transpose(1, 2) + matrix[:, None, :, 2]
 
 
 @in_full_precision
 def to_close_up(points: Tensor, matrix: Tensor) -> Tensor:
-    """Points (B, N, 2) in crop pixels as those of a close-up (-1..1): the inverse of `to_crop`."""
+    """Return points (B, N, 2) in crop pixels as those of a close-up (-1..1): the inverse of `to_crop`."""
     return torch.linalg.solve(matrix[:, None, :, :2], (points - matrix[:, None, :, 2])[..., None]).squeeze(-1)
 
 
@@ -236,7 +235,7 @@ def spread_in_crop(outputs: Tensor, pose: Tensor) -> Tensor:
 
 
 def standardised(pose: Tensor) -> Tensor:
-    """Pose (B, 9) as numbers of about 1."""
+    """Return the pose (B, 9) as numbers of about 1."""
     translation = (pose[:, 6:8] - CROP_SIZE / 2) * (10.0 / CROP_SIZE)
     return torch.cat([2.0 * pose[:, :6], translation, 5.0 * (pose[:, 8:] - 1.0)], dim=1)
 
@@ -336,7 +335,7 @@ class PointRefiner(nn.Module):
         self.step = nn.Parameter(torch.zeros(2, points, hidden))
 
     def forward(self, maps: Sequence[Tensor], points: Tensor, seen: Tensor) -> Tensor:
-        """Better points (B, N, 2).
+        """Return better points (B, N, 2).
 
         Args:
             maps: (B, C, H, W) each, features of one picture at any resolution.

@@ -17,7 +17,7 @@ MIN_DEVIATION = 1e-3
 
 
 def straight_through(value: Tensor, limited: Tensor) -> Tensor:
-    """`limited`, but with the gradient of `value`: what a bound cut off can still be pulled back."""
+    """Return `limited`, but with the gradient of `value`: what a bound cut off can still be pulled back."""
     return limited.detach() + (value - value.detach()) if value.requires_grad else limited
 
 
@@ -53,7 +53,7 @@ class ParameterDecoder(nn.Module):
         self.register_buffer("std", deviation.clamp(min=MIN_DEVIATION).float())
 
     def raw(self, parameters: Tensor) -> Tensor:
-        """Parameters (..., P) with scale and shininess in their natural logarithm."""
+        """Return parameters (..., P) with scale and shininess in their natural logarithm."""
         slices = self.layout.slices
         raw = parameters.clone()
         raw[..., slices["scale"]] = parameters[..., slices["scale"]].clamp(min=1e-6).log()
@@ -84,12 +84,12 @@ class ParameterDecoder(nn.Module):
 
 
 def orthonormal(six: Tensor) -> Tensor:
-    """6-D rotations (B, 6) with unit, perpendicular columns, by Gram-Schmidt."""
+    """Return 6-D rotations (B, 6) with unit, perpendicular columns, by Gram-Schmidt."""
     x = unit(six[:, :3])
     y = six[:, 3:] - (x * six[:, 3:]).sum(dim=1, keepdim=True) * x
     return torch.cat([x, unit(y)], dim=1)
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """Vectors (B, N) of length 1: `functional.normalize`, in three steps of an exported graph instead of five."""
+    """Return vectors (B, N) of length 1, as `functional.normalize`, in three steps of an exported graph, not five."""
     return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)

@@ -81,7 +81,7 @@ class ExpressionHead(nn.Module):
         nn.init.zeros_(self.regressor.bias)
 
     def forward(self, crop: Tensor, pose: Tensor) -> ExpressionPrediction:
-        """What the regions show.
+        """Return what the regions show.
 
         Args:
             crop: (B, R, R, 3) uint8 RGB.
@@ -100,5 +100,5 @@ class ExpressionHead(nn.Module):
         return ExpressionPrediction(self.regressor(joined), PlacedPoints(torch.cat(points, dim=1), spread))
 
     def replace(self, outputs: Tensor, expression: Tensor) -> Tensor:
-        """Standardised outputs (B, P) with another expression (B, Ne)."""
+        """Return standardised outputs (B, P) with another expression (B, Ne)."""
         return torch.cat([outputs[:, : self.span.start], expression, outputs[:, self.span.stop :]], dim=1)

@@ -97,7 +97,7 @@ class FaceHead(nn.Module):
             nn.init.zeros_(last.bias)
 
     def forward(self, crop: Tensor, pose: Tensor) -> FacePrediction:
-        """What the close-up shows.
+        """Return what the close-up shows.
 
         Args:
             crop: (B, R, R, 3) uint8 RGB.
@@ -121,11 +121,11 @@ class FaceHead(nn.Module):
 
     @in_full_precision
     def _read_geometry(self, evidence: Tensor) -> Tensor:
-        """Its weights are large and nearly cancel, which few bits do not stand."""
+        """Read identity and pose; the weights are large and nearly cancel, which few bits do not stand."""
         return self.geometry(evidence)
 
     def replace(self, outputs: Tensor, values: Tensor) -> Tensor:
-        """Standardised outputs (B, P) with other `FacePrediction.values`."""
+        """Return standardised outputs (B, P) with other `FacePrediction.values`."""
         albedo = self.n_identity
         light = albedo + self.albedo_span.stop - self.albedo_span.start
         parts = [
@@ -140,14 +140,22 @@ class FaceHead(nn.Module):
 
 
 def appearance_evidence(colors: Tensor, where: Tensor) -> Tensor:
-    """What `FaceHead.appearance` reads (B, 3 N + 9): normalised colours (B, N, 3) of the points, the standardised pose
-    (B, 9) that placed the close-up."""
+    """Return what `FaceHead.appearance` reads (B, 3 N + 9).
+
+    Args:
+        colors: (B, N, 3) normalised, of the points.
+        where: (B, 9) standardised pose that placed the close-up.
+    """
     return torch.cat([colors.flatten(1), where], dim=1)
 
 
 def geometry_evidence(points: Tensor, where: Tensor) -> Tensor:
-    """What `FaceHead.geometry` reads (B, 2 N + 9 + 81): points (B, N, 2) of the close-up, the standardised pose (B, 9)
-    that placed it, and the pose's products."""
+    """Return what `FaceHead.geometry` reads (B, 2 N + 9 + 81), the pose's products among it.
+
+    Args:
+        points: (B, N, 2) of the close-up.
+        where: (B, 9) standardised pose that placed it.
+    """
     products = where[:, :, None] * where[:, None, :]  # (B, 9, 9)
     return torch.cat([points.flatten(1), where, products.flatten(1)], dim=1)
 
@@ -163,7 +171,7 @@ def point_reader(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def _corrected(pose: Tensor, correction: Tensor) -> Tensor:
-    """Pose (B, 9) moved by a correction (B, 9) in units of about a trunk's error."""
+    """Return the pose (B, 9) moved by a correction (B, 9) in units of about a trunk's error."""
     rotation = orthonormal(pose[:, :6] + 0.1 * correction[:, :6])
     return torch.cat(
         [rotation, pose[:, 6:8] + 5.0 * correction[:, 6:8], pose[:, 8:] * (0.1 * correction[:, 8:]).exp()], dim=1
@@ -171,7 +179,7 @@ def _corrected(pose: Tensor, correction: Tensor) -> Tensor:
 
 
 def needed_correction(pose: Tensor, truth: Tensor) -> Tensor:
-    """The correction (B, 9) that brings a pose (B, 9) to the true one."""
+    """Return the correction (B, 9) that brings a pose (B, 9) to the true one."""
     return torch.cat(
         [
             (truth[:, :6] - pose[:, :6]) / 0.1,

@@ -192,7 +192,7 @@ class FaceNet(nn.Module):
 
 
 def _standardised(image: Tensor) -> Tensor:
-    """Each picture (3, N, N) with mean 0 and deviation 1, as the network was trained."""
+    """Return each picture (3, N, N) with mean 0 and deviation 1, as the network was trained."""
     mean = image.mean(dim=(1, 2, 3), keepdim=True)
     deviation = image.std(dim=(1, 2, 3), keepdim=True, correction=0)
     return (image - mean) / deviation.clamp(min=1.0 / math.sqrt(image[0].numel()))
@@ -207,7 +207,7 @@ def _copy_kernel(ours: Tensor, weights: h5py.Group, layer: str) -> None:
 
 
 def _copy_norm(ours: nn.BatchNorm1d | nn.BatchNorm2d, weights: h5py.Group, layer: str) -> None:
-    """Keras' norms here have no scale."""
+    """Copy a norm of Keras, which has no scale here."""
     assert ours.running_mean is not None and ours.running_var is not None
     ours.weight.fill_(1.0)
     ours.bias.copy_(_array(weights, layer, "beta"))

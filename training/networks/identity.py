@@ -6,7 +6,6 @@ similarity brings it close enough to that alignment, the same for the photo and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -20,53 +19,39 @@ from training.networks.fetch import fetch
 FEATURES = "facenet"
 """What the features of the published network are called in prepared data."""
 
-
-@dataclass(frozen=True)
-class Alignment:
-    """The square of the crop that a recognition network sees, upright.
-
-    Attributes:
-        centre: crop px.
-        side: crop px.
-    """
-
-    centre: tuple[float, float]
-    side: float
-
-    def cut(self, image: Tensor, size: int) -> Tensor:
-        """The square (B, C, size, size) of crops (B, C, S, S), bilinear; differentiable with respect to them."""
-        half = self.side / CROP_SIZE
-        x, y = (2.0 * c / CROP_SIZE - 1.0 for c in self.centre)
-        theta = image.new_tensor([[half, 0.0, x], [0.0, half, y]]).expand(len(image), 2, 3)
-        grid = functional.affine_grid(theta, [len(image), 1, size, size], align_corners=False)
-        return functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
-
-
-FACENET_ALIGNMENT = Alignment((112.0, 110.0), 190.0)
-"""A detector's box with a margin: hair line and chin are seen. Verification was alike from 180 to 220 px."""
+_CENTRE, _SIDE = (112.0, 110.0), 190.0
+"""Crop px: a detector's box with a margin, hair line and chin being seen. Verification was alike from 180 to 220 px."""
 
 
 class IdentityNetwork(nn.Module):
-    """A recognition network that never changes: crops in, identity features out.
+    """Turns crops into identity features, and never changes.
 
     Args:
         backbone: aligned faces (B, 3, N, N) sRGB 0..1 to features (B, D).
-        alignment: what it sees of a crop.
+        centre, side: of the square of the crop that it sees, upright, crop px.
     """
 
-    def __init__(self, backbone: FaceNet, alignment: Alignment = FACENET_ALIGNMENT) -> None:
+    def __init__(self, backbone: FaceNet, centre: tuple[float, float] = _CENTRE, side: float = _SIDE) -> None:
         super().__init__()
         self.backbone = backbone.requires_grad_(False).eval()
-        self.alignment = alignment
+        self.centre, self.side = centre, side
 
     def train(self, mode: bool = True) -> IdentityNetwork:  # noqa: ARG002
-        """Stays in evaluation mode."""
+        """Stay in evaluation mode."""
         return super().train(False)
 
     def forward(self, crop: Tensor) -> Tensor:
-        """Features (B, D) of crops (B, S, S, 3) sRGB 0..1 that show the 224 px crop, whatever S is."""
-        image = crop.permute(0, 3, 1, 2)  # (B, 3, S, S)
-        return self.backbone(self.alignment.cut(image, self.backbone.side))
+        """Return features (B, D) of crops (B, S, S, 3) sRGB 0..1 that show the 224 px crop, whatever S is."""
+        return self.backbone(cut_square(crop.permute(0, 3, 1, 2), self.centre, self.side, self.backbone.side))
+
+
+def cut_square(image: Tensor, centre: tuple[float, float], side: float, size: int) -> Tensor:
+    """Return a square of crops (B, C, S, S), placed in crop px, as (B, C, size, size); bilinear, differentiable."""
+    half = side / CROP_SIZE
+    x, y = (2.0 * c / CROP_SIZE - 1.0 for c in centre)
+    theta = image.new_tensor([[half, 0.0, x], [0.0, half, y]]).expand(len(image), 2, 3)
+    grid = functional.affine_grid(theta, [len(image), 1, size, size], align_corners=False)
+    return functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
 
 
 def load_identity_network(cache: Path) -> IdentityNetwork:

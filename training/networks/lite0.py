@@ -19,12 +19,12 @@ IMAGE_MEAN, IMAGE_STD = 127.0, 128.0
 
 
 def normalised(crop: Tensor) -> Tensor:
-    """Crops (B, R, R, 3) uint8 RGB as images (B, 3, R, R) float32."""
+    """Return crops (B, R, R, 3) uint8 RGB as images (B, 3, R, R) float32."""
     return normalised_colors(crop.permute(0, 3, 1, 2).float())
 
 
 def normalised_colors(colors: Tensor) -> Tensor:
-    """Colours 0..255 of any shape, as the networks see them."""
+    """Return colours 0..255 of any shape, as the networks see them."""
     return (colors - IMAGE_MEAN) / IMAGE_STD
 
 
@@ -108,33 +108,25 @@ class Lite0(nn.Module):
         return self.features(x)[1]
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Fine features (B, 112, ceil(R/16), ceil(R/16)) on the way, and the last ones (B, 320, ceil(R/32), ...)."""
+        """Return features (B, 112, ceil(R/16), ceil(R/16)) on the way, and the last ones (B, 320, ceil(R/32), ...)."""
         fine = self.blocks[:_FINE_BLOCKS](self.stem(x))
         return fine, self.blocks[_FINE_BLOCKS:](fine)
 
     def first_blocks(self, count: int) -> list[nn.Module]:
-        """The stem and the first `count` blocks, none if `count` is 0."""
+        """Return the stem and the first `count` blocks, none if `count` is 0."""
         return [self.stem, *self.blocks[:count]] if count else []
 
     def load_pretrained(self, cache: Path) -> None:
-        """Take ImageNet weights, fetched into `cache` the first time.
+        """Take ImageNet weights, fetched into `cache` the first time; their classifier is dropped.
 
         Raises:
-            LimelightError: they cannot be had.
+            LimelightError: they cannot be had, or are those of another network.
         """
-        self.load_imagenet(fetch(WEIGHTS, cache, "backbone weights"))
-
-    def load_imagenet(self, path: Path) -> None:
-        """Take the weights of the published `.pth` file; its classifier is dropped.
-
-        Raises:
-            LimelightError: the file does not hold EfficientNet-Lite0.
-        """
-        take_weights(self, path, "EfficientNet-Lite0", _rename)
+        take_weights(self, fetch(WEIGHTS, cache, "backbone weights"), "EfficientNet-Lite0", _rename)
 
 
 def _rename(published: dict[str, Tensor]) -> dict[str, Tensor]:
-    """State dict of the published file under this module's names."""
+    """Return the state dict of the published file under this module's names."""
     renamed = {}
     for key, value in published.items():
         if key.startswith(("_conv_head", "_bn1.", "_fc")):

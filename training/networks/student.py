@@ -54,7 +54,7 @@ class StudentConfig:
 
     @property
     def trunk_side(self) -> int:
-        """Side of what the trunk sees, px."""
+        """Return the side of what the trunk sees, px."""
         return self.trunk_resolution or self.resolution
 
 
@@ -151,7 +151,7 @@ class Student(nn.Module):
         return self.expression_head is not None and self.face_head is not None
 
     def predict(self, crop: Tensor) -> Prediction:
-        """What crops (B, R, R, 3) uint8 RGB show: the trunk finds the pose, and the heads look where it says."""
+        """Return what crops (B, R, R, 3) uint8 RGB show: the trunk finds the pose, and the heads look where it says."""
         outputs, logit = self._from_trunk(normalised(crop))
         pose = self.decoder(outputs)[:, pose_span(self.layout)].detach()  # (B, 9) the heads' first estimate
         found = self._with_heads(outputs, crop, pose, (self.expression_head, self.face_head))
@@ -160,12 +160,12 @@ class Student(nn.Module):
         return found._replace(logit=both)
 
     def find(self, crop: Tensor) -> tuple[Tensor, Tensor]:
-        """The trunk's part of `forward`: pose (B, 9) in crop px and confidence (B, 1) of crops (B, R, R, 3)."""
+        """Return the trunk's part of `forward`: pose (B, 9) in crop px and confidence (B, 1) of crops (B, R, R, 3)."""
         outputs, logit = self._from_trunk(normalised(crop))
         return self.decoder(outputs)[:, pose_span(self.layout)], torch.sigmoid(logit)
 
     def follow(self, crop: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
-        """The heads' part of `forward`, where the pose is about known: parameters (B, P) and confidence (B, 1).
+        """Return the heads' part of `forward`, where the pose is about known: parameters (B, P) and confidence (B, 1).
 
         Args:
             crop: (B, R, R, 3) uint8 RGB.
@@ -176,7 +176,7 @@ class Student(nn.Module):
         return found.parameters, torch.sigmoid(found.logit)
 
     def predict_guided(self, crop: Tensor, known: Tensor, pose: Tensor, parts: Collection[str]) -> Prediction:
-        """What some heads say by themselves, everything else being known: how their training begins.
+        """Return what some heads say by themselves, everything else being known: how their training begins.
 
         Args:
             crop: (B, R, R, 3) uint8 RGB.
@@ -192,14 +192,14 @@ class Student(nn.Module):
         return self._with_heads(outputs, crop, pose, heads)
 
     def _from_trunk(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised outputs (B, P) and the confidence's logit (B, 1)."""
+        """Return standardised outputs (B, P) and the confidence's logit (B, 1)."""
         outputs, logit = self.regressor(self.trunk(self._shrunk(image))).split([self.layout.size, 1], dim=1)
         return outputs, logit
 
     def _with_heads(
         self, outputs: Tensor, crop: Tensor, pose: Tensor, heads: tuple[ExpressionHead | None, FaceHead | None]
     ) -> Prediction:
-        """Standardised outputs (B, P), in part replaced by what the heads see in crops (B, R, R, 3), decoded."""
+        """Return standardised outputs (B, P), in part replaced by what the heads see in crops (B, R, R, 3), decoded."""
         expression_head, face_head = heads
         points = face_points = None
         logit = outputs.new_zeros(outputs.shape[0], 1)
@@ -212,20 +212,20 @@ class Student(nn.Module):
         return Prediction(self.decoder(outputs), logit, points, face_points)
 
     def _with_pose(self, outputs: Tensor, pose: Tensor) -> Tensor:
-        """Standardised outputs (B, P) with another pose (B, 9)."""
+        """Return standardised outputs (B, P) with another pose (B, 9)."""
         span = pose_span(self.layout)
         raw = torch.cat([pose[:, :8], pose[:, 8:].log()], dim=1)
         standardised = (raw - self.decoder.mean[span]) / self.decoder.std[span]
         return torch.cat([outputs[:, : span.start], standardised, outputs[:, span.stop :]], dim=1)
 
     def _shrunk(self, image: Tensor) -> Tensor:
-        """What the trunk sees of normalised crops: (B, 3, R', R')."""
+        """Return what the trunk sees of normalised crops: (B, 3, R', R')."""
         side = self.config.trunk_side
         if side == self.config.resolution:
             return image
         return functional.interpolate(image, (side, side), mode="bilinear", align_corners=False)
 
     def forward(self, crop: Tensor) -> tuple[Tensor, Tensor]:
-        """What the exported graph computes: parameters (B, P) and confidence (B, 1) in 0..1."""
+        """Return what the exported graph computes: parameters (B, P) and confidence (B, 1) in 0..1."""
         found = self.predict(crop)
         return found.parameters, torch.sigmoid(found.logit)

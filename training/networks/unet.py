@@ -48,7 +48,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], len(CLASSES), 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Class logits (B, 19, H, W) of sRGB pictures (B, 3, H, W) 0..1 of any size."""
+        """Return class logits (B, 19, H, W) of sRGB pictures (B, 3, H, W) 0..1 of any size."""
         height, width = images.shape[-2:]
         step = 2**self.config.depth
         padded = functional.pad(2.0 * images - 1.0, (0, -width % step, 0, -height % step), mode="replicate")
@@ -63,7 +63,7 @@ class UNet(nn.Module):
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, allowed: Tensor | None = None) -> Tensor:
-    """Pixel-level cross entropy, each pixel weighted by its label; the mean over the weights.
+    """Return the cross entropy of pixels, each weighted by its label, as the mean over the weights.
 
     A label may name a set of classes, where a teacher tells only skin from hair: the loss of its pixel is
     -log of the sum of their probabilities. Pixels labelled IGNORED count for nothing; 0 if all are.
@@ -87,7 +87,7 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor, allo
 
 
 def class_weights(counts: ArrayLike, power: float = 0.5, limit: float = 10.0) -> Tensor:
-    """(K,) weights of classes that fill `counts` (K,) pixels: (median frequency / frequency) ** power, at most `limit`.
+    """Return weights (K,) of classes that fill `counts` (K,) pixels: (median / frequency) ** power, at most `limit`.
 
     The median is over the classes that occur; those that do not weigh 1.
 
@@ -102,12 +102,12 @@ def class_weights(counts: ArrayLike, power: float = 0.5, limit: float = 10.0) ->
 
 
 def label_weights(weights: Tensor, allowed: Tensor) -> Tensor:
-    """(L,) weights of labels: each set's is the least of its classes' (K,), since it says no more than that one."""
+    """Return the weights (L,) of sets of classes: the least of its classes' (K,); a set says no more than that one."""
     return torch.where(allowed, weights, torch.inf).min(dim=1).values
 
 
 def unweighted(state: dict[str, Tensor], weights: Tensor) -> dict[str, Tensor]:
-    """State dict of a U-Net that learned with class weights (K,), made to say how probable classes are.
+    """Return the state dict of a U-Net that learned with class weights (K,), made to say how probable classes are.
 
     The least weighted cross entropy has the softmax w_c p_c / (sum of w_k p_k), which takes rare classes for larger
     than they are; log w less in the head's bias leaves p_c.

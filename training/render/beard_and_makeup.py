@@ -23,9 +23,11 @@ class FacePaint:
 
     Args:
         model: the face model.
+        occluded: whether its albedo holds occlusion, so that mouths are dark enough.
     """
 
-    def __init__(self, model: FaceModel) -> None:
+    def __init__(self, model: FaceModel, occluded: bool = False) -> None:
+        self._mouth_light = (0.7, 1.2) if occluded else (0.25, 0.9)
         points = model.landmarks478(model.mean)[:, :2]
         face = np.zeros(model.n_vertices, bool)
         face[np.concatenate([model.region_vertices(n) for n in ("face", "neck") if n in model.region_names])] = True
@@ -78,15 +80,15 @@ class FacePaint:
         return (shape * dense).astype(np.float32)
 
     def mouth(self, rng: Generator, diffuse: NDArray, specular: NDArray) -> None:
-        """Give the mouth teeth and a tongue of its own, and less light, in place: SH light knows no occlusion."""
-        dark = rng.uniform(0.25, 0.9)
+        """Give the mouth teeth and a tongue of its own, and light of its own, in place."""
+        light = rng.uniform(*self._mouth_light)
         yellow = rng.uniform(0.0, 0.45)
         for name, vertices in self._inside.items():
             tint = np.exp(rng.normal(0.0, 0.12, 3))
             if name == "teeth":
                 tint = np.array([1.0, 1.0 - 0.35 * yellow, 1.0 - yellow]) * rng.uniform(0.75, 1.3)
-            diffuse[vertices] *= dark * tint
-            specular[vertices] *= dark * rng.uniform(0.4, 1.2)
+            diffuse[vertices] *= light * tint
+            specular[vertices] *= light * rng.uniform(0.4, 1.2)
 
 
 def _blend(albedo: NDArray, amount: NDArray, color: NDArray) -> None:
@@ -95,12 +97,12 @@ def _blend(albedo: NDArray, amount: NDArray, color: NDArray) -> None:
 
 
 def _distance(outline: NDArray, points: NDArray) -> NDArray[np.float64]:
-    """(N,) mm from points (N, 2) to a polygon (K, 2), negative within."""
+    """Return (N,) mm from points (N, 2) to a polygon (K, 2), negative within."""
     contour = outline.astype(np.float32)[:, None]
     return np.array([-cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in points])
 
 
 def _within(distance: NDArray, fade: float) -> NDArray[np.float64]:
-    """1 where a distance is below -fade / 2, 0 where it is above fade / 2, smooth between."""
+    """Return 1 where a distance is below -fade / 2, 0 where it is above fade / 2, smooth between."""
     t = np.clip(0.5 - distance / fade, 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

@@ -53,7 +53,7 @@ CLEAN = CameraFaults(**_NEVER)
 def photograph(
     linear: NDArray[np.float32], size: int, faults: CameraFaults, rng: Generator, gray: bool = False
 ) -> NDArray[np.uint8]:
-    """(size, size, 3) uint8 sRGB picture of a linear image (S, S, 3) with random faults, if wanted without colour."""
+    """Return a uint8 sRGB picture (size, size, 3) of a linear image (S, S, 3) with random faults, grey if wanted."""
     if gray:
         linear = np.repeat(linear @ _LUMINANCE[:, None], 3, axis=2)
     if rng.random() < faults.motion_share:
@@ -91,7 +91,7 @@ def photograph(
 
 
 def _smear(rng: Generator, length: int) -> NDArray[np.float32]:
-    """Kernel of a straight motion."""
+    """Return the kernel of a straight motion."""
     kernel = np.zeros((length, length), np.float32)
     angle = rng.uniform(0.0, np.pi)
     middle = (length - 1) / 2

@@ -78,7 +78,7 @@ def draw_glasses(
 
 
 def _reflection(rng: Generator, size: int, panes: list[NDArray]) -> NDArray[np.float32]:
-    """(S, S) 0..1: the same window, lamp or bright sky at the same place of each lens."""
+    """Draw (S, S) 0..1 the same window, lamp or bright sky at the same place of each lens."""
     picture = np.zeros((size, size), np.float32)
     kind, place, extent = rng.integers(3), rng.uniform(0.1, 0.7, 2), rng.uniform(0.15, 0.6, 2)
     slant = rng.normal(0.0, 0.2)

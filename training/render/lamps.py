@@ -112,7 +112,7 @@ def cast(
 
 
 def _random_tint(rng: Generator, spread: float) -> NDArray[np.float64]:
-    """Colour of luminance 1: warm to cold, with a little green and magenta."""
+    """Return a colour of luminance 1: warm to cold, with a little green and magenta."""
     warm = rng.normal(0.0, spread)
     color = np.exp(np.array([warm, rng.normal(0.0, spread / 2), -warm]))
     return color / (color @ LUMINANCE)

@@ -21,7 +21,7 @@ _LEAST_AREA = 1e-6
 
 
 def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """Area-weighted vertex normals, not yet of unit length.
+    """Return area-weighted vertex normals, not yet of unit length.
 
     Args:
         vertices: (B, V, 3).
@@ -36,7 +36,7 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
 
 
 def interpolate(attributes: Tensor, pixels: Tensor, triangles: Tensor, seen: Tensor, places: Tensor) -> Tensor:
-    """Attributes at places of the picture, by barycentric coordinates in the triangle that is seen there.
+    """Return attributes at places of the picture, by barycentric coordinates in the triangle that is seen there.
 
     The gradient reaches the attributes, and the projected vertices through the coordinates. Exact under weak
     perspective.
@@ -57,7 +57,7 @@ def interpolate(attributes: Tensor, pixels: Tensor, triangles: Tensor, seen: Ten
 
 
 def vertex_normals_in_torch(vertices: Tensor, triangles: Tensor) -> Tensor:
-    """`vertex_normals` by PyTorch alone."""
+    """Return `vertex_normals` by PyTorch alone."""
     a, b, c = (vertices[:, triangles[:, i].long()] for i in range(3))  # (B, T, 3)
     facets = torch.linalg.cross(b - a, c - a)
     normals = torch.zeros_like(vertices)
@@ -67,7 +67,7 @@ def vertex_normals_in_torch(vertices: Tensor, triangles: Tensor) -> Tensor:
 
 
 def interpolate_in_torch(attributes: Tensor, pixels: Tensor, triangles: Tensor, seen: Tensor, places: Tensor) -> Tensor:
-    """`interpolate` by PyTorch alone."""
+    """Return `interpolate` by PyTorch alone."""
     corners = triangles[seen.clamp(min=0).long()].long()  # (B, K, 3)
     batch = torch.arange(len(corners), device=corners.device)[:, None, None]
     a, b, c = pixels[batch, corners].unbind(2)  # (B, K, 2)
@@ -161,8 +161,11 @@ def _normals_backward(vertices: NDArray, triangles: NDArray, gradient: NDArray, 
 def _place_in_triangle(
     pixels: NDArray, a: int, b: int, c: int, x: float, y: float
 ) -> tuple[float, float, float, float, float, bool, float, float]:
-    """Edges u = b - a and v = c - a, twice the area, whether that is next to nothing, and the weights of b and c at a
-    place (x, y) of a picture whose projected vertices are `pixels` (V, 2)."""
+    """Find a place (x, y) in a triangle of projected vertices `pixels` (V, 2).
+
+    Returns:
+        Edges u = b - a and v = c - a, twice the area, whether that is next to nothing, and the weights of b and c.
+    """
     ax, ay = pixels[a, 0], pixels[a, 1]
     ux, uy = pixels[b, 0] - ax, pixels[b, 1] - ay
     vx, vy = pixels[c, 0] - ax, pixels[c, 1] - ay
@@ -202,7 +205,7 @@ def _interpolation_backward(
     to_attributes: NDArray,
     to_pixels: NDArray,
 ) -> None:
-    """A corner that moves by d changes the coordinates as the place does when it moves by -d times its weight."""
+    """Follow interpolation back: a corner that moves by d does what a place does that moves by -d times its weight."""
     channels = attributes.shape[2]
     for n in range(seen.shape[0]):
         for k in range(seen.shape[1]):

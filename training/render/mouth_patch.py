@@ -36,7 +36,7 @@ class MouthPatch(nn.Module):
         self.register_buffer("outward", torch.from_numpy(_outward(model.mean[triangles])), persistent=False)
 
     def forward(self, pixels: Tensor, rotation: Tensor, size: int) -> Tensor:
-        """Share of each pixel that the patch covers, (B, size, size); negative where the lips cross.
+        """Return the share of each pixel that the patch covers, (B, size, size); negative where the lips cross.
 
         Args:
             pixels: (B, V, 2) projected vertices in px of the picture.
@@ -49,14 +49,14 @@ class MouthPatch(nn.Module):
 
 
 def _outward(corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(M, 3) which way triangles (M, 3, 3) face: across the parabola z(x) that their corners lie along."""
+    """Return which way (M, 3) triangles (M, 3, 3) face: across the parabola z(x) that their corners lie along."""
     x, _, z = corners.reshape(-1, 3).T.astype(np.float64)
     slope = np.polynomial.Polynomial.fit(x, z, 2).deriv()(corners[:, :, 0].mean(axis=1))
     return np.stack([-slope, np.zeros_like(slope), np.ones_like(slope)], axis=1).astype(np.float32)
 
 
 def coverage(corners: Tensor, counted: Tensor, size: int) -> Tensor:
-    """Signed share of each pixel that triangles cover, summed; exact, by the area to the right of each edge.
+    """Return the signed share of each pixel that triangles cover, summed; exact, by the area to the right of each edge.
 
     Args:
         corners: (B, M, 3, 2) px, y down; area is positive where they run from +x to +y (clockwise as seen).
@@ -89,7 +89,7 @@ class _Coverage(torch.autograd.Function):
 
 @numba.njit(cache=True)
 def _next_crossing(position: float, step: float, size: int) -> float:
-    """Share of the edge that it takes from `position` to the picture's next grid line, `step` px being the edge."""
+    """Return the share of an edge of `step` px that it takes from `position` to the picture's next grid line."""
     if step > 0.0 and position < size:
         return (max(np.floor(position) + 1.0, 0.0) - position) / step
     if step < 0.0 and position > 0.0:
@@ -99,7 +99,7 @@ def _next_crossing(position: float, step: float, size: int) -> float:
 
 @numba.njit(cache=True)
 def _advance(ax: float, ay: float, dx: float, dy: float, t: float, size: int) -> tuple[float, int, int]:
-    """End of the piece of the edge (ax, ay) + t (dx, dy) that begins at t and stays in one pixel; its column, row."""
+    """Return where the piece of an edge (ax, ay) + t (dx, dy) that begins at t leaves its pixel; its column and row."""
     x, y = ax + t * dx, ay + t * dy
     end = min(t + max(min(_next_crossing(x, dx, size), _next_crossing(y, dy, size)), 1e-9), 1.0)
     middle = 0.5 * (t + end)
@@ -108,7 +108,7 @@ def _advance(ax: float, ay: float, dx: float, dy: float, t: float, size: int) ->
 
 @numba.njit(cache=True)
 def _coverage_forward(corners: NDArray, counted: NDArray, image: NDArray) -> None:
-    """An edge that runs up adds what lies to its right in each row, one that runs down takes it away."""
+    """Add what lies to the right of an edge that runs up in each row, take away that of one that runs down."""
     size = image.shape[1]
     for n in range(corners.shape[0]):
         for m in range(corners.shape[1]):
@@ -140,7 +140,7 @@ def _coverage_forward(corners: NDArray, counted: NDArray, image: NDArray) -> Non
 
 @numba.njit(cache=True)
 def _coverage_backward(corners: NDArray, counted: NDArray, gradient: NDArray, result: NDArray) -> None:
-    """A pixel's share grows by how far the piece of an edge in it moves along the edge's outward normal."""
+    """Follow coverage back: a pixel's share grows as the piece of an edge in it moves along its outward normal."""
     size = gradient.shape[1]
     for n in range(corners.shape[0]):
         for m in range(corners.shape[1]):
@@ -168,7 +168,7 @@ def _coverage_backward(corners: NDArray, counted: NDArray, gradient: NDArray, re
 
 @numba.njit(cache=True)
 def _inside(ay: float, dy: float, size: int) -> tuple[float, float]:
-    """First and last share of an edge between the top and the bottom of the picture; none if first >= last."""
+    """Return the first and last share of an edge between top and bottom of the picture; none if first >= last."""
     if dy == 0.0:
         return (0.0, 1.0) if 0.0 <= ay <= size else (1.0, 0.0)
     top, bottom = -ay / dy, (size - ay) / dy

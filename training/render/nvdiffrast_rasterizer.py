@@ -21,7 +21,7 @@ def available() -> bool:
 
 
 def visible_triangles(pixels: Tensor, depth: Tensor, triangles: Tensor, size: int, context: Any = None) -> Tensor:
-    """Visible triangle at every pixel centre, -1 where there is none; see
+    """Return the visible triangle at every pixel centre, -1 where there is none; see
     `training.render.rasterizer.visible_triangles`.
 
     nvdiffrast draws back faces, so each picture gets a list of its own front faces. Its row 0 is the lowest clip-space

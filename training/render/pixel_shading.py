@@ -16,12 +16,12 @@ _LEAST_COSINE = 1e-4
 
 
 def unit(vectors: Tensor) -> Tensor:
-    """Vectors (B, 3, K) of length 1; 0, with a gradient of 0, where they are 0."""
+    """Return vectors (B, 3, K) of length 1; 0, with a gradient of 0, where they are 0."""
     return vectors * _inverse_length(vectors)
 
 
 def irradiance(normals: Tensor, sh: Tensor) -> Tensor:
-    """Irradiance / pi, not negative, at unit normals (B, 3, K) under SH light (B, 27): (B, 3, K), Eq. 4."""
+    """Return irradiance / pi, not negative, at unit normals (B, 3, K) under SH light (B, 27): (B, 3, K), Eq. 4."""
     x, y, z = normals.unbind(1)  # (B, K)
     c0, c1, c2, c20, c22 = SH_CONSTANTS
     products = torch.stack([y, z, x, x * y, y * z, z * z, x * z, x * x - y * y], dim=1)  # (B, 8, K)
@@ -33,7 +33,7 @@ def irradiance(normals: Tensor, sh: Tensor) -> Tensor:
 
 
 def blinn_phong(points: Tensor, normals: Tensor, position: Tensor, shininess: Tensor) -> Tensor:
-    """max(0, n.h)^shininess where n.l > 0, else 0: the highlight of Eq. 5 without albedo and colour.
+    """Return max(0, n.h)^shininess where n.l > 0, else 0: the highlight of Eq. 5 without albedo and colour.
 
     Args:
         points: (B, 3, K) mm, rotated, from the head centre.
@@ -54,6 +54,6 @@ def blinn_phong(points: Tensor, normals: Tensor, position: Tensor, shininess: Te
 
 
 def _inverse_length(vectors: Tensor) -> Tensor:
-    """(B, 3, K) to (B, 1, K); `torch.linalg.vector_norm` takes twenty times as long over a strided axis."""
+    """Return 1 / length, (B, 3, K) to (B, 1, K); `torch.linalg.vector_norm` takes twenty times as long here."""
     x, y, z = vectors.unbind(1)
     return (x * x + y * y + z * z).clamp(min=1e-24).rsqrt()[:, None]

@@ -122,7 +122,7 @@ class RandomFaces:
         self._index = {name: i for i, name in enumerate(model.expression_names)}
 
     def __call__(self, rng: Generator) -> NDArray[np.float32]:
-        """One constrained vector (P,), pose in pixels of a jittered crop around the head."""
+        """Return one constrained vector (P,), pose in pixels of a jittered crop around the head."""
         vector = self.layout.neutral()
         p = self.layout.view(vector)
         p.identity[:] = np.clip(rng.normal(size=p.identity.shape) * rng.choice([1.0, 1.25]), -3.5, 3.5)
@@ -191,7 +191,7 @@ class RandomFaces:
                     weights[self._index[name]] = max(weights[self._index[name]], value * strength * share)
 
     def _grimace(self, weights: NDArray, rng: Generator) -> None:
-        """One of the posed expressions, as it is or as a mirror shows it, each unit more or less of it."""
+        """Set one of the posed expressions, as it is or as a mirror shows it, each unit more or less of it."""
         units = dict(_GRIMACES[rng.integers(len(_GRIMACES))])
         if rng.random() < 0.5:
             units = {mirrored_name(unit): value for unit, value in units.items()}
@@ -199,7 +199,7 @@ class RandomFaces:
         self._set(weights, units, float(np.sqrt(rng.uniform(0.1, 1.3))), rng)
 
     def _eyes(self, weights: NDArray, rng: Generator) -> None:
-        """Blinks, winks, lids half-way down, and a gaze that both eyes share."""
+        """Set blinks, winks, lids half-way down, and a gaze that both eyes share."""
         d = self.distribution
 
         def put(name: str, value: float) -> None:
@@ -240,7 +240,7 @@ def put_light(p: Parameters, light: Light) -> None:
 def jittered_crop(
     vector: NDArray, layout: ParameterLayout, rng: Generator, shift: float, scale: float, angle: float
 ) -> Crop:
-    """`Crop.around_head` of a vector, moved by up to `shift` of its side, `scale` (log) and `angle` (degrees)."""
+    """Return a vector's `Crop.around_head` moved by up to `shift` of its side, `scale` (log) and `angle` (degrees)."""
     p = layout.view(vector)
     crop = Crop.around_head(p.rotation, p.translation, p.scale)
     offset = rng.uniform(-shift, shift, 2) * crop.side

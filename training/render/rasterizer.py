@@ -47,7 +47,7 @@ class Light:
 def rasterize(
     pixels: NDArray, depth: NDArray, triangles: NDArray, width: int, height: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Visible triangle and barycentric coordinates at every pixel centre, as `facemodel.reference.rasterize`.
+    """Return the visible triangle and barycentric coordinates at every pixel centre as `facemodel.reference.rasterize`.
 
     Args:
         pixels: (V, 2) projected vertices.
@@ -62,7 +62,7 @@ def rasterize(
 
 
 def visible_triangles(pixels: NDArray, depth: NDArray, triangles: NDArray, size: int) -> NDArray[np.int32]:
-    """Visible triangle at every pixel centre of N pictures of one topology, as `rasterize` finds it.
+    """Return the visible triangle at every pixel centre of N pictures of one topology, as `rasterize` finds it.
 
     Args:
         pixels: (N, V, 2) projected vertices.
@@ -117,7 +117,7 @@ def shade(
     lamps: Lamps | None = None,
     detail: Detail | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Linear colour c_d + c_s of every covered pixel, and the key light's highlight in it, (H, W, 3) each.
+    """Return the linear colour c_d + c_s of every covered pixel, and the key light's highlight in it, (H, W, 3) each.
 
     Both are 0 where `owner` is -1. Without lamps there is the key light alone, which everything sees.
     """
@@ -157,14 +157,14 @@ def _scaled(sh: NDArray) -> NDArray[np.float64]:
 def interpolate(
     attributes: NDArray[np.float32], triangles: NDArray, owner: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(H, W, C) attributes (V, C) float32 of what is seen at every pixel; 0 where `owner` is -1."""
+    """Return (H, W, C) attributes (V, C) float32 of what is seen at every pixel; 0 where `owner` is -1."""
     return _interpolate(attributes, np.ascontiguousarray(triangles, np.int32), owner, weights)
 
 
 def seen_from(
     position: NDArray, posed: NDArray, normals: NDArray, triangles: NDArray, softness: float
 ) -> NDArray[np.float32]:
-    """Share 0..1 of a far lamp that each vertex sees past the mesh, (V,), by a shadow map.
+    """Return the share 0..1 of a far lamp that each vertex sees past the mesh, (V,), by a shadow map.
 
     Args:
         position: (3,) of the lamp, mm; only its direction counts.
@@ -181,7 +181,7 @@ def seen_from(
 
 
 def vertex_normals(vertices: NDArray, triangles: NDArray) -> NDArray[np.float32]:
-    """Area-weighted unit normals, (V, 3) to (V, 3), as `FaceModel.normals`."""
+    """Return area-weighted unit normals, (V, 3) to (V, 3), as `FaceModel.normals`."""
     return _normals(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(triangles, np.int32))
 
 
@@ -215,7 +215,7 @@ def _fill_all(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDAr
 
 @numba.njit(cache=True)
 def _draw(pixels: NDArray, depth: NDArray, triangles: NDArray, nearest: NDArray, owner: NDArray) -> None:
-    """The z-buffer: visible triangle at every pixel centre of `owner` (H, W); `nearest` (H, W) is scratch."""
+    """Find the visible triangle at every pixel centre of `owner` (H, W) by a z-buffer; `nearest` (H, W) is scratch."""
     height, width = owner.shape
     nearest[:] = -np.inf
     owner[:] = -1

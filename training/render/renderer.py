@@ -166,7 +166,7 @@ class Renderer(nn.Module):
         )
 
     def head(self, parameters: Tensor) -> Head:
-        """Eq. 1 to 3: the posed, coloured mesh of parameter vectors (B, P)."""
+        """Return the posed, coloured mesh, Eq. 1 to 3, of parameter vectors (B, P)."""
         slices = self.layout.slices
         count = slices["expression"].stop  # identity and expression are the vector's first two groups
         vertices = self.mean + (parameters[:, :count] @ self.shape_basis).unflatten(1, (-1, 3))  # (B, V, 3)
@@ -186,7 +186,7 @@ class Renderer(nn.Module):
         )
 
     def _draw(self, head: Head, parameters: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Diffuse and specular pictures (B, S, S, 3), face mask and cover (B, S, S)."""
+        """Return diffuse and specular pictures (B, S, S, 3), face mask and cover (B, S, S)."""
         pixels = head.pixels * (size / CROP_SIZE)
         owner = self._visible(pixels.detach(), head.posed.detach()[..., 2], size).flatten(1)  # (B, S S)
         index = _drawn_pixels(owner)  # (B, K)
@@ -206,7 +206,7 @@ class Renderer(nn.Module):
         return diffuse, highlight, *planes
 
     def _visible(self, pixels: Tensor, depth: Tensor, size: int) -> Tensor:
-        """(B, S, S) int32 visible triangle of `drawn` at every pixel centre, -1 where there is none."""
+        """Return (B, S, S) int32 visible triangle of `drawn` at every pixel centre, -1 where there is none."""
         if pixels.device.type == "cuda" and nvdiffrast_rasterizer.available():
             return nvdiffrast_rasterizer.visible_triangles(pixels, depth, self.drawn, size)
         found = visible_triangles(pixels.cpu().numpy(), depth.cpu().numpy(), self.drawn.cpu().numpy(), size)
@@ -214,12 +214,12 @@ class Renderer(nn.Module):
 
 
 def face_renderer(model: FaceModel, size: int = CROP_SIZE) -> Renderer:
-    """A renderer of FACE_REGIONS, those that the model has."""
+    """Return a renderer of FACE_REGIONS, those that the model has."""
     return Renderer(model, size, [name for name in FACE_REGIONS if name in model.region_names])
 
 
 def _in_regions(model: FaceModel, names: Sequence[str]) -> NDArray[np.bool_]:
-    """(T,) triangles of the named regions."""
+    """Return (T,) triangles of the named regions."""
     for name in names:
         model.region_triangles(name)  # raises if the model has none of that name
     return np.isin(model.triangle_region, [model.region_names.index(name) for name in names])
@@ -234,13 +234,13 @@ def _refuse_what_is_not_finite(layout: ParameterLayout, parameters: Tensor) -> N
 
 
 def _drawn_pixels(owner: Tensor) -> Tensor:
-    """Flat indices of the pixels with a triangle, (B, N) to (B, K); rows are filled up with N."""
+    """Return flat indices of the pixels with a triangle, (B, N) to (B, K); rows are filled up with N."""
     rows = [plane.nonzero().squeeze(1) for plane in owner >= 0]
     return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=owner.shape[1])
 
 
 def _scatter(colors: Tensor, index: Tensor, size: int) -> Tensor:
-    """Pictures (B, S, S, 3) of colours (B, 3, K) at flat indices (B, K); index S S is nowhere."""
+    """Return pictures (B, S, S, 3) of colours (B, 3, K) at flat indices (B, K); index S S is nowhere."""
     batch, slots = len(colors), size * size + 1
     flat = (index + slots * torch.arange(batch, device=index.device)[:, None]).flatten()
     picture = colors.new_zeros(batch * slots, 3).index_copy(0, flat, colors.mT.flatten(0, 1))

@@ -33,7 +33,7 @@ class Backgrounds:
         self._pictures = [p for p in pictures if p is not None and min(p.shape[:2]) >= 32]
 
     def __call__(self, rng: Generator) -> NDArray[np.float32]:
-        """(size, size, 3) linear RGB."""
+        """Return (size, size, 3) linear RGB."""
         size = self.size
         if self._pictures and rng.random() < 0.6:
             picture = self._pictures[rng.integers(len(self._pictures))]
@@ -134,26 +134,26 @@ def draw_strands(image: NDArray[np.float32], mask: NDArray[np.bool_], rng: Gener
 
 
 def smooth_noise(rng: Generator, size: int, cells: int, channels: int) -> NDArray[np.float32]:
-    """(size, size, channels) noise 0..1 with `cells` features across."""
+    """Return (size, size, channels) noise 0..1 with `cells` features across."""
     coarse = rng.random((cells + 1, cells + 1, channels), dtype=np.float32)
     return cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR).reshape(size, size, channels)
 
 
 def stretched_noise(rng: Generator, size: int) -> NDArray[np.float32]:
-    """(size, size) noise 0..1 of streaks in one direction."""
+    """Return (size, size) noise 0..1 of streaks in one direction."""
     noise = cv2.resize(rng.random((max(2, size // 25), size // 2), dtype=np.float32), (size, size))
     turn = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.normal(0.0, 40.0)), 1.45)
     return cv2.warpAffine(noise, turn, (size, size), borderMode=cv2.BORDER_REFLECT)
 
 
 def random_color(rng: Generator) -> NDArray[np.float64]:
-    """(3,) linear RGB, more often dull than not."""
+    """Return (3,) linear RGB, more often dull than not."""
     gray = rng.beta(1.0, 2.0)
     return gray * np.clip(1.0 + rng.normal(0.0, rng.choice([0.08, 0.5]), 3), 0.05, 2.5)
 
 
 def hair_color(rng: Generator) -> NDArray[np.float32]:
-    """(3,) linear RGB: black to brown, blond, red, grey, seldom dyed."""
+    """Return (3,) linear RGB: black to brown, blond, red, grey, seldom dyed."""
     draw = rng.random()
     if draw < 0.7:
         color = np.array([0.32, 0.2, 0.1]) * np.exp(rng.uniform(-4.0, 0.6))

@@ -139,7 +139,7 @@ def _sample(tile: NDArray, x: float, y: float, noise: NDArray) -> None:
 
 
 def _noise_tile(rng: Generator) -> NDArray[np.float32]:
-    """(_TILE, _TILE, 4): two fields of noise and the first one's falls along x and y, each of standard deviation 1."""
+    """Return two fields of noise and the first one's slopes along x and y, each of deviation 1, (_TILE, _TILE, 4)."""
     frequency = np.fft.fftfreq(_TILE)
     band = np.exp(-((np.hypot(*np.meshgrid(frequency, frequency)) * _CELL) ** 2) * 4.0)
     one, other = (np.fft.ifft2(np.fft.fft2(rng.normal(size=(_TILE, _TILE))) * band).real for _ in range(2))

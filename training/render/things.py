@@ -179,5 +179,5 @@ def _solid(image: NDArray[np.float32], mask: NDArray[np.float32], color: NDArray
 
 
 def _whole(point: NDArray) -> list[int]:
-    """A point (2,) as OpenCV takes it."""
+    """Return a point (2,) as OpenCV takes it."""
     return point.astype(int).tolist()

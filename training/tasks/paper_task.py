@@ -22,7 +22,7 @@ from training.networks.identity import FEATURES, load_identity_network
 from training.sampling import spread_evenly
 from training.tasks.label_batches import load_crops
 from training.tasks.label_task import LabelTask
-from training.tasks.paper_batches import PhotoDraw, clip_windows
+from training.tasks.paper_batches import PhotoDraw
 from training.tasks.paper_validation import network_input, validate_photos
 from training.tasks.task import ParameterTask
 
@@ -34,19 +34,17 @@ class PaperBatch:
     Attributes:
         crop: (B + L, R, R, 3) uint8 RGB: the photos, then the labelled crops, as the network takes them.
         photos: B of them.
-        clips: (C, 3) rows of the photos that are three frames in a row.
         labelled: L crops and their labels; None for none.
     """
 
     crop: Tensor
     photos: PhotoBatch
-    clips: Tensor
     labelled: Batch | None = None
 
     def to(self, device: torch.device) -> PaperBatch:
         """The batch on another device."""
         labelled = None if self.labelled is None else self.labelled.to(device)
-        return PaperBatch(self.crop.to(device), self.photos.to(device), self.clips.to(device), labelled)
+        return PaperBatch(self.crop.to(device), self.photos.to(device), labelled)
 
 
 class PaperTask(ParameterTask[PaperBatch]):
@@ -59,9 +57,6 @@ class PaperTask(ParameterTask[PaperBatch]):
         held_out: the validation part; None for none.
         recognizer: F of Eq. 7; None where its weight is 0.
         labelled: the task of the labelled crops; None for none.
-
-    Raises:
-        LimelightError: more clips are asked for than a batch holds.
     """
 
     def __init__(
@@ -84,28 +79,22 @@ class PaperTask(ParameterTask[PaperBatch]):
             PaperObjective(model, paper, recognizer, photos.parameters, photos.scores),
             None if labelled is None else labelled.objective,
         )
-        try:
-            self._draw = PhotoDraw(
-                photos.person, clip_windows(photos.names), config.batch_size, paper.company, paper.clips, config.seed
-            )
-        except ValueError as error:
-            raise LimelightError(f"configuration: paper.clips: {error}") from error
+        self._draw = PhotoDraw(photos.person, config.batch_size, paper.company, config.seed)
 
     def batch(self, step: int) -> PaperBatch:
-        drawn = self._draw(step)
-        photos = self.photos.batch(drawn.index)
+        photos = self.photos.batch(self._draw(step))
         crop = network_input(photos.image, self.config.network.resolution)
         labelled = None if self.labelled is None else self.labelled.batch(step)
         if labelled is not None:
             crop = torch.cat([crop, labelled.crop])
-        return PaperBatch(crop, photos, torch.from_numpy(drawn.clips), labelled)
+        return PaperBatch(crop, photos, labelled)
 
     def predict(self, network: Network, batch: PaperBatch, progress: float) -> Prediction:  # noqa: ARG002
         return network.predict(batch.crop)
 
     def loss(self, prediction: Prediction, batch: PaperBatch, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         count = len(batch.photos)
-        total, terms = self.objective.paper(prediction.parameters[:count], batch.photos, batch.clips, progress)
+        total, terms = self.objective.paper(prediction.parameters[:count], batch.photos, progress)
         if batch.labelled is None or self.objective.labels is None:
             return total, terms
         known, others = self.objective.labels(prediction.take(slice(count, None)), batch.labelled)

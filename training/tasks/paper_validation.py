@@ -42,8 +42,7 @@ def validate_photos(
                 points.setdefault(name, []).extend(errors)
             pictures, faces, mask = (part.cpu().numpy() for part in objective.pictures(batch, rendering))
             color = sum(map(color_error, pictures, faces, mask > 0.5), start=color)
-            no_clips = torch.zeros(0, 3, dtype=torch.long, device=parameters.device)
-            for name, value in objective.compare(rendering, parameters, batch, no_clips, 1.0)[1].items():
+            for name, value in objective.compare(rendering, parameters, batch, 1.0)[1].items():
                 terms.setdefault(name, []).append(value * len(batch) / len(index))
     return {
         **{f"photo.{name}": float(np.median(errors)) for name, errors in points.items()},

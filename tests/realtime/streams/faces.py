@@ -1,9 +1,11 @@
-"""What the tests of the streams share: faces whose channels are known, and waiting for what another thread does."""
+"""What the tests of the streams share: faces whose channels are known, and where to send them."""
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -56,7 +58,9 @@ def stream(address: str) -> Sink:
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port of this machine's that nobody uses."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine's that nobody uses, and that the system gives to nobody who asks for any."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facemodel import ARKIT_NAMES, LimelightError
@@ -101,7 +101,6 @@ def test_a_choice_is_one_of_those_there_are():
 # -- rate -----------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rate=st.floats(1.0, 120.0), fps=st.sampled_from([23.976, 24.0, 25.0, 29.97, 30.0, 59.94, 60.0]))
 def test_the_rate_is_kept_in_the_mean(clock, rate, fps):
     stream = kept(rate=rate)

@@ -8,7 +8,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemodel import ARKIT_NAMES, LimelightError
@@ -269,7 +269,7 @@ def test_no_more_than_eight_are_sent_to_and_the_newest_are(answering):
     askers = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(12)]
     for asker in askers:
         ask(asker, sink, UDP)
-        wait_for(lambda asker=asker: any(place[1] == asker.getsockname()[1] for place in sink._receivers))
+        wait_for(lambda asker=asker: asker.getsockname()[1] in {port for _, port in tuple(sink._receivers)})
     assert sink.guests_now() == 8
     sink.submit(one())
     askers[-1].settimeout(60)
@@ -328,7 +328,7 @@ NEARLY = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(data=st.one_of(st.binary(max_size=5000), NEARLY, st.sampled_from([TCP, STOP, TCP + V2, V2, b""])))
 def test_whatever_comes_nothing_breaks_and_nothing_else_is_answered(listening, data):
     sink, receiver, last, threads = listening

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemodel import LimelightError
@@ -121,7 +121,7 @@ def turned(axis: int, radians: float) -> np.ndarray:
     return matrix
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30)
 @given(st.tuples(st.floats(-70, 70), st.floats(-50, 50), st.floats(-60, 60)))
 def test_all_three_angles_together_are_the_heads_rotation(ask, head):
     face = a_face(head=head)

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemodel.camera import project
@@ -113,7 +113,7 @@ def test_the_3d_points_are_the_head_without_its_pose(ask):
     assert 0.7 < seen.points_3d[0, 0] - seen.points_3d[16, 0] < 1.4
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40)
 @given(st.tuples(st.floats(-80, 80), st.floats(-60, 60), st.floats(-180, 180)), st.booleans())
 def test_pose_and_3d_points_give_the_points_in_the_picture(ask, head, mirror):
     face = a_face({"jawOpen": 0.5}, head=head, place=(300.0, 260.0, 1.0))

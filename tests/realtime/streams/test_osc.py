@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_packet import OscPacket
 
@@ -155,7 +155,6 @@ addresses = st.lists(st.text("abc/", min_size=1, max_size=30).map("/{}".format),
 forms = st.sampled_from(["f", "fff", "i", "iif", "T", ""])
 
 
-@settings(deadline=None)
 @given(st.data(), addresses, st.integers(60, 400))
 def test_bundles_hold_what_was_written(data, addresses, largest):
     messages = [

@@ -7,12 +7,13 @@ import socket
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemodel import LimelightError
 from realtime.streams import udp
 from realtime.streams.udp import UdpSender
+from tests.realtime.streams.faces import free_port
 from tests.realtime.streams.receivers import INFO, Receiver, a_face, a_result, open_stream
 
 
@@ -27,9 +28,7 @@ def ipv6():
 
 
 def a_closed_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port(socket.SOCK_DGRAM)
 
 
 def test_what_is_sent_arrives(receiver):
@@ -179,7 +178,7 @@ def test_a_stream_counts_what_was_dropped_and_can_begin_again(receiver):
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5))
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 def test_what_receivers_answer_is_nobodys_business(receiver, answers):
     stream = open_stream("osc", receiver.port)
     stream.submit(a_result(a_face()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemodel import LimelightError
@@ -119,7 +119,7 @@ def test_lids_and_looks_belong_to_their_side(ask):
         assert all(0.0 <= value <= 1.0 for value in frame.blends.values())
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30)
 @given(st.tuples(st.floats(-70, 70), st.floats(-50, 50), st.floats(-60, 60)), st.booleans())
 def test_the_head_bone_is_the_heads_rotation_in_unitys_axes(ask, head, mirror):
     face = a_face(head=head)

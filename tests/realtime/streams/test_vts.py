@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.sync.server import serve
 
@@ -327,7 +327,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(answer=st.one_of(st.text(max_size=50), st.binary(max_size=50), JSON))
 def test_whatever_is_answered_nothing_breaks(fickle, tmp_path, answer):
     port, answers = fickle

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemodel import ARKIT_NAMES, LimelightError
@@ -259,7 +259,7 @@ def listening():
     asker.close()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(data=st.one_of(st.binary(max_size=5000), REQUESTS, st.sampled_from([b"[" * 4096, b"{" * 4096, b"9" * 4096])))
 def test_whatever_comes_nothing_breaks_and_nothing_is_answered(listening, data):
     sink, asker = listening

@@ -44,7 +44,7 @@ def test_frames_are_read_in_order_and_on_time(rate, standard, sample_rate):
 
 
 @given(st.integers(1, 3000), st.floats(0.01, 1.0), st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_loudness_polarity_and_blocks_do_not_matter(block, loudness, inverted):
     sound = ltc_sound(48000, 25, 8, (10, 0, 0, 0))
     frames = read((-1 if inverted else 1) * loudness * sound, block=block)
@@ -71,7 +71,7 @@ def test_it_is_found_again_after_silence_and_a_jump():
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_what_is_no_timecode_gives_none_and_harms_nothing(seed):
     random = np.random.default_rng(seed)
     decoder = LtcDecoder(48000)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from facemodel import FaceModel
-from training.evaluation.bootstrap import estimate
+from training.evaluation.bootstrap import estimate, median
 from training.evaluation.context import Context, TrackedClip
-from training.evaluation.live import ClipReport, count_blinks
+from training.evaluation.measures import errors_against_points, rotation_error, rotation_seen_along_view_ray
 from training.evaluation.section import Findings, Measure, Section, count
 
+_MAX_TRACKED_NME = 0.10
+_BLINK_PROMINENCE = 0.25  # of a lid's way, by which it closes more than around it
+_KEPT_SHARE, _KEPT_WITHIN = 0.7, 0.1  # of a blink's height; s
 _KEYS = ("tracked", "nme68", "nme68_inner", "rotation_deg")
 
 
@@ -56,6 +62,81 @@ def clip_figures(model: FaceModel, clip: TrackedClip) -> dict[str, dict[str, flo
         stage: report.summary() | {"blinks": float(sum(each[i] for each in counts))}
         for i, (stage, report) in enumerate(reports.items())
     }
+
+
+@dataclass
+class ClipReport:
+    """One clip against MediaPipe's points and head matrix.
+
+    Attributes:
+        frames, tracked: how many. A frame further than 10 % NME from MediaPipe's points is not tracked, whatever the
+            tracker says.
+        errors: (NME, the same without the jaw line, rotation in degrees) of each frame that both saw.
+    """
+
+    frames: int = 0
+    tracked: int = 0
+    errors: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def add(
+        self, model: FaceModel, vector: NDArray | None, landmarks478: NDArray | None, matrix: NDArray | None
+    ) -> None:
+        """Take in one frame.
+
+        Args:
+            model: of the parameters.
+            vector: (P,) in frame pixels; None where the tracker did not track.
+            landmarks478, matrix: (478, 2) px and (4, 4), MediaPipe's; None where it found no face.
+        """
+        self.frames += 1
+        if vector is None:
+            return
+        if landmarks478 is None or matrix is None:
+            self.tracked += 1
+            return
+        nme, inner = errors_against_points(model, vector, landmarks478)
+        self.tracked += nme < _MAX_TRACKED_NME
+        self.errors.append((nme, inner, rotation_error(model, vector, rotation_seen_along_view_ray(matrix))))
+
+    def summary(self) -> dict[str, float]:
+        """Return counts, and medians over the frames that both saw; NME as a fraction, rotation in degrees."""
+        columns = np.array(self.errors).reshape(-1, 3).T
+        medians = zip(("nme68", "nme68_inner", "rotation_deg"), map(median, columns), strict=True)
+        return {"frames": self.frames, "tracked": self.tracked / max(self.frames, 1), **dict(medians)}
+
+
+def count_blinks(
+    raw: NDArray[np.floating], filtered: NDArray[np.floating], times: NDArray[np.floating]
+) -> tuple[int, int]:
+    """Count the blinks of one lid, and those of them that are in its filtered curve.
+
+    A blink is a local maximum of the raw curve with a prominence (its height over the more closed of its two sides) of
+    at least a quarter. It is kept if the filtered curve has a maximum with 70 % of that height within 0.1 s, which
+    keeps one blink only.
+
+    Args:
+        raw, filtered: (T,) eyeBlinkLeft or eyeBlinkRight, 0..1; NaN where the face was not tracked.
+        times: (T,) s.
+
+    Returns:
+        How many blinks the raw curve has, and how many of them are kept.
+    """
+    blinks = kept = 0
+    tracked = np.isfinite(raw) & np.isfinite(filtered)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], tracked, [False]])))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        run = slice(start, stop)
+        peaks, found = find_peaks(raw[run], prominence=_BLINK_PROMINENCE)
+        places, answers = find_peaks(filtered[run], prominence=_KEPT_SHARE * _BLINK_PROMINENCE)
+        free = np.ones(len(places), bool)
+        for time, height in zip(times[run][peaks], found["prominences"], strict=True):
+            high = answers["prominences"] >= _KEPT_SHARE * height
+            near = free & high & (np.abs(times[run][places] - time) <= _KEPT_WITHIN)
+            if near.any():
+                free[np.argmax(near)] = False
+                kept += 1
+        blinks += len(peaks)
+    return blinks, kept
 
 
 SECTION = Section(

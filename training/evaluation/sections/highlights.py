@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from facemodel import FaceModel
 from training.evaluation.bootstrap import Estimate, estimate, mean, median
-from training.evaluation.color_error import HighlightPattern, SpecularLeak, highlight_pattern, specular_leak
+from training.evaluation.color_error import HighlightShare, highlight_pattern, specular_leak
 from training.evaluation.context import AnsweredRenders, Context, evenly
 from training.evaluation.layers import face_layers
 from training.evaluation.light_error import half_angle, half_vector, key_angle
@@ -30,7 +30,7 @@ def measure(context: Context) -> Findings:
         pictures = _Pictures.of(context.model, answered, index)
         people = answered.renders.person[index]
         found = found | estimate(pictures.figures, people).named(f"{answered.key}_")
-        shares = np.array([HighlightPattern(*pattern).share for pattern in pictures.patterns[:, 0]])
+        shares = np.array([HighlightShare(*pattern).share for pattern in pictures.patterns[:, 0]])
         for name, errors in (("half_angle", pictures.half), ("pattern", np.abs(shares))):
             seen = np.full(len(answered.renders), np.nan)
             seen[index] = np.where(pictures.seen, errors, np.nan)
@@ -47,9 +47,8 @@ class _Pictures:
         told: (N,) whether the answer has a highlight at all; it is otherwise "unknown".
         half, key: (N,) angles of half vectors and of key lights, degrees.
         constant: (N,) angles of half vectors to that of the best constant answer.
-        patterns: (N, 3, 2) `HighlightPattern` of the answer, of the answer with its error's pixels shuffled, and of a
-            constant albedo in constant light on the true shape.
-        leaks: (N, 4) `SpecularLeak` of the answer with its error's pixels shuffled.
+        patterns: (N, 4, 2) `highlight_pattern` of the answer, of the answer with its error's pixels shuffled, and of a
+            constant albedo in constant light on the true shape; `specular_leak` of the shuffled one.
     """
 
     seen: NDArray[np.bool_]
@@ -58,7 +57,6 @@ class _Pictures:
     key: NDArray[np.float64]
     constant: NDArray[np.float64]
     patterns: NDArray[np.float64]
-    leaks: NDArray[np.float64]
 
     @classmethod
     def of(cls, model: FaceModel, answered: AnsweredRenders, index: NDArray[np.int64]) -> _Pictures:
@@ -66,8 +64,7 @@ class _Pictures:
         truths, answers = answered.renders.parameters, answered.answers[index]
         usual = truths.mean(axis=0)
         truths = truths[index]
-        brightest = np.zeros((len(index), 2))
-        patterns, leaks = np.zeros((len(index), 3, 2)), np.zeros((len(index), 4))
+        brightest, patterns = np.zeros((len(index), 2)), np.zeros((len(index), 4, 2))
         for n in tqdm(range(len(index)), unit="picture", desc=f"highlights of {answered.key}", leave=False):
             own, true = (face_layers(model, vectors[n], _SIDE) for vectors in (answers, truths))
             brightest[n] = true.brightening, own.brightening
@@ -78,21 +75,22 @@ class _Pictures:
             for group in ("albedo", "sh"):
                 constant[layout.slices[group]] = usual[layout.slices[group]]
             flat = face_layers(model, constant, _SIDE).diffuse
-            patterns[n] = [astuple(highlight_pattern(each, true, both)) for each in (own.diffuse, shuffled, flat)]
-            leaks[n] = astuple(specular_leak(shuffled, true.diffuse, true.specular, both))
+            shares = [highlight_pattern(each, true, both) for each in (own.diffuse, shuffled, flat)]
+            shares.append(specular_leak(shuffled, true.diffuse, true.specular, both)[0])
+            patterns[n] = list(map(astuple, shares))
         ours, keys = (vectors[:, layout.slices["key_position"]] for vectors in (answers, truths))
         seen = (brightest[:, 0] >= _SEEN) & answered.renders.highlight[index]
         halves = half_vector(keys)
         middle = halves[seen].mean(axis=0) if seen.any() else halves.mean(axis=0)
         angles = half_angle(ours, keys), key_angle(ours, keys), key_angle(np.broadcast_to(middle, halves.shape), halves)
-        return cls(seen, brightest[:, 1] >= _TOLD, *angles, patterns, leaks)
+        return cls(seen, brightest[:, 1] >= _TOLD, *angles, patterns)
 
     def figures(self, index: NDArray[np.int64]) -> dict[str, float]:
         """Return the figures over the pictures at `index`."""
         seen, told = self.seen[index], self.told[index]
         visible = index[seen]
         names = "pattern", "pattern_shuffled", "constant_pattern"
-        kinds = zip(names, self.patterns[visible].sum(axis=0), strict=True)
+        kinds = zip(names, self.patterns[visible, :3].sum(axis=0), strict=True)
         return {
             "seen": float(seen.mean()),
             "half_angle": median(self.half[visible]),
@@ -103,8 +101,8 @@ class _Pictures:
             "constant_found": mean(self.constant[visible] <= _FOUND),
             "unknown": mean(~told[seen]),
             "rightly_unknown": mean(~told[~seen]),
-            **{name: HighlightPattern(*pattern).share for name, pattern in kinds},
-            "leak_shuffled": SpecularLeak(*self.leaks[index].sum(axis=0)).share,
+            **{name: HighlightShare(*pattern).share for name, pattern in kinds},
+            "leak_shuffled": HighlightShare(*self.patterns[index, 3].sum(axis=0)).share,
         }
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from training.evaluation.bootstrap import estimate
-from training.evaluation.color_error import ColorError, SpecularLeak, color_error, specular_leak
+from training.evaluation.color_error import ColorError, HighlightShare, color_error, specular_leak
 from training.evaluation.context import Context, evenly
 from training.evaluation.layers import face_layers
 from training.evaluation.light_error import key_angle, light_errors
@@ -26,28 +26,29 @@ def measure(context: Context) -> Findings:
     layout, truths = model.layout, renders.parameters
     constant = np.tile(truths.mean(axis=0), (len(truths), 1))
     index = evenly(len(renders), context.material.extent.layers)
-    leaks, colors = np.zeros((len(renders), 4)), np.zeros((len(renders), 3))  # of the other pictures: nothing
+    leaks, colors = np.zeros((2, len(renders), 2)), np.zeros((len(renders), 3))  # of the other pictures: nothing
     for i in tqdm(index, unit="picture", desc="light layers", leave=False):
         own, true = face_layers(model, answers[i], _SIDE), face_layers(model, truths[i], _SIDE)
         both = own.mask & true.mask
-        leaks[i] = astuple(specular_leak(own.diffuse, true.diffuse, true.specular, both))
+        leaks[:, i] = list(map(astuple, specular_leak(own.diffuse, true.diffuse, true.specular, both)))
         colors[i] = astuple(color_error(np.clip(true.color, 0, 1), np.clip(own.color, 0, 1), both))
 
     def figures(chosen: NDArray[np.int64]) -> dict[str, float]:
         floor = light_errors(layout, constant[chosen], truths[chosen])
-        leak, color = SpecularLeak(*leaks[chosen].sum(axis=0)), ColorError(*colors[chosen].sum(axis=0))
+        leak, pattern = (HighlightShare(*each[chosen].sum(axis=0)).share for each in leaks)
+        color = ColorError(*colors[chosen].sum(axis=0))
         return {
             **light_errors(layout, answers[chosen], truths[chosen]),
             **{f"constant_{key}": floor[key] for key in _CONSTANT},
-            "leak": leak.share,
-            "leak_pattern": leak.projected,
+            "leak": leak,
+            "leak_pattern": pattern,
             "color": color.mean,
             "color_std": color.std,
         }
 
     found = estimate(figures, renders.person, _ROUNDS)
     angles = key_angle(answers[:, layout.slices["key_position"]], truths[:, layout.slices["key_position"]])
-    shares = np.array([SpecularLeak(*leak).share for leak in leaks])
+    shares = np.array([HighlightShare(*leak).share for leak in leaks[0]])
     cases = {
         key: ranked_cases(errors, context.posed.names, answers)
         for key, errors in (("key_angle", angles), ("leak", shares))

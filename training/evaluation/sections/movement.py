@@ -39,13 +39,10 @@ _OPENINGS = {
 
 def measure(context: Context) -> Findings:
     """Find errors on the random expressions beside two constant answers, and openings on photos beside MediaPipe's."""
-    layout, (_, _, renders, answers) = context.model.layout, context.random
-    weights, truth = (
-        vectors[:, layout.slices["expression"]].astype(float) for vectors in (answers, renders.parameters)
-    )
-    identity = renders.parameters[:, layout.slices["identity"]]
-    movement = ExpressionMovement(context.model)
-    true = movement.openings(truth, identity)
+    spans, model, (_, _, renders, answers) = context.model.layout.slices, context.model, context.random
+    weights, truth = (vectors[:, spans["expression"]].astype(float) for vectors in (answers, renders.parameters))
+    identity = renders.parameters[:, spans["identity"]]
+    true = openings(model, truth, identity)
     columns: dict[str, NDArray[np.float64]] = {}  # (N,) each
     opened = {}
     for prefix, own in (
@@ -53,8 +50,8 @@ def measure(context: Context) -> Findings:
         ("zero_", np.zeros_like(truth)),
         ("mean_", np.tile(truth.mean(axis=0), (len(truth), 1))),
     ):
-        columns |= {prefix + part: errors for part, errors in movement.errors(own, truth).items()}
-        opened[prefix] = movement.openings(own, identity)
+        columns |= {prefix + part: errors for part, errors in movement_errors(model, own, truth).items()}
+        opened[prefix] = openings(model, own, identity)
         columns |= {prefix + name: np.abs(opened[prefix][name] - true[name]).mean(axis=1) for name in _OPENINGS}
     excess = opened[""]["lip_gap"][:, 0] - true["lip_gap"][:, 0]
     excess[true["lip_gap"][:, 0] >= _SHUT] = np.nan
@@ -76,57 +73,48 @@ def measure(context: Context) -> Findings:
     return Findings(found.figures, {}, cases, notes, found.intervals)
 
 
-class ExpressionMovement:
-    """Moves a face model's points by expression weights; head pose and identity are the truth's, so neither counts.
+def movement_errors(model: FaceModel, weights: NDArray, truth: NDArray) -> dict[str, NDArray[np.float64]]:
+    """Return how far weights move points from where the true ones do, with the true head pose and identity.
 
     Args:
         model: whose expressions move MediaPipe's points linearly.
+        weights, truth: (N, Ne).
+
+    Returns:
+        {part of PARTS: (N,) mm, mean distance of its points}.
     """
+    moves = np.stack([model.landmarks478(shape) for shape in model.expression]).astype(np.float64)  # (Ne, 478, 3)
+    difference = np.asarray(weights, np.float64) - truth
+    return {
+        part: np.linalg.norm(np.tensordot(difference, moves[:, list(points)], axes=1), axis=2).mean(1)
+        for part, points in PARTS.items()
+    }
 
-    def __init__(self, model: FaceModel) -> None:
-        self._points = model.landmarks478(model.mean)  # (478, 3)
-        self._identity, self._expression = (
-            np.stack([model.landmarks478(shape) for shape in basis]).astype(np.float64)
-            for basis in (model.identity, model.expression)
-        )  # (Ni, 478, 3), (Ne, 478, 3)
 
-    def errors(self, weights: NDArray, truth: NDArray) -> dict[str, NDArray[np.float64]]:
-        """Return the mean distance of each part's points from where the true weights move them.
+def openings(model: FaceModel, weights: NDArray, identity: NDArray) -> dict[str, NDArray[np.float64]]:
+    """Return how far mouth and eyes are open along the head's up axis; 0 where lips or lids overlap.
 
-        Args:
-            weights, truth: (N, Ne).
+    Args:
+        model: the face model.
+        weights: (N, Ne).
+        identity: (N, Ni), of the same people.
 
-        Returns:
-            {part of PARTS: (N,) mm}.
-        """
-        difference = np.asarray(weights, np.float64) - truth
-        return {
-            part: np.linalg.norm(np.tensordot(difference, self._expression[:, list(points)], axes=1), axis=2).mean(1)
-            for part, points in PARTS.items()
-        }
+    Returns:
+        {"lip_gap": (N, 1) mm, "lid_opening": (N, 2) mm of the right and the left eye}.
+    """
+    parts = [
+        np.stack([model.landmarks478(shape) for shape in shapes]).astype(np.float64)
+        for shapes in (model.mean[None], model.identity, model.expression)
+    ]  # (1, 478, 3), (Ni, 478, 3), (Ne, 478, 3)
+    coefficients = np.concatenate([np.ones((len(weights), 1)), identity, weights], axis=1, dtype=np.float64)
 
-    def openings(self, weights: NDArray, identity: NDArray) -> dict[str, NDArray[np.float64]]:
-        """Return how far mouth and eyes are open along the head's up axis; 0 where lips or lids overlap.
+    def opening(lower: list[int], upper: list[int]) -> NDArray[np.float64]:  # (N,)
+        gaps = np.concatenate([(points[:, upper, 1] - points[:, lower, 1]).mean(axis=1) for points in parts])
+        return coefficients @ gaps
 
-        Args:
-            weights: (N, Ne).
-            identity: (N, Ni), of the same people.
-
-        Returns:
-            {"lip_gap": (N, 1) mm, "lid_opening": (N, 2) mm of the right and the left eye}.
-        """
-
-        def opening(lower: list[int], upper: list[int]) -> NDArray[np.float64]:  # (N,)
-            gap, by_person, by_weight = (
-                (points[..., upper, 1] - points[..., lower, 1]).mean(axis=-1)
-                for points in (self._points, self._identity, self._expression)
-            )
-            return gap + np.asarray(identity, float) @ by_person + np.asarray(weights, float) @ by_weight
-
-        return {
-            name: np.maximum(0.0, np.stack([opening(*pair) for pair in pairs], axis=1))
-            for name, pairs in _OPENINGS.items()
-        }
+    return {
+        name: np.maximum(0.0, np.stack([opening(*pair) for pair in pairs], axis=1)) for name, pairs in _OPENINGS.items()
+    }
 
 
 def picture_openings(points: NDArray, scale: float) -> dict[str, NDArray[np.float64]]:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import FaceModel
+from facemodel.rotation import matrix_from_6d, matrix_to_6d
+from training.evaluation.bootstrap import rms
 from training.evaluation.context import Context
-from training.evaluation.live import performer_report
+from training.evaluation.measures import ACTIVE_WEIGHT, errors_against_truth
 from training.evaluation.section import Findings, Measure, Section, UnmeasuredError, count
 
 
@@ -15,6 +23,40 @@ def measure(context: Context) -> Findings:
     report = performer_report(context.model, context.live.performer(frames))
     figures = report["tracked"] | {f"mean_{key}": value for key, value in report["mean"].items()}
     return Findings(figures, {"performer": {"network": report["tracked"], "constant answer": report["mean"]}})
+
+
+def performer_report(model: FaceModel, pairs: Iterable[tuple[NDArray | None, NDArray]]) -> dict[str, dict[str, float]]:
+    """Return errors against the synthetic performer's truth, beside those of the best constant answer.
+
+    Args:
+        model: of the parameters.
+        pairs: (tracked (P,) or None, true (P,)) of each frame.
+
+    Returns:
+        {"tracked": ..., "mean": ...}: the mean of every measure of `errors_against_truth` over the tracked
+        frames, for the tracker and for the mean of the truths on the mean person; expression_rmse is pooled over
+        all active weights.
+    """
+    pairs = list(pairs)
+    constant = np.array([truth for _, truth in pairs]).mean(axis=0)
+    rotation = constant[model.layout.slices["rotation"]]
+    rotation[:] = matrix_to_6d(matrix_from_6d(rotation))
+    for group in ("identity", "albedo"):  # one performer: the mean of the truths would be the truth
+        constant[model.layout.slices[group]] = 0.0
+    tracked = [(vector, truth) for vector, truth in pairs if vector is not None]
+    return {
+        "tracked": _mean_errors(model, tracked) | {"frames": float(len(pairs)), "tracked": len(tracked) / len(pairs)},
+        "mean": _mean_errors(model, [(constant, truth) for _, truth in tracked]),
+    }
+
+
+def _mean_errors(model: FaceModel, pairs: list[tuple[NDArray, NDArray]]) -> dict[str, float]:
+    errors = [errors_against_truth(model, vector, truth) for vector, truth in pairs]
+    if not errors:
+        return {}
+    ours, theirs = (np.array([pair[i][model.layout.slices["expression"]] for pair in pairs]) for i in (0, 1))
+    means = {key: float(np.nanmean([e[key] for e in errors])) for key in errors[0] if key != "expression_rmse"}
+    return means | {"expression_rmse": rms((ours - theirs)[theirs > ACTIVE_WEIGHT])}
 
 
 SECTION = Section(

@@ -11,10 +11,10 @@ from tqdm import tqdm
 from facemodel import FaceModel
 from training.evaluation.bootstrap import Estimate, estimate
 from training.evaluation.context import Context, Material, evenly
-from training.evaluation.face_shape import FaceShapeError, PersonPairs, mean_over_views, neutral_shapes
 from training.evaluation.landmark_fit import fitted_renders
 from training.evaluation.render_set import EXPRESSIONS, RenderSet
 from training.evaluation.section import Findings, Measure, Section, count, ranked_cases
+from training.evaluation.shape_error import FaceShapeError, PersonPairs, mean_over_views, neutral_shapes
 
 _COLUMNS = ("face", "face_std", "face_rigid", "nose", "mouth", "regions", "regions_rigid")
 _SINGLE, _AVERAGED, _ALONE = "single view", "averaged over views", "neutral shape, by the identity alone"
