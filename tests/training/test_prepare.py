@@ -30,7 +30,7 @@ from training.data.prepare import PrepareConfig, calibrated_fit, prepare_dataset
 from training.data.prepared import PreparedPhotos, PreparedWriter
 from training.data.segmenter import Segmenter
 from training.data.shards import ShardWriteError
-from training.data.skin_classifier import ColorMixture, SkinClassifier, ycbcr
+from training.data.skin_classifier import SkinClassifier, gaussians, ycbcr
 
 SKIN, MARK, WALL = (220, 120, 90), (40, 60, 200), (30, 90, 40)  # RGB
 CHIN = np.array([[0.0, -70.0, 60.0]])  # mm, where the mark is
@@ -108,7 +108,7 @@ def painter(toy):
 def classifier():
     def around(color):
         mean = ycbcr(np.array([color], np.uint8))
-        return ColorMixture(np.ones(1), mean, np.eye(3)[None] / 12.0)
+        return gaussians(np.ones(1), mean, np.eye(3)[None] / 12.0)
 
     return SkinClassifier(around(SKIN), around(MARK), 0.5)
 

@@ -65,44 +65,16 @@ class ClassifierConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class ColorMixture:
-    """K Gaussians over colours (Y, Cb, Cr); the arrays are those of scikit-learn's `GaussianMixture`.
-
-    Attributes:
-        weights: (K,), sum 1.
-        means: (K, 3).
-        precisions_cholesky: (K, 3, 3) upper triangular C; the inverse covariance is C C^T.
-    """
-
-    weights: NDArray[np.float64]
-    means: NDArray[np.float64]
-    precisions_cholesky: NDArray[np.float64]
-
-    def log_density(self, colors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the natural logarithm of the density at colours, (N, 3) to (N,)."""
-        roots = self.precisions_cholesky
-        diagonal = np.diagonal(roots, axis1=1, axis2=2)
-        constant = np.log(self.weights) + np.log(diagonal).sum(axis=1) - 1.5 * np.log(2.0 * np.pi)  # (K,)
-        together = roots.transpose(1, 0, 2).reshape(3, -1)  # (3, 3 K)
-        offset = np.einsum("ki,kij->kj", self.means, roots).ravel()
-        scaled = (colors @ together - offset).reshape(len(colors), len(roots), 3)  # (N, K, 3)
-        each = constant - 0.5 * np.einsum("nki,nki->nk", scaled, scaled)  # (N, K)
-        most = each.max(axis=1)
-        total: NDArray[np.float64] = most + np.log(np.exp(each - most[:, None]).sum(axis=1))
-        return total
-
-
-@dataclass(frozen=True, eq=False)
 class SkinClassifier:
     """Probability that a pixel is skin.
 
     Attributes:
-        skin, other: the mixtures.
+        skin, other: mixtures of Gaussians over colours (Y, Cb, Cr).
         prior: probability of skin before a pixel is seen, 0..1.
     """
 
-    skin: ColorMixture
-    other: ColorMixture
+    skin: GaussianMixture
+    other: GaussianMixture
     prior: float
 
     @classmethod
@@ -118,12 +90,16 @@ class SkinClassifier:
         other = pixels.colors[~pixels.skin]
         other = other[rng.permutation(len(other))[: config.most_pixels]]
         sides = ("skin", skin, config.skin_components), ("other", other, config.other_components)
-        return cls(*(_fit_mixture(*side, config) for side in sides), config.prior)
+        first, second = (_fit_mixture(*side, config) for side in sides)
+        return cls(first, second, config.prior)
 
     def posterior(self, colors: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the probability of skin 0..1 of sRGB colours, (N, 3) uint8 to (N,)."""
         values = ycbcr(colors)
-        odds = np.log(self.prior / (1.0 - self.prior)) + self.skin.log_density(values) - self.other.log_density(values)
+        if not len(values):
+            return np.zeros(0)
+        odds = np.log(self.prior / (1.0 - self.prior))
+        odds = odds + self.skin.score_samples(values) - self.other.score_samples(values)
         small = np.exp(-np.abs(odds))
         return np.where(odds >= 0.0, 1.0, small) / (1.0 + small)
 
@@ -145,7 +121,7 @@ class SkinClassifier:
         """
         arrays = {"format_version": np.array(_FORMAT_VERSION), "prior": np.array(self.prior)}
         for side in ("skin", "other"):
-            arrays |= {f"{side}_{name}": getattr(getattr(self, side), name) for name in _ARRAYS}
+            arrays |= {f"{side}_{name}": getattr(getattr(self, side), f"{name}_") for name in _ARRAYS}
         with whole_file(path, f"skin classifier {path}") as partial, partial.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]
         return path
@@ -185,8 +161,18 @@ class SkinClassifier:
             ):
                 if (values <= 0.0).any():
                     raise LimelightError(f"skin classifier {path}: array '{name}': expected numbers above 0")
-        skin, other = (ColorMixture(*(arrays[f"{side}_{name}"] for name in _ARRAYS)) for side in sizes)
+        skin, other = (gaussians(*(arrays[f"{side}_{name}"] for name in _ARRAYS)) for side in sizes)
         return cls(skin, other, float(arrays["prior"]))
+
+
+def gaussians(weights: NDArray, means: NDArray, precisions_cholesky: NDArray) -> GaussianMixture:
+    """Return the mixture of K Gaussians with weights (K,), means (K, 3) and roots (K, 3, 3).
+
+    A root C is upper triangular; the inverse covariance is C C^T.
+    """
+    mixture = GaussianMixture(len(weights))
+    mixture.weights_, mixture.means_, mixture.precisions_cholesky_ = weights, means, precisions_cholesky
+    return mixture
 
 
 def ycbcr(colors: NDArray) -> NDArray[np.float64]:
@@ -228,12 +214,11 @@ def separation(classifier: SkinClassifier, pixels: LabelledPixels) -> tuple[floa
     )
 
 
-def _fit_mixture(name: str, colors: NDArray[np.uint8], components: int, config: ClassifierConfig) -> ColorMixture:
+def _fit_mixture(name: str, colors: NDArray[np.uint8], components: int, config: ClassifierConfig) -> GaussianMixture:
     if len(colors) < 10 * components:
         raise LimelightError(f"skin classifier: {len(colors)} {name} pixels, too few for {components} Gaussians")
     mixture = GaussianMixture(components, reg_covar=config.noise, random_state=config.seed, max_iter=200)
-    mixture.fit(ycbcr(colors))
-    return ColorMixture(mixture.weights_, mixture.means_, mixture.precisions_cholesky_)
+    return mixture.fit(ycbcr(colors))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
