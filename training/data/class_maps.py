@@ -156,10 +156,5 @@ class ClassMapRenderer:
 
 def _inside(outline: NDArray, points: NDArray) -> NDArray[np.bool_]:
     """Return whether points (N, 2) lie in a polygon (K, 2)."""
-    x, y = points[:, 0], points[:, 1]
-    inside = np.zeros(len(points), bool)
-    for (ax, ay), (bx, by) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
-        crosses = (ay > y) != (by > y)
-        if crosses.any():
-            inside ^= crosses & (x < (bx - ax) * (y - ay) / (by - ay + 1e-12) + ax)
-    return inside
+    polygon = outline.astype(np.float32)
+    return np.array([cv2.pointPolygonTest(polygon, (float(x), float(y)), False) > 0 for x, y in points], bool)

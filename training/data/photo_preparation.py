@@ -132,7 +132,10 @@ class PhotoPreparer:
         points = crop.lower_points(points).astype(np.float32)
         image = cut(picture, crop, size=CROP_SIZE, extent=CROP_SIZE)
         classes = self._segmenter(image)
-        classes[~_on_picture(crop, picture)] = label_of("background")
+        on_picture = (
+            cut(np.full(picture.shape[:2], 255, np.uint8), crop, cv2.BORDER_CONSTANT, CROP_SIZE, CROP_SIZE) > 127
+        )
+        classes[~on_picture] = label_of("background")
         face = face_mask(classes)
         if (seen := float(face[_outline(points)].mean())) < _LEAST_SEEN:
             raise LimelightError(f"photo {sample.name}: hardly any of the face is seen ({seen:.0%})")
@@ -196,11 +199,3 @@ def _outline(points: NDArray[np.float32]) -> NDArray[np.bool_]:
     inside = np.zeros((CROP_SIZE, CROP_SIZE), np.uint8)
     cv2.fillConvexPoly(inside, cv2.convexHull(points.round().astype(np.int32)), 1)
     return inside > 0
-
-
-def _on_picture(crop: Crop, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return which pixels (224, 224) of a crop lie on the picture, not beyond its edge."""
-    y, x = np.mgrid[:CROP_SIZE, :CROP_SIZE] + 0.5
-    matrix = crop.to_frame()
-    u, v = (row[0] * x + row[1] * y + row[2] for row in matrix)
-    return (u >= 0) & (v >= 0) & (u <= picture.shape[1]) & (v <= picture.shape[0])
