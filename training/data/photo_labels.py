@@ -155,7 +155,7 @@ def label_photos(
         for collection, number, paths in shards:
             folder = ShardFolder(out / collection, _WHAT)
             if not folder.exists(number):
-                folder.write(number, vars(_label(photos, paths, landmarker)))
+                folder.write(number, _label(photos, paths, landmarker))
             skipped += len(paths) - len(folder.read(number, "paths"))
             bar.update(len(paths))
             bar.set_postfix(skipped=skipped)

@@ -198,8 +198,8 @@ class PreparedPhotos:
         return join_column(self._shards, name, WHAT)
 
 
-class PreparedWriter:
-    """Writes the shards of one data set below a prepared folder, each of them whole or not at all.
+class PreparedWriter(ShardFolder):
+    """Writes the `PreparedShard`s of one data set below a prepared folder, each of them whole or not at all.
 
     Args:
         root: the prepared folder; made if absent.
@@ -212,8 +212,7 @@ class PreparedWriter:
     """
 
     def __init__(self, root: Path, name: str, model: FaceModel, segmenter: str = "unet") -> None:
-        self.folder = root / name
-        self._shards = ShardFolder(self.folder, WHAT)
+        super().__init__(root / name, WHAT)
         write_header(root, WHAT, model, segmenter=segmenter)
 
     def entries(self, number: int) -> list[str] | None:
@@ -222,7 +221,7 @@ class PreparedWriter:
         Raises:
             LimelightError: the shard is damaged.
         """
-        return self._shards.read(number, "entries").tolist() if self._shards.exists(number) else None
+        return self.read(number, "entries").tolist() if self.exists(number) else None
 
     def length(self, number: int) -> int:
         """Return how many photos shard `number` holds.
@@ -230,12 +229,4 @@ class PreparedWriter:
         Raises:
             LimelightError: it does not exist or is damaged.
         """
-        return len(self._shards.read(number, "names"))
-
-    def write(self, number: int, shard: PreparedShard) -> None:
-        """Write shard `number`.
-
-        Raises:
-            LimelightError: it cannot be written; nothing of it is left then.
-        """
-        self._shards.write(number, {field.name: getattr(shard, field.name) for field in fields(shard)})
+        return len(self.read(number, "names"))

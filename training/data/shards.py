@@ -53,14 +53,18 @@ class ShardFolder:
         """
         return load_array(self._path(number) / f"{column}.npy", self._what)
 
-    def write(self, number: int, arrays: Mapping[str, NDArray]) -> None:
+    def write(self, number: int, columns: Any) -> None:
         """Write shard `number`, whole or not at all.
+
+        Args:
+            number: of the shard.
+            columns: {name: array (N, ...)}, or a dataclass of such arrays.
 
         Raises:
             ShardWriteError: it cannot be written; nothing of it is left then.
         """
         try:
-            write_arrays(self._path(number), arrays)
+            write_arrays(self._path(number), columns if isinstance(columns, Mapping) else vars(columns))
         except OSError as error:
             raise ShardWriteError(
                 f"{self._what} {self.folder}: cannot be written ({error.strerror}); run again to go on"

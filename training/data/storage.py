@@ -54,8 +54,8 @@ class Samples:
         return len(self.parameters)
 
 
-class ShardWriter:
-    """Writes labelled crops of one kind below a prepared folder, each shard whole or not at all.
+class ShardWriter(ShardFolder):
+    """Writes `Samples` of one kind below a prepared folder, each shard whole or not at all.
 
     Args:
         root: the prepared folder; made if absent.
@@ -67,21 +67,8 @@ class ShardWriter:
     """
 
     def __init__(self, root: Path, kind: str, model: FaceModel) -> None:
-        self.folder = root / kind
-        self._shards = ShardFolder(self.folder, _WHAT)
+        super().__init__(root / kind, _WHAT)
         write_header(root, _WHAT, model, stored_size=STORED_SIZE, extent=EXTENT)
-
-    def exists(self, number: int) -> bool:
-        """Return whether shard `number` has been written."""
-        return self._shards.exists(number)
-
-    def write(self, number: int, samples: Samples) -> None:
-        """Write shard `number`.
-
-        Raises:
-            LimelightError: it cannot be written; nothing of it is left then.
-        """
-        self._shards.write(number, {field.name: getattr(samples, field.name) for field in fields(samples)})
 
 
 def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
