@@ -11,15 +11,15 @@ import pytest
 from sklearn.mixture import GaussianMixture
 
 from facemodel import LimelightError
-from tests.toy_model import toy_model
 from training.data.face_classes import IGNORED, label_of
 from training.data.photo_labels import default_photos
+from training.data.segmentation import load_segmentation
 from training.data.skin_classifier import (
     ClassifierConfig,
     SkinClassifier,
     even_tones,
     gaussians,
-    main,
+    learn_skin,
     separation,
     ycbcr,
 )
@@ -211,20 +211,15 @@ def test_joining_nothing_gives_no_pixels() -> None:
     assert len(LabelledPixels.join([part, replace(part, skin=~part.skin)])) == 4
 
 
-def test_command_trains_on_pictures_with_label_maps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model, out, data = toy_model().save(tmp_path / "model.npz"), tmp_path / "skin.npz", tmp_path / "data"
-    shard = data / "renders" / "shard_00000"
+def test_it_is_learned_from_pictures_with_label_maps(tmp_path: Path) -> None:
+    shard = tmp_path / "renders" / "shard_00000"
     shard.mkdir(parents=True)
     images, labels = zip(*(head(color) for color in ((150, 100, 80), (90, 60, 45), (230, 190, 170))), strict=True)
     noise = np.random.default_rng(0).integers(-9, 10, np.shape(images))
     np.save(shard / "images.npy", (np.stack(images).astype(int) + noise).clip(0, 255).astype(np.uint8))
     np.save(shard / "labels.npy", np.stack(labels))
     np.save(shard / "held_out.npy", np.array([False, False, True]))
-    files = ["--model", str(model), "--out", str(out), "--data", str(data), "--photos", "0"]
-    main([*files, "--renders", "3"])
-    assert "held out, darker half: AUC" in capsys.readouterr().out
-    probability = SkinClassifier.load(out).probability(images[1])
+    classifier, figures = learn_skin([load_segmentation(tmp_path)])
+    assert set(figures) == {"auc", "skin_found", "other_mistaken"} and 0.0 <= figures["auc"] <= 1.0
+    probability = classifier.probability(images[1])
     assert probability[30, 30] > 0.9 and probability[10, 50] < 0.1 and probability[95, 5] < 0.1
-    with pytest.raises(SystemExit):
-        main([*files, "--renders", "0", "--data", str(tmp_path / "none")])
-    assert "nothing prepared there" in capsys.readouterr().err

@@ -76,19 +76,19 @@ class SegmentationSamples:
         return self.images.shape[1]
 
 
-def load_segmentation(root: Path) -> SegmentationSamples:
-    """Return everything prepared below `root` so far.
+def load_segmentation(root: Path, kinds: Sequence[str] = KINDS) -> SegmentationSamples:
+    """Return everything of these kinds that is prepared below `root` so far.
 
     Raises:
         LimelightError: nothing is there, a shard is damaged, or pictures differ in size.
     """
-    shards = [shard for name in KINDS for shard in sorted((root / name).glob("shard_*"))]
+    shards = [shard for name in kinds for shard in sorted((root / name).glob("shard_*"))]
     if not shards:
         raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see docs/training.md")
     images, labels = Mapped(shards, "images", _WHAT), Mapped(shards, "labels", _WHAT)
     held_out = [load_array(shard / "held_out.npy", _WHAT) for shard in shards]
-    kinds = [np.full(len(held), KINDS.index(shard.parent.name)) for held, shard in zip(held_out, shards, strict=True)]
-    samples = SegmentationSamples(images, labels, np.concatenate(held_out), np.concatenate(kinds))
+    kind = [np.full(len(held), KINDS.index(shard.parent.name)) for held, shard in zip(held_out, shards, strict=True)]
+    samples = SegmentationSamples(images, labels, np.concatenate(held_out), np.concatenate(kind))
     if not len(images) == len(labels) == len(samples) or images.shape[1:3] != labels.shape[1:3]:
         raise LimelightError(f"{_WHAT} {root}: damaged; remove it and prepare it anew")
     return samples

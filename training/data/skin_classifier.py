@@ -6,36 +6,28 @@ reconstruction with weakly-supervised learning", in its published code): the que
 alone, most of which is skin. Gaussians are more than its four a side, for tones from the lightest to the darkest, each
 of which counts alike in training. Covariances are full, so that any linear colour space would do.
 
-    python -m training.data.skin_classifier --out FILE
-
-It learns from pictures with label maps (`training.data.segmentation`). Highlights are skin, lips and brows belong to
-neither side. On 80 renders kept apart the area under the ROC curve is 0.937 for one that learned from 180 renders, and
-0.915 for the shipped one, which learned from 1,000 kinder ones and as many photos.
+`limelight train --recipe segmentation` makes it from pictures with label maps. Highlights are skin, lips and brows
+belong to neither side. On 80 renders kept apart the area under the ROC curve is 0.937 for one that learned from 180
+renders, and 0.915 for the shipped one, which learned from 1,000 kinder renders and as many photos.
 """
 
 from __future__ import annotations
 
-import argparse
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
-from facemodel import FaceModel, LimelightError
+from facemodel import LimelightError
 from facemodel.whole_files import whole_file
-from training.data.photo_labels import default_photos
-from training.data.segmentation import load_segmentation, prepare_photos, prepare_renders
-from training.data.skin_pixels import LabelledPixels, SegmentationTeacher, labelled_pixels
-from training.data.storage import load_samples
-from training.data.synthetic import SceneConfig
-from training.render.degrade import CameraFaults
+from training.data.segmentation import SegmentationSamples
+from training.data.skin_pixels import LabelledPixels, labelled_pixels
 
 _FORMAT_VERSION = 1
 _ARRAYS, _SHAPES = ("weights", "means", "precisions_cholesky"), ((), (3,), (3, 3))
@@ -134,9 +126,7 @@ class SkinClassifier:
             LimelightError: the file is missing, unreadable or malformed; the message names the array.
         """
         if not path.is_file():
-            raise LimelightError(
-                f"skin classifier {path}: no such file; make it with 'python -m training.data.skin_classifier'"
-            )
+            raise LimelightError(f"skin classifier {path}: no such file; the recipe 'segmentation' makes one")
         try:
             with np.load(path, allow_pickle=False) as archive:
                 arrays = {name: np.asarray(archive[name]) for name in archive.files}
@@ -221,42 +211,26 @@ def _fit_mixture(name: str, colors: NDArray[np.uint8], components: int, config: 
     return mixture.fit(ycbcr(colors))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Train the skin classifier on pictures with label maps.")
-    parser.add_argument("--out", type=Path, default=Path(".cache/training/skin_classifier.npz"))
-    parser.add_argument("--data", type=Path, default=Path(".cache/training/skin"), help="folder of its pictures")
-    parser.add_argument("--renders", type=int, default=1000, help="labelled renders; 0 for none")
-    parser.add_argument("--photos", type=int, default=1000, help="photos for the teacher's masks; 0 for none")
-    parser.add_argument("--crops", type=Path, default=Path(".cache/training"), help="fitted photos, see training.data")
-    parser.add_argument("--model", type=Path, help="face model file; the embedded default if left out")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    try:
-        model = FaceModel.load(options.model)
-        if options.renders:  # without hands, which would be skin without a label, and sharp, as the labels are
-            sharp = replace(CameraFaults(), motion_share=0.0, defocus_share=0.0, coarse_share=0.0)
-            scene = SceneConfig(occluder_share=0.0, faults=sharp)
-            prepare_renders(options.data, model, options.renders, options.seed, scene)
-        if options.photos:
-            teacher = SegmentationTeacher(default_photos().parent / "teachers" / "pan_mnv3s_skin_clothes_hair.onnx")
-            prepare_photos(options.data, model, load_samples(options.crops, model), teacher, options.photos)
-        samples = load_segmentation(options.data)
-        rng = np.random.default_rng(options.seed)
-        parts = [labelled_pixels(samples.images[i], samples.labels[i], rng) for i in range(len(samples))]
-        training, test = (
-            LabelledPixels.join([part for part, held in zip(parts, samples.held_out, strict=True) if held == kept])
-            for kept in (False, True)
-        )
-        classifier = SkinClassifier.fit(training, ClassifierConfig(seed=options.seed))
-        print(classifier.save(options.out))
-    except LimelightError as error:
-        parser.exit(1, f"{error}\n")
-    middle = float(np.median(test.tone)) if len(test) else 0.0
-    for name, chosen in (("lighter", test.tone > middle), ("darker", test.tone <= middle)):
-        area, found, mistaken = separation(classifier, test.take(chosen))
-        print(f"held out, {name} half: AUC {area:.3f}, p > 0.5 of skin {found:.3f}, of all else {mistaken:.3f}")
+def learn_skin(pictures: Sequence[SegmentationSamples], seed: int = 0) -> tuple[SkinClassifier, dict[str, float]]:
+    """Fit the classifier to pictures with label maps, and measure it on those that are held out.
 
+    Hands are background in label maps: pictures for this show none.
 
-if __name__ == "__main__":
-    main()
+    Args:
+        pictures: of `training.data.segmentation.load_segmentation`.
+        seed: of everything random.
+
+    Returns:
+        The classifier, and `separation` on held-out pictures by the name of each figure.
+
+    Raises:
+        LimelightError: too few pixels of skin, or of other things.
+    """
+    rng = np.random.default_rng(seed)
+    parts: dict[bool, list[LabelledPixels]] = {False: [], True: []}
+    for samples in pictures:
+        for i, held_out in enumerate(samples.held_out):
+            parts[bool(held_out)].append(labelled_pixels(samples.images[i], samples.labels[i], rng))
+    classifier = SkinClassifier.fit(LabelledPixels.join(parts[False]), ClassifierConfig(seed=seed))
+    figures = separation(classifier, LabelledPixels.join(parts[True]))
+    return classifier, dict(zip(("auc", "skin_found", "other_mistaken"), figures, strict=True))

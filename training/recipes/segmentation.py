@@ -1,4 +1,4 @@
-"""The U-Net that masks photographs: trained twice, since the first tells who of the photographs wears glasses."""
+"""The U-Net that masks photographs, trained twice since the first tells who wears glasses, and the skin classifier."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+from facemodel.hair import hair_of
 from training.config import TrainConfig
 from training.data.datasets import open_dataset
 from training.data.segmentation import load_segmentation, prepare_celebamask_hq, prepare_photos, prepare_renders
 from training.data.segmenter import Segmenter
+from training.data.skin_classifier import learn_skin
 from training.data.skin_pixels import SegmentationTeacher
 from training.data.storage import EXTENT, load_samples
+from training.data.synthetic import SceneConfig
 from training.recipes import stages
 from training.recipes.recipe import Job, Recipe, Stage
+from training.render.degrade import CameraFaults
 from training.tasks.segment import SegmentConfig, SegmentTask
 
 _LEAST = 60
@@ -56,6 +60,18 @@ def segment(job: Job, stage: Stage) -> Mapping[str, float]:
     return stages.trainer(job, stage, config, task, job.folder(stage.name)).run()
 
 
+def skin(job: Job, stage: Stage) -> Mapping[str, float]:
+    """Learn the skin classifier of Eq. 9 from sharp renders without hands, and from the labelled photographs."""
+    sharp = replace(CameraFaults(), motion_share=0.0, defocus_share=0.0, coarse_share=0.0)
+    scene = SceneConfig(occluder_share=0.0, faults=sharp, hair_file=hair_of(job.face_model))
+    root = job.folder(stage.name)
+    prepare_renders(root, job.model, job.count(stage, _LEAST), job.seed, scene)
+    photographs = load_segmentation(job.folder(stage.needs[0]), ("photos",))
+    classifier, figures = learn_skin([load_segmentation(root), photographs], job.seed)
+    classifier.save(root / "skin_classifier.npz")
+    return figures
+
+
 SEGMENTATION = Recipe(
     "segmentation",
     "The classes of CelebAMask-HQ in a crop, learned from renders and from photographs that a teacher and a fit label.",
@@ -67,5 +83,6 @@ SEGMENTATION = Recipe(
         Stage("unet", segment, ("masks",), config=replace(TRAINING, steps=1000)),
         Stage("masks-again", masks, ("fits", "pictures", "unet"), count=2500),
         Stage("unet-again", segment, ("masks-again", "unet"), config=TRAINING),
+        Stage("skin", skin, ("masks",), count=1000),
     ),
 )
