@@ -42,6 +42,8 @@ def run(args: argparse.Namespace) -> int:
         from training.recipes.recipe import Job, follow
     except ImportError as error:
         raise LimelightError(f"training needs more packages ({error.name}): pip install 'limelight[train]'") from error
+    from limelight.cli import main
+
     recipe = RECIPES[args.recipe]
     data = args.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)
     if data is not None and not data.is_dir():
@@ -52,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         recipe,
         args.out.resolve(),
         FaceModel.load(args.face_model),
+        main,
         args.face_model and args.face_model.resolve(),
         data and data.resolve(),
         tuple(args.dataset or recipe.datasets),

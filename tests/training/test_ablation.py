@@ -42,7 +42,7 @@ def test_the_table_holds_what_the_runs_found(tmp_path):
 
     names = ("full", "without-uniform-13")
     runs = tuple(Stage(name, found) for name in names)
-    job = Job(Recipe("short", "Two runs.", (*runs, Stage("table", table, names))), tmp_path, MODEL)
+    job = Job(Recipe("short", "Two runs.", (*runs, Stage("table", table, names))), tmp_path, MODEL, len)
     follow(job)
     written = read_ablation(tmp_path / "ablation.json")
     assert written.about == "Two runs." and written.losses == ["uniform (13)"]

@@ -90,7 +90,7 @@ def photos(tmp_path_factory):
         marks[MEDIAPIPE_TO_IBUG68] = landmarks68_px(MODEL, vector)
         points.append(marks)
         vectors.append(vector)
-    return HeldOutPhotos(MODEL, folder, np.array(names), np.array(points, np.float32), 0, None), vectors
+    return HeldOutPhotos(MODEL, folder, np.array(names), np.array(points, np.float32), None), vectors
 
 
 def with_photos(shown, photos, answers):
@@ -417,7 +417,7 @@ def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_pa
     steady = [vector] * frames
     clip = TrackedClip("webcam.mp4", 30.0, trembling, steady, points, matrices)
     (tmp_path / "webcam.mp4").write_bytes(b"")
-    other = material(MODEL, shown.cache, BUNDLE, clips=(tmp_path / "webcam.mp4",))
+    other = material(MODEL, shown.cache, BUNDLE, named_clips=(tmp_path / "webcam.mp4",))
     seen = context(other, truth, FakeLoop(clip=clip))
     found = SECTIONS["clips"].measure(seen)
     assert found.figures["tracked"] == 1.0 and found.figures["frames"] == frames
@@ -453,7 +453,7 @@ def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_kee
         "webcam.mp4", 30.0, [*raw, None], [*smoothed, smoothed[-1]], *(np.concatenate([a, a[:1]]) for a in nothing)
     )
     (tmp_path / "webcam.mp4").write_bytes(b"")
-    other = material(MODEL, shown.cache, BUNDLE, clips=(tmp_path / "webcam.mp4",))
+    other = material(MODEL, shown.cache, BUNDLE, named_clips=(tmp_path / "webcam.mp4",))
     found = SECTIONS["clips"].measure(context(other, truth, FakeLoop(clip=clip)))
     assert found.figures["blinks"] == 3.0
     assert found.figures["blinks_kept"] == pytest.approx(2.0 / 3.0)
@@ -574,7 +574,7 @@ def test_held_out_photos_are_the_training_data_s_split_and_are_looked_at_once(tm
     (folder / "lfw" / f"{people[1]}_0002.png").write_bytes(b"no picture")
     assert not is_held_out("Seen_In_Training")
     photos = HeldOutPhotos.load(MODEL, folder, tmp_path / "cache", BUNDLE, limit=10)
-    assert photos.people.tolist() == [people[0]] * 2 and photos.faceless == 2 and photos.skin is None
+    assert photos.people.tolist() == [people[0]] * 2 and photos.skin is None
     assert photos.image(0).shape == (240, 320, 3) and photos.face(0).any()
     monkeypatch.setattr(held_out, "PhotoLandmarker", lambda *_: pytest.fail("looked again"))
     again = HeldOutPhotos.load(MODEL, folder, tmp_path / "cache", BUNDLE, limit=1)

@@ -96,18 +96,16 @@ def test_rotation_angle_has_a_finite_gradient_at_zero() -> None:
     assert torch.isfinite(six.grad).all()
 
 
-def test_landmark_distance_in_pixels_and_its_weights() -> None:
+def test_point_distance_in_pixels_and_its_weights() -> None:
     reference = torch.rand(2, 478, 2) * 224
-    assert label_losses.landmark_distance(reference + torch.tensor([3.0, 4.0]), reference) == pytest.approx(
-        5.0, abs=1e-3
-    )
+    assert label_losses.point_distance(reference + torch.tensor([3.0, 4.0]), reference) == pytest.approx(5.0, abs=1e-3)
     weights = label_losses.landmark_weights(lips=2.0)
     assert weights.mean() == pytest.approx(1.0, abs=1e-5)
     moved = reference.clone()
     moved[:, 13] += 10.0  # inner upper lip
     elsewhere = reference.clone()
     elsewhere[:, 5] += 10.0  # nose
-    lip, nose = (label_losses.landmark_distance(m, reference, weights)[0] for m in (moved, elsewhere))
+    lip, nose = (label_losses.point_distance(m, reference, weights)[0] for m in (moved, elsewhere))
     assert lip == pytest.approx(2.0 * float(nose), rel=1e-2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +68,10 @@ def draw(job: Job, stage: Stage) -> Mapping[str, float]:
     return {"renders": count}
 
 
+def nothing(arguments: Sequence[str]) -> int:
+    raise AssertionError(f"no stage here needs the program, but {arguments} were given")
+
+
 TINY = Recipe(
     "tiny",
     "A network of seconds.",
@@ -89,7 +93,7 @@ def toy() -> FaceModel:
 @pytest.fixture(scope="module")
 def whole(toy: FaceModel, tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A run that nothing stopped."""
-    job = Job(TINY, tmp_path_factory.mktemp("whole") / "out", toy)
+    job = Job(TINY, tmp_path_factory.mktemp("whole") / "out", toy, nothing)
     follow(job)
     return job
 
@@ -154,7 +158,7 @@ def in_the_readout(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a fork of itself")
 def test_a_run_killed_anywhere_ends_with_the_same_network(whole: Job, toy: FaceModel, tmp_path: Path) -> None:
-    job = Job(TINY, tmp_path / "out", toy)
+    job = Job(TINY, tmp_path / "out", toy, nothing)
     for spoil in (after_a_stage, in_training, in_heads, in_the_second_lesson, in_the_readout):
         run_until(job, spoil)
     assert torch.load(job.folder("readout") / "sums.pt", weights_only=True)["batches"] == 3
@@ -198,7 +202,7 @@ def test_a_spoiled_mark_is_one_line(toy: FaceModel, tmp_path: Path) -> None:
     (tmp_path / "marks").mkdir()
     (tmp_path / "marks" / "draw.json").write_text("{")
     with pytest.raises(LimelightError, match=r"draw\.json: unreadable"):
-        follow(Job(TINY, tmp_path, toy))
+        follow(Job(TINY, tmp_path, toy, nothing))
 
 
 def test_what_stops_a_stage_is_noted_and_the_stage_stays_open(toy: FaceModel, tmp_path: Path) -> None:
@@ -207,7 +211,7 @@ def test_what_stops_a_stage_is_noted_and_the_stage_stays_open(toy: FaceModel, tm
 
     recipe = Recipe("stopped", "It is.", (Stage("wait", stopped),))
     with pytest.raises(KeyboardInterrupt):
-        follow(Job(recipe, tmp_path, toy))
+        follow(Job(recipe, tmp_path, toy, nothing))
     assert json.loads((tmp_path / "marks" / "wait.json").read_text())["done"] is False
 
 
@@ -253,7 +257,7 @@ def test_recipes_hold_together_and_fit_into_their_hours() -> None:
 
 def test_scale_shrinks_counts_to_a_least(toy: FaceModel, tmp_path: Path) -> None:
     stage = Stage("renders", draw, hours=2.0, count=1000)
-    job = Job(Recipe("r", "R.", (stage,)), tmp_path, toy, scale=0.05, pace=0.5)
+    job = Job(Recipe("r", "R.", (stage,)), tmp_path, toy, nothing, scale=0.05, pace=0.5)
     assert (job.count(stage, 4), job.count(stage, 400), job.count(stage, 4000)) == (50, 400, 1000)
     assert job.minutes(stage) == pytest.approx(60.0 * 2.0 * 0.05 * 0.5)
 

@@ -268,18 +268,18 @@ def test_the_shipped_weights_tell_left_from_right(model, shipped):
 
 
 def test_a_crop_and_its_margin_agree(model, shipped):
-    """The 224 px crop and the 280 px that a prepared picture shows give the same answer in the middle."""
+    """The 224 px crop and the 280 px that a prepared picture shows mostly give the same answer in the middle."""
     config = SceneConfig(occluder_share=0.0)
     backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(99))
     renderer = ClassMapRenderer(model, config, backgrounds, RandomFaces(model, config.faces))
-    alike = []
-    for seed in range(7, 12):
+    agreeing = []
+    for seed in range(7):
         picture, _ = renderer(np.random.default_rng(seed))
         large = cv2.resize(picture, (280, 280), interpolation=cv2.INTER_LINEAR)
         whole = shipped(large, EXTENT)[28:252, 28:252]
         cropped = shipped(large[28:252, 28:252].copy())
-        alike.append((face_mask(whole) == face_mask(cropped)).mean())
-    assert np.median(alike) > 0.95
+        agreeing.append((face_mask(whole) == face_mask(cropped)).mean())
+    assert np.median(agreeing) > 0.95 and min(agreeing) > 0.7
 
 
 def test_the_shipped_file_is_small():

@@ -18,11 +18,10 @@ from torch import Tensor
 from facemodel import FaceModel, project
 from facemodel.color import decode_srgb
 from facemodel.lighting import SH_CONSTANTS
+from training.render.lamps import FRONT, LUMINANCE
 from training.render.pixel_shading import blinn_phong, irradiance
 from training.render.rasterizer import vertex_normals
 from training.sampling import spread_evenly
-
-_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 @dataclass(frozen=True)
@@ -169,13 +168,13 @@ class Photometry:
         weight = torch.from_numpy(seen.astype(np.float32))
         weight = weight / weight.sum(1, keepdim=True).clamp_min(20.0)  # (B, K)
         normal, point = normal.mT.contiguous(), point.mT.contiguous()  # (B, 3, K)
-        front = _front().mT.expand(len(out), -1, -1)  # (B, 3, M)
+        front = torch.from_numpy(FRONT.T.astype(np.float32)).expand(len(out), -1, -1)  # (B, 3, M)
         light = _Light.start(len(out), len(self._albedo_basis), c)
         optimizer = torch.optim.Adam(
             [{"params": [light.sh, light.albedo]}, {"params": list(light[2:]), "lr": 0.5 * c.rate}], lr=c.rate
         )
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, c.steps, eta_min=0.05 * c.rate)
-        luminance = torch.tensor(_LUMINANCE)
+        luminance = torch.from_numpy(LUMINANCE.astype(np.float32))
         for _ in range(c.steps):
             optimizer.zero_grad()
             error = ((self._shade(light, normal, point) - target) / c.deviation).square().sum(-1)  # (B, K)
@@ -223,9 +222,3 @@ def _light_prior(sh: Tensor, front: Tensor, luminance: Tensor, c: PhotometryConf
         value + (bands[:, :3] / c.direction_spread).square().sum(1) + (bands[:, 3:] / c.shape_spread).square().sum(1)
     )
     return 0.5 * (value + (gray / ambient[..., None] / c.color_spread).square().sum((1, 2)))
-
-
-def _front() -> Tensor:
-    """Return normals (25, 3) of a face's visible front."""
-    x, y = torch.meshgrid(torch.linspace(-0.6, 0.6, 5), torch.linspace(-0.6, 0.6, 5), indexing="ij")
-    return torch.stack([x, y, (1.0 - x * x - y * y).sqrt()], dim=-1).view(-1, 3)

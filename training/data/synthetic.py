@@ -43,6 +43,8 @@ _CHEEK = 205
 _FACE_FRONT = np.array([0.0, -15.0, 60.0])  # mm, before which a cover hides a face
 _HAT_BRIM = np.array([0.0, 48.0, 5.0])  # mm, above the brows
 
+_SAMPLED = np.s_[::3, ::3]
+
 
 @dataclass(frozen=True)
 class SceneConfig:
@@ -99,13 +101,13 @@ class Canvas:
 
     Attributes:
         image: (S, S, 3) linear RGB.
-        matte: (S, S, 3) the same without the key light's highlight on the face.
+        shine: (S / 3, S / 3, 3) linear RGB of the key light's highlight on the face, in every third pixel both ways.
         drawn: (S, S) where the face model is drawn.
     """
 
     def __init__(self, size: int) -> None:
         self.image = np.zeros((size, size, 3), np.float32)
-        self.matte: NDArray[np.float32] | None = None
+        self.shine = np.zeros_like(self.image[_SAMPLED])
         self.drawn = np.zeros((size, size), bool)
 
     def background(self, image: NDArray[np.float32]) -> None:
@@ -114,20 +116,18 @@ class Canvas:
 
     def add(self, draw: Callable[..., NDArray[np.float32]], rng: Generator, *arguments: Any) -> NDArray[np.float32]:
         """Draw something by `draw(image, rng, *arguments)`; returns what of the picture it covers, (S, S) 0..1."""
-        behind = None if self.matte is None else self.image - self.matte
         covered = draw(self.image, rng, *arguments)
-        if behind is not None:
-            self.matte = self.image - behind * (1.0 - covered[..., None])
+        self.shine *= 1.0 - covered[_SAMPLED][..., None]
         return covered
 
     @property
     def glints(self) -> bool:
         """Return whether anybody could see the highlight: it brightens a twentieth of the head by GLINT or more."""
-        if self.matte is None or not self.drawn[::3, ::3].any():
+        head = self.drawn[_SAMPLED]
+        if not head.any():
             return False
-        head = self.drawn[::3, ::3]
-        image, matte = (encode_srgb(i[::3, ::3][head]) for i in (self.image, self.matte))
-        return bool(np.quantile((image - matte).mean(axis=1), 0.95) >= GLINT)
+        image, shine = self.image[_SAMPLED][head], self.shine[head]
+        return bool(np.quantile((encode_srgb(image) - encode_srgb(image - shine)).mean(axis=1), 0.95) >= GLINT)
 
     def face(
         self,
@@ -147,7 +147,7 @@ class Canvas:
         edge = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), 0.5)[..., None]
         edge *= covered[..., None]
         self.image = self.image + edge * (color - self.image)
-        self.matte, self.drawn = self.image - highlight * edge, covered
+        self.shine, self.drawn = (highlight * edge)[_SAMPLED].copy(), covered
 
 
 class SceneRenderer:

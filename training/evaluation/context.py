@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -116,31 +116,26 @@ def evenly(total: int, most: int) -> NDArray[np.int64]:
     return np.linspace(0, max(total - 1, 0), min(most, total)).round().astype(np.int64)
 
 
+@dataclass(eq=False)
 class Material:
     """The pictures that networks are measured on; each is made or read when it is first asked for.
 
-    Args:
+    Attributes:
         model: the face model of the networks.
         data: the data folder; None where there is none.
         cache: folder for what is slow to make.
         landmarker: MediaPipe's `face_landmarker.task`.
         extent: how much.
-        clips: videos to measure on instead of the data folder's.
+        named_clips: videos to measure on instead of the data folder's.
     """
 
-    def __init__(
-        self,
-        model: FaceModel,
-        data: Path | None,
-        cache: Path,
-        landmarker: Path,
-        extent: Extent,
-        clips: Sequence[Path] = (),
-    ) -> None:
-        self.model, self.data, self.cache = model, data, cache
-        self.landmarker, self.extent = landmarker, extent
-        self._clips = tuple(clips)
-        self._kept: dict[str, Any] = {}
+    model: FaceModel
+    data: Path | None
+    cache: Path
+    landmarker: Path
+    extent: Extent
+    named_clips: Sequence[Path] = ()
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def kept(self, name: str, make: Callable[[], T]) -> T:
         """Return what is the same for every network: made once, by the first that asks for it."""
@@ -169,8 +164,8 @@ class Material:
     @property
     def clips(self) -> tuple[Path, ...]:
         """Videos; raises UnmeasuredError without any."""
-        if self._clips:
-            return self._clips
+        if self.named_clips:
+            return tuple(self.named_clips)
         folder = self.folder("videos")
         found = tuple(path for name in dict.fromkeys(WEBCAM_CLIPS + CLIPS) if (path := folder / name).is_file())
         if not found:
@@ -210,17 +205,24 @@ class AnsweredRenders(NamedTuple):
         return [f"{self.prefix}:{i}" for i in range(len(self.renders))]
 
 
+@dataclass(eq=False)
 class Context:
     """One network before the material; its answers are kept, for several sections ask for them.
 
-    Args:
+    Attributes:
         material: what it is shown.
         network: what is measured.
         live: the live loop with it.
     """
 
-    def __init__(self, material: Material, network: Network, live: LiveLoop) -> None:
-        self.material, self.model, self.network, self.live = material, material.model, network, live
+    material: Material
+    network: Network
+    live: LiveLoop
+
+    @property
+    def model(self) -> FaceModel:
+        """The face model."""
+        return self.material.model
 
     @cached_property
     def posed(self) -> AnsweredRenders:

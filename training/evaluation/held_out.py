@@ -34,7 +34,6 @@ class HeldOutPhotos:
         folder: that the paths are relative to.
         paths: (N,) `collection/file name`.
         landmarks: (N, 478, 2) MediaPipe's points, px of the photo.
-        faceless: photos of held-out people in which it finds none.
         skin: (N, 224, 224) where the photo shows skin and no hair, on the photo's `crop`; None without the teacher.
     """
 
@@ -42,7 +41,6 @@ class HeldOutPhotos:
     folder: Path
     paths: NDArray[np.str_]
     landmarks: NDArray[np.float32]
-    faceless: int
     skin: NDArray[np.bool_] | None
 
     @classmethod
@@ -65,7 +63,6 @@ class HeldOutPhotos:
         teacher_file = folder.parent / "teachers" / _TEACHER
         teacher = SegmentationTeacher(teacher_file) if teacher_file.is_file() else None
         parts: list[dict[str, NDArray]] = []
-        faceless = 0
         for collection in COLLECTIONS:
             if names := _held_out_names(folder, collection):
                 labels = kept_arrays(
@@ -74,7 +71,6 @@ class HeldOutPhotos:
                     partial(_labels, model, folder, names, landmarker, teacher),
                 )
                 count = len(labels["paths"])
-                faceless += len(names) - count
                 chosen = np.linspace(0, max(count - 1, 0), min(limit, count)).round().astype(int)
                 parts.append({name: array[chosen] for name, array in labels.items()})
         if not any(len(part["paths"]) for part in parts):
@@ -83,7 +79,7 @@ class HeldOutPhotos:
         skin = None
         if teacher is not None:
             skin = np.unpackbits(packed, axis=1).reshape(-1, CROP_SIZE, CROP_SIZE).astype(bool)
-        return cls(model, folder, paths, landmarks, faceless, skin)
+        return cls(model, folder, paths, landmarks, skin)
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -129,7 +129,7 @@ def markdown(
 
 
 def table(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table; every column but the first is aligned right."""
+    """Return a Markdown table; every column but the first is aligned right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
     return [f"| {' | '.join(line)} |" for line in lines]
 

@@ -18,7 +18,7 @@ from facemodel.mediapipe_outlines import (
     RIGHT_BROW,
     RIGHT_EYE,
 )
-from training.losses.linear_face import irradiance, rotation_matrix, specular
+from training.losses.linear_face import irradiance, rotation_matrix
 
 _LID_PAIRS = ((159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 373))
 _LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402))
@@ -41,8 +41,8 @@ def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5) ->
     return torch.from_numpy(weights / weights.mean())
 
 
-def landmark_distance(points: Tensor, reference: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Return the mean distance in px of landmarks (B, N, 2), each weighted by `weights`, (N,) or (B, N)."""
+def point_distance(points: Tensor, reference: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the mean distance of points (B, N, 2 or 3) in their unit, each weighted by `weights`, (N,) or (B, N)."""
     distance = _length(points - reference)  # (B, N)
     return (distance if weights is None else distance * weights).mean(dim=1)
 
@@ -73,11 +73,6 @@ def lip_gap(points: Tensor, reference: Tensor) -> Tensor:
     return _gap_error(points, reference, _LIP_PAIRS)
 
 
-def vertex_distance(points: Tensor, reference: Tensor) -> Tensor:
-    """Return the mean distance in mm of points (B, K, 3)."""
-    return _length(points - reference).mean(dim=1)
-
-
 def rotation_angle(six: Tensor, reference: Tensor) -> Tensor:
     """Return the geodesic angle in radians between orthonormal 6-D rotations (B, 6); exact, with a gradient at zero."""
     relative = rotation_matrix(six).transpose(1, 2) @ rotation_matrix(reference)  # (B, 3, 3)
@@ -91,11 +86,6 @@ def rotation_angle(six: Tensor, reference: Tensor) -> Tensor:
     )
     cosine = relative.diagonal(dim1=1, dim2=2).sum(dim=1) - 1.0
     return torch.atan2(_length(axis), cosine)
-
-
-def translation_distance(translation: Tensor, reference: Tensor) -> Tensor:
-    """Return the distance in px of (B, 2)."""
-    return _length(translation - reference)
 
 
 def log_ratio(value: Tensor, reference: Tensor) -> Tensor:
@@ -156,18 +146,6 @@ def key_and_sh_cosine(position: Tensor, sh: Tensor) -> Tensor:
 def key_distance_ratio(position: Tensor, reference: Tensor) -> Tensor:
     """Return the absolute natural logarithm of the ratio of the key light's distances, of (B, 3) mm."""
     return (_length(position) / _length(reference).clamp(min=1.0)).clamp(min=1e-3).log().abs()
-
-
-def highlight_error(highlight: Tensor, reference: Tensor) -> Tensor:
-    """Return the mean absolute difference of specular colour (B, K, 3), linear."""
-    return (highlight - reference).abs().mean(dim=(1, 2))
-
-
-def highlight(
-    albedo: Tensor, points: Tensor, normals: Tensor, position: Tensor, color: Tensor, shininess: Tensor
-) -> Tensor:
-    """Return the specular colour c_s (B, K, 3), Eq. 5; arguments as `linear_face.specular`, albedo (B, K, 3)."""
-    return albedo * specular(points, normals, position, color, shininess)
 
 
 def confidence_error(logit: Tensor, face: Tensor) -> Tensor:

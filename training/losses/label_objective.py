@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from facemodel.landmarks import JAW68
 from training.config import LossWeights
 from training.losses import label_losses
-from training.losses.linear_face import LinearFace, irradiance, rotation_matrix
+from training.losses.linear_face import LinearFace, irradiance, rotation_matrix, specular
 from training.networks import Prediction
 from training.networks.expression_head import REGION_POINTS
 
@@ -147,18 +147,18 @@ class StudentObjective(nn.Module):
         worth = batch.unit_worth * (1.0 - batch.photo[:, None] * (1.0 - self.scored))  # (B, Ne)
         off = own["expression"] - true["expression"]
         return {
-            "landmarks": label_losses.landmark_distance(dense, batch.landmarks, self._point_weights(batch)),
-            "jaw": label_losses.landmark_distance(sparse[:, JAW68], face.landmarks(labels)[:, N_DENSE:][:, JAW68]),
+            "landmarks": label_losses.point_distance(dense, batch.landmarks, self._point_weights(batch)),
+            "jaw": label_losses.point_distance(sparse[:, JAW68], face.landmarks(labels)[:, N_DENSE:][:, JAW68]),
             "lid_gap": label_losses.lid_gap(dense, batch.landmarks),
             "lip_gap": label_losses.lip_gap(dense, batch.landmarks),
-            "vertices": label_losses.vertex_distance(face.skin_points(parameters), face.skin_points(labels)),
+            "vertices": label_losses.point_distance(face.skin_points(parameters), face.skin_points(labels)),
             "rotation": label_losses.rotation_angle(own["rotation"], true["rotation"]),
-            "translation": label_losses.translation_distance(own["translation"], true["translation"]),
+            "translation": label_losses.point_distance(own["translation"][:, None], true["translation"][:, None]),
             "scale": label_losses.log_ratio(own["scale"], true["scale"]),
             "expression": label_losses.expression_error(own["expression"], true["expression"], worth),
             "expression_mm": label_losses.movement_error(face.movement(worth * off)),
             "expression_rest": label_losses.rest_error(own["expression"], true["expression"], worth),
-            "identity": label_losses.vertex_distance(face.skin_form(parameters), face.skin_form(labels)),
+            "identity": label_losses.point_distance(face.skin_form(parameters), face.skin_form(labels)),
             "identity_prior": own["identity"].square().mean(dim=1),
             **self._light_terms(parameters, labels),
             "confidence": label_losses.confidence_error(prediction.logit, batch.face),
@@ -183,11 +183,11 @@ class StudentObjective(nn.Module):
         if (region := prediction.region_points) is not None:
             shown = list(REGION_POINTS)
             reference, known = batch.landmarks[:, shown], worth[:, shown]
-            terms["region_points"] = label_losses.landmark_distance(region.points, reference, known)
+            terms["region_points"] = label_losses.point_distance(region.points, reference, known)
             nats.append(label_losses.point_uncertainty(region.points, region.spread, reference, known))
         if (whole := prediction.face_points) is not None:
             weights = self._point_weights(batch)
-            terms["face_points"] = label_losses.landmark_distance(whole.points, batch.landmarks, weights)
+            terms["face_points"] = label_losses.point_distance(whole.points, batch.landmarks, weights)
             nats.append(label_losses.point_uncertainty(whole.points, whole.spread, batch.landmarks, worth))
         if nats:
             terms["point_uncertainty"] = torch.stack(nats).mean(dim=0)
@@ -203,7 +203,9 @@ class StudentObjective(nn.Module):
         points = face.skin_points(labels) @ rotation  # (B, K, 3)
         own_albedo, own_gloss = face.skin_albedo(parameters)
         true_albedo, true_gloss = face.skin_albedo(labels)
-        light = ("key_position", "key_color", "shininess")
+        own_lobe, true_lobe = (
+            specular(points, normals, p["key_position"], p["key_color"], p["shininess"]) for p in (own, true)
+        )  # (B, K, 3)
         cosine, true_cosine = (label_losses.key_and_sh_cosine(p["key_position"], p["sh"]) for p in (own, true))
         return {
             "albedo": label_losses.color_error(own_albedo, true_albedo),
@@ -211,10 +213,7 @@ class StudentObjective(nn.Module):
             "shading": label_losses.color_error(
                 own_albedo * irradiance(normals, own["sh"]), true_albedo * irradiance(normals, true["sh"])
             ),
-            "highlight": label_losses.highlight_error(
-                label_losses.highlight(own_gloss, points, normals, *(own[name] for name in light)),
-                label_losses.highlight(true_gloss, points, normals, *(true[name] for name in light)),
-            ),
+            "highlight": (own_gloss * own_lobe - true_gloss * true_lobe).abs().mean(dim=(1, 2)),
             "key_direction": label_losses.key_direction_error(own["key_position"], true["key_position"]),
             "key_distance": label_losses.key_distance_ratio(own["key_position"], true["key_position"]),
             "light_agreement": (cosine - true_cosine).abs(),

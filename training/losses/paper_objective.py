@@ -118,7 +118,7 @@ class PaperObjective(nn.Module):
         terms: dict[str, tuple[float, Callable[[], Tensor], Tensor]] = {
             "dense_landmarks": (
                 self.config.dense_landmarks,
-                lambda: label_losses.landmark_distance(rendering.landmarks478, photos.landmarks478, self.dense_weights),
+                lambda: label_losses.point_distance(rendering.landmarks478, photos.landmarks478, self.dense_weights),
                 all_of_it,
             ),
             "scores": (extra.scores, lambda: self._scores(own["expression"], photos.scores), all_of_it),

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from typing import Any
 from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import write_text
 from training.config import TrainConfig
+
+Program = Callable[[Sequence[str]], int]
+"""Runs a command of this program, such as `export FILE --out FILE`, and returns its exit status."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Job:
         recipe: that is followed.
         out: folder of everything it makes.
         model: the face model.
+        program: exports and evaluates.
         face_model: its file; None for the one that ships.
         data: the data folder, with photographs; None where there is none.
         datasets: see `Recipe`.
@@ -94,6 +98,7 @@ class Job:
     recipe: Recipe
     out: Path
     model: FaceModel
+    program: Program
     face_model: Path | None = None
     data: Path | None = None
     datasets: tuple[str, ...] = ()

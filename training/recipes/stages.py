@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ import cv2
 import torch
 from tqdm import tqdm
 
-from facemodel import FaceModel, LimelightError
+from facemodel import FaceModel
 from facemodel.hair import hair_of
 from training.config import TrainConfig
 from training.data import photos as photo_fits
@@ -26,7 +25,7 @@ from training.networks import NetworkCheckpoint, Student, load_network
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.recipes.card import write_card
 from training.recipes.parallel import cores, in_processes
-from training.recipes.recipe import Job, Stage
+from training.recipes.recipe import Job, Program, Stage
 from training.tasks.appearance import (
     AppearanceTask,
     PointColors,
@@ -46,7 +45,8 @@ from training.tasks.task import Task
 from training.train import Trainer
 
 _LEAST_PHOTOS_SHARE = 0.02
-_LEAST_RENDERS, _LEAST_SHARD, _SHARD = 64, 16, 500
+_LEAST_RENDERS, _LEAST_SHARD, _SHARD = 100, 16, 500
+_LEAST_HELD_OUT = 20
 _FIRST_SEEN, _FIRST_SOLVED = 2_000_003, 1_000_003  # batches: other changes of the pictures than training has seen
 _SHADED_SHARE = 0.75  # of the time that the appearance takes
 _SAVE_SECONDS = 60.0
@@ -57,13 +57,13 @@ Figures = Mapping[str, float]
 def photo_labels(job: Job, stage: Stage) -> Figures:  # noqa: ARG001
     """Label photographs with MediaPipe's points and scores."""
     share = min(1.0, max(job.scale, _LEAST_PHOTOS_SHARE))
-    labels = label_photos(job.photos, job.crops / "photo_labels", BUNDLE, share=share)
+    labels = label_photos(job.photos, job.folder("labels"), BUNDLE, share=share)
     return {"photographs": len(labels)}
 
 
 def fits(job: Job, stage: Stage) -> Figures:  # noqa: ARG001
     """Fit the face model to the labelled photographs and cut their crops."""
-    labels = load_labels(job.crops / "photo_labels")
+    labels = load_labels(job.folder("labels"))
     torch.set_num_threads(1)
     photo_fits.prepare_photos(job.model, labels, job.photos, job.crops, job.seed)
     torch.set_num_threads(cores())
@@ -85,14 +85,15 @@ def _render(
 ) -> None:
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    model = FaceModel.load(face_model)
-    generate(model, out, count, seed, SceneConfig(shard=shard, hair_file=hair_of(face_model)), photos, part)
+    config = SceneConfig(shard=shard, hair_file=hair_of(face_model))
+    config = replace(config, held_out_share=max(config.held_out_share, _LEAST_HELD_OUT / count))
+    generate(FaceModel.load(face_model), out, count, seed, config, photos, part)
 
 
 def distill(job: Job, stage: Stage) -> Figures:
     """Train a trunk to see faces as MediaPipe does."""
     config = _config(job, stage)
-    crops = crop_photos(load_labels(job.crops / "photo_labels"), job.photos)
+    crops = crop_photos(load_labels(job.folder("labels")), job.photos)
     return trainer(job, stage, config, DistillTask(config, crops), job.folder(stage.name)).run()
 
 
@@ -226,11 +227,14 @@ def _student(job: Job, stage: Stage) -> tuple[NetworkCheckpoint, Student]:
 
 
 def _limelight(job: Job, *arguments: str) -> None:
-    """Run a command of this program for the job's face model.
+    """Run a command of this program for the job's face model, in a process that ends with this one.
 
     Raises:
         LimelightError: it failed; it has said why.
     """
     model = ["--face-model", str(job.face_model)] if job.face_model else []
-    if subprocess.run([sys.executable, "-m", "limelight", *arguments, *model], check=False).returncode:
-        raise LimelightError(f"'limelight {arguments[0]}' failed; run again to go on")
+    in_processes(_command, [(job.program, [*arguments, *model])])
+
+
+def _command(program: Program, arguments: list[str]) -> None:
+    sys.exit(program(arguments))

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from training.render.lamps import LUMINANCE
+
 _STEPS = np.linspace(0.0, 1.0, 4096)
 _SRGB = np.where(_STEPS <= 0.0031308, 12.92 * _STEPS, 1.055 * _STEPS ** (1 / 2.4) - 0.055).astype(np.float32) * 255.0
-
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def photograph(
 ) -> NDArray[np.uint8]:
     """Return a uint8 sRGB picture (size, size, 3) of a linear image (S, S, 3) with random faults, grey if wanted."""
     if gray:
-        linear = np.repeat(linear @ _LUMINANCE[:, None], 3, axis=2)
+        linear = np.repeat(linear @ LUMINANCE.astype(np.float32)[:, None], 3, axis=2)
     if rng.random() < faults.motion_share:
         linear = cv2.filter2D(linear, -1, _smear(rng, int(rng.integers(3, faults.motion + 1))))
     if rng.random() < faults.defocus_share:

@@ -147,6 +147,7 @@ def _blend(
         if left > right or top > bottom or abs(area) < 1e-9:
             continue
         ub, vb, uc, vc = uv[b, 0] - uv[a, 0], uv[b, 1] - uv[a, 1], uv[c, 0] - uv[a, 0], uv[c, 1] - uv[a, 1]
+        scale = 1.0 / area
         texels = abs(ub * vc - uc * vb) * size[0] * size[1] / abs(area)  # texels in a pixel
         level, start, rows, columns = 0, 0, size[0], size[1]
         while texels > 2.5 and level < _LEVELS - 1:
@@ -156,8 +157,8 @@ def _blend(
             y = row + 0.5
             for column in range(left, right + 1):
                 x = column + 0.5
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) * scale
+                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) * scale
                 wa = 1.0 - wb - wc
                 if wa < 0.0 or wb < 0.0 or wc < 0.0:
                     continue

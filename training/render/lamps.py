@@ -12,7 +12,7 @@ from facemodel.lighting import COSINE_LOBE, SH_CONSTANTS, sh_basis
 from training.render.rasterizer import Lamps, Light, seen_from
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
-_FRONT = np.array(
+FRONT = np.array(
     [(x, y, np.sqrt(1 - x * x - y * y)) for x in (-0.6, -0.3, 0, 0.3, 0.6) for y in (-0.6, -0.3, 0, 0.3, 0.6)]
 )
 """(25, 3) normals of the visible front of a face."""
@@ -61,7 +61,7 @@ def random_light(rng: Generator, spread: LightDistribution) -> Light:
         if direction[2] > -0.2 and strength > strongest:
             strongest, key, key_color = strength, direction, color
     key = key + rng.normal(0.0, 0.08, 3)
-    front = sh_basis(_FRONT) @ sh  # (25, 3) irradiance / pi where a face looks
+    front = sh_basis(FRONT) @ sh  # (25, 3) irradiance / pi where a face looks
     dark = rng.random() < spread.dark_share
     exposure = np.exp(rng.normal(-0.3, 0.3)) * (rng.uniform(0.15, 0.5) if dark else 1.0)
     exposure /= max(float((front @ LUMINANCE).mean()), 1e-3)

@@ -109,7 +109,7 @@ class DistillTask(Task[Batch]):
         known = batch.parameters[:, LAYOUT.slices["expression"]]
         weights = label_losses.landmark_weights().to(points.device)
         terms = {
-            "landmarks": label_losses.landmark_distance(points, batch.landmarks, weights).mean(),
+            "landmarks": label_losses.point_distance(points, batch.landmarks, weights).mean(),
             "lid_gap": label_losses.lid_gap(points, batch.landmarks).mean(),
             "lip_gap": label_losses.lip_gap(points, batch.landmarks).mean(),
             "expression": label_losses.expression_error(scores, known, batch.unit_worth).mean(),

@@ -110,7 +110,7 @@ def measure(
         **{name: math.degrees(_median(a)) for name, a in zip(("yaw", "pitch", "roll"), angles, strict=True)},
         "expression_rmse": _rms((expression - expected)[active]),
         "expression_floor": _rms((expected.mean(axis=0) - expected)[active]),
-        "identity_mm": float(label_losses.vertex_distance(face.skin_form(own), face.skin_form(true)).mean()),
+        "identity_mm": float(label_losses.point_distance(face.skin_form(own), face.skin_form(true)).mean()),
         "identity_floor": float(face.skin_form(true).norm(dim=2).mean()),
         "albedo": float(label_losses.color_error(own_albedo, true_albedo).mean()),
         "irradiance": float(

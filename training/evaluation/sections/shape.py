@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,31 +19,15 @@ from training.evaluation.shape_error import FaceShapeError, PersonPairs, mean_ov
 _COLUMNS = ("face", "face_std", "face_rigid", "nose", "mouth", "regions", "regions_rigid")
 _SINGLE, _AVERAGED, _ALONE = "single view", "averaged over views", "neutral shape, by the identity alone"
 _EVERY = 4  # of the truth's vertices that the ICP measures: 1161 of the default face model
-_Tables = dict[str, dict[str, dict[str, float]]]
+_Means = dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True)
-class _Errors:
-    """Errors of one way of seeing.
-
-    Attributes:
-        title: of its tables.
-        people: (N,) whose they are. kinds: (N,) of which expression; None where expressions do not count.
-        columns: {who answered: (N, C) mm, a column for each of _COLUMNS; rows of NaN where there is no answer}.
-    """
+class _Shapes(NamedTuple):
+    """One shape that is measured: in which table, and of which pictures of one person; with or without expression."""
 
     title: str
-    people: NDArray[np.int64]
-    kinds: NDArray[np.str_] | None
-    columns: dict[str, NDArray[np.float64]]
-
-    def tables(self, chosen: NDArray[np.int64]) -> _Tables:
-        """Return the means over rows `chosen`, by expression, of everybody who answered."""
-        rows = {self.title: chosen}
-        if self.kinds is not None:
-            kinds = self.kinds[chosen]
-            rows = {f"{self.title}, {kind.replace('_', ' ')}": chosen[kinds == kind] for kind in EXPRESSIONS}
-        return {title: {who: _mean(each[row]) for who, each in self.columns.items()} for title, row in rows.items()}
+    pictures: NDArray[np.int64]
+    alone: bool = False
 
 
 def measure(context: Context) -> Findings:
@@ -51,84 +35,78 @@ def measure(context: Context) -> Findings:
     material, model, (_, _, renders, answers) = context.material, context.model, context.posed
     first = np.flatnonzero(renders.light == 0)
     index = first[evenly(len(first), material.extent.shapes)]  # under each person's first light
-    fitted = fitted_renders(material)
+    shapes, fitted = _shapes(renders, index), fitted_renders(material)
     nobody = np.tile(model.layout.neutral(), (len(renders), 1))
     known = material.kept(
         "shape",
         lambda: {
-            name: _errors(material, index, name, vectors)
+            name: _errors(material, shapes, name, vectors)
             for name, vectors in (("landmark fit", fitted), ("mean face", nobody))
         },
     )
-    errors = {"network": _errors(material, index, "network", answers), **known}
-    ways = [
-        _Errors(*way, {who: parts[n] for who, parts in errors.items()}) for n, way in enumerate(_ways(renders, index))
-    ]
+    errors = {"network": _errors(material, shapes, "network", answers), **known}
+    titles, number = np.unique([each.title for each in shapes], return_inverse=True)
 
-    def of(people: NDArray[np.int64]) -> dict[str, float]:
-        rows = [np.concatenate([np.flatnonzero(way.people == person) for person in people]) for way in ways]
-        tables = {title: table for way, row in zip(ways, rows, strict=True) for title, table in way.tables(row).items()}
-        return _figures(tables, {who: _mean(each[rows[0]]) for who, each in ways[0].columns.items()})
+    def tables(chosen: NDArray[np.int64]) -> dict[str, _Means]:
+        return {
+            str(title): {who: _mean(each[chosen[number[chosen] == n]]) for who, each in errors.items()}
+            for n, title in enumerate(titles)
+        }
 
-    everybody = np.unique(renders.person)
-    found = Estimate({"pictures": float(len(index))}) | estimate(lambda chosen: of(everybody[chosen]), everybody)
+    def figures(chosen: NDArray[np.int64]) -> dict[str, float]:
+        return _figures(tables(chosen), {who: _mean(each[chosen[chosen < len(index)]]) for who, each in errors.items()})
+
+    found = estimate(figures, [renders.person[each.pictures[0]] for each in shapes])
     for prefix, vectors in (("", answers), ("landmark_fit_", fitted)):
         found = found | _distances(model, renders, vectors).named(prefix)
-    tables = {title: table for way in ways for title, table in way.tables(np.arange(len(way.people))).items()}
-    regions = ways[0].columns["network"][:, _COLUMNS.index("regions")]
+    regions = errors["network"][: len(index), _COLUMNS.index("regions")]
     cases = ranked_cases(regions, [context.posed.names[i] for i in index], answers[index])
-    return Findings(found.figures, tables, {"regions": cases}, [], found.intervals)
+    return Findings(
+        {"pictures": float(len(index))} | found.figures,
+        tables(np.arange(len(shapes))),
+        {"regions": cases},
+        intervals=found.intervals,
+    )
 
 
-def _views(renders: RenderSet) -> list[NDArray[np.int64]]:
-    """Pictures under the first light of each person's three expressions in order."""
+def _shapes(renders: RenderSet, index: NDArray[np.int64]) -> list[_Shapes]:
+    """The pictures at `index` one by one, everybody's expressions averaged over views, and identities at `index`."""
+    titles = {kind: kind.replace("_", " ") for kind in EXPRESSIONS}
+    first = renders.light == 0
     return [
-        np.flatnonzero((renders.person == person) & (renders.expression == kind) & (renders.light == 0))
-        for person in np.unique(renders.person)
-        for kind in EXPRESSIONS
+        *(_Shapes(f"{_SINGLE}, {titles[renders.expression[i]]}", np.array([i])) for i in index),
+        *(
+            _Shapes(
+                f"{_AVERAGED}, {title}",
+                np.flatnonzero((renders.person == person) & (renders.expression == kind) & first),
+            )
+            for person in np.unique(renders.person)
+            for kind, title in titles.items()
+        ),
+        *(_Shapes(_ALONE, np.array([i]), alone=True) for i in index),
     ]
 
 
-def _ways(renders: RenderSet, index: NDArray[np.int64]) -> list[tuple[str, NDArray[np.int64], NDArray[np.str_] | None]]:
-    """Title, people and expressions of each part of `_errors`."""
-    first = np.array([group[0] for group in _views(renders)])
-    return [
-        (_SINGLE, renders.person[index], renders.expression[index]),
-        (_AVERAGED, renders.person[first], renders.expression[first]),
-        (_ALONE, renders.person[index], None),
-    ]
-
-
-def _errors(material: Material, index: NDArray[np.int64], name: str, vectors: NDArray) -> list[NDArray[np.float64]]:
-    """Errors of answers (N, P) to the render set: single views, averaged over views, and of the identity alone."""
+def _errors(material: Material, shapes: list[_Shapes], name: str, vectors: NDArray) -> NDArray[np.float64]:
+    """(N, C) mm of shapes by answers (M, P) to the render set, a column for each of _COLUMNS; NaN without an answer."""
     model, truths, span = material.model, material.renders.parameters, material.model.layout.slices["expression"]
-    error = FaceShapeError(model, _EVERY)
-    alone, rest = vectors.copy(), truths.copy()
-    alone[:, span] = rest[:, span] = 0.0
-    single = [index[[n]] for n in range(len(index))]
-    found = []
-    several = _views(material.renders)
-    for groups, own, true in ((single, vectors, truths), (several, vectors, truths), (single, alone, rest)):
-        pairs = [(_shape(model, own[group]), _shape(model, true[group])) for group in groups]
-        rows = []
-        for shape, goal in tqdm(pairs, desc=f"shape of {name}", leave=False):
-            each = None if shape is None or goal is None else error(shape, goal)
-            rows.append([np.nan if each is None else each[key] for key in _COLUMNS])
-        found.append(np.array(rows).reshape(-1, len(_COLUMNS)))
-    return found
+    error, rows = FaceShapeError(model, _EVERY), np.full((len(shapes), len(_COLUMNS)), np.nan)
+    for row, shape in zip(rows, tqdm(shapes, desc=f"shape of {name}", leave=False), strict=True):
+        own, true = (each[shape.pictures] for each in (vectors, truths))
+        own = own[np.isfinite(own).all(axis=1)]
+        if shape.alone:
+            own[:, span] = true[:, span] = 0.0
+        if len(own):
+            found = error(mean_over_views(model, own), mean_over_views(model, true))
+            row[:] = [found[key] for key in _COLUMNS]
+    return rows
 
 
-def _shape(model: FaceModel, vectors: NDArray[np.floating]) -> NDArray | None:
-    """(V, 3) mm, the mean shape of answers (N, P); those that are NaN do not count, and None without any."""
-    known = vectors[np.isfinite(vectors).all(axis=1)]
-    return mean_over_views(model, known) if len(known) else None
-
-
-def _figures(tables: _Tables, everything: dict[str, dict[str, float]]) -> dict[str, float]:
+def _figures(tables: dict[str, _Means], everything: _Means) -> dict[str, float]:
     """The network's figures on neutral faces in one view, and by what share it is closer than the mean face."""
     neutral, averaged, alone = (tables[title] for title in (f"{_SINGLE}, neutral", f"{_AVERAGED}, neutral", _ALONE))
 
-    def closer(table: dict[str, dict[str, float]], key: str = "regions", who: str = "network") -> float:
+    def closer(table: _Means, key: str = "regions", who: str = "network") -> float:
         return 1.0 - table[who][key] / table["mean face"][key]
 
     return {
