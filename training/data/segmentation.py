@@ -94,12 +94,15 @@ def load_segmentation(root: Path, kinds: Sequence[str] = KINDS) -> SegmentationS
     return samples
 
 
-def prepare_renders(root: Path, model: FaceModel, count: int, seed: int = 0, config: SceneConfig | None = None) -> None:
+SCENE = SceneConfig(glasses_share=0.25, occluder_share=0.25, hat_share=0.08)
+"""Renders in which much is before the face."""
+
+
+def prepare_renders(root: Path, model: FaceModel, count: int, seed: int = 0, config: SceneConfig = SCENE) -> None:
     """Write `count` labelled renders; each depends on the seed, its number and the face model alone.
 
     No photo is in a background: its faces would have no labels.
     """
-    config = config or SceneConfig(glasses_share=0.25, occluder_share=0.25, hat_share=0.08)
     backgrounds = Backgrounds(config.render_size, [], np.random.default_rng(seed))
     renderer = ClassMapRenderer(model, config, backgrounds, RandomFaces(model, config.faces))
 

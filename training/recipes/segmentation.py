@@ -10,7 +10,13 @@ from functools import partial
 from facemodel.hair import hair_of
 from training.config import TrainConfig
 from training.data.datasets import open_dataset
-from training.data.segmentation import load_segmentation, prepare_celebamask_hq, prepare_photos, prepare_renders
+from training.data.segmentation import (
+    SCENE,
+    load_segmentation,
+    prepare_celebamask_hq,
+    prepare_photos,
+    prepare_renders,
+)
 from training.data.segmenter import Segmenter
 from training.data.skin_classifier import learn_skin
 from training.data.skin_pixels import SegmentationTeacher
@@ -30,10 +36,10 @@ TRAINING = TrainConfig(
 
 def pictures(job: Job, stage: Stage) -> Mapping[str, float]:
     """Render faces with the class of every pixel, and take in CelebAMask-HQ where it is named."""
-    count = job.count(stage, _LEAST)
+    count, scene = job.count(stage, _LEAST), replace(SCENE, hair_file=hair_of(job.face_model))
     for name in job.datasets:
         prepare_celebamask_hq(job.folder("masks"), open_dataset(name), max(_LEAST, round(30_000 * job.scale)))
-    prepare_renders(job.folder("masks"), job.model, count, job.seed)
+    prepare_renders(job.folder("masks"), job.model, count, job.seed, scene)
     return {"renders": count}
 
 
