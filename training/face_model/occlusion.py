@@ -19,8 +19,9 @@ _LIFT_MM = 0.15
 """How far a vertex is moved along its normal, so that its own triangles do not hide it; nostrils are shallow."""
 _OPEN = 0.75
 """Share of the hemisphere from which a vertex counts as open, so that skin beside nose and brows stays bright."""
-_LEAST = {"eyes": 0.35, "teeth": 0.35, "tongue": 0.3, "mouth_lining": 0.12}
-"""Of the light that is left, since walls of a mouth light each other and eyeballs turn out from under their lids."""
+_LEAST = {"eyes": 0.35, "teeth": 0.65, "tongue": 0.3, "mouth_lining": 0.12}
+"""Of the light that is left: walls of a mouth light each other, enamel spreads light from within, and eyeballs turn out
+from under their lids."""
 _LEAST_SKIN = 0.1
 _POSES: tuple[dict[str, float], ...] = (
     {},
