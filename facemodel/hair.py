@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from functools import cached_property
 from importlib.resources import files
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facemodel.array_files import read_arrays
 from facemodel.errors import LimelightError
 from facemodel.model import FaceModel
 from facemodel.whole_files import whole_file
@@ -93,11 +92,7 @@ class Hair:
         path = Path(str(files("facemodel") / "assets" / "hair.npz")) if path is None else Path(path)
         if not path.is_file():
             raise LimelightError(f"hair {path}: no such file; build it with 'limelight model build-hair'")
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
-        except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise LimelightError(f"hair {path}: unreadable or truncated ({error})") from error
+        arrays = read_arrays(path, f"hair {path}")
         try:
             _check(arrays)
         except LimelightError as error:

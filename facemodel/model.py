@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.resources import files
@@ -14,6 +12,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from facemodel.array_files import read_arrays
 from facemodel.errors import LimelightError
 from facemodel.parameters import ParameterLayout
 from facemodel.whole_files import whole_file
@@ -133,11 +132,7 @@ class FaceModel:
         Raises:
             LimelightError: not a face model, of another version, or malformed; the message names the array.
         """
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
-        except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise LimelightError(f"{what}: unreadable or truncated ({error})") from error
+        arrays = read_arrays(file, what)
         try:
             _check(arrays)
         except LimelightError as error:

@@ -13,8 +13,6 @@ renders, and 0.915 for the shipped one, which learned from 1,000 kinder renders 
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
 
 from facemodel import LimelightError
+from facemodel.array_files import read_arrays
 from facemodel.whole_files import whole_file
 from training.data.segmentation import SegmentationSamples
 from training.data.skin_pixels import LabelledPixels, labelled_pixels
@@ -127,11 +126,7 @@ class SkinClassifier:
         """
         if not path.is_file():
             raise LimelightError(f"skin classifier {path}: no such file; the recipe 'segmentation' makes one")
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: np.asarray(archive[name]) for name in archive.files}
-        except (ValueError, TypeError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise LimelightError(f"skin classifier {path}: unreadable or truncated ({error})") from error
+        arrays = read_arrays(path, f"skin classifier {path}")
         if arrays.get("format_version", np.zeros(())) != _FORMAT_VERSION:
             raise LimelightError(f"skin classifier {path}: array 'format_version' is not {_FORMAT_VERSION}")
         sizes = {side: arrays.get(f"{side}_weights", np.zeros(0)).size for side in ("skin", "other")}
