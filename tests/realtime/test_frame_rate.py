@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import timecode as independent
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from facemodel import LimelightError
@@ -26,10 +26,15 @@ def test_frames_are_counted_as_others_count_them(rate, number):
 
 
 @given(st.sampled_from(RATES), st.integers(0, 10**7), st.fractions(0, 1).filter(lambda part: part < 1))
+@example(RATES[0], 0, Fraction(999, 1000))
+@example(RATES[0], RATES[0].frames_a_day - 1, Fraction(9999, 10000))
+@example(RATES[0], 0, Fraction(998, 1000))
 def test_what_is_written_is_read_back(rate, number, part):
+    """A moment that lacks a thousandth of a frame or less is the next frame already."""
     moment = Timecode(number + part, rate)
-    assert Timecode.parse(str(moment), rate).number == int(moment.number)
-    assert moment.subframe == pytest.approx(float(part))
+    rounded = part >= Fraction(999, 1000)
+    assert Timecode.parse(str(moment), rate).number == (int(moment.number) + rounded) % rate.frames_a_day
+    assert moment.subframe == pytest.approx(0.0 if rounded else float(part))
 
 
 @pytest.mark.parametrize("name", ["29.97df", "59.94df"])
