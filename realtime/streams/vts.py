@@ -173,7 +173,11 @@ class VtsStream(FaceStream):
                 if (name in own if name.startswith("Limelight") else defaults)
             }
             try:
-                self.sent += bool(chosen) and session.inject(chosen, found)
+                if chosen and session.inject(chosen, found):
+                    self.sent += 1
+                elif chosen:  # too much waits for an answer: they stay the newest
+                    with self._changed:
+                        self._fresh = True
             except RefusalError as refusal:
                 if refusal.number != vts_session.TAKEN or not own:
                     raise
