@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure() -> None:
-    """Time no example of Hypothesis, and heed signals that a run in the background was started to ignore: the programs
-    that tests start inherit that."""
+    """Time no example of Hypothesis and draw the same ones in every run; heed signals that a run in the background was
+    started to ignore, since the programs that tests start inherit that."""
     unchecked = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
-    settings.register_profile("unhurried", deadline=None, suppress_health_check=unchecked)
+    settings.register_profile("unhurried", deadline=None, derandomize=True, suppress_health_check=unchecked)
     settings.load_profile("unhurried")
     for name, heed in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
         number = getattr(signal, name, None)
