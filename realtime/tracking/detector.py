@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import LimelightError
-from realtime.onnx_runtime import onnxruntime
+from realtime.onnx_runtime import onnxruntime, open_on_cpu
 from realtime.opencv import cv2
 from realtime.tracking.found_face import FoundFace
 
@@ -73,7 +73,7 @@ class FaceDetector:
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        self._session = _open(path, threads)
+        self._session = open_on_cpu(path, threads, "face detector")
         self.side = _check_interface(path, self._session)
         self._inputs: dict[tuple[int, int], _Input] = {}
         self._painter = _Painter()
@@ -348,20 +348,6 @@ def _shown(start: float, end: float, size: int) -> tuple[int, int]:
     """The same, at least one."""
     first = min(max(round(start), 0), size - 1)
     return first, min(max(round(end), first + 1), size)
-
-
-def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    if not path.is_file():
-        raise LimelightError(f"face detector {path}: no such file; reinstall limelight")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what is wrong is said once, by the error below
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as the engine's
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions have no common base of their own
-        raise LimelightError(f"face detector {path}: corrupt; reinstall limelight") from error
 
 
 def _check_interface(path: Path, session: onnxruntime.InferenceSession) -> int:

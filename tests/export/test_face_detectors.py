@@ -11,12 +11,11 @@ import onnx
 import pytest
 
 from export import face_detectors
-from export.face_detectors import ORIGINALS, Converter, Original, greatest_difference, main, read_originals
+from export.face_detectors import ORIGINALS, Converter, greatest_difference, main, read_originals
+from export.from_tflite import Original
 from facemodel import LimelightError
 from realtime.onnx_runtime import onnxruntime
-
-schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="needs ai-edge-litert")
-flatbuffers = pytest.importorskip("flatbuffers")
+from tests.export.tflite_builder import Builder, schema
 
 ASSETS = Path(face_detectors.__file__).parent.parent / "realtime" / "assets"
 
@@ -30,69 +29,8 @@ def package(path: Path, contents: dict[str, bytes]) -> Path:
     return path
 
 
-class Builder:
-    """A small network in TensorFlow Lite's format with every operator that the detectors have."""
-
-    def __init__(self) -> None:
-        self.random = np.random.default_rng(0)
-        self.model = schema.ModelT()
-        self.model.version = 3
-        self.model.buffers = [schema.BufferT()]
-        self.model.operatorCodes = []
-        self.graph = schema.SubGraphT()
-        self.graph.tensors, self.graph.operators = [], []
-        self.model.subgraphs = [self.graph]
-
-    def tensor(self, shape, kind=schema.TensorType.FLOAT32, data=None) -> int:
-        tensor = schema.TensorT()
-        tensor.shape, tensor.type, tensor.name = list(shape), kind, f"t{len(self.graph.tensors)}".encode()
-        tensor.buffer = 0
-        if data is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
-            tensor.buffer = len(self.model.buffers)
-            self.model.buffers.append(buffer)
-        self.graph.tensors.append(tensor)
-        return len(self.graph.tensors) - 1
-
-    def operator(self, name, inputs, shape, options=None, kind=None) -> int:
-        code = schema.OperatorCodeT()
-        code.builtinCode = getattr(schema.BuiltinOperator, name)
-        code.deprecatedBuiltinCode, code.version = min(code.builtinCode, 127), 1
-        if name == "RESIZE_BILINEAR":
-            code.version = 3
-        if name == "DEQUANTIZE":
-            code.version = 3
-        self.model.operatorCodes.append(code)
-        operator = schema.OperatorT()
-        operator.opcodeIndex = len(self.model.operatorCodes) - 1
-        operator.inputs, operator.outputs = list(inputs), [self.tensor(shape)]
-        if options is not None:
-            operator.builtinOptions, operator.builtinOptionsType = options, getattr(schema.BuiltinOptions, kind)
-        self.graph.operators.append(operator)
-        return operator.outputs[0]
-
-    def weights(self, *shape) -> int:
-        half = self.tensor(shape, schema.TensorType.FLOAT16, self.random.normal(0, 0.4, shape).astype(np.float16))
-        return self.operator("DEQUANTIZE", [half], shape)
-
-    def convolution(self, source, size, kernel, stride=1, valid=False) -> int:
-        options = schema.Conv2DOptionsT()
-        options.strideH = options.strideW = stride
-        options.padding = schema.Padding.VALID if valid else schema.Padding.SAME
-        inputs = [source, self.weights(*kernel), self.weights(kernel[0])]
-        return self.operator("CONV_2D", inputs, (1, size, size, kernel[0]), options, "Conv2DOptions")
-
-    def depthwise(self, source, size, extent, channels, stride) -> int:
-        options = schema.DepthwiseConv2DOptionsT()
-        options.strideH = options.strideW = stride
-        options.padding, options.depthMultiplier = schema.Padding.SAME, 1
-        inputs = [source, self.weights(1, extent, extent, channels), self.weights(channels)]
-        return self.operator("DEPTHWISE_CONV_2D", inputs, (1, size, size, channels), options, "DepthwiseConv2DOptions")
-
-    def ints(self, *values) -> int:
-        array = np.array(values, np.int32)
-        return self.tensor(array.shape, schema.TensorType.INT32, array)
+class Network(Builder):
+    """A small network with every operator that the detectors have."""
 
     def reshaped(self, source, *shape) -> int:
         options = schema.ReshapeOptionsT()
@@ -101,7 +39,7 @@ class Builder:
 
     def build(self, extra: str | None = None) -> bytes:
         image = self.tensor((1, 16, 16, 3))
-        first = self.operator("RELU", [self.convolution(image, 8, (4, 5, 5, 3), stride=2)], (1, 8, 8, 4))
+        first = self.operator("RELU", [self.convolution(image, (8, 8), (4, 5, 5, 3), stride=2)], (1, 8, 8, 4))
         pool = schema.Pool2DOptionsT()
         pool.filterHeight = pool.filterWidth = pool.strideH = pool.strideW = 2
         small = self.operator("MAX_POOL_2D", [first], (1, 4, 4, 4), pool, "Pool2DOptions")
@@ -112,7 +50,7 @@ class Builder:
             schema.PadOptionsT(),
             "PadOptions",
         )
-        deep = self.convolution(self.depthwise(first, 4, 3, 4, 2), 4, (18, 1, 1, 4), valid=True)
+        deep = self.convolution(self.depthwise(first, (4, 4), 3, 4, 2), (4, 4), (18, 1, 1, 4), valid=True)
         both = self.operator("ADD", [wide, deep], (1, 4, 4, 18), schema.AddOptionsT(), "AddOptions")
         resize = schema.ResizeBilinearOptionsT()
         resize.halfPixelCenters = True
@@ -124,21 +62,18 @@ class Builder:
         rows = []
         for width in (16, 1):
             parts = [
-                self.reshaped(self.convolution(large, 8, (width, 3, 3, 18)), 1, 64, width),
-                self.reshaped(self.convolution(both, 4, (2 * width, 1, 1, 18)), 1, 32, width),
+                self.reshaped(self.convolution(large, (8, 8), (width, 3, 3, 18)), 1, 64, width),
+                self.reshaped(self.convolution(both, (4, 4), (2 * width, 1, 1, 18)), 1, 32, width),
             ]
             join = schema.ConcatenationOptionsT()
             join.axis = 1
             rows.append(self.operator("CONCATENATION", parts, (1, 96, width), join, "ConcatenationOptions"))
-        self.graph.inputs, self.graph.outputs = [image], rows[::-1]
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(self.model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
+        return self.finish(image, rows[::-1])
 
 
 @pytest.fixture(scope="module")
 def small() -> bytes:
-    return Builder().build()
+    return Network().build()
 
 
 def pictures(side: int, count: int = 3) -> list[np.ndarray]:
@@ -161,7 +96,7 @@ def test_a_wrong_weight_is_noticed(small):
 
 def test_an_operator_that_is_not_known_is_refused():
     with pytest.raises(LimelightError, match="TANH"):
-        Converter(Builder().build("TANH"), "other")()
+        Converter(Network().build("TANH"), "other")()
 
 
 def test_a_package_is_read_and_converted_or_refused(small, tmp_path, monkeypatch, capsys):
