@@ -30,7 +30,7 @@ def main(video: str, network: str, threads: str) -> int:
     from facemodel import FaceModel, LimelightError
     from realtime.engines import open_engine
     from realtime.frame import TrackingState
-    from realtime.render import HeadlessRenderer
+    from realtime.render import HeadlessComposer
     from realtime.sources.video import VideoSource
     from realtime.threads import limit_threads
     from realtime.tracking.finder import open_finder
@@ -45,7 +45,7 @@ def main(video: str, network: str, threads: str) -> int:
     finder = open_finder()
     with closing(VideoSource(video)) as source:
         step("face finder and source")
-        with HeadlessRenderer(model, source.width, source.height) as renderer:
+        with HeadlessComposer(model, source.width, source.height) as renderer:
             step("renderer")
             tracker = Tracker(model, engine, finder)
             tracker.reset(thorough=False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.frame import Result, StreamInfo, TrackingState
-from realtime.render import HeadlessRenderer, RenderOptions
+from realtime.render import HeadlessComposer, RenderOptions
 
 Shown = Callable[[NDArray[np.uint8], Result, float], None]
 """Called with each picture (H, W, 3) BGR, the result that it shows, and the milliseconds that it took to draw."""
@@ -27,14 +27,14 @@ class Screen:
     def __init__(self, shown: Shown) -> None:
         self._shown = shown
         self._options = RenderOptions()
-        self._renderer: HeadlessRenderer | None = None
+        self._renderer: HeadlessComposer | None = None
 
     def begin(self, info: StreamInfo) -> None:
         """
         Raises:
             LimelightError: no OpenGL.
         """
-        self._renderer = HeadlessRenderer(info.model, info.width, info.height)
+        self._renderer = HeadlessComposer(info.model, info.width, info.height)
 
     def submit(self, result: Result) -> None:
         assert self._renderer is not None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, LimelightError
 from realtime.opencv import cv2
 from realtime.reconstruction import Reconstruction
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 
 _MODES = (ViewMode.CAMERA, ViewMode.OVERLAY, ViewMode.GEOMETRY, ViewMode.DIFFUSE, ViewMode.SPECULAR)
 _MAX_HEIGHT = 1080
@@ -33,7 +33,7 @@ def draw_strip(model: FaceModel, image: NDArray[np.uint8], parameters: NDArray[n
     height, width = image.shape[:2]
     shrink = min(1.0, _MAX_HEIGHT / height)
     width, height = max(1, round(width * shrink)), max(1, round(height * shrink))
-    with HeadlessRenderer(model, width, height) as renderer:
+    with HeadlessComposer(model, width, height) as renderer:
         return np.hstack([renderer.render(image, parameters, RenderOptions(mode=mode)).copy() for mode in _MODES])
 
 

@@ -20,7 +20,7 @@ from realtime.engines import open_engine
 from realtime.opencv import cv2
 from realtime.reconstruction import Reconstructor
 from realtime.reconstruction_picture import draw_strip
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.session import Session, SessionConfig
 from realtime.sources import SourceSettings, open_source
 from realtime.sources.synthetic import SyntheticPerformer
@@ -105,7 +105,7 @@ def picture_expressions(path: Path, side: int = 200) -> None:
     columns = []
     with (
         closing(SyntheticPerformer(width=480, height=480, fps=10.0, live=False)) as source,
-        HeadlessRenderer(model, 480, 480) as renderer,
+        HeadlessComposer(model, 480, 480) as renderer,
     ):
         reconstructor = Reconstructor(model, open_engine("student", model), open_finder())
         for number in range(round(10 * _GRIMACES[-1]) + 1):
@@ -141,7 +141,7 @@ def picture_heads(path: Path, count: int = 21, side: int = 260) -> None:
         p.translation[:], p.scale = (0.5 * side, 0.48 * side), side / 235.0
         heads.append(vector)
     heads.sort(key=lambda vector: -model.albedo(layout.view(vector).albedo)[0].mean())
-    with HeadlessRenderer(model, side, side) as renderer:
+    with HeadlessComposer(model, side, side) as renderer:
         options = RenderOptions(mode=ViewMode.OVERLAY, whole_head=True)
         pictures = [renderer.render(None, vector, options).copy() for vector in heads]
     rows = [np.hstack(pictures[i : i + 7]) for i in range(0, count - count % 7, 7)]

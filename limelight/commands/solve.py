@@ -160,10 +160,10 @@ def _undone(
 
 def _require_opengl(model: FaceModel) -> None:
     from facemodel import LimelightError
-    from realtime.render import HeadlessRenderer
+    from realtime.render import HeadlessComposer
 
     try:
-        HeadlessRenderer(model, 8, 8).close()
+        HeadlessComposer(model, 8, 8).close()
     except LimelightError as error:
         raise LimelightError(f"{error}; or leave out the pictures with --no-picture") from error
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.frame import Face, Result, StreamInfo, TrackingState
-from realtime.render import HeadlessRenderer, RenderOptions
+from realtime.render import HeadlessComposer, RenderOptions
 
 _SEEN = (TrackingState.TRACKING, TrackingState.HELD)
 
@@ -34,7 +34,7 @@ class Overlay:
         self._options = options if info.pictures else replace(options, whole_head=True)
         self._pictures, self._raw = info.pictures, raw
         self._layout = info.model.layout
-        self._renderer = HeadlessRenderer(info.model, info.width, info.height)
+        self._renderer = HeadlessComposer(info.model, info.width, info.height)
 
     def draw(self, result: Result) -> NDArray[np.uint8]:
         """Return (H, W, 3) uint8 BGR; the array is reused by the next call."""

@@ -1,15 +1,19 @@
-"""The renderer: the shaded face in a window's framebuffer or headless, with the shading of `facemodel`."""
+"""The picture: a composer that draws scenes in a window's framebuffer or headless, shaded as `facemodel` shades."""
 
-from realtime.render.face_renderer import FaceRenderer
-from realtime.render.headless import HeadlessRenderer, headless_context
+from realtime.render.composer import Composer
+from realtime.render.headless import HeadlessComposer, headless_context
 from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
+from realtime.render.scene import Scene, SceneFace, estimated_scene
 
 __all__ = [
-    "FaceRenderer",
-    "HeadlessRenderer",
+    "Composer",
+    "HeadlessComposer",
     "RenderOptions",
+    "Scene",
+    "SceneFace",
     "ViewMode",
     "Viewport",
+    "estimated_scene",
     "headless_context",
     "letterbox",
 ]

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from realtime.opencv import cv2
-from realtime.render.face_renderer import FaceRenderer, Faces, Worn
+from realtime.render.composer import Composer, Worn
 from realtime.render.options import RenderOptions
+from realtime.render.scene import Faces, Scene, estimated_scene
 
 
 def headless_context() -> moderngl.Context:
@@ -35,10 +36,10 @@ def headless_context() -> moderngl.Context:
     )
 
 
-class HeadlessRenderer:
+class HeadlessComposer:
     """Renders pictures of a fixed size to memory.
 
-    OpenGL runs on a thread of its own, so any thread may call, and several renderers and a window live side
+    OpenGL runs on a thread of its own, so any thread may call, and several composers and a window live side
     by side.
     """
 
@@ -49,13 +50,14 @@ class HeadlessRenderer:
         Args:
             model: the face model that parameter vectors belong to.
             width, height: of the pictures, px.
-            samples, hair: as `FaceRenderer`'s.
+            samples, hair: as `Composer`'s.
 
         Raises:
             LimelightError: this machine offers no OpenGL 3.3.
         """
         self.width, self.height = width, height
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="headless-renderer")
+        self._layout = model.layout
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="headless-composer")
         self._surface: _Surface | None = None
         try:
             self._surface = self._thread.submit(_Surface, model, width, height, samples, hair).result()
@@ -63,21 +65,21 @@ class HeadlessRenderer:
             self._thread.shutdown()
             raise
 
-    def render(
-        self,
-        image: NDArray[np.uint8] | None,
-        parameters: Faces,
-        options: RenderOptions | None = None,
-    ) -> NDArray[np.uint8]:
-        """Draw one picture; arguments as `FaceRenderer.draw`'s.
+    def draw(self, scene: Scene) -> NDArray[np.uint8]:
+        """Draw one picture.
 
         Returns:
             (height, width, 3) uint8 BGR. The array is reused by the next call.
         """
         if self._surface is None:
-            raise RuntimeError("this renderer is closed")
-        job = self._thread.submit(self._surface.render, image, parameters, options or RenderOptions())
-        return job.result()
+            raise RuntimeError("this composer is closed")
+        return self._thread.submit(self._surface.draw, scene).result()
+
+    def render(
+        self, image: NDArray[np.uint8] | None, parameters: Faces, options: RenderOptions | None = None
+    ) -> NDArray[np.uint8]:
+        """Draw faces in the light that was estimated; arguments as `estimated_scene`'s, the result as `draw`'s."""
+        return self.draw(estimated_scene(self._layout, image, parameters, options or RenderOptions()))
 
     def close(self) -> None:
         """Free the context; a second call does nothing."""
@@ -86,7 +88,7 @@ class HeadlessRenderer:
             self._thread.submit(surface.release).result()
             self._thread.shutdown()
 
-    def __enter__(self) -> HeadlessRenderer:
+    def __enter__(self) -> HeadlessComposer:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -94,25 +96,25 @@ class HeadlessRenderer:
 
 
 class _Surface:
-    """The renderer's context and buffers; lives on its thread."""
+    """The composer's context and buffers; lives on its thread."""
 
     def __init__(self, model: FaceModel, width: int, height: int, samples: int | None, hair: Sequence[Worn]) -> None:
         self._ctx = headless_context()
-        self._renderer = FaceRenderer(self._ctx, model, samples, hair)
+        self._composer = Composer(self._ctx, model, samples, hair)
         self._target = self._ctx.simple_framebuffer((width, height), components=4)
         self._viewport = (0, 0, width, height)
         self._pixels = np.empty((height, width, 4), np.uint8)  # RGBA, bottom row first
         self._upright = np.empty_like(self._pixels)
         self._picture = np.empty((height, width, 3), np.uint8)
 
-    def render(self, image: NDArray[np.uint8] | None, parameters: Faces, options: RenderOptions) -> NDArray[np.uint8]:
-        self._renderer.draw(self._target, self._viewport, image, parameters, options)
+    def draw(self, scene: Scene) -> NDArray[np.uint8]:
+        self._composer.draw(self._target, self._viewport, scene)
         self._target.read_into(self._pixels, components=4)
         cv2.flip(self._pixels, 0, dst=self._upright)
         return cv2.cvtColor(self._upright, cv2.COLOR_RGBA2BGR, dst=self._picture)
 
     def release(self) -> None:
         with self._ctx:  # and current no more: a thread that ends with a context would keep its memory for ever
-            self._renderer.release()
+            self._composer.release()
             self._target.release()
         self._ctx.release()

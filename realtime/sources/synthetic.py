@@ -16,7 +16,7 @@ from facemodel.lighting import shade_diffuse
 from realtime.frame import Frame, Sound
 from realtime.loop.frame_pool import FramePool
 from realtime.opencv import cv2
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.sources.performer import Performer
 
 _OPTIONS = RenderOptions(mode=ViewMode.OVERLAY, whole_head=True)
@@ -75,7 +75,7 @@ class SyntheticPerformer:
         self._shirt = _Shirt(seed)
         self._noise = _make_noise(width, height, noise, seed)
         self._pool = FramePool(height, width)
-        self._renderer = HeadlessRenderer(model, width, height, hair=choose_hair(model, seed))
+        self._renderer = HeadlessComposer(model, width, height, hair=choose_hair(model, seed))
         self._next = 0
         self._start: float | None = None
         self._closed = False

@@ -14,7 +14,7 @@ from facemodel import FaceModel
 from realtime.frame import Result
 from realtime.light.environments import Environment
 from realtime.light.rig import LightRig
-from realtime.render import FaceRenderer, RenderOptions, ViewMode
+from realtime.render import Composer, RenderOptions, ViewMode, estimated_scene
 from realtime.render.options import Viewport
 from realtime.ui.face_marks import SEEN
 from realtime.ui.frame_sink import Shown
@@ -45,7 +45,7 @@ class Painting:
 
 
 class Painter:
-    """Keeps a renderer for each face model that is shown. For the thread where its context is current."""
+    """Keeps a composer for each face model that is shown. For the thread where its context is current."""
 
     def __init__(self, ctx: moderngl.Context, model: FaceModel, environments: Mapping[str, Environment]) -> None:
         """
@@ -80,7 +80,7 @@ class Painter:
     def release(self) -> None:
         """Free the OpenGL objects."""
         for side in self.sides:
-            side.renderer.release()
+            side.composer.release()
         self.sides = []
         self._wipe.release()
 
@@ -91,9 +91,8 @@ class Painter:
         options, light = painting.options, painting.light
         side = self.sides[0] if shown is None else self._side(shown[1])
         image = None if shown is None else shown[0].frame.image
-        side.renderer.draw(
-            target,
-            viewport,
+        scene = estimated_scene(
+            side.model.layout,
             image,
             [] if shown is None else self._relit(shown[0], side, options, light, raw),
             RenderOptions(
@@ -105,8 +104,8 @@ class Painter:
                 whole_head=options.whole_head or options.alone,
                 background=painting.background,
             ),
-            None if image is None else (image.shape[1], image.shape[0]),
         )
+        side.composer.draw(target, viewport, scene)
 
     def _side(self, model: FaceModel) -> _Side:
         for side in self.sides:
@@ -121,7 +120,7 @@ class Painter:
         if models:
             for side in [side for side in self.sides if not any(side.model is model for model in models)]:
                 self.sides.remove(side)
-                side.renderer.release()
+                side.composer.release()
 
     def _relit(
         self, result: Result, side: _Side, options: ViewOptions, light: LightRig, raw: bool
@@ -149,7 +148,7 @@ class _Side:
 
     def __init__(self, ctx: moderngl.Context, model: FaceModel) -> None:
         self.model = model
-        self.renderer = FaceRenderer(ctx, model)
+        self.composer = Composer(ctx, model)
         self._lit: list[NDArray[np.float32]] = []  # (P,) each, in the rig's light
 
     def lit(self, count: int) -> list[NDArray[np.float32]]:

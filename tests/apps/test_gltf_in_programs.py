@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel
 from facemodel.lighting import COSINE_LOBE
 from realtime.opencv import cv2
-from realtime.render.headless import HeadlessRenderer
+from realtime.render.headless import HeadlessComposer
 from realtime.render.options import RenderOptions, ViewMode
 from realtime.takes.clip import Clip
 from realtime.takes.exporters import export_take
@@ -104,7 +104,7 @@ def test_three_js_shows_the_take(glb, take, face_model):
 def compare_pictures(data_url: str, model: FaceModel, vector: NDArray, width: int, height: int) -> None:
     png = np.frombuffer(base64.b64decode(data_url.partition(",")[2]), np.uint8)
     theirs = cv2.imdecode(png, cv2.IMREAD_COLOR).astype(float)
-    with HeadlessRenderer(model, width, height, samples=1) as renderer:
+    with HeadlessComposer(model, width, height, samples=1) as renderer:
         options = RenderOptions(mode=ViewMode.DIFFUSE, background=(0.0, 0.0, 0.0), whole_head=True)
         ours = renderer.render(None, vector, options).astype(float)
     drawn = ours.any(axis=2), theirs.any(axis=2)

@@ -14,7 +14,7 @@ from facemodel.lighting import rotate_sh
 from facemodel.rotation import matrix_from_euler
 from realtime.frame import Face, Frame, Person, Result, StreamInfo, TrackingState
 from realtime.light.environments import ENVIRONMENTS
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.sources.synthetic import SyntheticPerformer
 from realtime.web.view import View
 from tests.apps.devtools import Tab, open_tab
@@ -41,8 +41,8 @@ def tab(tmp_path_factory) -> Iterator[Tab]:
 
 
 @pytest.fixture(scope="module")
-def renderer(model) -> Iterator[HeadlessRenderer]:
-    with HeadlessRenderer(model, WIDTH, HEIGHT, samples=4) as made:
+def renderer(model) -> Iterator[HeadlessComposer]:
+    with HeadlessComposer(model, WIDTH, HEIGHT, samples=4) as made:
         yield made
 
 
@@ -156,7 +156,7 @@ def test_another_face_model_needs_no_reload(show, performances):
     show.send(vector)
     show.wait()
     show.tab.log.clear()  # the browser's own line on the loss
-    with HeadlessRenderer(toy, WIDTH, HEIGHT, samples=4) as renderer:
+    with HeadlessComposer(toy, WIDTH, HEIGHT, samples=4) as renderer:
         assert_alike(show.picture(), renderer.render(None, vector, whole()))
     assert show.tab.evaluate("document.getElementById('banner').hidden")
 

@@ -26,7 +26,7 @@ from facemodel import FaceModel, LimelightError
 from realtime.engines import open_engine
 from realtime.frame import TrackingState
 from realtime.loop.source_reader import Reopening
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.session import Session, SessionConfig
 from realtime.sinks.contract import Policy
 from realtime.sinks.worker import SinkState, Worker, WorkerConfig
@@ -126,7 +126,7 @@ def film_of_two(model, frames=150, width=320, height=240):
     people = [Performer(model.layout, width // 2, height, seed) for seed in (0, 1)]
     room = make_room(width, height, 0)
     film = np.empty((frames, height, width, 3), np.uint8)
-    with HeadlessRenderer(model, width, height) as renderer:
+    with HeadlessComposer(model, width, height) as renderer:
         for i, picture in enumerate(film):
             truth = [person.parameters(i / FPS) for person in people]
             model.layout.view(truth[1]).translation[0] += width / 2

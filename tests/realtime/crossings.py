@@ -14,7 +14,7 @@ import numpy as np
 from facemodel import FaceModel
 from realtime.engines import open_engine
 from realtime.frame import Frame, TrackingState
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.sources.performer import ActingRanges, Performer
 from realtime.sources.synthetic import make_room
 from realtime.tracking.finder import open_finder
@@ -122,7 +122,7 @@ def real_tracker(model, faces=2):
 def main():
     model = FaceModel.load()
     tracker, swaps = real_tracker(model), 0
-    with HeadlessRenderer(model, WIDTH, HEIGHT) as renderer:
+    with HeadlessComposer(model, WIDTH, HEIGHT) as renderer:
         for crossing in ALL:
             seen = follow(tracker, model, crossing.frames(model, renderer))
             swaps += seen.swaps

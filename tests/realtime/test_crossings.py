@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realtime.frame import Frame, TrackingState
-from realtime.render import HeadlessRenderer
+from realtime.render import HeadlessComposer
 from tests.realtime.crossings import HEIGHT, WIDTH, Crossing, follow, real_tracker
 
 
@@ -18,7 +18,7 @@ def tracker(model):
 
 @pytest.mark.parametrize("crossing", [Crossing(0, 0.8, 200, 160, margin=0.4), Crossing(1, 1.0, 150, 120, margin=0.4)])
 def test_nobody_takes_the_id_of_the_one_behind(model, tracker, crossing):
-    with HeadlessRenderer(model, WIDTH, HEIGHT) as renderer:
+    with HeadlessComposer(model, WIDTH, HEIGHT) as renderer:
         seen = follow(tracker, model, crossing.frames(model, renderer))
     assert (seen.swaps, seen.ids) == (0, 2)
     assert seen.tracked > 0.7

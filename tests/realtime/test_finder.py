@@ -12,7 +12,7 @@ import pytest
 from facemodel import Crop, FaceModel, project
 from facemodel.rotation import angle_between, in_plane, matrix_from_euler
 from realtime.opencv import cv2
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.sources.performer import Performer
 from realtime.sources.synthetic import make_room
 from realtime.tracking.finder import TurningFaceFinder, open_finder
@@ -47,7 +47,7 @@ def draw(model: FaceModel):
     millimetres = float(np.sqrt(np.prod(np.ptp(points[:, :2], axis=0))))
     performer = Performer(model.layout, WIDTH, HEIGHT, 3)
     room = make_room(WIDTH, HEIGHT, 3)
-    renderer = HeadlessRenderer(model, WIDTH, HEIGHT)
+    renderer = HeadlessComposer(model, WIDTH, HEIGHT)
 
     def scene(size: float, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0, place=(0.5, 0.5)) -> Scene:
         vector = performer.parameters(0.0).copy()

@@ -21,7 +21,7 @@ from facemodel.reference import ReferenceImage
 from facemodel.reference import render as render_reference
 from facemodel.rotation import matrix_from_euler
 from realtime.light.environments import ENVIRONMENTS, Lamp, make_environment
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode, headless, letterbox
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode, headless, letterbox
 from shaders import load_shader
 from tests.toy_model import occluded_toy_model, toy_model
 
@@ -35,8 +35,8 @@ def toy() -> FaceModel:
 
 
 @pytest.fixture(scope="module")
-def renderer(toy: FaceModel) -> Iterator[HeadlessRenderer]:
-    with HeadlessRenderer(toy, SIZE, SIZE, samples=1) as made:
+def renderer(toy: FaceModel) -> Iterator[HeadlessComposer]:
+    with HeadlessComposer(toy, SIZE, SIZE, samples=1) as made:
         yield made
 
 
@@ -88,7 +88,7 @@ def reference_picture(linear: NDArray) -> NDArray[np.float64]:
     return encode_srgb(linear)[..., ::-1] * 255.0
 
 
-def check_against_reference(model: FaceModel, renderer: HeadlessRenderer, vector: NDArray) -> None:
+def check_against_reference(model: FaceModel, renderer: HeadlessComposer, vector: NDArray) -> None:
     """Every light term alone and both together within one level, away from silhouettes."""
     reference = render_reference(model, vector, SIZE, SIZE)
     inside = interior(model, vector, reference)
@@ -106,27 +106,27 @@ def check_against_reference(model: FaceModel, renderer: HeadlessRenderer, vector
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_glsl_matches_the_reference(toy: FaceModel, renderer: HeadlessRenderer, number: int) -> None:
+def test_glsl_matches_the_reference(toy: FaceModel, renderer: HeadlessComposer, number: int) -> None:
     check_against_reference(toy, renderer, scene(toy, number))
 
 
 def test_glsl_matches_the_reference_on_a_model_of_other_dimensions() -> None:
     other = toy_model(n_identity=9, n_expression=11, n_albedo=2, seed=3)
-    with HeadlessRenderer(other, SIZE, SIZE, samples=1) as renderer:
+    with HeadlessComposer(other, SIZE, SIZE, samples=1) as renderer:
         check_against_reference(other, renderer, scene(other, 4))
 
 
 def test_glsl_matches_the_reference_on_an_occluded_model() -> None:
     occluded = occluded_toy_model()
-    with HeadlessRenderer(occluded, SIZE, SIZE, samples=1) as renderer:
+    with HeadlessComposer(occluded, SIZE, SIZE, samples=1) as renderer:
         check_against_reference(occluded, renderer, scene(occluded, 1))
 
 
-def test_clay_is_occluded_too(toy: FaceModel, renderer: HeadlessRenderer) -> None:
+def test_clay_is_occluded_too(toy: FaceModel, renderer: HeadlessComposer) -> None:
     vector, clay = scene(toy, 1), RenderOptions(mode=ViewMode.GEOMETRY)
     half = replace(toy, occlusion=np.full(toy.n_vertices, 0.5, np.float32))
     whole = decode_srgb(renderer.render(None, vector, clay) / 255.0)
-    with HeadlessRenderer(half, SIZE, SIZE, samples=1) as darker:
+    with HeadlessComposer(half, SIZE, SIZE, samples=1) as darker:
         found = darker.render(None, vector, clay)
     inside = interior(toy, vector, render_reference(toy, vector, SIZE, SIZE)) & (whole < 0.99).all(axis=-1)
     expected = reference_picture(0.5 * whole)[..., ::-1]
@@ -135,11 +135,11 @@ def test_clay_is_occluded_too(toy: FaceModel, renderer: HeadlessRenderer) -> Non
 
 
 def test_glsl_matches_the_reference_on_the_default_model(model: FaceModel) -> None:
-    with HeadlessRenderer(model, SIZE, SIZE, samples=1) as renderer:
+    with HeadlessComposer(model, SIZE, SIZE, samples=1) as renderer:
         check_against_reference(model, renderer, scene(model, 1))
 
 
-def test_silhouette_covers_the_reference_mask(toy: FaceModel, renderer: HeadlessRenderer) -> None:
+def test_silhouette_covers_the_reference_mask(toy: FaceModel, renderer: HeadlessComposer) -> None:
     vector = scene(toy, 1)
     reference = render_reference(toy, vector, SIZE, SIZE)
     picture = renderer.render(None, vector, RenderOptions(mode=ViewMode.ALBEDO, background=(0.0, 0.0, 1.0)))
@@ -147,7 +147,7 @@ def test_silhouette_covers_the_reference_mask(toy: FaceModel, renderer: Headless
     assert (covered != reference.mask).sum() < 0.01 * reference.mask.sum()
 
 
-def test_only_what_changed_is_evaluated_again_and_correctly(toy: FaceModel, renderer: HeadlessRenderer) -> None:
+def test_only_what_changed_is_evaluated_again_and_correctly(toy: FaceModel, renderer: HeadlessComposer) -> None:
     first, second = scene(toy, 0), scene(toy, 2)
     mixed = first.copy()
     slices = toy.layout.slices
@@ -155,7 +155,7 @@ def test_only_what_changed_is_evaluated_again_and_correctly(toy: FaceModel, rend
     mixed[slices["albedo"]] = second[slices["albedo"]]
     renderer.render(None, first)
     incremental = renderer.render(None, mixed).copy()
-    with HeadlessRenderer(toy, SIZE, SIZE, samples=1) as fresh:
+    with HeadlessComposer(toy, SIZE, SIZE, samples=1) as fresh:
         np.testing.assert_array_equal(incremental, fresh.render(None, mixed))
 
 
@@ -164,7 +164,7 @@ def photo() -> NDArray[np.uint8]:
     return np.random.default_rng(5).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
 
 
-def test_camera_mode_shows_the_frame_exactly(renderer: HeadlessRenderer, photo: NDArray, toy: FaceModel) -> None:
+def test_camera_mode_shows_the_frame_exactly(renderer: HeadlessComposer, photo: NDArray, toy: FaceModel) -> None:
     options = RenderOptions(mode=ViewMode.CAMERA)
     np.testing.assert_array_equal(renderer.render(photo, scene(toy), options), photo)
     mirrored = renderer.render(photo, None, replace(options, mirror=True))
@@ -172,7 +172,7 @@ def test_camera_mode_shows_the_frame_exactly(renderer: HeadlessRenderer, photo: 
 
 
 def test_overlay_leaves_the_frame_alone_beyond_the_face(
-    renderer: HeadlessRenderer, photo: NDArray, toy: FaceModel
+    renderer: HeadlessComposer, photo: NDArray, toy: FaceModel
 ) -> None:
     vector = scene(toy, 0)
     overlay = renderer.render(photo, vector, RenderOptions()).copy()
@@ -186,7 +186,7 @@ def test_overlay_leaves_the_frame_alone_beyond_the_face(
 
 
 def test_overlay_hides_scalp_and_ears_unless_the_whole_head_is_asked_for(
-    renderer: HeadlessRenderer, toy: FaceModel
+    renderer: HeadlessComposer, toy: FaceModel
 ) -> None:
     vector = toy.layout.neutral()
     toy.layout.view(vector).translation[:] = SIZE / 2
@@ -197,14 +197,14 @@ def test_overlay_hides_scalp_and_ears_unless_the_whole_head_is_asked_for(
     assert tuple(renderer.render(blue, vector, RenderOptions(whole_head=True))[crown]) != (255, 0, 0)
 
 
-def test_mirror_flips_the_whole_picture(renderer: HeadlessRenderer, photo: NDArray, toy: FaceModel) -> None:
+def test_mirror_flips_the_whole_picture(renderer: HeadlessComposer, photo: NDArray, toy: FaceModel) -> None:
     vector = scene(toy, 2)
     plain = renderer.render(photo, vector, RenderOptions()).astype(int)
     mirrored = renderer.render(photo, vector, RenderOptions(mirror=True)).astype(int)
     assert np.abs(mirrored - plain[:, ::-1]).max() <= 1
 
 
-def test_switching_a_light_term_off_leaves_the_other(renderer: HeadlessRenderer, toy: FaceModel) -> None:
+def test_switching_a_light_term_off_leaves_the_other(renderer: HeadlessComposer, toy: FaceModel) -> None:
     vector = scene(toy, 0)
     without_specular = renderer.render(None, vector, RenderOptions(specular=False)).copy()
     np.testing.assert_array_equal(without_specular, renderer.render(None, vector, RenderOptions(mode=ViewMode.DIFFUSE)))
@@ -212,14 +212,14 @@ def test_switching_a_light_term_off_leaves_the_other(renderer: HeadlessRenderer,
     np.testing.assert_array_equal(without_diffuse, renderer.render(None, vector, RenderOptions(mode=ViewMode.SPECULAR)))
 
 
-def test_every_mode_draws_something_of_its_own(renderer: HeadlessRenderer, photo: NDArray, toy: FaceModel) -> None:
+def test_every_mode_draws_something_of_its_own(renderer: HeadlessComposer, photo: NDArray, toy: FaceModel) -> None:
     vector = scene(toy, 0)
     pictures = [renderer.render(photo, vector, RenderOptions(mode=mode)).copy() for mode in ViewMode]
     for i, picture in enumerate(pictures):
         assert all((picture != other).any() for other in pictures[:i])
 
 
-def test_clay_does_not_depend_on_light_or_albedo(renderer: HeadlessRenderer, toy: FaceModel) -> None:
+def test_clay_does_not_depend_on_light_or_albedo(renderer: HeadlessComposer, toy: FaceModel) -> None:
     first, second = scene(toy, 0), scene(toy, 1)
     shape = slice(0, toy.layout.slices["expression"].stop)
     second[shape] = first[shape]
@@ -233,7 +233,7 @@ def test_clay_does_not_depend_on_light_or_albedo(renderer: HeadlessRenderer, toy
 def test_multisampling_blends_the_silhouette_and_agrees_inside(toy: FaceModel) -> None:
     vector, options = scene(toy, 1), RenderOptions(mode=ViewMode.DIFFUSE, background=(0.0, 0.0, 1.0))
     reference = render_reference(toy, vector, SIZE, SIZE)
-    with HeadlessRenderer(toy, SIZE, SIZE, samples=4) as multisampled:
+    with HeadlessComposer(toy, SIZE, SIZE, samples=4) as multisampled:
         picture = multisampled.render(None, vector, options).astype(float)
     inside = interior(toy, vector, reference)
     error = np.abs(picture - reference_picture(reference.diffuse)).max(axis=-1)[inside]
@@ -254,7 +254,7 @@ def test_letterbox(frame: tuple, viewport: tuple, expected: tuple) -> None:
 
 def test_shapes_of_other_sizes_are_letterboxed(toy: FaceModel) -> None:
     wide = np.full((50, 100, 3), 200, np.uint8)
-    with HeadlessRenderer(toy, 100, 100) as renderer:
+    with HeadlessComposer(toy, 100, 100) as renderer:
         picture = renderer.render(wide, None, RenderOptions(mode=ViewMode.CAMERA, background=(0.0, 0.0, 0.0)))
     assert (picture[:25] == 0).all() and (picture[25:75] == 200).all() and (picture[75:] == 0).all()
 
@@ -265,7 +265,7 @@ def test_no_opengl_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, toy: FaceM
 
     monkeypatch.setattr(headless.moderngl, "create_context", refuse)
     with pytest.raises(LimelightError) as caught:
-        HeadlessRenderer(toy, 32, 32)
+        HeadlessComposer(toy, 32, 32)
     assert "OpenGL" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -296,7 +296,7 @@ import resource
 from pathlib import Path
 
 from facemodel import FaceModel
-from realtime.render import HeadlessRenderer
+from realtime.render import HeadlessComposer
 
 model = FaceModel.load()
 
@@ -307,7 +307,7 @@ def megabytes():
 
 def come_and_go(times):
     for _ in range(times):
-        with HeadlessRenderer(model, 64, 48) as renderer:
+        with HeadlessComposer(model, 64, 48) as renderer:
             renderer.render(None, model.layout.neutral())
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, LimelightError
 from facemodel.rotation import matrix_from_euler
 from realtime.frame import Face, Frame, Person, Result, TrackingState
-from realtime.render import HeadlessRenderer, RenderOptions
+from realtime.render import HeadlessComposer, RenderOptions
 from realtime.takes import Take, TakePlayer, load_take
 from realtime.takes.rig import Rig, decode_model, encode_model
 from tests.realtime.take_factory import write_take
@@ -58,7 +58,7 @@ def take(model: FaceModel, vectors, tmp_path_factory) -> Take:
 
 
 def drawn(model: FaceModel, vector: NDArray[np.float32]) -> NDArray[np.float64]:
-    with HeadlessRenderer(model, SIZE, SIZE, samples=1) as renderer:
+    with HeadlessComposer(model, SIZE, SIZE, samples=1) as renderer:
         return renderer.render(None, vector, RenderOptions(whole_head=True)).astype(float)
 
 
@@ -152,7 +152,7 @@ def test_version_1_and_2_are_drawn_alike(model, tmp_path: Path):
         pytest.skip("the embedded face model is another one now")
     played = list(iter(TakePlayer(old).read, None))
     new = load_take(write_take(tmp_path / "new.mcap", played, model))
-    with HeadlessRenderer(model, 640, 480, samples=1) as a, HeadlessRenderer(new.model, 640, 480, samples=1) as b:
+    with HeadlessComposer(model, 640, 480, samples=1) as a, HeadlessComposer(new.model, 640, 480, samples=1) as b:
         expected = a.render(None, played[-1].performer.smoothed).astype(float)
         found = b.render(None, new.vector(new.frames[-1].faces[0]))
         assert expected.std() > 10.0

@@ -430,9 +430,9 @@ def test_a_dropped_file_is_opened(qtbot, window, session, tmp_path):
 
 def test_the_picture_is_repainted_only_for_something_new(qtbot, window, session, monkeypatch):
     painted = []
-    renderer = window.view._painter.sides[0].renderer
-    draw = renderer.draw
-    monkeypatch.setattr(renderer, "draw", lambda *a, **k: (painted.append(1), draw(*a, **k)))
+    composer = window.view._painter.sides[0].composer
+    draw = composer.draw
+    monkeypatch.setattr(composer, "draw", lambda *a, **k: (painted.append(1), draw(*a, **k)))
     show_frame(qtbot, window, session)
 
     def rests():

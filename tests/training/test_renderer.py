@@ -14,7 +14,7 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError, project
 from facemodel.lighting import shade_diffuse
 from facemodel.reference import render as render_reference
 from facemodel.rotation import matrix_from_euler
-from realtime.render import HeadlessRenderer, RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from tests.realtime.test_render import interior, scene
 from tests.toy_model import occluded_toy_model, toy_model
 from training.data.inner_mouth import inner_mouth_area
@@ -118,7 +118,7 @@ def test_pixels_are_those_of_glsl(model: FaceModel) -> None:
         ViewMode.SPECULAR: ours.specular,
         ViewMode.OVERLAY: ours.diffuse + ours.specular,
     }
-    with HeadlessRenderer(model, CROP_SIZE, CROP_SIZE, samples=1) as renderer:
+    with HeadlessComposer(model, CROP_SIZE, CROP_SIZE, samples=1) as renderer:
         for mode, linear in pictures.items():
             levels = paper_losses.encode_srgb(linear[0]).clamp(max=1.0).numpy()[..., ::-1] * 255.0
             glsl = renderer.render(None, vector, RenderOptions(mode=mode)).astype(float)

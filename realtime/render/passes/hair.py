@@ -1,4 +1,4 @@
-"""One hair style, set of lashes or pair of brows on the GPU."""
+"""The pass of one hair style, set of lashes or pair of brows."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 from facemodel import Parameters
 from facemodel.hair import WornHair
 from facemodel.hair_shading import HIGHLIGHT_SHIFT, HairLook
+from realtime.light.lighting import FaceLight
 from realtime.render.geometry import FaceGeometry
-from shaders import load_shader
+from realtime.render.gl import make_program
+from realtime.render.mesh import set_pose
+from realtime.render.options import RenderOptions
+from realtime.render.passes.face import set_light
 
 
-class HairLayer:
+class HairPass:
     """Draws one style over the face that lies in the current framebuffer. Hair keeps the shape that it has on the
     neutral face; lashes and brows follow the skin.
 
     Attributes:
-        shader: whose pose and light are the caller's to set.
         radius: mm, no vertex is farther from the head centre.
     """
 
@@ -34,15 +37,15 @@ class HairLayer:
         self._vertices = np.zeros((len(worn.uv), 3), np.float32)
         self._across = np.empty((2, len(worn.uv)), np.float32)
         self._identity: NDArray[np.float32] | None = None
-        self.shader = ctx.program(vertex_shader=load_shader("hair.vert"), fragment_shader=load_shader("hair.frag"))
-        self.shader["hair_color"], self.shader["shine"] = look.color, look.shine
-        self.shader["sharpness"], self.shader["highlight_shift"] = look.sharpness, HIGHLIGHT_SHIFT
+        self._program = make_program(ctx, "hair.vert", "hair.frag")
+        self._program["hair_color"], self._program["shine"] = look.color, look.shine
+        self._program["sharpness"], self._program["highlight_shift"] = look.sharpness, HIGHLIGHT_SHIFT
         self._buffers = [ctx.buffer(reserve=12 * len(worn.uv), dynamic=True) for _ in range(3)]
         self._uv = ctx.buffer(worn.uv.tobytes())
         self._triangles = ctx.buffer(worn.triangles.tobytes())
         content = [(buffer, "3f", name) for buffer, name in zip(self._buffers, _ATTRIBUTES, strict=True)]
         self._mesh = ctx.vertex_array(
-            self.shader, [*content, (self._uv, "2f", "in_uv")], index_buffer=self._triangles, index_element_size=4
+            self._program, [*content, (self._uv, "2f", "in_uv")], index_buffer=self._triangles, index_element_size=4
         )
         rows, columns = worn.texture.shape[:2]
         self._strands = ctx.texture((columns, rows), 2, worn.texture.tobytes())
@@ -73,18 +76,25 @@ class HairLayer:
         """Give the skin under the hair the hair's colour, in place; (V, 3) linear albedo each."""
         self._worn.color_scalp(diffuse, specular, self._look.color)
 
-    def draw(self) -> None:
-        """Draw into the current framebuffer; blending and depth test are the caller's."""
+    def draw(
+        self, face: Parameters, light: FaceLight, options: RenderOptions, frame_size: tuple[int, int], radius: float
+    ) -> None:
+        """Draw into the current framebuffer; blending and depth test are the caller's.
+
+        Arguments: as `FacePass.draw`'s.
+        """
+        set_light(self._program, light, options)
+        set_pose(self._program, face, frame_size, radius)
         self._strands.use(0)
         self._mesh.render(moderngl.TRIANGLES)
 
     def release(self) -> None:
-        """Free every OpenGL object that this layer made."""
+        """Free every OpenGL object that this pass made."""
         for buffer in (*self._buffers, self._uv, self._triangles):
             buffer.release()
         self._mesh.release()
         self._strands.release()
-        self.shader.release()
+        self._program.release()
 
 
 _ATTRIBUTES = ("in_position", "in_normal", "in_tangent")

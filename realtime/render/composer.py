@@ -1,0 +1,159 @@
+"""Draws scenes with OpenGL 3.3 core, into any framebuffer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import FaceModel, Parameters
+from facemodel.hair import WornHair
+from facemodel.hair_shading import HairLook
+from realtime.light.lighting import FaceLight
+from realtime.render.gl import is_software
+from realtime.render.layer import Layer
+from realtime.render.mesh import Mesh
+from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
+from realtime.render.passes.blend import BlendPass, covered_part
+from realtime.render.passes.face import FacePass
+from realtime.render.passes.frame import FramePass
+from realtime.render.passes.hair import HairPass
+from realtime.render.passes.wire import WirePass
+from realtime.render.scene import Scene, SceneFace
+
+Worn = tuple[WornHair, HairLook]
+"""A hair style on the face model that is drawn, and its colour and shine."""
+
+
+class Composer:
+    """Draws the scenes of one face model as a list of passes; the same class serves a window and headless use.
+
+    The frame comes first. Each face goes to a layer of the view's size, is shaded there as `facemodel.lighting` shades
+    and encoded, and the layer is blended over the picture. All calls belong on the thread where `ctx` is current.
+    """
+
+    def __init__(
+        self, ctx: moderngl.Context, model: FaceModel, samples: int | None = None, hair: Sequence[Worn] = ()
+    ) -> None:
+        """
+        Args:
+            ctx: an OpenGL 3.3 core context (or later), current on this thread.
+            model: the face model that parameter vectors belong to.
+            samples: a pixel; 1 smooths the silhouette alone. Without it 4, or 1 where OpenGL runs on the CPU
+                and several samples would cost most of the frame time.
+            hair: what every face wears in the overlay of the whole head, lashes first.
+        """
+        self._ctx = ctx
+        if samples is None:
+            samples = 1 if is_software(ctx) else 4
+        self._samples = min(samples, ctx.max_samples)
+        self._layout = model.layout
+        self._mesh = Mesh(ctx, model)
+        self._frame = FramePass(ctx)
+        self._face = FacePass(ctx, self._mesh)
+        self._wire = WirePass(ctx, self._mesh)
+        self._hair = [HairPass(ctx, worn, look) for worn, look in hair]
+        self._blend = BlendPass(ctx)
+        self._layer: Layer | None = None
+
+    def draw(self, target: moderngl.Framebuffer, viewport: Viewport, scene: Scene) -> None:
+        """Draw one picture, letter-boxed.
+
+        Args:
+            target: where to draw; its depth is neither read nor written.
+            viewport: x, y, width, height in pixels of `target`.
+            scene: what is drawn.
+        """
+        image, options = scene.image, scene.options
+        frame_size = scene.size
+        if frame_size is None:
+            frame_size = viewport[2:] if image is None else (image.shape[1], image.shape[0])
+        target.clear(*options.background, 1.0, viewport=viewport)
+        if options.mode is ViewMode.SIDE_BY_SIDE:
+            x, y, width, height = viewport
+            left, right = (x, y, width // 2, height), (x + width // 2, y, width - width // 2, height)
+            self._draw_view(target, left, image, (), replace(options, mode=ViewMode.CAMERA), frame_size)
+            self._draw_view(target, right, None, scene.faces, options, frame_size)
+        else:
+            shown = image if options.mode.shows_camera else None
+            self._draw_view(target, viewport, shown, scene.faces, options, frame_size)
+
+    def release(self) -> None:
+        """Free every OpenGL object that this composer made."""
+        for item in (self._frame, self._face, self._wire, *self._hair, self._blend, self._mesh, self._layer):
+            if item is not None:
+                item.release()
+        self._layer = None
+
+    def _draw_view(
+        self,
+        target: moderngl.Framebuffer,
+        viewport: Viewport,
+        image: NDArray[np.uint8] | None,
+        faces: Sequence[SceneFace],
+        options: RenderOptions,
+        frame_size: tuple[int, int],
+    ) -> None:
+        """One frame-shaped view: each face's layer over the image, or over the background without one."""
+        rectangle = letterbox(frame_size, viewport)
+        size = rectangle[2:]
+        if image is not None:
+            self._frame.upload(image, size)
+            self._frame.draw(target, rectangle, options.mirror)
+        for scene_face in faces if options.mode is not ViewMode.CAMERA else ():
+            face = self._layout.view(scene_face.parameters)
+            layer = self._draw_layer(face, scene_face.light, options, image is not None, frame_size, size)
+            part = covered_part(self._bounds(face), face, frame_size, size, options.mirror)
+            if part is not None:
+                opacity = 1.0 if image is None else options.opacity
+                smooth = self._samples == 1 and options.mode is not ViewMode.WIREFRAME
+                self._blend.draw(layer, target, rectangle, part, opacity, options.mirror, smooth)
+
+    def _draw_layer(
+        self,
+        face: Parameters,
+        light: FaceLight,
+        options: RenderOptions,
+        on_frame: bool,
+        frame_size: tuple[int, int],
+        size: tuple[int, int],
+    ) -> moderngl.Texture:
+        """Draw the face alone, premultiplied; returns the picture."""
+        self._update(face)
+        if self._layer is None or self._layer.size != size:
+            if self._layer is not None:
+                self._layer.release()
+            self._layer = Layer(self._ctx, size, self._samples)
+        fade = on_frame and not options.whole_head
+        radius = 1.01 * max(self._mesh.geometry.radius, *(hair.radius for hair in self._hair), 0.0)
+        self._layer.begin()
+        self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        if options.mode is ViewMode.WIREFRAME:
+            self._wire.draw(face, options, fade, frame_size, radius, size)
+        else:
+            self._face.draw(face, light, options, fade, frame_size, radius)
+        if self._hair and options.whole_head and options.mode is ViewMode.OVERLAY:
+            self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)  # strands cover a part of a pixel
+            self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+            for hair in self._hair:
+                hair.draw(face, light, options, frame_size, radius)
+        self._layer.resolve()
+        return self._layer.texture
+
+    def _update(self, face: Parameters) -> None:
+        """Give mesh and hair the shape and albedo of a face."""
+        moved = self._mesh.update(face)
+        for hair in self._hair:
+            hair.update(self._mesh.geometry, face, moved.shape)
+        if moved.albedo:
+            for hair in self._hair:
+                hair.color_scalp(self._mesh.geometry.diffuse, self._mesh.geometry.specular)
+            self._mesh.write_albedo()
+
+    def _bounds(self, face: Parameters) -> NDArray[np.float32]:
+        """(4,) mm: left, bottom, right, top of the turned head and its hair about the head centre, +y up."""
+        parts = [self._mesh.geometry.bounds(face.rotation), *(hair.bounds(face.rotation) for hair in self._hair)]
+        return np.concatenate([np.min(parts, axis=0)[:2], np.max(parts, axis=0)[2:]])
