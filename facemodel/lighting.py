@@ -9,6 +9,8 @@ signs. The coefficients are those of irradiance / pi: radiance coefficients time
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -129,3 +131,130 @@ def shade_specular(
     lobe = np.maximum((normals * half).sum(-1, keepdims=True), 0.0) ** float(shininess)  # (..., 1)
     lit = (normals * to_light).sum(-1, keepdims=True) > 0.0
     return np.asarray(albedo, dtype=float) * np.asarray(key_color, dtype=float) * np.where(lit, lobe, 0.0)
+
+
+class Lamp(Protocol):
+    """A round lamp beside the head.
+
+    Attributes:
+        kind: "point", "directional" or "spot"; a spot aims at the head centre.
+        direction: unit vector from the head centre to the lamp.
+        distance: mm from the head centre; a directional lamp stands at infinity.
+        color: linear RGB irradiance / pi of a surface at the head centre that faces the lamp.
+        size: degrees, its angular diameter seen from the head centre.
+        beam: degrees, full angle of a spot's cone.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def direction(self) -> tuple[float, float, float]: ...
+    @property
+    def distance(self) -> float: ...
+    @property
+    def color(self) -> tuple[float, float, float]: ...
+    @property
+    def size(self) -> float: ...
+    @property
+    def beam(self) -> float: ...
+
+
+_AT_HORIZON = 2.0 / (3.0 * math.pi)
+SOFT_COSINE = (_AT_HORIZON, 0.75 - 2.0 * _AT_HORIZON, _AT_HORIZON - 0.25)
+"""Coefficients of 1, t^2 and t^4 in the even part of `soft_cosine`."""
+
+
+def soft_cosine(cosine: ArrayLike, sine: float) -> NDArray[np.floating]:
+    """Irradiance from a round lamp that may stand partly below the horizon; 1 is that of a surface that faces it.
+
+    Small discs of even radiance give sine * f(cosine / sine), where f has f(t) - f(-t) = t. Its even part is taken as
+    the quartic that agrees with it at t = 0 and, in value and slope, at t = 1, to 0.003.
+
+    Args:
+        cosine: between the normal and the direction to the lamp's centre.
+        sine: of the lamp's angular radius, > 0.
+    """
+    c = np.asarray(cosine, dtype=float)
+    t = np.clip(c / sine, -1.0, 1.0)
+    a, b, q = SOFT_COSINE
+    return sine * (0.5 * t + a + t * t * (b + q * t * t)) + np.maximum(c - sine, 0.0)
+
+
+def risen_part(cosine: ArrayLike, sine: float) -> NDArray[np.floating]:
+    """Part of a round lamp that stands above the horizon, 0..1; the slope of `soft_cosine`. Arguments as there."""
+    t = np.clip(np.asarray(cosine, dtype=float) / sine, -1.0, 1.0)
+    _, b, q = SOFT_COSINE
+    return 0.5 + t * (2.0 * b + 4.0 * q * t * t)
+
+
+def lamp_sine(size: float) -> float:
+    """Return the sine of a lamp's angular radius, for a diameter in degrees; never below 0.001."""
+    return max(math.sin(math.radians(0.5 * size)), 1e-3)
+
+
+def widened_lobe(shininess: float, size: float) -> tuple[float, float]:
+    """Return the exponent of the highlight of a round lamp, and the height of its lobe.
+
+    The lobe max(0, n.h)^m is nearly a Gaussian of variance 1 / m along each axis; the disc adds a quarter of its
+    squared angular radius, and the half vector turns by half of that angle. The height keeps the lobe's energy, that is
+    the integral over normals, 2 pi / (m + 1).
+
+    Args:
+        shininess: exponent m for a point.
+        size: degrees, angular diameter of the lamp.
+    """
+    exponent = 1.0 / (1.0 / shininess + math.radians(0.5 * size) ** 2 / 16.0)
+    return exponent, (exponent + 1.0) / (shininess + 1.0)
+
+
+def spot_edge(kind: str, beam: float) -> tuple[float, float]:
+    """Return the cosines between which a lamp's cone fades, outer and inner: the outer fifth of a spot's beam, degrees;
+    any other lamp shines everywhere."""
+    if kind != "spot":
+        return -3.0, -2.0
+    half = math.radians(0.5 * beam)
+    return math.cos(half), math.cos(0.8 * half)
+
+
+def shade_lamps(
+    diffuse_albedo: ArrayLike,
+    specular_albedo: ArrayLike,
+    points: ArrayLike,
+    normals: ArrayLike,
+    lamps: Sequence[Lamp],
+    shininess: float,
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Diffuse and specular light of lamps that stand beside SH light and key light; no shadows.
+
+    Each adds t_d color falloff `soft_cosine` and t_s color falloff `risen_part` (n.h)^m, its lobe widened. The falloff
+    is (distance / distance to the point)^2, 1 of a directional lamp, and smooth at the edge of a spot's cone.
+
+    Args:
+        diffuse_albedo, specular_albedo: (..., 3) linear.
+        points: (..., 3) rotated positions in mm from the head centre.
+        normals: (..., 3) unit normals after the head's rotation.
+        lamps: any number.
+        shininess: exponent of a point's highlight.
+
+    Returns:
+        (..., 3) linear RGB c_d and c_s.
+    """
+    t_d, t_s = np.asarray(diffuse_albedo, dtype=float), np.asarray(specular_albedo, dtype=float)
+    x, n = np.asarray(points, dtype=float), np.asarray(normals, dtype=float)
+    c_d, c_s = np.zeros_like(t_d), np.zeros_like(t_s)
+    for lamp in lamps:
+        place = np.asarray(lamp.direction, dtype=float) * lamp.distance
+        way = np.broadcast_to(place, x.shape) if lamp.kind == "directional" else place - x
+        length = np.linalg.norm(way, axis=-1, keepdims=True)  # (..., 1)
+        toward = way / length
+        outer, inner = spot_edge(lamp.kind, lamp.beam)
+        edge = np.clip(((toward @ place)[..., None] / lamp.distance - outer) / (inner - outer), 0.0, 1.0)
+        light = np.asarray(lamp.color, dtype=float) * (lamp.distance / length) ** 2 * edge * edge * (3.0 - 2.0 * edge)
+        cosine, sine = (n * toward).sum(-1, keepdims=True), lamp_sine(lamp.size)
+        half = toward + VIEW_DIRECTION
+        half = half / np.maximum(np.linalg.norm(half, axis=-1, keepdims=True), 1e-6)
+        exponent, height = widened_lobe(shininess, lamp.size)
+        lobe = height * np.maximum((n * half).sum(-1, keepdims=True), 0.0) ** exponent
+        c_d += t_d * light * soft_cosine(cosine, sine)
+        c_s += t_s * light * risen_part(cosine, sine) * lobe
+    return c_d, c_s

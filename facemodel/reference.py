@@ -6,13 +6,14 @@ interpolation in the picture is exact.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facemodel.camera import project
-from facemodel.lighting import shade_diffuse, shade_specular
+from facemodel.lighting import Lamp, shade_diffuse, shade_lamps, shade_specular
 from facemodel.model import FaceModel
 
 
@@ -73,8 +74,11 @@ def rasterize(
     return owner, weights
 
 
-def render(model: FaceModel, vector: NDArray, width: int, height: int) -> ReferenceImage:
-    """Render a parameter vector (size,) in frame pixels at width x height with the model's own shading."""
+def render(model: FaceModel, vector: NDArray, width: int, height: int, lamps: Sequence[Lamp] = ()) -> ReferenceImage:
+    """Render a parameter vector (size,) in frame pixels at width x height with the model's own shading.
+
+    Lamps shine beside the vector's light, without shadows.
+    """
     model = model.occluded()
     p = model.layout.view(np.asarray(vector, dtype=np.float64))
     vertices = model.shape(p.identity, p.expression)  # (V, 3)
@@ -100,4 +104,6 @@ def render(model: FaceModel, vector: NDArray, width: int, height: int) -> Refere
     t_d, t_s = interpolate(diffuse_albedo), interpolate(specular_albedo)
     c_d = shade_diffuse(t_d, normal, p.sh)
     c_s = shade_specular(t_s, interpolate(posed), normal, p.key_position, p.key_color, p.shininess)
+    lamp_d, lamp_s = shade_lamps(t_d, t_s, interpolate(posed), normal, lamps, p.shininess)
+    c_d, c_s = c_d + lamp_d, c_s + lamp_s
     return ReferenceImage(mask, owner, image(c_d), image(c_s), image(t_d), image(normal))

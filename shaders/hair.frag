@@ -1,6 +1,5 @@
 #version 330 core
-// One layer of strands, encoded to sRGB, with premultiplied alpha.
-#include "srgb.glsl"
+// One layer of strands in linear light, with premultiplied alpha.
 
 uniform sampler2D strands;  // r: how much a place covers; g: how bright it is, 0.5 on average
 
@@ -14,5 +13,5 @@ void main() {
     vec2 strand = texture(strands, uv).rg;
     if (strand.r < 0.06) discard;
     float bright = 2.0 * strand.g;
-    color = vec4(encode_srgb(bright * (lit + bright * highlight)) * strand.r, strand.r);
+    color = vec4(bright * (lit + bright * highlight) * strand.r, strand.r);
 }

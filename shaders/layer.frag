@@ -1,6 +1,8 @@
 #version 330 core
-// The face layer (premultiplied sRGB), to be blended over what is there.
+// The face layer, premultiplied, encoded to sRGB and to be blended over what is there.
+#include "srgb.glsl"
 uniform sampler2D layer;         // row 0 is the bottom
+uniform bool linear;             // what the layer holds; otherwise sRGB already
 uniform float opacity;
 uniform bool smooth_silhouette;  // tent filter where coverage changes, for a layer without multisampling
 
@@ -17,5 +19,6 @@ void main() {
             + texture(layer, place + vec2(d.x, -d.y)) + texture(layer, place + vec2(-d.x, d.y)));
         face = abs(tent.a - face.a) > 0.5 / 255.0 ? tent : face;
     }
-    color = opacity * face;
+    if (face.a <= 0.0) discard;
+    color = opacity * vec4(linear ? encode_srgb(face.rgb / face.a) * face.a : face.rgb, face.a);
 }

@@ -15,6 +15,7 @@ from facemodel.hair_shading import HairLook
 from realtime.light.lighting import FaceLight
 from realtime.render.gl import is_software
 from realtime.render.layer import Layer
+from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import Mesh
 from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
 from realtime.render.passes.blend import BlendPass, covered_part
@@ -31,8 +32,9 @@ Worn = tuple[WornHair, HairLook]
 class Composer:
     """Draws the scenes of one face model as a list of passes; the same class serves a window and headless use.
 
-    The frame comes first. Each face goes to a layer of the view's size, is shaded there as `facemodel.lighting` shades
-    and encoded, and the layer is blended over the picture. All calls belong on the thread where `ctx` is current.
+    The frame comes first. Each face goes to a layer of the view's size, is shaded there in linear light as
+    `facemodel.lighting` shades, and is encoded once, as the layer is blended over the picture. All calls belong on the
+    thread where `ctx` is current.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Composer:
         self._wire = WirePass(ctx, self._mesh)
         self._hair = [HairPass(ctx, worn, look) for worn, look in hair]
         self._blend = BlendPass(ctx)
+        self._light, self._hair_light = LightUniforms(), LightUniforms()
         self._layer: Layer | None = None
 
     def draw(self, target: moderngl.Framebuffer, viewport: Viewport, scene: Scene) -> None:
@@ -109,8 +112,9 @@ class Composer:
             part = covered_part(self._bounds(face), face, frame_size, size, options.mirror)
             if part is not None:
                 opacity = 1.0 if image is None else options.opacity
-                smooth = self._samples == 1 and options.mode is not ViewMode.WIREFRAME
-                self._blend.draw(layer, target, rectangle, part, opacity, options.mirror, smooth)
+                lines = options.mode is ViewMode.WIREFRAME  # drawn encoded and smooth
+                smooth = self._samples == 1 and not lines
+                self._blend.draw(layer, target, rectangle, part, opacity, options.mirror, smooth, not lines)
 
     def _draw_layer(
         self,
@@ -134,12 +138,14 @@ class Composer:
         if options.mode is ViewMode.WIREFRAME:
             self._wire.draw(face, options, fade, frame_size, radius, size)
         else:
-            self._face.draw(face, light, options, fade, frame_size, radius)
+            self._light.update(light, options)
+            self._face.draw(face, self._light, light.shininess, options, fade, frame_size, radius)
         if self._hair and options.whole_head and options.mode is ViewMode.OVERLAY:
             self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)  # strands cover a part of a pixel
             self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+            self._hair_light.update(replace(light, diffuse=1.0, specular=1.0, tone=0.0), options)  # that is the skin's
             for hair in self._hair:
-                hair.draw(face, light, options, frame_size, radius)
+                hair.draw(face, self._hair_light, frame_size, radius)
         self._layer.resolve()
         return self._layer.texture
 

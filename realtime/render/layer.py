@@ -6,7 +6,7 @@ import moderngl
 
 
 class Layer:
-    """A picture with depth that ends in a texture, by way of a multisampled one if it has several samples a pixel.
+    """A half-float picture with depth that ends in a texture, by way of a multisampled one for many samples a pixel.
 
     Attributes:
         size: width, height, px.
@@ -16,13 +16,13 @@ class Layer:
     def __init__(self, ctx: moderngl.Context, size: tuple[int, int], samples: int) -> None:
         self._ctx = ctx
         self.size = size
-        self.texture = ctx.texture(size, 4)
+        self.texture = ctx.texture(size, 4, dtype="f2")
         self.texture.repeat_x = self.texture.repeat_y = False
         self._color: moderngl.Renderbuffer | None = None
         self._resolved: moderngl.Framebuffer | None = None
         if samples > 1:
             self._depth = ctx.depth_renderbuffer(size, samples=samples)
-            self._color = ctx.renderbuffer(size, 4, samples=samples)
+            self._color = ctx.renderbuffer(size, 4, samples=samples, dtype="f2")
             self._canvas = ctx.framebuffer([self._color], self._depth)
             self._resolved = ctx.framebuffer([self.texture])
         else:

@@ -26,7 +26,7 @@ _PAGES = {
     )},
 }  # fmt: skip
 _SHADERS = (
-    "face.frag",
+    "texture_face.frag",
     "wireframe.frag",
     "texture_face.vert",
     "texture_normals.frag",

@@ -220,7 +220,7 @@ def test_the_browsers_shaders_are_the_renderers(view):
             "#version 330 core\n"
         )
     for function in ("encode_srgb", "sh_irradiance", "blinn_phong"):
-        assert function in served["face.frag"]
+        assert function in served["texture_face.frag"]
 
 
 def test_the_browsers_shaders_compile():
@@ -228,7 +228,7 @@ def test_the_browsers_shaders_compile():
         if "GL_ARB_ES3_compatibility" not in ctx.extensions:
             pytest.skip("this OpenGL compiles no GLSL ES")
         for vertex, fragment in (
-            ("texture_face.vert", "face.frag"),
+            ("texture_face.vert", "texture_face.frag"),
             ("texture_wireframe.vert", "wireframe.frag"),
             ("texture_screen.vert", "texture_sum.frag"),
             ("texture_screen.vert", "texture_normals.frag"),

@@ -27,6 +27,7 @@ class BlendPass:
         opacity: float,
         mirror: bool,
         smooth_silhouette: bool,
+        linear: bool,
     ) -> None:
         """Blend a layer.
 
@@ -38,6 +39,7 @@ class BlendPass:
             opacity: of the layer, 0..1.
             mirror: flip left and right; `part` is of the flipped picture.
             smooth_silhouette: filter where coverage changes, for a layer of one sample a pixel.
+            linear: the layer is in linear light, to be encoded; False for sRGB.
         """
         target.use()
         self._ctx.viewport = rectangle
@@ -47,6 +49,7 @@ class BlendPass:
         layer.use(0)
         self._program["opacity"], self._program["mirror"] = opacity, mirror
         self._program["smooth_silhouette"] = smooth_silhouette
+        self._program["linear"] = linear
         self._screen.render(moderngl.TRIANGLES, vertices=3)
         self._ctx.scissor = None
 

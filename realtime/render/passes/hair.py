@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from facemodel import Parameters
 from facemodel.hair import WornHair
 from facemodel.hair_shading import HIGHLIGHT_SHIFT, HairLook
-from realtime.light.lighting import FaceLight
 from realtime.render.geometry import FaceGeometry
 from realtime.render.gl import make_program
+from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import set_pose
-from realtime.render.options import RenderOptions
-from realtime.render.passes.face import set_light
 
 
 class HairPass:
@@ -76,14 +74,12 @@ class HairPass:
         """Give the skin under the hair the hair's colour, in place; (V, 3) linear albedo each."""
         self._worn.color_scalp(diffuse, specular, self._look.color)
 
-    def draw(
-        self, face: Parameters, light: FaceLight, options: RenderOptions, frame_size: tuple[int, int], radius: float
-    ) -> None:
+    def draw(self, face: Parameters, light: LightUniforms, frame_size: tuple[int, int], radius: float) -> None:
         """Draw into the current framebuffer; blending and depth test are the caller's.
 
         Arguments: as `FacePass.draw`'s.
         """
-        set_light(self._program, light, options)
+        light.write(self._program)
         set_pose(self._program, face, frame_size, radius)
         self._strands.use(0)
         self._mesh.render(moderngl.TRIANGLES)

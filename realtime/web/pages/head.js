@@ -136,7 +136,7 @@ export class Head {
         this.wire = { layer_size: { value: new three.Vector2(1, 1) }, line_color: { value: new three.Vector3() } };
         const fade = { fade: { value: 0 }, steepness: { value: 1 } };
         const albedo = { diffuse: texture("diffuse"), specular: texture("specular"), openness: { value: model.textures.occlusion } };
-        this.solid = this._mesh(model.solid, model.material("texture_face.vert", "face.frag", {
+        this.solid = this._mesh(model.solid, model.material("texture_face.vert", "texture_face.frag", {
             ...this.pose, ...this.light, ...fade, ...geometry, ...albedo,
         }));
         this.wires = this._mesh(model.wires, model.material("texture_wireframe.vert", "wireframe.frag", {

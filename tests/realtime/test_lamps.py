@@ -1,0 +1,102 @@
+"""Lamps in the picture, against the float64 reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facemodel import FaceModel
+from facemodel.reference import render as render_reference
+from realtime.light.lighting import FaceLight, Light, direction_of
+from realtime.render import HeadlessComposer, RenderOptions, Scene, SceneFace, ViewMode
+from tests.realtime.test_render import SIZE, interior, reference_picture, scene
+from tests.toy_model import toy_model
+
+COLORS = ((0.7, 0.5, 0.4), (0.2, 0.3, 0.5), (0.1, 0.3, 0.1))
+
+
+@pytest.fixture(scope="module")
+def toy() -> FaceModel:
+    return toy_model()
+
+
+@pytest.fixture(scope="module")
+def composer(toy: FaceModel) -> Iterator[HeadlessComposer]:
+    with HeadlessComposer(toy, SIZE, SIZE, samples=1) as made:
+        yield made
+
+
+def lamp(number: int, kind: str, azimuth: float, elevation: float, size: float, **more: object) -> Light:
+    color = COLORS[number % len(COLORS)]
+    made = Light(number, kind, direction_of(azimuth, elevation), 700.0, color, size, 15.0, False, 0.0)
+    return replace(made, **more)
+
+
+LAMPS = {
+    "a point": (lamp(1, "point", -40.0, 20.0, 0.0),),
+    "a large one": (lamp(1, "point", 70.0, 10.0, 40.0),),
+    "the sun": (lamp(2, "directional", 60.0, 40.0, 0.5),),
+    "a spot": (lamp(1, "spot", -20.0, 5.0, 5.0),),
+    "near and behind": (lamp(2, "point", 170.0, 20.0, 20.0, distance=220.0),),
+    "all that there can be": tuple(
+        lamp(n, ("point", "directional", "spot")[n % 3], 45.0 * n, 10.0 * n - 40.0, 6.0 * n) for n in range(1, 9)
+    ),
+}
+
+
+def draw(composer: HeadlessComposer, toy: FaceModel, vector: NDArray, mode: ViewMode, **changes: object) -> NDArray:
+    light = replace(FaceLight.estimated(toy.layout.view(vector)), **changes)
+    options = RenderOptions(mode=mode)
+    return composer.draw(Scene(None, (SceneFace(vector, light),), options)).astype(float)
+
+
+@pytest.mark.parametrize("name", LAMPS)
+@pytest.mark.parametrize("number", [0, 2])
+def test_lamps_match_the_reference(toy: FaceModel, composer: HeadlessComposer, name: str, number: int) -> None:
+    """Within one level of 255, away from silhouettes."""
+    vector = scene(toy, number)
+    toy.layout.view(vector).sh[:] *= 0.3  # room for more light
+    reference = render_reference(toy, vector, SIZE, SIZE, LAMPS[name])
+    inside = interior(toy, vector, reference)
+    assert inside.sum() > 5000
+    for mode, linear in {
+        ViewMode.DIFFUSE: reference.diffuse,
+        ViewMode.SPECULAR: reference.specular,
+        ViewMode.OVERLAY: reference.diffuse + reference.specular,
+    }.items():
+        picture = draw(composer, toy, vector, mode, lights=LAMPS[name])
+        error = np.abs(picture - reference_picture(linear)).max(axis=-1)
+        assert error[inside].max() <= 1.0, f"{mode.value}: {error[inside].max():.2f} levels"
+
+
+def test_material_scales_what_it_says(toy: FaceModel, composer: HeadlessComposer) -> None:
+    vector = scene(toy, 0)
+    toy.layout.view(vector).sh[:] *= 0.3
+    reference = render_reference(toy, vector, SIZE, SIZE, LAMPS["a spot"])
+    inside = interior(toy, vector, reference)
+    changes = {"lights": LAMPS["a spot"], "diffuse": 0.7, "specular": 1.5, "tone": -1.0}
+    for mode, linear in {
+        ViewMode.DIFFUSE: 0.35 * reference.diffuse,
+        ViewMode.SPECULAR: 1.5 * reference.specular,
+        ViewMode.ALBEDO: 0.5 * reference.diffuse_albedo,
+    }.items():
+        error = np.abs(draw(composer, toy, vector, mode, **changes) - reference_picture(linear)).max(axis=-1)
+        assert error[inside].max() <= 1.0, f"{mode.value}: {error[inside].max():.2f} levels"
+
+
+def test_lamps_that_went_out_leave_nothing(toy: FaceModel, composer: HeadlessComposer) -> None:
+    vector = scene(toy, 0)
+    before = draw(composer, toy, vector, ViewMode.OVERLAY)
+    assert (draw(composer, toy, vector, ViewMode.OVERLAY, lights=LAMPS["the sun"]) != before).any()
+    np.testing.assert_array_equal(draw(composer, toy, vector, ViewMode.OVERLAY), before)
+
+
+def test_clay_stands_in_its_own_studio(toy: FaceModel, composer: HeadlessComposer) -> None:
+    vector = scene(toy, 0)
+    before = draw(composer, toy, vector, ViewMode.GEOMETRY)
+    lit = draw(composer, toy, vector, ViewMode.GEOMETRY, lights=LAMPS["the sun"], diffuse=0.5, tone=1.0)
+    np.testing.assert_array_equal(lit, before)
