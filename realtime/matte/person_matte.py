@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,33 @@ _SLOWEST = 0.3
 
 _DISAGREEMENT = 0.3
 """Between two mattes, from which on a change is followed at once: something moved."""
+
+
+_NOBODY = 0.02
+"""A matte so low counts as none."""
+
+
+class Matte(NamedTuple):
+    """The person matte of one frame.
+
+    Attributes:
+        lines: (h, w, 2) float32 slope and offset at the places of a smaller picture: of the straight lines that take
+            the frame's luma to its matte there.
+        part: left, top, right, bottom as parts of the frame, 0..1; beyond it is nobody.
+    """
+
+    lines: NDArray[np.float32]
+    part: tuple[float, float, float, float]
+
+    def of(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the matte of the whole frame: (H, W), 0 behind persons to 1 on them.
+
+        Args:
+            image: (H, W, 3) uint8 BGR, the frame.
+        """
+        large = cv2.resize(self.lines, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        luma = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32) / np.float32(255.0)
+        return np.clip(large[..., 0] * luma + large[..., 1], 0.0, 1.0)
 
 
 class PersonMatte:
@@ -58,15 +86,12 @@ class PersonMatte:
         self._memory: _Memory | None = None
         self._index: int | None = None
 
-    def __call__(self, image: NDArray[np.uint8], index: int | None = None) -> NDArray[np.float32]:
-        """Return the lines that take the luma of a frame to its matte.
+    def __call__(self, image: NDArray[np.uint8], index: int | None = None) -> Matte:
+        """Return the matte of a frame, whose lines the next call writes over.
 
         Args:
             image: (H, W, 3) uint8 BGR. Another size than the last one's starts anew.
             index: of the frame; the same one as the last time is not computed again.
-
-        Returns:
-            (h, w, 2) slope and offset at the places of a smaller picture, see `matte`; the next call writes over it.
 
         Raises:
             LimelightError: ONNX Runtime failed, for lack of memory for example.
@@ -74,7 +99,7 @@ class PersonMatte:
         if self._memory is None or self._memory.frame_shape != image.shape[:2]:
             self._memory = _Memory(self._session, image.shape[0], image.shape[1])
         elif index is not None and index == self._index:
-            return self._memory.lines
+            return self._memory.matte
         self._index = index
         memory = self._memory
         memory.show(image)
@@ -84,27 +109,12 @@ class PersonMatte:
             raise LimelightError(f"person matte: ONNX Runtime failed: {' '.join(str(error).split())}") from error
         memory.smooth()
         memory.fit_lines()
-        return memory.lines
+        memory.matte = Matte(memory.lines, memory.covered_part())
+        return memory.matte
 
     def forget(self) -> None:
         """Start anew with the next frame, as after a jump in a file."""
         self._memory = self._index = None
-
-
-def luma(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the luma of a BGR picture (H, W, 3) as the matte's lines take it: (H, W), 0..1."""
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32) / np.float32(255.0)
-
-
-def matte(lines: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the matte of a whole frame: (H, W), 0 behind persons to 1 on them.
-
-    Args:
-        lines: (h, w, 2) as `PersonMatte` gives them for the frame.
-        image: (H, W, 3) uint8 BGR, the frame.
-    """
-    large = cv2.resize(lines, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.clip(large[..., 0] * luma(image) + large[..., 1], 0.0, 1.0)
 
 
 class _Memory:
@@ -123,6 +133,7 @@ class _Memory:
         self.lines = np.empty((rows, columns, 2), np.float32)
         self._answer = np.empty((1, rows, columns), np.float32)
         self._matte = np.empty((rows, columns), np.float32)
+        self.matte = Matte(self.lines, (0.0, 0.0, 1.0, 1.0))
         self._begun = False
         self._rooms = [np.empty((rows, columns), np.float32) for _ in range(6)]
         self._gray = np.empty((rows, columns), np.uint8)
@@ -179,6 +190,16 @@ class _Memory:
         _box(slope, variance)
         _box(mean_matte, product)
         cv2.merge([variance, product], dst=self.lines)
+
+    def covered_part(self) -> tuple[float, float, float, float]:
+        """Part of the frame beyond which the matte is 0, as far as the guided filter reaches."""
+        rows, columns = self._matte.shape
+        cv2.compare(self._matte, _NOBODY, cv2.CMP_GT, dst=self._gray)
+        x, y, width, height = cv2.boundingRect(self._gray)
+        if not width:
+            return 0.0, 0.0, 0.0, 0.0
+        left, top, right, bottom = x - _WINDOW, y - _WINDOW, x + width + _WINDOW, y + height + _WINDOW
+        return max(left, 0) / columns, max(top, 0) / rows, min(right / columns, 1.0), min(bottom / rows, 1.0)
 
 
 def _box(source: NDArray[np.float32], out: NDArray[np.float32]) -> None:

@@ -22,6 +22,7 @@ from realtime.render.passes.blend import BlendPass, covered_part
 from realtime.render.passes.face import FacePass
 from realtime.render.passes.frame import FramePass
 from realtime.render.passes.hair import HairPass
+from realtime.render.passes.relight import RelightPass
 from realtime.render.passes.wire import WirePass
 from realtime.render.scene import Scene, SceneFace
 
@@ -57,6 +58,7 @@ class Composer:
         self._frame = FramePass(ctx)
         self._face = FacePass(ctx, self._mesh)
         self._wire = WirePass(ctx, self._mesh)
+        self._relight = RelightPass(ctx, self._mesh, model)
         self._hair = [HairPass(ctx, worn, look) for worn, look in hair]
         self._blend = BlendPass(ctx)
         self._light, self._hair_light = LightUniforms(), LightUniforms()
@@ -80,13 +82,17 @@ class Composer:
             left, right = (x, y, width // 2, height), (x + width // 2, y, width - width // 2, height)
             self._draw_view(target, left, image, (), replace(options, mode=ViewMode.CAMERA), frame_size)
             self._draw_view(target, right, None, scene.faces, options, frame_size)
+        elif options.mode is ViewMode.RELIT and image is not None:
+            self._draw_relit(target, letterbox(frame_size, viewport), image, scene)
         else:
             shown = image if options.mode.shows_camera else None
             self._draw_view(target, viewport, shown, scene.faces, options, frame_size)
 
     def release(self) -> None:
         """Free every OpenGL object that this composer made."""
-        for item in (self._frame, self._face, self._wire, *self._hair, self._blend, self._mesh, self._layer):
+        for item in (
+            self._frame, self._face, self._wire, self._relight, *self._hair, self._blend, self._mesh, self._layer,
+        ):  # fmt: skip
             if item is not None:
                 item.release()
         self._layer = None
@@ -115,6 +121,27 @@ class Composer:
                 lines = options.mode is ViewMode.WIREFRAME  # drawn encoded and smooth
                 smooth = self._samples == 1 and not lines
                 self._blend.draw(layer, target, rectangle, part, opacity, options.mirror, smooth, not lines)
+
+    def _draw_relit(
+        self, target: moderngl.Framebuffer, rectangle: Viewport, image: NDArray[np.uint8], scene: Scene
+    ) -> None:
+        """The frame in the light that the show makes; as it is where nothing of it is to be relit."""
+        relight, mirror = scene.lighting.relight, scene.options.mirror
+        texture = self._frame.upload(image, rectangle[2:])
+        faces = [face for face in scene.faces if face.seen is not None]
+        if relight.strength == 0.0 or not faces:
+            self._frame.draw(target, rectangle, mirror)
+            return
+        self._relight.begin(texture)
+        for scene_face in faces:
+            face = self._layout.view(scene_face.parameters)
+            self._update(face)
+            assert scene_face.seen is not None
+            self._relight.add_face(face, scene_face.seen, scene_face.light, 1.01 * self._mesh.geometry.radius)
+        part = self._relight.person(scene.matte, relight, rectangle[2:], mirror)
+        if part != (0, 0, *rectangle[2:]):
+            self._frame.draw(target, rectangle, mirror)
+        self._relight.draw(target, rectangle, part, scene.matte, relight, mirror)
 
     def _draw_layer(
         self,

@@ -66,9 +66,16 @@ class Mesh:
         self.diffuse.write(self.geometry.diffuse)
         self.specular.write(self.geometry.specular)
 
-    def vertex_array(self, program: moderngl.Program) -> moderngl.VertexArray:
+    def vertex_array(
+        self, program: moderngl.Program, *beside: tuple[moderngl.Buffer, str, str]
+    ) -> moderngl.VertexArray:
         """Return a vertex array of what a program reads: in_position, in_normal, in_diffuse, in_specular, in_occlusion,
-        in_alpha and the unsigned integer in_regions."""
+        in_alpha and the unsigned integer in_regions.
+
+        Args:
+            program: that reads them.
+            beside: further buffers, the form of their values and the name that the program knows them by.
+        """
         sources = {
             "in_position": (self.positions, "3f"),
             "in_normal": (self.normals, "3f"),
@@ -79,6 +86,7 @@ class Mesh:
             "in_regions": (self.regions, "1u1"),
         }
         content = [(buffer, form, name) for name, (buffer, form) in sources.items() if name in program]
+        content += beside
         return self._ctx.vertex_array(program, content, index_buffer=self.triangles, index_element_size=4)
 
     def release(self) -> None:

@@ -20,10 +20,11 @@ class ViewMode(Enum):
     SPECULAR = "specular"  # c_s of Eq. 5
     ALBEDO = "albedo"  # diffuse albedo t_d, unlit
     WIREFRAME = "wireframe"  # the mesh on the frame, hidden lines removed
+    RELIT = "relit"  # the frame, in the light that the show makes
 
     @property
     def shows_camera(self) -> bool:
-        return self in (ViewMode.CAMERA, ViewMode.OVERLAY, ViewMode.SIDE_BY_SIDE, ViewMode.WIREFRAME)
+        return self in (ViewMode.CAMERA, ViewMode.OVERLAY, ViewMode.RELIT, ViewMode.SIDE_BY_SIDE, ViewMode.WIREFRAME)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facemodel import ParameterLayout
 from realtime.light.lighting import FaceLight, Lighting
+from realtime.matte.person_matte import Matte
 from realtime.render.options import RenderOptions
 
 Faces = NDArray[np.float32] | Sequence[NDArray[np.float32]] | None
@@ -23,10 +24,13 @@ class SceneFace:
     Attributes:
         parameters: (P,) in frame pixels; the light in it counts for nothing here.
         light: that it is drawn in.
+        seen: light that the camera saw it in, which relighting takes out; None where that is not known, and the
+            face stays as it is.
     """
 
     parameters: NDArray[np.float32]
     light: FaceLight
+    seen: FaceLight | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,7 @@ class Scene:
         faces: in the order in which they are drawn, so the farther ones first.
         options: what of it is shown, and how.
         lighting: that the show makes; the light of each face follows from it already.
+        matte: of the image, or None.
     """
 
     image: NDArray[np.uint8] | None
@@ -47,6 +52,7 @@ class Scene:
     options: RenderOptions = RenderOptions()
     size: tuple[int, int] | None = None
     lighting: Lighting = Lighting()
+    matte: Matte | None = None
 
 
 def estimated_scene(

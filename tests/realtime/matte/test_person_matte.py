@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, save
 
 from facemodel import LimelightError
 from realtime.matte import person_matte
-from realtime.matte.person_matte import PersonMatte, matte
+from realtime.matte.person_matte import Matte, PersonMatte
 from realtime.opencv import cv2
 from realtime.sources.synthetic import SyntheticPerformer
 
@@ -34,24 +34,29 @@ def test_the_network_that_ships_is_the_one_that_was_converted():
 
 
 def test_the_head_is_told_from_what_is_behind_it(picture):
-    answer = matte(PersonMatte()(picture), picture)
+    answer = PersonMatte()(picture).of(picture)
     assert answer.shape == (480, 640)
     assert answer.min() >= 0.0 and answer.max() <= 1.0
     assert answer[220:260, 300:340].mean() > 0.9
+    left, top, right, bottom = PersonMatte()(picture).part
+    assert 0.0 <= left < right <= 1.0 and 0.0 <= top < bottom <= 1.0
+    outside = np.ones(answer.shape, bool)
+    outside[int(top * 480) : int(bottom * 480) + 1, int(left * 640) : int(right * 640) + 1] = False
+    assert outside.mean() > 0.1 and answer[outside].max() < 0.05
     assert answer[:, :20].mean() < 0.1 and answer[:, -20:].mean() < 0.1
 
 
 def test_noise_is_followed_slowly_and_a_move_at_once(picture):
     follow = PersonMatte()
-    still = follow(picture).copy()
-    np.testing.assert_allclose(follow(picture), still, atol=1e-5)
+    still = follow(picture).lines.copy()
+    np.testing.assert_allclose(follow(picture).lines, still, atol=1e-5)
     noise = np.random.default_rng(0).normal(0, 12, picture.shape)
     noisy = np.clip(picture + noise, 0, 255).astype(np.uint8)
-    alone, followed = PersonMatte()(noisy), follow(noisy)
+    alone, followed = PersonMatte()(noisy).lines, follow(noisy).lines
     assert np.abs(followed[..., 1] - still[..., 1]).mean() < np.abs(alone[..., 1] - still[..., 1]).mean()
     moved = np.roll(picture, 200, axis=1)
-    last, now = matte(follow(picture), picture), matte(follow(moved), moved)
-    target = matte(PersonMatte()(moved), moved)
+    last, now = follow(picture).of(picture), follow(moved).of(moved)
+    target = PersonMatte()(moved).of(moved)
     assert np.abs(now - target).mean() < 0.1 * np.abs(last - target).mean()
 
 
@@ -64,26 +69,26 @@ def test_edges_lie_where_the_pictures_do():
     memory._answer[0] = cv2.GaussianBlur((memory._bgr[..., 0] > 120).astype(np.float32), (0, 0), 2.0)
     memory.smooth()
     memory.fit_lines()
-    answer = matte(memory.lines, image)[240]
+    answer = Matte(memory.lines, (0.0, 0.0, 1.0, 1.0)).of(image)[240]
     assert answer[321] - answer[320] > 0.6
 
 
 def test_another_size_starts_anew_and_an_index_is_computed_once(picture):
     follow = PersonMatte()
     first = follow(picture, 7)
-    before = first.copy()
+    before = first.lines.copy()
     assert follow(np.zeros_like(picture), 7) is first
-    np.testing.assert_array_equal(first, before)
+    np.testing.assert_array_equal(first.lines, before)
     small = np.ascontiguousarray(picture[:, 160:480])
-    np.testing.assert_array_equal(follow(small, 7), PersonMatte()(small))
+    np.testing.assert_array_equal(follow(small, 7).lines, PersonMatte()(small).lines)
     follow.forget()
-    np.testing.assert_array_equal(follow(picture, 7), before)
+    np.testing.assert_array_equal(follow(picture, 7).lines, before)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (1080, 1920), (1280, 720), (33, 517)])
 def test_frames_of_any_shape_are_taken(shape):
     image = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
-    answer = matte(PersonMatte()(image), image)
+    answer = PersonMatte()(image).of(image)
     assert answer.shape == shape and np.isfinite(answer).all()
 
 
