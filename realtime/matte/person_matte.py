@@ -43,10 +43,14 @@ class Matte(NamedTuple):
     Attributes:
         lines: (h, w, 2) float32 slope and offset at the places of a smaller picture: of the straight lines that take
             the frame's luma to its matte there.
+        picture: (h, w, 3) uint8 BGR, the smaller picture.
+        coverage: (h, w) float32 matte of the smaller picture, before it is given the frame's edges.
         part: left, top, right, bottom as parts of the frame, 0..1; beyond it is nobody.
     """
 
     lines: NDArray[np.float32]
+    picture: NDArray[np.uint8]
+    coverage: NDArray[np.float32]
     part: tuple[float, float, float, float]
 
     def of(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -87,7 +91,7 @@ class PersonMatte:
         self._index: int | None = None
 
     def __call__(self, image: NDArray[np.uint8], index: int | None = None) -> Matte:
-        """Return the matte of a frame, whose lines the next call writes over.
+        """Return the matte of a frame, whose arrays the next call writes over.
 
         Args:
             image: (H, W, 3) uint8 BGR. Another size than the last one's starts anew.
@@ -109,7 +113,7 @@ class PersonMatte:
             raise LimelightError(f"person matte: ONNX Runtime failed: {' '.join(str(error).split())}") from error
         memory.smooth()
         memory.fit_lines()
-        memory.matte = Matte(memory.lines, memory.covered_part())
+        memory.matte = memory.matte._replace(part=memory.covered_part())
         return memory.matte
 
     def forget(self) -> None:
@@ -133,7 +137,7 @@ class _Memory:
         self.lines = np.empty((rows, columns, 2), np.float32)
         self._answer = np.empty((1, rows, columns), np.float32)
         self._matte = np.empty((rows, columns), np.float32)
-        self.matte = Matte(self.lines, (0.0, 0.0, 1.0, 1.0))
+        self.matte = Matte(self.lines, self._bgr, self._matte, (0.0, 0.0, 1.0, 1.0))
         self._begun = False
         self._rooms = [np.empty((rows, columns), np.float32) for _ in range(6)]
         self._gray = np.empty((rows, columns), np.uint8)

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, save
 
 from facemodel import LimelightError
 from realtime.matte import person_matte
-from realtime.matte.person_matte import Matte, PersonMatte
+from realtime.matte.person_matte import PersonMatte
 from realtime.opencv import cv2
 from realtime.sources.synthetic import SyntheticPerformer
 
@@ -69,7 +69,7 @@ def test_edges_lie_where_the_pictures_do():
     memory._answer[0] = cv2.GaussianBlur((memory._bgr[..., 0] > 120).astype(np.float32), (0, 0), 2.0)
     memory.smooth()
     memory.fit_lines()
-    answer = Matte(memory.lines, (0.0, 0.0, 1.0, 1.0)).of(image)[240]
+    answer = memory.matte.of(image)[240]
     assert answer[321] - answer[320] > 0.6
 
 

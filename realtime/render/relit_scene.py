@@ -1,0 +1,81 @@
+"""The scene of a frame that is to be relit: with its person matte, and the light that it was seen in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemodel import ParameterLayout, Parameters
+from realtime.frame import Face, Frame, TrackingState
+from realtime.light.environments import Environment
+from realtime.light.lighting import FaceLight, Lighting, light_on
+from realtime.matte.person_matte import PersonMatte
+from realtime.render.old_light import CameraGain, OldLight, exposed
+from realtime.render.options import RenderOptions
+from realtime.render.scene import Scene, SceneFace
+
+_SEEN = (TrackingState.TRACKING, TrackingState.HELD)
+
+
+class RelitScenes:
+    """Makes the scenes of one feed's frames, one after the other. Not for use from two threads at once."""
+
+    def __init__(self, layout: ParameterLayout) -> None:
+        """
+        Args:
+            layout: of the faces' parameters.
+
+        Raises:
+            LimelightError: the network of the person matte is missing or corrupt.
+        """
+        self._layout = layout
+        self._matte = PersonMatte()
+        self._gain = CameraGain()
+        self._light = OldLight()
+
+    def __call__(
+        self,
+        frame: Frame,
+        faces: Sequence[Face],
+        lighting: Lighting,
+        environments: Mapping[str, Environment],
+        options: RenderOptions,
+    ) -> Scene:
+        """Return the scene of a frame, which holds until the next call.
+
+        Args:
+            frame: with the picture. A time that goes back starts the light anew.
+            faces: that the tracker followed in this very frame, in the order in which they are drawn.
+            lighting: of the moment.
+            environments: by name.
+            options: of the view.
+        """
+        matte = self._matte(frame.image, frame.index)
+        gain = self._gain.update(matte, frame.timestamp)
+        self._light.locked = lighting.relight.lock
+        made = []
+        for face in faces:
+            if face.state not in _SEEN:
+                continue
+            estimate = self._layout.view(face.smoothed if face.raw is None else face.raw)
+            light = self._light.update(face.id, estimate, frame.timestamp, gain)
+            seen = exposed(light, gain)
+            new = seen if lighting.estimated else light_on(lighting, self._in(light, face.smoothed), environments)
+            made.append(SceneFace(face.smoothed, new, seen))
+        return Scene(frame.image, tuple(made), options, None, lighting, matte)
+
+    def _in(self, light: FaceLight, vector: NDArray[np.float32]) -> Parameters:
+        """A face in the filtered light, which the show may build upon."""
+        parameters = self._layout.view(vector.copy())
+        parameters.sh[:], parameters.key_position[:], parameters.key_color[:] = (
+            light.sh, light.key_position, light.key_color,
+        )  # fmt: skip
+        parameters.shininess = light.shininess
+        return parameters
+
+    def forget(self) -> None:
+        """Start anew, as after a jump in a file."""
+        self._matte.forget()
+        self._gain, self._light = CameraGain(), OldLight()
