@@ -14,6 +14,12 @@ in vec3 in_diffuse;        // linear RGB albedo, times occlusion
 in vec3 in_specular;
 in float in_occlusion;     // 1: open sky
 in float in_alpha;         // 1 in the face, 0 from its border on
+#ifdef LAMPS
+in vec4 in_lit_a;          // what of each lamp's light the head does not hide
+#if LAMPS > 4
+in vec4 in_lit_b;
+#endif
+#endif
 
 out vec3 position;         // mm, camera-aligned
 out vec3 normal;
@@ -21,6 +27,12 @@ out vec3 diffuse_albedo;
 out vec3 specular_albedo;
 out float occlusion;
 out float face_alpha;
+#ifdef LAMPS
+out vec4 lit_a;
+#if LAMPS > 4
+out vec4 lit_b;
+#endif
+#endif
 
 void main() {
     position = rotation * in_position;
@@ -29,5 +41,11 @@ void main() {
     specular_albedo = in_specular;
     occlusion = in_occlusion;
     face_alpha = in_alpha;
+#ifdef LAMPS
+    lit_a = in_lit_a;
+#if LAMPS > 4
+    lit_b = in_lit_b;
+#endif
+#endif
     gl_Position = weak_perspective(position, translation, scale, frame_size, radius);
 }

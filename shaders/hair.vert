@@ -45,7 +45,7 @@ void main() {
     for (int i = 0; i < lamp_count; ++i) {
         vec3 toward;
         float light = lamp_falloff(i, position, toward);
-        diffuse += light * soft_cosine(dot(n, toward), lamp_diffuse[i].w) * lamp_diffuse[i].rgb;
+        diffuse += light * lamp_irradiance(i, dot(n, toward)) * lamp_diffuse[i].rgb;
         specular += light * strand_lobe(n, tangent, toward) * lamp_diffuse[i].rgb;
     }
     vec3 tint = 0.5 * hair_color + 0.3 * sqrt(hair_color) + 0.02;

@@ -3,7 +3,9 @@
 // what the old light makes of the head.
 #include "spherical_harmonics.glsl"
 #include "blinn_phong.glsl"
+#ifdef LAMPS
 #include "lamps.glsl"
+#endif
 #include "relighting.glsl"
 #include "srgb_decoding.glsl"
 
@@ -28,6 +30,15 @@ in vec3 normal;
 in vec3 diffuse_albedo;
 in vec3 specular_albedo;
 in float face;
+#ifdef LAMPS
+in vec4 lit_a;  // what of each lamp's light the head does not hide
+#if LAMPS > 4
+in vec4 lit_b;
+#define LIT(i) (i < 4 ? lit_a[i] : lit_b[i - 4])
+#else
+#define LIT(i) lit_a[i]
+#endif
+#endif
 in vec3 parts;  // how far it is eye or mouth, hair, eyeball
 
 layout(location = 0) out vec4 ratio;     // log ratio times weight, weight
@@ -39,15 +50,16 @@ void main() {
     vec3 n = normalize(normal);
     vec3 diffuse = sh_irradiance(n, sh);
     vec3 specular = (1.0 - inner) * key_color * blinn_phong(position, n, key_position, shininess);
-    for (int i = 0; i < lamp_count; ++i) {
+#ifdef LAMPS
+    for (int i = 0; i < LAMPS; ++i) {
         vec3 toward;
-        float light = lamp_falloff(i, position, toward);
-        float cosine = dot(n, toward), sine = lamp_diffuse[i].w;
-        diffuse += light * soft_cosine(cosine, sine) * lamp_diffuse[i].rgb;
-        float lobe = lamp_lobe(i, n, toward);
-        lobe = mix((1.0 - inner) * lobe, WET * pow(lobe, 16.0), eye);
-        specular += light * risen_part(cosine, sine) * lobe * lamp_highlight[i].rgb;
+        float light = lamp_falloff(i, position, toward) * LIT(i);
+        float cosine = dot(n, toward);
+        diffuse += light * lamp_irradiance(i, cosine) * lamp_diffuse[i].rgb;
+        float lobe = lamp_lobe(i, n, toward, cosine);
+        specular += light * mix((1.0 - inner) * lobe, WET * pow(lobe, 16.0), eye) * lamp_highlight[i].rgb;
     }
+#endif
     diffuse *= terms.x;
     vec3 old_diffuse = sh_irradiance(n, old_sh);
     vec3 old_gloss = (1.0 - inner) * specular_albedo * old_key_color * blinn_phong(position, n, old_key_position, old_shininess);

@@ -23,6 +23,7 @@ from realtime.render.passes.face import FacePass
 from realtime.render.passes.frame import FramePass
 from realtime.render.passes.hair import HairPass
 from realtime.render.passes.relight import RelightPass
+from realtime.render.passes.shadow import ShadowPass
 from realtime.render.passes.wire import WirePass
 from realtime.render.scene import Scene, SceneFace
 
@@ -56,6 +57,7 @@ class Composer:
         self._layout = model.layout
         self._mesh = Mesh(ctx, model)
         self._frame = FramePass(ctx)
+        self._shadow = ShadowPass(ctx, self._mesh)
         self._face = FacePass(ctx, self._mesh)
         self._wire = WirePass(ctx, self._mesh)
         self._relight = RelightPass(ctx, self._mesh, model)
@@ -91,7 +93,8 @@ class Composer:
     def release(self) -> None:
         """Free every OpenGL object that this composer made."""
         for item in (
-            self._frame, self._face, self._wire, self._relight, *self._hair, self._blend, self._mesh, self._layer,
+            self._frame, self._shadow, self._face, self._wire, self._relight, *self._hair, self._blend, self._mesh,
+            self._layer,
         ):  # fmt: skip
             if item is not None:
                 item.release()
@@ -137,7 +140,10 @@ class Composer:
             face = self._layout.view(scene_face.parameters)
             self._update(face)
             assert scene_face.seen is not None
-            self._relight.add_face(face, scene_face.seen, scene_face.light, 1.01 * self._mesh.geometry.radius)
+            self._light.update(scene_face.light, scene.options)
+            self._shadow.draw(face, self._light.lamps)
+            radius = 1.01 * self._mesh.geometry.radius
+            self._relight.add_face(face, scene_face.seen, scene_face.light, self._light, radius)
         part = self._relight.person(scene.matte, relight, rectangle[2:], mirror)
         if part != (0, 0, *rectangle[2:]):
             self._frame.draw(target, rectangle, mirror)
@@ -160,12 +166,13 @@ class Composer:
             self._layer = Layer(self._ctx, size, self._samples)
         fade = on_frame and not options.whole_head
         radius = 1.01 * max(self._mesh.geometry.radius, *(hair.radius for hair in self._hair), 0.0)
+        self._light.update(light, options)
+        self._shadow.draw(face, self._light.lamps)
         self._layer.begin()
         self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         if options.mode is ViewMode.WIREFRAME:
             self._wire.draw(face, options, fade, frame_size, radius, size)
         else:
-            self._light.update(light, options)
             self._face.draw(face, self._light, light.shininess, options, fade, frame_size, radius)
         if self._hair and options.whole_head and options.mode is ViewMode.OVERLAY:
             self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)  # strands cover a part of a pixel

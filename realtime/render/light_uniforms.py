@@ -12,6 +12,9 @@ from realtime.render.gl import write_uniform
 from realtime.render.options import RenderOptions
 from realtime.render.view_lights import VIEW_LIGHTS, ViewLight
 
+_DARK = ((0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0), (-3.0, -2.0, 1.0, 1.0))
+"""Uniforms of a lamp that is not there: `lamp_place`, `lamp_diffuse`, `lamp_highlight`, `lamp_reach`."""
+
 
 class LightUniforms:
     """Light of one face in one view, whose mode may have a light of its own, or show one term alone.
@@ -28,7 +31,7 @@ class LightUniforms:
         self._place = np.zeros((N_LIGHTS, 4), np.float32)
         self._diffuse = np.zeros((N_LIGHTS, 4), np.float32)
         self._highlight = np.zeros((N_LIGHTS, 4), np.float32)
-        self._edge = np.zeros((N_LIGHTS, 2), np.float32)
+        self._reach = np.zeros((N_LIGHTS, 4), np.float32)
         self._made_of: tuple[object, ...] = ()
 
     def update(self, light: FaceLight, options: RenderOptions) -> None:
@@ -47,16 +50,17 @@ class LightUniforms:
         self._set_lamps(light.lights[:N_LIGHTS] if view.light is None else (), diffuse, specular, light.shininess)
 
     def write(self, program: moderngl.Program) -> None:
-        """Set the uniforms of a program that includes `lamps.glsl` and has SH and key light."""
+        """Set the uniforms of a program with SH and key light, and those of `lamps.glsl` if it includes it."""
         write_uniform(program, "sh", self._sh)
         program["key_position"], program["key_color"] = self._key_position, self._key_color
         program["terms"] = self._terms
-        program["lamp_count"] = len(self.lamps)
-        if not self.lamps:
+        if "lamp_count" in program:
+            program["lamp_count"] = len(self.lamps)
+        if not self.lamps or "lamp_place" not in program:
             return
         write_uniform(program, "lamp_place", self._place)
         write_uniform(program, "lamp_diffuse", self._diffuse)
-        write_uniform(program, "lamp_edge", self._edge)
+        write_uniform(program, "lamp_reach", self._reach)
         if "lamp_highlight" in program:  # hair has a lobe of its own
             write_uniform(program, "lamp_highlight", self._highlight)
 
@@ -65,6 +69,8 @@ class LightUniforms:
         if made_of == self._made_of:
             return
         self._made_of, self.lamps = made_of, lamps
+        for values, dark in zip((self._place, self._diffuse, self._highlight, self._reach), _DARK, strict=True):
+            values[:] = dark
         for i, lamp in enumerate(lamps):
             exponent, height = widened_lobe(shininess, lamp.size)
             self._place[i, :3] = lamp.direction
@@ -76,4 +82,4 @@ class LightUniforms:
             self._highlight[i, :3] *= specular * height
             self._diffuse[i, 3] = lamp_sine(lamp.size)
             self._highlight[i, 3] = exponent
-            self._edge[i] = spot_edge(lamp.kind, lamp.beam)
+            self._reach[i] = *spot_edge(lamp.kind, lamp.beam), 1.0 / lamp_sine(lamp.size), lamp.distance**2

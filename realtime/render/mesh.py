@@ -35,6 +35,8 @@ class Mesh:
         occlusion: (V,) float32, 1 under open sky.
         alpha: (V,) float32, 1 in the face and 0 from its border on.
         regions: (V,) uint8 of `REGION_BITS`.
+        lit_a, lit_b: (V, 4) float32, what of each lamp's light reaches a vertex: of the first four, and of the others;
+            written by `ShadowPass`.
         triangles: (T, 3) int32.
     """
 
@@ -50,6 +52,7 @@ class Mesh:
         self.occlusion = ctx.buffer(model.occlusion.tobytes())
         self.alpha = ctx.buffer(face_alpha(model, _BORDER_WIDTH_MM).tobytes())
         self.regions = ctx.buffer(region_bits(model).tobytes())
+        self.lit_a, self.lit_b = (ctx.buffer(np.ones((model.n_vertices, 4), np.float32)) for _ in range(2))
         self.triangles = ctx.buffer(model.triangles.tobytes())
 
     def update(self, parameters: Parameters) -> Moved:
@@ -70,7 +73,7 @@ class Mesh:
         self, program: moderngl.Program, *beside: tuple[moderngl.Buffer, str, str]
     ) -> moderngl.VertexArray:
         """Return a vertex array of what a program reads: in_position, in_normal, in_diffuse, in_specular, in_occlusion,
-        in_alpha and the unsigned integer in_regions.
+        in_alpha, in_lit_a, in_lit_b and the unsigned integer in_regions.
 
         Args:
             program: that reads them.
@@ -84,6 +87,8 @@ class Mesh:
             "in_occlusion": (self.occlusion, "1f"),
             "in_alpha": (self.alpha, "1f"),
             "in_regions": (self.regions, "1u1"),
+            "in_lit_a": (self.lit_a, "4f"),
+            "in_lit_b": (self.lit_b, "4f"),
         }
         content = [(buffer, form, name) for name, (buffer, form) in sources.items() if name in program]
         content += beside
@@ -93,7 +98,7 @@ class Mesh:
         """Free the buffers."""
         for buffer in (
             self.positions, self.normals, self.diffuse, self.specular,
-            self.occlusion, self.alpha, self.regions, self.triangles,
+            self.occlusion, self.alpha, self.regions, self.lit_a, self.lit_b, self.triangles,
         ):  # fmt: skip
             buffer.release()
 

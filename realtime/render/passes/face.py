@@ -11,13 +11,16 @@ from realtime.render.mesh import Mesh, set_pose
 from realtime.render.options import RenderOptions
 from realtime.render.view_lights import VIEW_LIGHTS
 
+LAMP_COUNTS = (0, 1, 2, 4, 8)
+"""Numbers of lamps that there is a shader for; loops of fixed length are much quicker where OpenGL runs on the CPU."""
+
 
 class FacePass:
     """Shades the head as `facemodel.lighting` does, linear and with premultiplied alpha."""
 
     def __init__(self, ctx: moderngl.Context, mesh: Mesh) -> None:
-        self._program = make_program(ctx, "face.vert", "face.frag")
-        self._mesh = mesh.vertex_array(self._program)
+        self._ctx, self._mesh = ctx, mesh
+        self._shaders = {0: self._make_shader(0)}  # by the number of lamps
 
     def draw(
         self,
@@ -39,19 +42,28 @@ class FacePass:
             fade: show the face alone, fading out at its border.
             frame_size, radius: as `set_pose`'s.
         """
-        program = self._program
+        lamps = next(n for n in LAMP_COUNTS if n >= len(light.lamps))
+        if lamps not in self._shaders:
+            self._shaders[lamps] = self._make_shader(lamps)
+        program, mesh = self._shaders[lamps]
         light.write(program)
         view = VIEW_LIGHTS.get(options.mode)
         program["shininess"] = shininess if view is None or view.shininess is None else view.shininess
         program["clay"] = (0.0, 0.0, 0.0, 0.0) if view is None else view.clay
         set_fade(program, options, fade)
         set_pose(program, face, frame_size, radius)
-        self._mesh.render(moderngl.TRIANGLES)
+        mesh.render(moderngl.TRIANGLES)
 
     def release(self) -> None:
         """Free the OpenGL objects."""
-        self._mesh.release()
-        self._program.release()
+        for program, mesh in self._shaders.values():
+            mesh.release()
+            program.release()
+
+    def _make_shader(self, lamps: int) -> tuple[moderngl.Program, moderngl.VertexArray]:
+        defines = [f"LAMPS {lamps}"] if lamps else []
+        program = make_program(self._ctx, "face.vert", "face.frag", defines=defines)
+        return program, self._mesh.vertex_array(program)
 
 
 def set_fade(program: moderngl.Program, options: RenderOptions, fade: bool) -> None:

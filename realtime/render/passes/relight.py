@@ -18,7 +18,8 @@ from realtime.render.geometry import face_alpha
 from realtime.render.gl import is_software, make_program, write_uniform
 from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import REGION_BITS, Mesh, region_bits, set_pose
-from realtime.render.options import RenderOptions, ViewMode, Viewport
+from realtime.render.options import Viewport
+from realtime.render.passes.face import LAMP_COUNTS
 
 _FILL_REDUCTION = 8
 """Of the frame's size, on each side, for what is carried outwards."""
@@ -33,9 +34,6 @@ _RESIDUE_MM = 6.0
 
 _OTHER_LIGHT = 0.3
 """Root mean square of the log ratio from which on a light is quite another."""
-
-
-_OPTIONS = RenderOptions(mode=ViewMode.RELIT)
 
 
 class _Difference(NamedTuple):
@@ -65,7 +63,7 @@ class RelightPass:
         """
         self._ctx = ctx
         self._reduction = reduction or (4 if is_software(ctx) else 2)
-        self._face_program = make_program(ctx, "relight_face.vert", "relight_face.frag")
+        self._face_shaders: dict[int, tuple[moderngl.Program, moderngl.VertexArray]] = {}  # by the number of lamps
         self._reduce_program = make_program(ctx, "screen.vert", "relight_reduce.frag")
         self._fill_program = make_program(ctx, "screen.vert", "relight_fill.frag")
         self._join_program = make_program(ctx, "screen.vert", "relight_join.frag")
@@ -75,12 +73,11 @@ class RelightPass:
         _number_samplers(self._join_program, ("ratio", "addition", "filled", "evenness"))
         _number_samplers(self._program, ("frame", "value", "added", "lines"))
         self._parts = ctx.buffer(skin_parts(model).tobytes())
-        self._mesh = mesh.vertex_array(self._face_program, (self._parts, "3f", "in_parts"))
+        self._mesh = mesh
         self._screens = {
             program: ctx.vertex_array(program, [])
             for program in (self._reduce_program, self._fill_program, self._join_program, self._program)
         }
-        self._light = LightUniforms()
         self._targets: _Targets | None = None
         self._lines: moderngl.Texture | None = None
         self._frame_size = (0, 0)
@@ -104,13 +101,14 @@ class RelightPass:
         self._targets.surface.clear(0.0, 0.0, 0.0, 0.0)
         self._faces = 0
 
-    def add_face(self, face: Parameters, old: FaceLight, new: FaceLight, radius: float) -> None:
-        """Relight a head; the mesh has its shape and albedo.
+    def add_face(self, face: Parameters, old: FaceLight, new: FaceLight, light: LightUniforms, radius: float) -> None:
+        """Relight a head; the mesh has its shape and albedo, and the shadows of the new light.
 
         Args:
             face: in frame pixels.
             old: light that it stands in.
             new: light that it is to stand in.
+            light: the same for shaders.
             radius: mm, no vertex is farther from the head centre.
         """
         assert self._targets is not None
@@ -119,9 +117,11 @@ class RelightPass:
             self._mean_ratio, self._share = difference.mean_ratio, difference.share
             self._scale = float(face.scale)
         self._faces += 1
-        program = self._face_program
-        self._light.update(new, _OPTIONS)
-        self._light.write(program)
+        lamps = next(n for n in LAMP_COUNTS if n >= len(light.lamps))
+        if lamps not in self._face_shaders:
+            self._face_shaders[lamps] = self._make_face_shader(lamps)
+        program, mesh = self._face_shaders[lamps]
+        light.write(program)
         program["shininess"] = new.shininess
         write_uniform(program, "old_sh", old.sh)
         program["old_key_position"] = tuple(old.key_position.tolist())
@@ -134,7 +134,7 @@ class RelightPass:
         self._targets.surface.use()
         self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._frame.use(0)
-        self._mesh.render(moderngl.TRIANGLES)
+        mesh.render(moderngl.TRIANGLES)
 
     def draw(
         self,
@@ -204,13 +204,21 @@ class RelightPass:
 
     def release(self) -> None:
         """Free the OpenGL objects."""
+        for program, array in self._face_shaders.values():
+            array.release()
+            program.release()
         for item in (
-            *self._screens.values(), self._mesh, self._parts, self._face_program, self._reduce_program,
+            *self._screens.values(), self._parts, self._reduce_program,
             self._fill_program, self._join_program, self._program, self._targets, self._lines,
         ):  # fmt: skip
             if item is not None:
                 item.release()
         self._targets = self._lines = None
+
+    def _make_face_shader(self, lamps: int) -> tuple[moderngl.Program, moderngl.VertexArray]:
+        defines = [f"LAMPS {lamps}"] if lamps else []
+        program = make_program(self._ctx, "relight_face.vert", "relight_face.frag", defines=defines)
+        return program, self._mesh.vertex_array(program, (self._parts, "3f", "in_parts"))
 
     def _render(
         self, program: moderngl.Program, target: moderngl.Framebuffer, textures: tuple[moderngl.Texture, ...]
