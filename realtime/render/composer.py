@@ -22,7 +22,7 @@ from realtime.render.passes.blend import BlendPass, covered_part
 from realtime.render.passes.face import FacePass
 from realtime.render.passes.frame import FramePass
 from realtime.render.passes.hair import HairPass
-from realtime.render.passes.relight import RelightPass
+from realtime.render.passes.relight import RelightPass, around
 from realtime.render.passes.shadow import ShadowPass
 from realtime.render.passes.wire import WirePass
 from realtime.render.scene import Scene, SceneFace
@@ -145,8 +145,11 @@ class Composer:
             radius = 1.01 * self._mesh.geometry.radius
             self._relight.add_face(face, scene_face.seen, scene_face.light, self._light, radius)
         part = self._relight.person(scene.matte, relight, rectangle[2:], mirror)
-        if part != (0, 0, *rectangle[2:]):
+        target.use()
+        for strip in around(part, rectangle):
+            self._ctx.scissor = strip  # of the framebuffer in use
             self._frame.draw(target, rectangle, mirror)
+        self._ctx.scissor = None
         self._relight.draw(target, rectangle, part, scene.matte, relight, mirror)
 
     def _draw_layer(

@@ -158,6 +158,7 @@ class RelightPass:
         targets = self._targets
         assert targets is not None
         self._ctx.enable_only(moderngl.NOTHING)
+        seen = _within(part, rectangle[2:], mirror)
         self._render(self._reduce_program, targets.reduced, (targets.ratio, targets.residue))
         targets.small_ratio.build_mipmaps()
         targets.small_residue.build_mipmaps()
@@ -165,12 +166,15 @@ class RelightPass:
             0.0, math.log2(max(_RESIDUE_MM * self._scale, 1e-3) / _FILL_REDUCTION)
         )
         self._fill_program["levels"] = targets.levels
-        self._render(self._fill_program, targets.fill, (targets.small_ratio, targets.small_residue))
+        self._render(self._fill_program, targets.fill, (targets.small_ratio, targets.small_residue), seen)
 
         self._join_program["strength"] = relight.strength
         self._join_program["even"] = relight.even * self._share
         self._render(
-            self._join_program, targets.joined, (targets.ratio, targets.addition, targets.filled, targets.evenness)
+            self._join_program,
+            targets.joined,
+            (targets.ratio, targets.addition, targets.filled, targets.evenness),
+            seen,
         )
 
         program = self._program
@@ -221,13 +225,23 @@ class RelightPass:
         return program, self._mesh.vertex_array(program, (self._parts, "3f", "in_parts"))
 
     def _render(
-        self, program: moderngl.Program, target: moderngl.Framebuffer, textures: tuple[moderngl.Texture, ...]
+        self,
+        program: moderngl.Program,
+        target: moderngl.Framebuffer,
+        textures: tuple[moderngl.Texture, ...],
+        part: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
     ) -> None:
+        """Run a program on all of a target that is needed for a part of the frame, left, bottom, right, top, 0..1."""
+        width, height = target.size
+        x0, y0 = max(int(part[0] * width) - 1, 0), max(int(part[1] * height) - 1, 0)
+        x1, y1 = min(math.ceil(part[2] * width) + 1, width), min(math.ceil(part[3] * height) + 1, height)
         target.use()
+        self._ctx.scissor = (x0, y0, x1 - x0, y1 - y0)
         program["mirror"] = False
         for unit, texture in enumerate(textures):
             texture.use(unit)
         self._screens[program].render(moderngl.TRIANGLES, vertices=3)
+        self._ctx.scissor = None
 
     def _upload(self, lines: NDArray[np.float32]) -> moderngl.Texture:
         size = (lines.shape[1], lines.shape[0])
@@ -279,6 +293,28 @@ def _float_texture(ctx: moderngl.Context, size: tuple[int, int]) -> moderngl.Tex
 def _number_samplers(program: moderngl.Program, names: tuple[str, ...]) -> None:
     for unit, name in enumerate(names):
         program[name] = unit
+
+
+def _within(part: Viewport, size: tuple[int, int], mirror: bool) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of a part of a view as parts of the frame, 0..1."""
+    x, y, width, height = part
+    left, right = x / size[0], (x + width) / size[0]
+    if mirror:
+        left, right = 1.0 - right, 1.0 - left
+    return left, y / size[1], right, (y + height) / size[1]
+
+
+def around(part: Viewport, rectangle: Viewport) -> list[Viewport]:
+    """Return what of a rectangle lies below, above, left and right of a part that is given within it."""
+    x, y, width, height = rectangle
+    left, bottom, wide, high = part
+    strips = [
+        (x, y, width, bottom),
+        (x, y + bottom + high, width, height - bottom - high),
+        (x, y + bottom, left, high),
+        (x + left + wide, y + bottom, width - left - wide, high),
+    ]
+    return [strip for strip in strips if strip[2] > 0 and strip[3] > 0]
 
 
 def skin_parts(model: FaceModel) -> NDArray[np.float32]:
