@@ -71,6 +71,19 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A face drawn over a frame in some light.
+
+    Attributes:
+        draw_ms: a picture, read back.
+        ratio: of the median to that in the estimated light alone.
+    """
+
+    draw_ms: Spread
+    ratio: float
+
+
+@dataclass(frozen=True)
 class Live:
     """The loop at a camera's rate.
 
@@ -135,6 +148,7 @@ class Record:
         settings: how much was measured.
         tracking: {threads: {tracker: ...}}, on the same frames in turn.
         loop: {threads: {"640x480": {"plain" | "drawn": ...}}}.
+        pictures: {threads: {"640x480": {light: ...}}}, on the same frames in turn.
         live: {threads: {"plain" | "drawn": ...}}.
         startup, soak: None if not measured.
         ratios: {"student_vs_mediapipe": ..., "student_vs_mediapipe_1_thread": ..., "default_vs_mediapipe": ...}: see
@@ -146,6 +160,7 @@ class Record:
     settings: dict[str, Any] = field(default_factory=dict)
     tracking: dict[int, dict[str, Tracking]] = field(default_factory=dict)
     loop: dict[int, dict[str, dict[str, Loop]]] = field(default_factory=dict)
+    pictures: dict[int, dict[str, dict[str, Picture]]] = field(default_factory=dict)
     live: dict[int, dict[str, Live]] = field(default_factory=dict)
     startup: Startup | None = None
     soak: Soak | None = None

@@ -17,6 +17,7 @@ from benchmark.live import LiveLoop, soak_of
 from benchmark.loops import WholeLoop
 from benchmark.machine import describe_machine
 from benchmark.peers import MEDIAPIPE, OPENSEEFACE, PEERS, find_mediapipe, find_openseeface
+from benchmark.pictures import PicturesInTurn
 from benchmark.plan import SIZES, Plan
 from benchmark.startup import measure_startup
 from facemodel import LimelightError
@@ -64,7 +65,13 @@ class _Run:
             "fps": plan.fps,
             **asdict(plan.extent),
         }
-        sections = {"tracking": self._tracking, "loop": self._loop, "live": self._live, "startup": self._startup}
+        sections = {
+            "tracking": self._tracking,
+            "loop": self._loop,
+            "pictures": self._pictures,
+            "live": self._live,
+            "startup": self._startup,
+        }
         for name in plan.sections:
             sections[name]()
             self._keep(self._record)
@@ -79,7 +86,7 @@ class _Run:
         if plan.video is not None:
             with tqdm(total=count, desc="frames", unit="frame", leave=False) as progress:
                 return [film_video(self._folder / "video.raw", plan.video, count, progress.update)]
-        sizes = SIZES if "loop" in plan.sections else SIZES[:1]
+        sizes = SIZES if {"loop", "pictures"} & set(plan.sections) else SIZES[:1]
         with tqdm(total=count * len(sizes), desc="frames", unit="frame", leave=False) as progress:
             return [film_performer(self._folder / f"{w}x{h}.raw", w, h, count, progress.update) for w, h in sizes]
 
@@ -132,6 +139,19 @@ class _Run:
                             found[clip.size][kind] = process.call("measure", *arguments)
                             progress.update()
                 self._record.loop[threads] = found
+
+    def _pictures(self) -> None:
+        if not self._drawing:
+            return
+        plan = self._plan
+        total = len(plan.threads) * len(self._clips)
+        with tqdm(total=total, desc="pictures", unit="run", leave=False) as progress:
+            for threads in plan.threads:
+                found = self._record.pictures.setdefault(threads, {})
+                for clip in self._clips:
+                    with LimitedProcess("the pictures", threads, PicturesInTurn, clip) as process:
+                        found[clip.size] = process.call("measure", plan.extent.picture_turns)
+                    progress.update()
 
     def _live(self) -> None:
         plan, kinds, extent = self._plan, self._kinds(), self._plan.extent

@@ -77,7 +77,7 @@ def _circumstances(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _tables(record: Record) -> Iterator[Table]:
-    builders = (_promises, _tracking, _stages, _loop, _live, _startup, _soak)
+    builders = (_promises, _tracking, _stages, _loop, _pictures, _live, _startup, _soak)
     for build in builders:
         yield from build(record)
 
@@ -153,6 +153,18 @@ def _loop(record: Record) -> Iterator[Table]:
     if rows:
         notes = ["A video file, every frame decoded, tracked, smoothed and, with drawing, drawn and read back."]
         yield Table("Whole loop, frames a second", ["", *map(named, record.loop)], rows, notes)
+
+
+def _pictures(record: Record) -> Iterator[Table]:
+    rows: dict[str, list[str]] = {}
+    for sizes in record.pictures.values():
+        for size, lights in sizes.items():
+            for light, found in lights.items():
+                rows.setdefault(f"{size}, {light}", []).append(f"{found.draw_ms.p50:.1f} ({found.ratio:.2f})")
+    if rows:
+        notes = ["One face over a frame, drawn to memory and read back; in brackets, as a part of the first."]
+        cells = [[title, *values] for title, values in rows.items()]
+        yield Table("Lights of a show, median ms a picture", ["", *map(named, record.pictures)], cells, notes)
 
 
 def _live(record: Record) -> Iterator[Table]:

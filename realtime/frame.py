@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facemodel import Crop, FaceModel
 from realtime.frame_rate import Timecode
+from realtime.light.lighting import Lighting
 from realtime.persons.calibration import Calibration
 
 
@@ -112,6 +113,7 @@ class Result:
         stalled: no new frame came when one was due: `frame` is the last one again.
         timecode: of this moment, where the feed knows one.
         label: what the feed calls this moment, such as the channel that a test pattern moves; "" without a name.
+        lighting: what the show says at this moment, or of a take that plays, what it said then.
     """
 
     frame: Frame
@@ -122,6 +124,7 @@ class Result:
     stalled: bool = False
     timecode: Timecode | None = None
     label: str = ""
+    lighting: Lighting = Lighting()
 
     @property
     def performer(self) -> Face | None:

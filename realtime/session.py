@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
+from time import perf_counter
 
 import platformdirs
 
 from facemodel import FaceModel, LimelightError
 from facemodel.output_files import free_path
-from realtime.frame import Sound, StreamInfo
+from realtime.frame import Result, Sound, StreamInfo
+from realtime.light.cues.document import ShowDocument
+from realtime.light.lighting import Lighting
+from realtime.light.show import Show
+from realtime.light.values import Value
 from realtime.loop.feed import AtEnd, Feed, Transport
 from realtime.loop.live_feed import LiveConfig, LiveFeed
 from realtime.loop.loop import Listener, Loop, LoopStatus
@@ -61,6 +66,8 @@ class SessionConfig:
         timecode: where it comes from, see `open_timecode`; None for none.
         person: name of the person who sits down, "" for nobody known; None for who is in use.
         glasses: whether the person wears glasses.
+        lighting: values of the show at the start, by name.
+        show: cues that are ready to be played; None for none.
         persons: folder of known persons; None for the user's own.
     """
 
@@ -79,6 +86,8 @@ class SessionConfig:
     timecode: str | None = None
     person: str | None = None
     glasses: bool = False
+    lighting: Mapping[str, Value] = field(default_factory=dict)
+    show: ShowDocument | None = None
     persons: Path | None = None
 
 
@@ -101,6 +110,8 @@ class Session:
         slate: of the next take; may be set.
         timecode: where it comes from; may be chosen anew.
         sitter: whose face the performer's is, as far as is known.
+        show: what is done to light and picture. Files that are worked through without a pace take its cues in their own
+            time.
     """
 
     def __init__(
@@ -119,6 +130,9 @@ class Session:
         self._smoothing = self.config.smoothing or SmoothingSettings()
         self.slate = self.config.slate
         self.timecode = TimecodeChoice(self.config.timecode)
+        self._moment = 0.0  # of the newest result, s
+        clock = perf_counter if self.config.paced else lambda: self._moment
+        self.show = Show(self.config.lighting, self.config.show, clock=clock)
         self._scratch: TemporaryDirectory[str] | None = None
         self.sitter = Sitter(
             model,
@@ -252,7 +266,7 @@ class Session:
                     worker.close()
                 raise LimelightError("the session has ended")
             with self._lock:
-                loop = Loop(feed, [*self._listeners, *(worker.offer for worker in self._workers)])
+                loop = Loop(feed, [*self._listeners, *(worker.offer for worker in self._workers)], self._light)
                 self._loop = loop  # whatever is set from now on goes to this feed
                 if isinstance(feed, LiveFeed):
                     feed.set_smoothing(self._smoothing)
@@ -439,6 +453,11 @@ class Session:
         if self._scratch is not None:
             self._scratch.cleanup()
         return (*problems, *(worker.problem for worker in workers if worker.problem))
+
+    def _light(self, result: Result) -> Lighting:
+        """What the show says at the moment of a result."""
+        self._moment = result.time
+        return self.show.now()
 
     def _sound_of(self, take: Take) -> Sound | None:
         """A take's sound as a file, for who works it through: the file is there until the session ends."""

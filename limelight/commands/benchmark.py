@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from benchmark.figures import Record
     from benchmark.plan import Plan
 
-_SECTIONS = ("tracking", "loop", "live", "startup")  # benchmark.plan.SECTIONS, not imported for --help
+_SECTIONS = ("tracking", "loop", "pictures", "live", "startup")  # benchmark.plan.SECTIONS, not imported for --help
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -22,9 +22,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "benchmark",
         help="measure how fast the live loop is here",
         description="Measures every network beside MediaPipe and OpenSeeFace on the same frames, the whole loop with "
-        "and without drawing, latency and processor time at a camera's rate, memory and start-up, each on one and two "
-        "threads: about three minutes on a quiet machine. OpenSeeFace's files are read from the folder peers of "
-        "$LIMELIGHT_DATA and left out without it. Interrupted, --json has every section that was finished.",
+        "and without drawing, what the lights of a show cost, latency and processor time at a camera's rate, memory "
+        "and start-up, each on one and two threads: about four minutes on a quiet machine. OpenSeeFace's files are "
+        "read from the folder peers of $LIMELIGHT_DATA and left out without it. Interrupted, --json has every section "
+        "that was finished.",
     )
     what = parser.add_argument_group("what is measured")
     what.add_argument(

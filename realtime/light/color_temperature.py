@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
-
 from realtime.light.values import Rgb
 
 WHITE = 6500.0
@@ -20,25 +18,32 @@ def color_of_temperature(kelvin: float) -> Rgb:
         kelvin: 1500..20000; chromaticity on the Planckian locus (Kim et al. 2002, US patent 7024034; their lower end of
             1667 K is kept below it).
     """
-    lamp, white = _planckian(kelvin), _planckian(WHITE)
-    color = np.maximum(lamp / white, 0.0)
-    r, g, b = (float(v) for v in color / (np.array([0.2126, 0.7152, 0.0722]) @ color))
+    color = tuple(max(lamp / white, 0.0) for lamp, white in zip(_planckian(kelvin), _planckian(WHITE), strict=True))
+    luminance = 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]
+    r, g, b = (part / luminance for part in color)
     return r, g, b
 
 
-def _planckian(kelvin: float) -> np.ndarray:
+def _planckian(kelvin: float) -> Rgb:
+    """Return linear RGB of a colour on the locus, Y = 1."""
     t = min(max(kelvin, 1667.0), 25000.0)
-    powers = np.array([1e9 / t**3, 1e6 / t**2, 1e3 / t, 1.0])
-    x = powers @ (
-        (-0.2661239, -0.2343589, 0.8776956, 0.179910) if t < 4000.0 else (-3.0258469, 2.1070379, 0.2226347, 0.240390)
-    )
-    cubic = np.array([x**3, x**2, x, 1.0])
-    if t < 2222.0:
-        y = cubic @ (-1.1063814, -1.34811020, 2.18555832, -0.20219683)
-    elif t < 4000.0:
-        y = cubic @ (-0.9549476, -1.37418593, 2.09137015, -0.16748867)
+    if t < 4000.0:
+        x = _cubic(1e3 / t, -0.2661239, -0.2343589, 0.8776956, 0.179910)
     else:
-        y = cubic @ (3.0817580, -5.87338670, 3.75112997, -0.37001483)
-    xyz = np.array([x / y, 1.0, (1.0 - x - y) / y])
-    to_rgb = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
-    return to_rgb @ xyz
+        x = _cubic(1e3 / t, -3.0258469, 2.1070379, 0.2226347, 0.240390)
+    if t < 2222.0:
+        y = _cubic(x, -1.1063814, -1.34811020, 2.18555832, -0.20219683)
+    elif t < 4000.0:
+        y = _cubic(x, -0.9549476, -1.37418593, 2.09137015, -0.16748867)
+    else:
+        y = _cubic(x, 3.0817580, -5.87338670, 3.75112997, -0.37001483)
+    big_x, big_z = x / y, (1.0 - x - y) / y
+    return (
+        3.2406 * big_x - 1.5372 - 0.4986 * big_z,
+        -0.9689 * big_x + 1.8758 + 0.0415 * big_z,
+        0.0557 * big_x - 0.2040 + 1.0570 * big_z,
+    )
+
+
+def _cubic(x: float, a: float, b: float, c: float, d: float) -> float:
+    return ((a * x + b) * x + c) * x + d

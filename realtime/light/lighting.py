@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -14,7 +15,7 @@ from facemodel.lighting import rotate_sh
 from facemodel.parameters import MAX_SHININESS, MIN_SHININESS
 from facemodel.rotation import matrix_from_euler
 from realtime.light.color_temperature import color_of_temperature
-from realtime.light.environments import Environment
+from realtime.light.environments import ENVIRONMENTS, Environment
 from realtime.light.values import DEFAULTS, N_LIGHTS, Rgb, Value
 
 
@@ -75,7 +76,7 @@ class Lighting:
     Attributes:
         estimated: faces stand in the light that was estimated; lights and environment count for nothing.
         lights: that shine, by number.
-        environment: name of an environment, or "" for the estimated SH light.
+        environment: that faces stand in; None for the estimated SH light.
         rotation: degrees that it is turned about the vertical; positive from the front to image right.
         intensity: factor on it.
         material: of the skin.
@@ -84,19 +85,25 @@ class Lighting:
 
     estimated: bool = True
     lights: tuple[Light, ...] = ()
-    environment: str = ""
+    environment: Environment | None = None
     rotation: float = 0.0
     intensity: float = 1.0
     material: Material = Material()
     relight: Relight = Relight()
 
     @classmethod
-    def of(cls, values: Mapping[str, Value], master: float = 1.0) -> Lighting:
+    def of(
+        cls,
+        values: Mapping[str, Value],
+        master: float = 1.0,
+        environments: Mapping[str, Environment] = ENVIRONMENTS,
+    ) -> Lighting:
         """Return the lighting that the values of a show make.
 
         Args:
             values: by name; those that are not there have their default.
             master: the grand master, a factor on every light of the show and its environment.
+            environments: by name; a name that is not there counts as the estimated SH light.
         """
 
         def number(name: str) -> float:
@@ -131,7 +138,7 @@ class Lighting:
         return cls(
             estimated=text("light/source") == "estimated",
             lights=tuple(lights),
-            environment=text("environment/name"),
+            environment=environments.get(text("environment/name")),
             rotation=number("environment/rotation"),
             intensity=number("environment/intensity") * master,
             material=Material(
@@ -181,20 +188,19 @@ class FaceLight:
         return cls(face.sh, face.key_position, face.key_color, float(face.shininess))
 
 
-def light_on(lighting: Lighting, face: Parameters, environments: Mapping[str, Environment]) -> FaceLight:
+def light_on(lighting: Lighting, face: Parameters) -> FaceLight:
     """Return the light that a lighting makes on a face.
 
     Args:
         lighting: of the moment.
         face: parameters of the face, whose estimated light stands in where the lighting leaves it.
-        environments: by name; a name that is not there counts as the estimated SH light.
     """
     material = lighting.material
     seen = FaceLight.estimated(face)
     sh, key_position, key_color, shininess = seen.sh, seen.key_position, seen.key_color, seen.shininess
     lights: tuple[Light, ...] = ()
     if not lighting.estimated:
-        environment = environments.get(lighting.environment)
+        environment = lighting.environment
         shininess = min(max(material.shininess, MIN_SHININESS), MAX_SHININESS)
         if environment is None:
             key_color = np.zeros(3, np.float32)  # the lights of the show make the highlights
@@ -210,14 +216,14 @@ def light_on(lighting: Lighting, face: Parameters, environments: Mapping[str, En
 
 def direction_of(azimuth: float, elevation: float) -> Rgb:
     """Return the unit vector to a place on the sphere around the head; degrees, see `light/1/azimuth`."""
-    a, e = np.radians(azimuth), np.radians(elevation)
-    return float(np.sin(a) * np.cos(e)), float(np.sin(e)), float(np.cos(a) * np.cos(e))
+    a, e = math.radians(azimuth), math.radians(elevation)
+    return math.sin(a) * math.cos(e), math.sin(e), math.cos(a) * math.cos(e)
 
 
 def place_of(direction: Rgb) -> tuple[float, float]:
     """Return azimuth and elevation, degrees, of a direction of any length but 0."""
     x, y, z = direction
-    return float(np.degrees(np.arctan2(x, z))), float(np.degrees(np.arctan2(y, np.hypot(x, z))))
+    return math.degrees(math.atan2(x, z)), math.degrees(math.atan2(y, math.hypot(x, z)))
 
 
 def _in_the_room(light: Light, rotation: NDArray) -> Light:

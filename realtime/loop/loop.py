@@ -6,11 +6,12 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from facemodel import LimelightError
 from realtime.frame import Result, TrackingState
+from realtime.light.lighting import Lighting
 from realtime.loop.feed import Feed, FeedStatus
 from realtime.loop.stage_times import StageTimes
 from realtime.one_line import one_line
@@ -21,6 +22,10 @@ _JOIN_SECONDS = 3.0
 
 Listener = Callable[[Result], None]
 """Takes a result on the loop's thread, and returns at once."""
+
+
+Lit = Callable[[Result], Lighting]
+"""Tells what the show says at the moment of a result."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,15 @@ class Loop:
         times: of the stages of every result with a new frame.
     """
 
-    def __init__(self, feed: Feed, listeners: Iterable[Listener] = ()) -> None:
+    def __init__(self, feed: Feed, listeners: Iterable[Listener] = (), lighting: Lit | None = None) -> None:
+        """
+        Args:
+            feed: that is read; closed by `stop`.
+            listeners: get every result.
+            lighting: tells what the show says at the moment of a result; None leaves results as the feed gives them.
+        """
         self.feed = feed
+        self._lighting = lighting
         self.times = StageTimes()
         self._listeners = tuple(listeners)
         self._listeners_lock = threading.RLock()
@@ -129,7 +141,7 @@ class Loop:
     def _run(self) -> None:
         try:
             while (result := self.feed.read()) is not None:
-                self._deliver(result)
+                self._deliver(result if self._lighting is None else replace(result, lighting=self._lighting(result)))
         except LimelightError as error:
             self._error = str(error)
         except BaseException as error:  # of whatever type: this thread is the loop's alone

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ParameterLayout, Parameters
 from realtime.frame import Face, Frame, TrackingState
-from realtime.light.environments import Environment
 from realtime.light.lighting import FaceLight, Lighting, light_on
 from realtime.matte.person_matte import PersonMatte
 from realtime.render.old_light import CameraGain, OldLight, exposed
@@ -40,7 +39,6 @@ class RelitScenes:
         frame: Frame,
         faces: Sequence[Face],
         lighting: Lighting,
-        environments: Mapping[str, Environment],
         options: RenderOptions,
     ) -> Scene:
         """Return the scene of a frame, which holds until the next call.
@@ -49,7 +47,6 @@ class RelitScenes:
             frame: with the picture. A time that goes back starts the light anew.
             faces: that the tracker followed in this very frame, in the order in which they are drawn.
             lighting: of the moment.
-            environments: by name.
             options: of the view.
         """
         matte = self._matte(frame.image, frame.index)
@@ -62,7 +59,7 @@ class RelitScenes:
             estimate = self._layout.view(face.smoothed if face.raw is None else face.raw)
             light = self._light.update(face.id, estimate, frame.timestamp, gain)
             seen = exposed(light, gain)
-            new = seen if lighting.estimated else light_on(lighting, self._in(light, face.smoothed), environments)
+            new = seen if lighting.estimated else light_on(lighting, self._in(light, face.smoothed))
             made.append(SceneFace(face.smoothed, new, seen))
         return Scene(frame.image, tuple(made), options, None, lighting, matte)
 

@@ -13,13 +13,14 @@ import pytest
 
 from benchmark.clip import ClipReader, encode, film_performer, film_video
 from benchmark.contest import TURN, compare, turns
-from benchmark.figures import Live, Loop, Record, Spread, Startup, Tracking, ratios_of
+from benchmark.figures import Live, Loop, Picture, Record, Spread, Startup, Tracking, ratios_of
 from benchmark.frame_ids import CELL, ID_WIDTH, IDS, draw_id, read_id
 from benchmark.limited_process import LimitedProcess, can_confine
 from benchmark.limits import LIMITS
 from benchmark.live import ClipCamera, LiveLoop, soak_of
 from benchmark.memory import peak_mb, resident_mb
 from benchmark.peers import OpenSeeFacePeer, find_openseeface
+from benchmark.pictures import PLAIN_LIGHT, PicturesInTurn
 from benchmark.startup import measure_startup
 from benchmark.table import markdown, terminal
 from facemodel import LimelightError
@@ -202,6 +203,18 @@ def test_contestants_see_the_same_frames_and_only_those_after_the_warm_up_count(
     assert len(alone) == turns(1, TURN + 1, TURN) == 4
 
 
+def test_lights_are_drawn_in_turn_over_the_frames(clip):
+    pictures = PicturesInTurn(clip)
+    try:
+        found = pictures.measure(2)
+    finally:
+        pictures.close()
+    assert next(iter(found)) == PLAIN_LIGHT and found[PLAIN_LIGHT].ratio == 1.0
+    assert len(found) == 5 and all(each.draw_ms.count == 2 for each in found.values())
+    shadows = found["2 lights, shadows"]
+    assert shadows.ratio == pytest.approx(shadows.draw_ms.p50 / found[PLAIN_LIGHT].draw_ms.p50, abs=1e-3)
+
+
 def test_ratios_are_of_medians_and_the_largest_stands_for_all():
     measured = {
         1: {"student": tracking(6.0), "student-open": tracking(3.0), "mediapipe": tracking(12.0)},
@@ -322,6 +335,7 @@ def record() -> Record:
         settings={"sizes": ["640x480"], "network": "student", "fps": 30.0, "frames_of": "synthetic performer"},
         tracking={2: trackers},
         loop={2: {"640x480": loop}},
+        pictures={2: {"640x480": {PLAIN_LIGHT: Picture(spread(8.0), 1.0), "2 lights": Picture(spread(10.0), 1.25)}}},
         live={2: {"plain": live(), "drawn": live(p95=45.0)}},
         startup=Startup(2.5, [2.5], {"imports": 1.0, "first frame": 1.5}),
         soak=soak_of([live(), live(), live(memory=325.0)], 0.5),
@@ -339,6 +353,7 @@ def test_tables_tell_what_holds_and_what_does_not(record):
         assert "yes" in lines["capture to parameters, p95, not drawn"]
         assert "NO" in lines["capture to parameters, p95, drawn"]
         assert "NO" in lines["growth of memory in the soak"]
+        assert "(1.25)" in lines["640x480, 2 lights"]
         assert "student's step / OpenSeeFace's" not in lines  # it was not measured
 
 
@@ -347,13 +362,13 @@ def test_the_report_is_whole_markdown(record):
     assert text.startswith("# Benchmarks\n")
     assert "no data folder" in text and "a processor" in text
     blocks = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     for block in blocks:
         assert len({line.count("|") for line in block}) == 1
 
 
 def test_tables_of_what_little_was_measured(record):
-    little = replace(record, tracking={}, loop={}, live={}, soak=None, ratios={})
+    little = replace(record, tracking={}, loop={}, pictures={}, live={}, soak=None, ratios={})
     assert "Start to first shaded frame" in terminal(little)
     assert "Soak" not in markdown(little)
 

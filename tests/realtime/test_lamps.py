@@ -10,9 +10,11 @@ import pytest
 from numpy.typing import NDArray
 
 from facemodel import FaceModel
+from facemodel.color import decode_srgb
 from facemodel.reference import render as render_reference
 from realtime.light.lighting import FaceLight, Light, direction_of
 from realtime.render import HeadlessComposer, RenderOptions, Scene, SceneFace, ViewMode
+from realtime.sources.synthetic import choose_hair
 from tests.realtime.test_render import SIZE, interior, reference_picture, scene
 from tests.toy_model import toy_model
 
@@ -100,3 +102,40 @@ def test_clay_stands_in_its_own_studio(toy: FaceModel, composer: HeadlessCompose
     before = draw(composer, toy, vector, ViewMode.GEOMETRY)
     lit = draw(composer, toy, vector, ViewMode.GEOMETRY, lights=LAMPS["the sun"], diffuse=0.5, tone=1.0)
     np.testing.assert_array_equal(lit, before)
+
+
+def test_the_sun_makes_the_highlights_of_a_far_key_light_on_skin_and_hair(model: FaceModel) -> None:
+    vector = model.layout.neutral()
+    p = model.layout.view(vector)
+    p.translation[:], p.scale = (SIZE / 2, SIZE / 2), 0.8
+    sun = lamp(1, "directional", -50.0, 50.0, 0.0)
+    key = FaceLight.estimated(p)
+    as_key = replace(
+        key, key_position=1e6 * np.array(sun.direction, np.float32), key_color=np.array(sun.color, np.float32)
+    )
+    as_lamp = replace(key, key_color=np.zeros(3, np.float32), lights=(sun,))
+    options = RenderOptions(whole_head=True, diffuse=False)
+    with HeadlessComposer(model, SIZE, SIZE, samples=1, hair=choose_hair(model, 1)) as composer:
+        expected, found, none = (
+            composer.draw(Scene(None, (SceneFace(vector, light),), options)).astype(int)
+            for light in (as_key, as_lamp, replace(as_lamp, lights=()))
+        )
+    bright = (expected - none).sum(axis=-1) > 30
+    assert bright[: SIZE // 3].sum() > 100 and bright[SIZE // 2 :].sum() > 100  # the hair, and the face
+    assert (np.abs(found - expected).max(axis=-1) <= 1).mean() > 0.999  # but where light just grazes
+
+
+def test_tone_is_of_the_skin_and_not_of_the_hair(model: FaceModel) -> None:
+    vector = model.layout.neutral()
+    p = model.layout.view(vector)
+    p.translation[:], p.scale = (SIZE / 2, SIZE / 2), 0.8
+    options = RenderOptions(whole_head=True)
+    with HeadlessComposer(model, SIZE, SIZE, samples=1, hair=choose_hair(model, 1)) as composer:
+        plain, darker = (
+            composer.draw(Scene(None, (SceneFace(vector, replace(FaceLight.estimated(p), tone=tone)),), options)).copy()
+            for tone in (0.0, -2.0)
+        )
+    darkened = 1.0 - decode_srgb(darker / 255.0).sum(axis=-1) / decode_srgb(plain / 255.0).sum(axis=-1)
+    column = slice(SIZE // 2 - 5, SIZE // 2 + 5)
+    assert np.abs(darkened[SIZE // 2 - 80, column]).max() < 0.2  # the top of the head; some of it shows between strands
+    assert darkened[SIZE // 2 + 25, column].min() > 0.6  # below the nose

@@ -62,11 +62,11 @@ def test_listeners_are_told_what_changed_alone():
 
 def test_only_lights_that_shine_are_there_and_the_master_dims_them_all():
     show = Show({"light/3/intensity": 2.0, "light/3/color": (1.0, 0.5, 0.0), "light/source": "show"})
-    show.master = 0.5
+    show.set_master(0.5)
     (light,) = show.now().lights
     assert (light.number, light.color) == (3, (1.0, 0.5, 0.0))
     assert show.now().intensity == 0.5
-    show.blackout = True
+    show.set_blackout(True)
     assert show.now().lights == () and show.now().intensity == 0.0
 
 
@@ -90,21 +90,21 @@ def test_directions_and_places_are_each_other_s_inverse():
 
 def test_the_estimated_light_is_what_the_face_was_seen_in_and_the_material_still_counts():
     face = a_face()
-    light = light_on(Lighting.of({"light/1/intensity": 1.0, "material/specular": 2.0}), face, ENVIRONMENTS)
+    light = light_on(Lighting.of({"light/1/intensity": 1.0, "material/specular": 2.0}), face)
     assert light.lights == () and light.specular == 2.0
     assert np.array_equal(light.sh, face.sh) and np.array_equal(light.key_color, face.key_color)
     assert light.shininess == 12.0
 
 
 def test_a_show_without_an_environment_keeps_the_estimated_sh_but_not_its_highlight():
-    light = light_on(Lighting.of({"light/source": "show", "environment/intensity": 0.5}), a_face(), ENVIRONMENTS)
+    light = light_on(Lighting.of({"light/source": "show", "environment/intensity": 0.5}), a_face())
     assert np.allclose(light.sh, 0.5 * a_face().sh, atol=1e-6)
     assert not light.key_color.any()
 
 
 def test_an_environment_turns_with_its_highlight():
     values = {"light/source": "show", "environment/name": "sunset", "environment/rotation": 90.0}
-    light = light_on(Lighting.of(values), a_face(), ENVIRONMENTS)
+    light = light_on(Lighting.of(values), a_face())
     turn = matrix_from_euler(np.pi / 2, 0.0, 0.0)
     assert np.allclose(light.sh, rotate_sh(turn, ENVIRONMENTS["sunset"].sh), atol=1e-5)
     assert np.allclose(light.key_position, turn @ ENVIRONMENTS["sunset"].key_position, atol=1e-3)
@@ -113,8 +113,8 @@ def test_an_environment_turns_with_its_highlight():
 def test_a_light_on_the_head_goes_with_it_and_one_in_the_room_stays():
     values = {"light/source": "show", "light/1/intensity": 1.0, "light/1/azimuth": 0.0, "light/1/elevation": 0.0}
     yaw = np.radians(30.0)
-    room = light_on(Lighting.of(values), a_face(yaw), ENVIRONMENTS).lights[0]
-    head = light_on(Lighting.of({**values, "light/1/fixed": "head"}), a_face(yaw), ENVIRONMENTS).lights[0]
+    room = light_on(Lighting.of(values), a_face(yaw)).lights[0]
+    head = light_on(Lighting.of({**values, "light/1/fixed": "head"}), a_face(yaw)).lights[0]
     assert place_of(room.direction) == pytest.approx((0.0, 0.0))
     assert place_of(head.direction) == pytest.approx((30.0, 0.0), abs=1e-4)
-    assert isinstance(light_on(Lighting(), a_face(), {}), FaceLight)
+    assert isinstance(light_on(Lighting(), a_face()), FaceLight)

@@ -1,0 +1,1 @@
+"""Cues: what a show does when, and the clock that does it."""

@@ -1,0 +1,274 @@
+"""The show: commands at their times, and what is seen."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facemodel import LimelightError
+from realtime.light.cues.cue import Cue, CueNumber, Times
+from realtime.light.cues.cue_list import CueList
+from realtime.light.cues.document import ShowDocument
+from realtime.light.cues.effects import Chase, Lfo, Pace, strobe
+from realtime.light.lighting import Lighting
+from realtime.light.show import Show
+from realtime.light.values import N_LIGHTS
+
+A, B, C = "light/1/intensity", "light/2/intensity", "light/1/color"
+EFFECTS = {
+    "circle": Lfo(("light/1/azimuth",), Pace(seconds=8.0), "saw", depth=180.0),
+    "pulse": Lfo((A, B), Pace(beats=1.0), depth=0.2, spread=0.5),
+    "neon": Chase(({C: (1.0, 0.0, 0.5)}, {C: (0.0, 0.5, 1.0)}), Pace(beats=2.0), crossfade=0.5),
+}
+
+
+def n(number):
+    return CueNumber.of(number)
+
+
+def show_of(*cues, effects=EFFECTS, **more):
+    document = ShowDocument("test", CueList(cues), effects, **more)
+    return Show(document=document, clock=lambda: 0.0)
+
+
+def test_the_lighting_of_a_fade():
+    show = show_of(Cue(n(1), moves={A: 1.0}, time=Times(4.0)))
+    show.go(at=10)
+    assert show.at(12).lights[0].color == pytest.approx((0.5, 0.5, 0.5))
+    assert show.at(20) is show.at(30)  # nothing changes any more
+    show.set({A: 0.2}, at=31)
+    assert show.at(31).lights[0].color == pytest.approx((0.2, 0.2, 0.2))
+
+
+def test_values_are_seen_with_effects_and_recorded_without():
+    show = show_of(Cue(n(1), moves={A: 1.0, B: 1.0}, time=Times(0.0), effects={"pulse": True}))
+    show.go(at=0)
+    assert show.values(at=0.125)[A] == pytest.approx(1.2)
+    assert show.beneath(at=0.125)[A] == 1.0
+    show.set({B: 0.5}, at=1)
+    show.record_cue(at=1)
+    assert show.document.cues.cue(n(2)).moves == {B: 0.5}
+
+
+def test_master_and_blackout_fade_over_the_show():
+    show = show_of()
+    show.set({A: 1.0}, at=0)
+    show.set_master(0.5, time=2.0, at=10)
+    assert show.at(11).lights[0].color[0] == pytest.approx(0.75)
+    assert show.master == 0.5
+    show.set_blackout(True, time=1.0, at=20)
+    assert show.blackout
+    assert show.at(20.5).lights[0].color[0] == pytest.approx(0.25)
+    assert show.at(22).lights == ()
+    show.set_blackout(False, at=23)
+    assert show.at(23).lights[0].color[0] == pytest.approx(0.5)
+    show.set_master(7.0, at=24)
+    assert show.master == 1.0
+
+
+def test_recorded_updated_deleted_and_undone():
+    show = show_of()
+    show.set({A: 1.0}, at=0)
+    assert show.record_cue(name="Warm", time=Times(2.0), at=0) == n(1)
+    show.set({B: 0.5}, at=1)
+    show.start_effect("circle", at=1)
+    assert show.record_cue(at=1) == n(2)
+    assert show.document.cues.cue(n(2)) == Cue(n(2), moves={B: 0.5}, effects={"circle": True})
+    show.go_to(1, time=0.0, at=2)
+    show.set({A: 0.3}, at=3)
+    assert show.update_cue(at=3) == n(1)
+    assert show.document.cues.cue(n(1)) == Cue(n(1), "Warm", moves={A: 0.3}, time=Times(2.0))
+    show.delete_cue(2, at=4)
+    assert len(show.document.cues) == 1
+    assert show.status(at=4).undo == "Delete cue 2"
+    assert [show.undo(at=5), show.undo(at=5)] == ["Delete cue 2", "Update cue 1"]
+    assert show.document.cues.cue(n(1)).moves == {A: 1.0}
+    assert show.values(at=5)[A] == 0.3  # what is seen stays
+    assert show.redo(at=5) == "Update cue 1"
+
+
+def test_there_must_be_a_cue_to_update():
+    with pytest.raises(LimelightError, match="no cue is active"):
+        show_of().update_cue()
+
+
+def test_a_fade_is_recorded_as_complete():
+    show = show_of(Cue(n(1), moves={A: 1.0, B: 1.0}, time=Times(4.0), delay=Times(0.0)))
+    show.go(at=0)
+    show.record_cue(5, at=2)
+    assert show.document.cues.state_at(n(5)).values == {A: 1.0, B: 1.0}
+
+
+def test_listeners_hear_of_rest_and_hands_but_not_of_fades():
+    show = show_of(Cue(n(1), moves={A: 1.0, "light/1/kind": "spot"}, time=Times(4.0)))
+    heard = []
+    show.listen(heard.append)
+    assert heard.pop()[A] == 0.0
+    show.go(at=0)
+    for step in range(50):
+        show.at(step / 10)
+    show.set({B: 0.5}, at=6)
+    show.set({B: 0.5}, at=6)
+    assert heard == [{"light/1/kind": "spot"}, {A: 1.0}, {B: 0.5}]
+    show.unlisten(heard.append)
+    show.set({B: 0.1}, at=7)
+    assert len(heard) == 3
+
+
+def test_status_says_where_the_show_is():
+    show = show_of(Cue(n(1), "One", moves={A: 1.0}, time=Times(4.0), follow=6.0), Cue(n(2), "Two"))
+    show.set_tempo(90.0, at=0)
+    show.go(at=0)
+    status = show.status(at=1)
+    assert (status.active.name, status.next.name, status.bpm) == ("One", "Two", 90.0)
+    assert (status.progress.fraction, status.progress.remaining, status.progress.next_in) == (0.25, 3.0, 5.0)
+    assert not status.progress.paused
+    show.pause(at=2)
+    assert show.status(at=3).progress.paused
+
+
+def test_unsafe_effects_need_the_shows_word():
+    flash = {"flash": strobe((A,))}
+    with pytest.raises(LimelightError, match="effect flash: 10 flashes a second"):
+        show_of(effects=flash)
+    assert show_of(effects=flash, allow_strobe=True).document.allow_strobe
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda show: show.start_effect("disco"), "no effect 'disco'"),
+        (lambda show: show.go_to("x"), "no cue's number"),
+        (lambda show: show.go_to(5), "cue 5"),
+        (lambda show: show.go_to(1, time=-1.0), "times are"),
+        (lambda show: show.set({A: "bright"}), "must be a number"),
+        (lambda show: show.set({"light/77/intensity": 1}), "no such value"),
+        (lambda show: show.set_tempo(1000), "tempo"),
+        (lambda show: show.set_rate(100), "rate"),
+        (lambda show: show.edit("Stop disco", lambda d: d.with_effect("pulse", None)), "no effect 'pulse'"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_changes_nothing(wrong, message):
+    show = show_of(Cue(n(1), effects={"pulse": True}))
+    before = show.document, show.values(at=0), show.status(at=0)
+    with pytest.raises(LimelightError, match=message):
+        wrong(show)
+    assert (show.document, show.values(at=0), show.status(at=0)) == before
+
+
+def a_show(cues, seed):
+    """Return a document of many cues of all kinds."""
+    draw = random.Random(seed)
+    made = []
+    for i in range(1, cues + 1):
+        light = draw.randint(1, N_LIGHTS)
+        moves = {
+            f"light/{light}/intensity": draw.random(),
+            f"light/{light}/azimuth": draw.uniform(-180, 180),
+            f"light/{light}/elevation": draw.uniform(-90, 90),
+            f"light/{light}/color": (draw.random(), draw.random(), draw.random()),
+            f"light/{light}/temperature": draw.uniform(2000, 9000),
+            "environment/rotation": draw.uniform(-180, 180),
+            "light/source": draw.choice(("show", "estimated")),
+        }
+        kept = {name: value for name, value in moves.items() if draw.random() < 0.6}
+        follow = draw.uniform(0.0, 4.0) if draw.random() < 0.3 else None
+        hang = draw.uniform(-2.0, 2.0) if follow is None and draw.random() < 0.2 else None
+        time = Times(draw.uniform(0, 5), draw.uniform(0, 5), color=draw.uniform(0, 5))
+        effects = {draw.choice(sorted(EFFECTS)): draw.random() < 0.6} if draw.random() < 0.2 else {}
+        delay = Times(draw.choice((0.0, 1.0)), focus=draw.uniform(0, 2))
+        made.append(
+            Cue(n(i), f"cue {i}", "", time, delay, follow, hang, None, False, draw.random() < 0.1, kept, effects)
+        )
+    return ShowDocument("long", CueList(tuple(made)), EFFECTS)
+
+
+def command(draw, cues):
+    """Return a command: a method's name and its arguments."""
+    return draw.choice(
+        [
+            ("go",), ("go",), ("go",), ("back",), ("pause",), ("resume",), ("tap",), ("resync",),
+            ("go_to", draw.randint(1, cues), draw.choice((None, 0.0, 2.0))),
+            ("standby", draw.randint(1, cues)),
+            ("release", draw.uniform(0, 3)), ("panic", draw.uniform(0, 3)),
+            ("set", {f"light/{draw.randint(1, N_LIGHTS)}/intensity": draw.random()}),
+            ("set", {f"light/{draw.randint(1, N_LIGHTS)}/azimuth": draw.uniform(-180, 180)}),
+            ("set_rate", draw.uniform(0.2, 4.0)), ("set_tempo", draw.uniform(60, 180)),
+            ("set_master", draw.random(), draw.uniform(0, 2)),
+            ("set_blackout", draw.random() < 0.3, draw.uniform(0, 2)),
+            ("start_effect", draw.choice(sorted(EFFECTS)), draw.uniform(0, 2)),
+            ("stop_effect", draw.choice(sorted(EFFECTS)), draw.uniform(0, 2)),
+            ("record_cue", draw.randint(1, cues), draw.random() < 0.5),
+            ("undo",), ("redo",),
+        ]
+    )  # fmt: skip
+
+
+def run(document, log, looks=()):
+    """Play a log of commands, (time, name, *arguments), and look at the show at other times too."""
+    show = Show(document=document, clock=lambda: 0.0)
+    events = sorted(
+        [(time, 0, entry) for time, *entry in log] + [(time, 1, None) for time in looks], key=lambda e: e[0]
+    )
+    for time, _, entry in events:
+        if entry is None:
+            show.at(time)
+            show.status(time)
+        else:
+            getattr(show, entry[0])(*entry[1:], at=time)
+    return show
+
+
+def same(one, other, at):
+    assert one.values(at) == other.values(at)
+    assert one.at(at) == other.at(at)
+    assert one.status(at) == other.status(at)
+    assert one.document == other.document
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 40), st.lists(st.floats(0.0, 60.0), max_size=40))
+def test_the_same_log_gives_the_same_state_however_often_one_looks(seed, commands, looks):
+    draw = random.Random(seed)
+    document = a_show(8, seed)
+    log = [(time, *command(draw, 8)) for time in sorted(draw.uniform(0, 60) for _ in range(commands))]
+    same(run(document, log), run(document, log, looks), 61.0)
+
+
+def test_ten_minutes_of_200_cues_equal_a_replay_of_their_log():
+    draw = random.Random(20)
+    document = a_show(200, 20)
+    log = [(time, *command(draw, 200)) for time in sorted(draw.uniform(0, 600) for _ in range(400))]
+    live = run(document, log, looks=[frame / 10 for frame in range(6000)])
+    same(live, run(document, log), 601.0)
+
+
+def test_many_threads_may_use_one_show():
+    show = show_of(*(Cue(n(i), moves={A: i / 20}, time=Times(0.01)) for i in range(1, 20)))
+    failed = []
+
+    def use(commands):
+        try:
+            for _ in range(100):
+                for one in commands:
+                    one()
+        except Exception as error:
+            failed.append(error)
+
+    users = [
+        (show.go, show.back, lambda: show.panic(0.0)),
+        (show.now, show.values, show.status),
+        (lambda: show.set({A: 0.5}), lambda: show.record_cue(5), show.undo),
+        (lambda: show.set_master(0.5), show.tap, lambda: show.set_blackout(False)),
+    ]
+    threads = [threading.Thread(target=use, args=(user,)) for user in users]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert isinstance(show.now(), Lighting)
