@@ -128,15 +128,15 @@ def test_the_scene_of_a_frame_has_matte_and_both_lights():
         Face(2, TrackingState.NEUTRAL, vector, person),
     ]
     options = RenderOptions(mode=ViewMode.RELIT)
-    own = scenes(Frame(0, 0.0, image), faces, Lighting(), ENVIRONMENTS, options)
+    own = scenes(Frame(0, 0.0, image), faces, Lighting(), options)
     assert own.matte is not None and len(own.faces) == 1
     assert own.faces[0].light is own.faces[0].seen
-    show = Lighting(estimated=False, environment="sunset")
-    relit = scenes(Frame(1, 0.1, image), faces, show, ENVIRONMENTS, options)
+    show = Lighting(estimated=False, environment=ENVIRONMENTS["sunset"])
+    relit = scenes(Frame(1, 0.1, image), faces, show, options)
     np.testing.assert_allclose(relit.faces[0].light.sh, ENVIRONMENTS["sunset"].sh, atol=1e-4)
     assert relit.faces[0].seen is not None
     np.testing.assert_allclose(relit.faces[0].seen.sh, p.sh, atol=1e-3)
-    half = scenes(Frame(2, 0.2, image), faces, Lighting(estimated=False, intensity=0.5), ENVIRONMENTS, options)
+    half = scenes(Frame(2, 0.2, image), faces, Lighting(estimated=False, intensity=0.5), options)
     np.testing.assert_allclose(half.faces[0].light.sh, 0.5 * p.sh, atol=1e-3)
     scenes.forget()
-    assert scenes(Frame(0, 0.0, image), faces, show, ENVIRONMENTS, options).lighting is show
+    assert scenes(Frame(0, 0.0, image), faces, show, options).lighting is show
