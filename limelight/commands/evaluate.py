@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from training.evaluation.record import Evaluation, NetworkRecord
 
 _SECTIONS = (
-    *("people", "photos", "poses", "shape", "mouth", "movement", "expression", "highlights", "light"),
+    *("people", "photos", "poses", "shape", "mouth", "movement", "expression", "highlights", "light", "relighting"),
     *("identity", "groups"),
     *("clips", "stability", "performer"),
 )

@@ -20,10 +20,11 @@ from training.data.landmarker import BUNDLE
 from training.data.photo_labels import is_held_out, person_of
 from training.data.storage import EXTENT as EXTENT_PX
 from training.evaluation import landmark_fit
-from training.evaluation.context import WEBCAM_CLIPS, TrackedClip
+from training.evaluation.context import WEBCAM_CLIPS, Context, TrackedClip
 from training.evaluation.held_out import HeldOutPhotos, crop_picture, read_photo
 from training.evaluation.layers import face_layers
 from training.evaluation.measures import landmarks68_px
+from training.evaluation.relight_pairs import MARGIN, SIZE, relight_pairs
 from training.evaluation.section import Measure, UnmeasuredError, ranked_cases
 from training.evaluation.sections import SECTIONS
 from training.evaluation.sections.groups import age_group, label_of
@@ -121,6 +122,10 @@ def test_registry_names_and_limits_are_those_that_must_hold():
         "expression.renders_active": 0.12,
         "light.key_angle": 15.0,
         "light.leak": 0.20,
+        "relighting.true": 0.04,
+        "relighting.share": 0.5,
+        "relighting.of_mean_color": 1.0,
+        "relighting.worst_tone": 1.3,
         "groups.tone_worst": 1.5,
         "groups.age_worst": 1.5,
         "groups.race_worst": 1.5,
@@ -592,3 +597,36 @@ def test_a_crop_of_a_photo_knows_where_the_photo_ends(photos):
     picture, inside = crop_picture(held_out.image(0), crop)
     assert picture.shape == (224, 224, 3)
     assert not inside[:, :100].any() and inside[60:160, 130:].all()
+
+
+class Told:
+    """A network that knows the pictures of pairs, and answers what it is told of them."""
+
+    name, resolution = "told", 64
+
+    def __init__(self, pairs, answer) -> None:
+        edge = slice(MARGIN, SIZE - MARGIN)
+        crops = [cv2.resize(pair.before[edge, edge], (64, 64), interpolation=cv2.INTER_AREA) for pair in pairs]
+        self._known = {crop.tobytes(): answer(pair) for crop, pair in zip(crops, pairs, strict=True)}
+
+    def infer(self, crops):
+        return np.stack([self._known[crop.tobytes()] for crop in crops]), np.ones(len(crops), np.float32)
+
+
+def test_relighting_knows_the_old_light_from_a_wrong_one(shown):
+    pairs = shown.kept("relight_pairs", lambda: list(relight_pairs(MODEL, 2)))
+    again = next(iter(relight_pairs(MODEL, 1)))
+    np.testing.assert_array_equal(again.before, pairs[0].before)
+    assert all((pair.before != pair.after).any() for pair in pairs)
+
+    def swapped(pair):
+        """The face in the new light already: nothing is left to do."""
+        return pair.lit
+
+    found, wrong = (
+        SECTIONS["relighting"].measure(Context(shown, Told(pairs, answer), FakeLoop())).figures
+        for answer in (lambda pair: pair.vector, swapped)
+    )
+    assert found["estimated"] == pytest.approx(found["true"])
+    assert found["true"] < 0.6 * found["unchanged"]
+    assert wrong["estimated"] == pytest.approx(wrong["unchanged"], abs=0.004)  # its own light gives the picture back

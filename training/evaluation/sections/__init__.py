@@ -16,6 +16,7 @@ from training.evaluation.sections import (
     performer,
     photos,
     poses,
+    relighting,
     shape,
     stability,
 )
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Section] = {
         expression,
         highlights,
         light,
+        relighting,
         identity,
         groups,
         clips,
