@@ -35,7 +35,7 @@ _BEHIND = 0.1
 _AROUND = np.ones((7, 7), np.uint8)
 """Of the small picture, that persons are grown by."""
 
-_DARK, _BRIGHT = 20, 235
+_DARK, _BRIGHT = 20, 245
 """Levels between which a pixel follows the exposure."""
 
 _ENOUGH = 60
@@ -98,7 +98,7 @@ class CameraGain:
 
     def __init__(self) -> None:
         self._reference = np.empty((0, 0, 3), np.float32)
-        self._known = np.empty((0, 0), bool)  # where the reference is the background's
+        self._known = np.empty((0, 0, 3), bool)  # where the reference is the background's
         self._gain = np.ones(3)
         self._recent: deque[NDArray[np.float64]] = deque(maxlen=_JUMP_FRAMES)
         self._time = 0.0
@@ -114,18 +114,20 @@ class CameraGain:
         seen = _LINEAR[picture]
         passed = time - self._time
         self._time = time
-        behind = cv2.erode((matte.coverage < _BEHIND).astype(np.uint8), _AROUND)[::_STEP, ::_STEP] > 0
-        behind &= np.all((picture >= _DARK) & (picture <= _BRIGHT), axis=-1)
+        behind = cv2.erode((matte.coverage < _BEHIND).astype(np.uint8), _AROUND)[::_STEP, ::_STEP, None] > 0
+        exact = behind & (picture >= _DARK) & (picture <= _BRIGHT)  # (h, w, 3)
         if self._reference.shape != seen.shape or passed < 0.0:
-            self._reference, self._known, self._gain = seen, behind, np.ones(3)
+            self._reference, self._known, self._gain = seen, exact, np.ones(3)
             self._recent.clear()
             return self._gain
-        usable = behind & self._known
-        if np.count_nonzero(usable) >= _ENOUGH:
-            self._follow(np.median(seen[usable] / self._reference[usable], axis=0).astype(float), passed)
+        usable = exact & self._known
+        ratios = [seen[..., c][usable[..., c]] / self._reference[..., c][usable[..., c]] for c in range(3)]
+        found = [float(np.median(each)) if len(each) >= _ENOUGH else math.nan for each in ratios]
+        if not all(map(math.isnan, found)):  # a channel that is clipped everywhere is taken to follow the others
+            self._follow(np.where(np.isnan(found), np.exp(np.nanmean(np.log(found))), found), passed)
         plain = seen / self._gain.astype(np.float32)
         slow = np.float32(1.0 - math.exp(-passed / _REFERENCE_TAU))
-        new = behind & ~self._known
+        new = exact & ~self._known
         self._reference[new] = plain[new]
         self._reference[usable] += slow * (plain[usable] - self._reference[usable])
         self._known |= new

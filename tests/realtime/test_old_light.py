@@ -116,6 +116,18 @@ def test_a_drift_is_followed_and_little_background_is_no_witness():
     np.testing.assert_array_equal(gain.update(picture(), 0.0), ONE)
 
 
+def test_a_channel_that_is_white_all_over_follows_the_others():
+    def clipped(factor: float, seed: int) -> Matte:
+        made = picture(factor, seed=seed)
+        made.picture[..., 0] = 255
+        return made
+
+    gain = CameraGain()
+    for k in range(5):
+        gain.update(clipped(1.0, k), k / 30)
+    np.testing.assert_allclose(gain.update(clipped(1.3, 5), 5 / 30), 1.3, rtol=0.02)
+
+
 def test_the_scene_of_a_frame_has_matte_and_both_lights():
     scenes = RelitScenes(MODEL.layout)
     vector = MODEL.layout.neutral()
