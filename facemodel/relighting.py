@@ -18,7 +18,7 @@ OLD_FLOOR = 0.2
 KNEE, BRIGHTEST, DARKEST = math.log(2.5), math.log(4.0), -6.0
 """Log ratios: brightening is bent from the knee on so that it stays below the brightest; the darkest is black."""
 
-HAIR = 0.6
+HAIR = 0.75
 """Share of the log ratio's difference from the face's mean that hair has."""
 
 HIGHEST_GLOSS = 0.25
@@ -51,7 +51,7 @@ def log_ratio(new: ArrayLike, old: ArrayLike, floor: ArrayLike) -> NDArray[np.fl
 
 
 def on_hair(value: ArrayLike, mean: ArrayLike) -> NDArray[np.floating]:
-    """Return the log ratio of hair: nearer to the face's mean than a head's under it, and its colour at half.
+    """Return the log ratio of hair: nearer to the face's mean than a head's under it, and paler.
 
     Args:
         value: (..., 3) log ratio of the head.
@@ -59,7 +59,7 @@ def on_hair(value: ArrayLike, mean: ArrayLike) -> NDArray[np.floating]:
     """
     mean = np.asarray(mean, dtype=float)
     differs = np.asarray(value, dtype=float) - mean
-    return mean + HAIR * 0.5 * (differs + differs.mean(axis=-1, keepdims=True))
+    return mean + HAIR * (0.75 * differs + 0.25 * differs.mean(axis=-1, keepdims=True))
 
 
 def added_light(

@@ -14,7 +14,7 @@ layout(location = 1) out vec4 added;  // linear light
 void main() {
     vec4 head = texture(ratio, place);
     vec4 around = texture(filled, place);
-    float own = 1.0 - 0.7 * around.a;  // where something else is in front of the head, its details count less
+    float own = 1.0 - around.a;  // where something else is in front of the head, its details count less
     vec3 joined = mix(around.rgb, head.rgb / max(head.a, 1e-4), own * head.a);
     value = vec4(strength * (joined - even * texture(evenness, place).r), head.a);
     added = vec4(strength * own * texture(addition, place).rgb, 1.0);

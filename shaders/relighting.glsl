@@ -1,6 +1,6 @@
 // Relighting by the ratio of two lights, as facemodel/relighting.py: linear RGB, ratios in logarithms.
 const float KNEE = 0.91629073, BRIGHTEST = 1.38629436, DARKEST = -6.0;
-const float HAIR = 0.6, HIGHEST_GLOSS = 0.25, WHITE = 0.95;
+const float HAIR = 0.75, HIGHEST_GLOSS = 0.25, WHITE = 0.95;
 
 float luminance(vec3 linear) {
     return dot(linear, vec3(0.2126, 0.7152, 0.0722));
@@ -17,7 +17,7 @@ vec3 log_ratio(vec3 new_light, vec3 old_light, vec3 least) {
 
 vec3 on_hair(vec3 value, vec3 mean) {
     vec3 differs = value - mean;
-    return mean + HAIR * (0.5 * differs + 0.5 * (differs.r + differs.g + differs.b) / 3.0);
+    return mean + HAIR * mix(vec3(differs.r + differs.g + differs.b) / 3.0, differs, 0.75);
 }
 
 vec3 bent_gloss(vec3 gloss) {

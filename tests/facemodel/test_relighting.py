@@ -77,7 +77,7 @@ def test_hair_follows_less_and_in_less_colour():
     mean, red = np.full(3, -1.0), np.array([0.0, -1.0, -1.0])
     np.testing.assert_allclose(on_hair(mean, mean), mean)
     changed = on_hair(red, mean) - mean
-    assert changed.sum() == pytest.approx(0.6) and 0.0 < changed[1] < changed[0] < 0.6
+    assert changed.sum() == pytest.approx(0.75) and 0.0 < changed[1] < changed[0] < 0.75
 
 
 def test_highlights_are_added_bounded_and_taken_out_where_they_are_seen():
