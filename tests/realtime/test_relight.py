@@ -236,6 +236,24 @@ def test_existing_light_is_evened_out(toy, composer):
     assert level[0] < level[1] - 0.08
 
 
+def test_what_is_in_front_of_the_face_has_none_of_its_highlights(toy, composer):
+    plain = composer.render(None, head(toy), RenderOptions(whole_head=True)).copy()
+    covered = plain.copy()
+    covered[60:130, 80:145] = 14  # a microphone
+    matt = new_light()
+    shiny = replace(matt, key_color=np.full(3, 4.0, np.float32))
+    inner = np.s_[85:105, 100:125]
+
+    def highlight(image: NDArray[np.uint8]) -> float:
+        without, with_it = (
+            decode_srgb(composer.draw(scene(toy, image, new, everywhere()))[inner] / 255.0) for new in (matt, shiny)
+        )
+        return float((with_it - without).mean())
+
+    assert highlight(plain) > 0.02
+    assert highlight(covered) < 0.2 * highlight(plain)
+
+
 def test_several_faces_each_have_their_light(toy, composer):
     gray = np.full((SIZE, SIZE, 3), 110, np.uint8)
     faces = []

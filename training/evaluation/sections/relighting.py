@@ -12,7 +12,7 @@ from tqdm import tqdm
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from facemodel.color import decode_srgb, encode_srgb
 from realtime.light.lighting import FaceLight, Lighting
-from realtime.matte.person_matte import PersonMatte
+from realtime.matte.person_matte import Matte, PersonMatte
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.render.scene import Scene, SceneFace
 from training.evaluation.bootstrap import estimate
@@ -42,8 +42,9 @@ def measure(context: Context) -> Findings:
         composer = HeadlessComposer(model, SIZE, SIZE)
     except LimelightError as error:
         raise UnmeasuredError(str(error)) from error
+    matte = PersonMatte()
     with composer:
-        found = [_errors(model, context.network, composer, pair) for pair in pairs]
+        found = [_errors(model, context.network, composer, matte, pair) for pair in pairs]
     kept = [(errors, pair.tone) for errors, pair in zip(found, pairs, strict=True) if errors is not None]
     if not kept:
         raise UnmeasuredError("no face that the network believes in")
@@ -77,7 +78,7 @@ def _shown(pairs: Iterator[RelightPair]) -> Iterator[RelightPair]:
 
 
 def _errors(
-    model: FaceModel, network: Network, composer: HeadlessComposer, pair: RelightPair
+    model: FaceModel, network: Network, composer: HeadlessComposer, matte: PersonMatte, pair: RelightPair
 ) -> tuple[float, ...] | None:
     """Return the four errors of a pair; None where little of the face is seen or the network does not believe it."""
     mask = face_layers(model, pair.vector).mask
@@ -87,7 +88,9 @@ def _errors(
     answers, confidences = network.infer(seen[None])
     if np.count_nonzero(mask) < _LEAST or confidences[0] < _SURE:
         return None
-    relit = [_relit(model, composer, pair, vector) for vector in (pair.vector, np.array(answers[0]))]
+    matte.forget()
+    person = matte(np.ascontiguousarray(pair.before[:, :, ::-1]))
+    relit = [_relit(model, composer, person, pair, vector) for vector in (pair.vector, np.array(answers[0]))]
     before, after = (_face(picture, mask) for picture in (pair.before, pair.after))  # (K, 3) linear
     gain = after.mean(axis=0) / np.maximum(before.mean(axis=0), 1e-4)
     shown = [*(_face(picture, mask) for picture in relit), before, before * gain]
@@ -101,7 +104,7 @@ def _face(picture: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.flo
 
 
 def _relit(
-    model: FaceModel, composer: HeadlessComposer, pair: RelightPair, vector: NDArray[np.float32]
+    model: FaceModel, composer: HeadlessComposer, person: Matte, pair: RelightPair, vector: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     """`pair.before` in the light of `pair.after`, (SIZE, SIZE, 3) RGB, as parameters (P,) in crop px see it."""
     layout = model.layout
@@ -111,7 +114,7 @@ def _relit(
     image = np.ascontiguousarray(pair.before[:, :, ::-1])
     options = RenderOptions(mode=ViewMode.RELIT)
     face = SceneFace(placed, new, old)
-    scene = Scene(image, (face,), options, None, Lighting(), PersonMatte()(image))
+    scene = Scene(image, (face,), options, None, Lighting(), person)
     return composer.draw(scene)[:, :, ::-1].copy()
 
 
