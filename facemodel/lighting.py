@@ -208,12 +208,13 @@ def widened_lobe(shininess: float, size: float) -> tuple[float, float]:
 
 
 def spot_edge(kind: str, beam: float) -> tuple[float, float]:
-    """Return the cosines between which a lamp's cone fades, outer and inner: the outer fifth of a spot's beam, degrees;
-    any other lamp shines everywhere."""
+    """Return slope and offset of how a lamp's cone fades: smoothstep of slope * cosine + offset, clamped to 0..1, where
+    the cosine is that from the axis. A spot of a beam in degrees fades over its outer fifth; others never do."""
     if kind != "spot":
-        return -3.0, -2.0
+        return 0.0, 1.0
     half = math.radians(0.5 * beam)
-    return math.cos(half), math.cos(0.8 * half)
+    outer, inner = math.cos(half), math.cos(0.8 * half)
+    return 1.0 / (inner - outer), -outer / (inner - outer)
 
 
 def shade_lamps(
@@ -247,8 +248,8 @@ def shade_lamps(
         way = np.broadcast_to(place, x.shape) if lamp.kind == "directional" else place - x
         length = np.linalg.norm(way, axis=-1, keepdims=True)  # (..., 1)
         toward = way / length
-        outer, inner = spot_edge(lamp.kind, lamp.beam)
-        edge = np.clip(((toward @ place)[..., None] / lamp.distance - outer) / (inner - outer), 0.0, 1.0)
+        slope, offset = spot_edge(lamp.kind, lamp.beam)
+        edge = np.clip(slope * (toward @ place)[..., None] / lamp.distance + offset, 0.0, 1.0)
         light = np.asarray(lamp.color, dtype=float) * (lamp.distance / length) ** 2 * edge * edge * (3.0 - 2.0 * edge)
         cosine, sine = (n * toward).sum(-1, keepdims=True), lamp_sine(lamp.size)
         half = toward + VIEW_DIRECTION

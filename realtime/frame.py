@@ -98,6 +98,11 @@ class Face:
     crop: Crop | None = None
     confidence: float = 0.0
 
+    @property
+    def seen(self) -> bool:
+        """Whether the face is where the picture shows it: followed, or just lost."""
+        return self.state in (TrackingState.TRACKING, TrackingState.HELD)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:

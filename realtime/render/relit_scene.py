@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ParameterLayout, Parameters
-from realtime.frame import Face, Frame, TrackingState
+from realtime.frame import Face, Frame
 from realtime.light.lighting import FaceLight, Lighting, light_on
 from realtime.matte.person_matte import PersonMatte
 from realtime.render.old_light import CameraGain, OldLight, exposed
 from realtime.render.options import RenderOptions
 from realtime.render.scene import Scene, SceneFace
-
-_SEEN = (TrackingState.TRACKING, TrackingState.HELD)
 
 
 class RelitScenes:
@@ -54,7 +52,7 @@ class RelitScenes:
         self._light.locked = lighting.relight.lock
         made = []
         for face in faces:
-            if face.state not in _SEEN:
+            if not face.seen:
                 continue
             estimate = self._layout.view(face.smoothed if face.raw is None else face.raw)
             light = self._light.update(face.id, estimate, frame.timestamp, gain)

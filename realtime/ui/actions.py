@@ -53,6 +53,7 @@ MODE_TITLES: dict[ViewMode, tuple[str, str]] = {
     ViewMode.SPECULAR: ("Specular", "The key light's specular term alone"),
     ViewMode.ALBEDO: ("Albedo", "The skin's own colour, without light"),
     ViewMode.WIREFRAME: ("Wireframe", "The mesh"),
+    ViewMode.RELIT: ("Relit", "The camera's picture in the show's light"),
 }
 """Title and tooltip of every view mode, in the order of their keys 1, 2, 3, ..."""
 
@@ -157,20 +158,21 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ),
     ActionSpec(
         "light_override",
-        "Override the light",
+        "The show's light",
         ("L",),
         "Light",
-        "Off: the estimated light; on: your own",
+        "Off: the estimated light; on: the show's",
         checkable=True,
     ),
-    ActionSpec("diffuse", "SH diffuse light", ("D",), "Light", "Draw the diffuse term", checkable=True),
-    ActionSpec("specular", "Key light highlights", ("S",), "Light", "Draw the specular term", checkable=True),
-    ActionSpec("match_light", "Match the estimate", ("E",), "Light", "Start your own light from the estimated one"),
+    ActionSpec("diffuse", "Diffuse light", ("D",), "Light", "Draw the diffuse term", checkable=True),
+    ActionSpec("specular", "Highlights", ("S",), "Light", "Draw the specular term", checkable=True),
+    ActionSpec("match_light", "Match the estimate", ("E",), "Light", "Put the light where the estimated one is"),
     ActionSpec("help", "Keyboard shortcuts", ("F1",), "Help", "This page", checkable=True),
 )
 
 GESTURES: tuple[tuple[str, str], ...] = (
-    ("Drag with Ctrl or the right button", "move the key light around the head"),
+    ("Drag a light's spot, or with Ctrl or the right button", "move the light around the head"),
+    ("Wheel on a light's spot", "make it brighter or darker"),
     ("In the curves: wheel, Shift and wheel, double click", "zoom, move, show all"),
     (f"Click on a face, or Ctrl+1 to Ctrl+{CHOICES[-1]}", "make it the performer"),
     ("Drop a file", "open a video, a picture, a folder or a take"),

@@ -10,12 +10,9 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QWidget
 
 from facemodel import ParameterLayout
-from realtime.frame import Face, TrackingState
+from realtime.frame import Face
 from realtime.ui import theme
 from realtime.ui.picture_fit import PictureFit
-
-SEEN = (TrackingState.TRACKING, TrackingState.HELD)
-"""States of a face that is where the picture shows it."""
 
 _ABOVE_MM = 135.0
 """From the centre of the head to its mark."""
@@ -53,7 +50,7 @@ def place_marks(faces: Sequence[Face], layout: ParameterLayout, fit: PictureFit)
     marks = []
     numbered = sorted(faces, key=lambda face: float(layout.view(face.smoothed).translation[0]))
     for number, face in enumerate(numbered, start=1):
-        if face.state not in SEEN:
+        if not face.seen:
             continue
         p = layout.view(face.smoothed)
         x, y = fit.to_view(float(p.translation[0]), float(p.translation[1]) - _ABOVE_MM * float(p.scale))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QWidget
 
-from realtime.light.rig import LightRig
+from facemodel.lighting import sh_basis
+from realtime.light.color_temperature import WHITE
+from realtime.light.lighting import FaceLight, place_of
+from realtime.light.show import Show
 from realtime.loop.feed import Transport
 from realtime.observable import Observable
 from realtime.takes.marks import IN, OUT
@@ -28,7 +31,7 @@ _OF_TAKES = ("curves", "compare_with", "unmark", "name_marker")
 
 def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
     """Return what to call for each action of the table, by name."""
-    options, rig, session = window.options, window.rig, window.session
+    options, session = window.options, window.session
     found: dict[str, Callable[[], object]] = {
         "open_file": lambda: window.sources.ask_file(window),
         "open_folder": lambda: window.sources.ask_folder(window),
@@ -44,9 +47,9 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "recenter": session.recenter,
         "calibrate": lambda: window.persons.ask(),
         "new_person": session.reset_person,
-        "light_override": lambda: rig.update(override=not rig.value.override),
-        "diffuse": lambda: rig.update(diffuse=not rig.value.diffuse),
-        "specular": lambda: rig.update(specular=not rig.value.specular),
+        "light_override": partial(_toggle_light, window),
+        "diffuse": lambda: options.update(diffuse=not options.value.diffuse),
+        "specular": lambda: options.update(specular=not options.value.specular),
         "match_light": partial(_match_light, window),
         "help": lambda: window.show_help(not window.area.help.isVisible()),
         **_playback(window),
@@ -58,18 +61,20 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
     return found
 
 
-def keep_check_marks(actions: dict[str, QAction], options: Observable[ViewOptions], rig: Observable[LightRig]) -> None:
+def keep_check_marks(actions: dict[str, QAction], options: Observable[ViewOptions]) -> None:
     """Check the actions as the models say, from now on.
 
     Args:
         actions: by name.
-        options, rig: listened to.
+        options: listened to.
     """
 
     def show_options(now: ViewOptions) -> None:
         actions[mode_action(now.mode)].setChecked(True)
         for name, on in (
             ("mirror", now.mirror),
+            ("diffuse", now.diffuse),
+            ("specular", now.specular),
             ("whole_head", now.whole_head),
             ("pause", now.frozen),
             ("compare", now.compared is Compared.B),
@@ -77,12 +82,7 @@ def keep_check_marks(actions: dict[str, QAction], options: Observable[ViewOption
         ):
             actions[name].setChecked(on)
 
-    def show_rig(now: LightRig) -> None:
-        for name, on in (("light_override", now.override), ("diffuse", now.diffuse), ("specular", now.specular)):
-            actions[name].setChecked(on)
-
     options.listen(show_options)
-    rig.listen(show_rig)
 
 
 def let_keys_through(actions: Mapping[str, QAction], *widgets: QWidget) -> None:
@@ -198,13 +198,50 @@ def _leave(window: MainWindow) -> None:
         window.set_full_screen(False)
 
 
-def drag_light(rig: Observable[LightRig], right: float, up: float) -> None:
-    """Move the key light with the mouse, which makes it one's own."""
-    rig.value = replace(rig.value.dragged(right, up), override=True)
+def _toggle_light(window: MainWindow) -> None:
+    show = window.session.show
+    own = show.values()["light/source"] == "show"
+    show.set({"light/source": "estimated" if own else "show"})
+    window.show_light()
 
 
 def _match_light(window: MainWindow) -> None:
     result = window.view.result
     if result is not None and (performer := result.performer) is not None:
-        estimate = window.view.model.layout.view(performer.smoothed)
-        window.rig.value = replace(window.rig.value.adopting(estimate), override=True)
+        estimate = FaceLight.estimated(window.view.model.layout.view(performer.smoothed))
+        match_estimate(window.session.show, window.selected_light.value, estimate)
+        window.show_light()
+
+
+def match_estimate(show: Show, number: int, estimate: FaceLight) -> None:
+    """Put a light where the estimated key light is; it takes over half of the light that falls there, and the estimated
+    SH light keeps the other half.
+
+    Args:
+        show: that is changed.
+        number: of the light.
+        estimate: of the face.
+    """
+    distance = float(np.linalg.norm(estimate.key_position))
+    if distance < 1e-6:
+        return
+    x, y, z = (float(v) for v in estimate.key_position / distance)
+    azimuth, elevation = place_of((x, y, z))
+    falls = np.maximum(sh_basis(np.array((x, y, z))) @ estimate.sh, 0.0)  # (3,)
+    color = np.maximum(estimate.key_color, 0.0)
+    color = color / color.max() if color.max() > 1e-3 else np.ones(3)
+    at = f"light/{number}"
+    show.set(
+        {
+            "light/source": "show",
+            "environment/name": "",
+            "environment/intensity": 0.5,
+            "material/shininess": estimate.shininess,
+            f"{at}/azimuth": azimuth,
+            f"{at}/elevation": elevation,
+            f"{at}/distance": distance,
+            f"{at}/color": [float(part) for part in color],
+            f"{at}/temperature": WHITE,
+            f"{at}/intensity": 0.5 * float(falls.mean()),
+        }
+    )

@@ -21,6 +21,7 @@ class ViewOptions:
     """Attributes:
     mode: what is drawn.
     mirror: the picture is mirrored, as in a mirror.
+    diffuse, specular: light terms of the faces that are drawn.
     opacity: of the face over the camera's picture, 0..1.
     whole_head: ears, scalp and neck are drawn over the camera's picture too.
     frozen: the picture stands still; tracking and recording go on.
@@ -31,6 +32,8 @@ class ViewOptions:
 
     mode: ViewMode = ViewMode.OVERLAY
     mirror: bool = True
+    diffuse: bool = True
+    specular: bool = True
     opacity: float = 1.0
     whole_head: bool = False
     frozen: bool = False

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QMainWindow
 
 from realtime.render import ViewMode
 from realtime.ui.options import ViewOptions
-from realtime.ui.settings import SettingsFile, WindowSettings
+from realtime.ui.settings import SettingsFile, WindowSettings, changed_values
 
 if TYPE_CHECKING:
     from realtime.ui.window import MainWindow
@@ -54,7 +54,7 @@ def save_settings(window: MainWindow, file: SettingsFile) -> None:
         mode=options.mode.value,
         mirror=options.mirror,
         smoothing=before.smoothing if asked_for_now else window.smoothing.value,
-        light=window.rig.value,
+        light=changed_values(window.session.show.beneath()),
         streams=window.sinks.list.kept,
         curves=window.playback.curves.chosen,
         curves_shown=window.playback.curves_wanted,

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import platformdirs
 
 from facemodel import LimelightError
-from realtime.light.rig import LightRig
+from realtime.light.values import DEFAULTS, VALUES, Value
 from realtime.tracking.smoothing.settings import SmoothingSettings
 
 
@@ -29,7 +30,7 @@ class WindowSettings:
         mode: name of the view mode.
         mirror: the preview is mirrored.
         smoothing: strength of each part.
-        light: the light rig.
+        light: values of the show that are not as usual, by name.
         curves: names of the channels whose curves are drawn; empty for the usual ones.
         curves_shown: the curves of a take are shown.
         streams: addresses that the Streams panel lists; they are off when the window opens.
@@ -41,7 +42,7 @@ class WindowSettings:
     mode: str = "overlay"
     mirror: bool = True
     smoothing: SmoothingSettings = SmoothingSettings()
-    light: LightRig = field(default_factory=LightRig)
+    light: Mapping[str, Value] = field(default_factory=dict)
     streams: tuple[str, ...] = ()
     curves: tuple[str, ...] = ()
     curves_shown: bool = False
@@ -62,7 +63,7 @@ class SettingsFile:
             found = {}
         if isinstance(found, dict) and _is_numbers([strength := found.get("smoothing")]):
             found["smoothing"] = dict.fromkeys((f.name for f in fields(SmoothingSettings)), strength)  # as it once was
-        return _restore(WindowSettings(), found)
+        return replace(_restore(WindowSettings(), found), light=_values(found))
 
     def save(self, settings: WindowSettings) -> None:
         """Replace the file in one step: after a crash it holds the old settings or the new ones.
@@ -79,6 +80,22 @@ class SettingsFile:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def changed_values(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the values of a show that are not as usual."""
+    return {name: value for name, value in values.items() if value != DEFAULTS[name]}
+
+
+def _values(found: object) -> dict[str, Value]:
+    """The values of a show that settings hold, as far as they make sense."""
+    light = found.get("light") if isinstance(found, dict) else None
+    values: dict[str, Value] = {}
+    for name, value in light.items() if isinstance(light, dict) else ():
+        if name in VALUES:
+            with suppress(LimelightError):
+                values[name] = VALUES[name].checked(value)
+    return values
 
 
 def _restore(defaults: Any, found: object) -> Any:

@@ -6,11 +6,11 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from realtime.light.library import EnvironmentLibrary
-from realtime.light.rig import LightRig
+from realtime.light.show import Show
 from realtime.observable import Observable
 from realtime.tracking.smoothing.settings import SmoothingSettings
 from realtime.ui.light_panel import LightPanel
+from realtime.ui.look_panel import LookPanel
 from realtime.ui.options import ViewOptions
 from realtime.ui.person_panel import PersonPanel
 from realtime.ui.record_panel import RecordPanel
@@ -23,21 +23,21 @@ _WIDTH = 340
 
 
 class SidePanel(QFrame):
-    """Holds the panels `source`, `view`, `person`, `smoothing`, `light`, `sinks` and `record`."""
+    """Holds the panels `source`, `view`, `person`, `smoothing`, `light`, `look`, `sinks` and `record`."""
 
     def __init__(
         self,
         actions: dict[str, QAction],
         options: Observable[ViewOptions],
         smoothing: Observable[SmoothingSettings],
-        rig: Observable[LightRig],
-        environments: EnvironmentLibrary,
+        show: Show,
+        selected: Observable[int],
     ) -> None:
         """
         Args:
             actions: by name.
-            options, smoothing, rig: shown and changed.
-            environments: to choose from.
+            options, smoothing, show: shown and changed.
+            selected: number of the light that the light panel is of.
         """
         super().__init__()
         self.setObjectName("panel")
@@ -46,13 +46,14 @@ class SidePanel(QFrame):
         self.view = ViewPanel(actions, options)
         self.person = PersonPanel()
         self.smoothing = SmoothingPanel(smoothing)
-        self.light = LightPanel(rig, actions, environments)
+        self.light = LightPanel(show, selected, actions)
+        self.look = LookPanel(show)
         self.sinks = SinkPanel()
         self.record = RecordPanel(actions["record"])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 0, 0)
         layout.setSpacing(0)
-        sections = (self.source, self.view, self.person, self.smoothing, self.light, self.sinks)
+        sections = (self.source, self.view, self.person, self.smoothing, self.light, self.look, self.sinks)
         layout.addWidget(self._scrolling(*sections), 1)
         layout.addWidget(self.record)
 

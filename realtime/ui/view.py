@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import moderngl
 import numpy as np
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
-from PyQt6.QtGui import QMouseEvent
+from PyQt6.QtGui import QMouseEvent, QWheelEvent
 from PyQt6.QtOpenGLWidgets import QOpenGLWidget
 from PyQt6.QtWidgets import QApplication, QWidget
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Result
-from realtime.light.environments import Environment
-from realtime.light.rig import LightRig
+from realtime.light.lighting import Lighting
 from realtime.observable import Observable
 from realtime.ui.frame_sink import Shown
+from realtime.ui.light_marks import RADIUS as HANDLE_RADIUS
+from realtime.ui.light_marks import LightMark
 from realtime.ui.options import Compared, ViewOptions
 from realtime.ui.painter import Painter, Painting
 from realtime.ui.picture_fit import PictureFit
@@ -34,12 +35,19 @@ class FaceView(QOpenGLWidget):
     With `ViewOptions.compared` it shows another version instead, or both with a line between them, which the mouse
     moves: that of a companion, where one was given with the result, or else the network's own parameters.
 
-    Repaints only when the result, the options or the light change. Dragging with the right button, or with Ctrl, is
-    told through `light_dragged` (radians right and up in the picture), a click into the picture through `picked` (x, y
-    in frame pixels), where the line between two versions is dragged to through `wiped` (0 to 1); `failed` carries one
-    line if OpenGL does; `shown` carries a result once, when its picture has come to the screen.
+    Repaints when the result or the options change. Dragging the handle of a light is told through `light_grabbed` (its
+    number) and `light_dragged` (radians right and up in the picture), dragging with the right button, or with Ctrl,
+    through the latter alone, the wheel on a handle through `light_grabbed` and `light_dimmed` (steps), a click into the
+    picture through `picked` (x, y in frame pixels), where the line between two versions is dragged to through `wiped`
+    (0 to 1); `failed` carries one line if OpenGL does; `shown` carries a result once, when its picture has come to the
+    screen.
+
+    Attributes:
+        handles: of the lights, as they are marked over the picture.
     """
 
+    light_grabbed = pyqtSignal(int)
+    light_dimmed = pyqtSignal(float)
     light_dragged = pyqtSignal(float, float)
     picked = pyqtSignal(float, float)
     wiped = pyqtSignal(float)
@@ -50,15 +58,14 @@ class FaceView(QOpenGLWidget):
         self,
         model: FaceModel,
         options: Observable[ViewOptions],
-        rig: Observable[LightRig],
-        environments: Mapping[str, Environment],
+        lighting: Callable[[Result | None], Lighting],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._model = model
         self._options = options
-        self._rig = rig
-        self._environments = environments
+        self._lighting = lighting
+        self.handles: tuple[LightMark, ...] = ()
         self._result: Result | None = None
         self._painted: Result | None = None  # drawn, but not yet on the screen
         self._seen: Result | None = None  # the newest on the screen
@@ -71,7 +78,6 @@ class FaceView(QOpenGLWidget):
         self.setAccessibleName("Picture")
         self.frameSwapped.connect(self._tell_shown)
         options.listen(lambda _options: self.update())
-        rig.listen(lambda _rig: self.update())
 
     @property
     def result(self) -> Result | None:
@@ -91,6 +97,11 @@ class FaceView(QOpenGLWidget):
         height, width = self._result.frame.image.shape[:2]
         options = self._options.value
         return PictureFit((width, height), (self.width(), self.height()), options.mode, options.mirror)
+
+    @property
+    def lighting(self) -> Lighting:
+        """What the show says of the result at this moment."""
+        return self._lighting(self._result)
 
     @property
     def companion(self) -> Shown | None:
@@ -121,7 +132,7 @@ class FaceView(QOpenGLWidget):
 
     def initializeGL(self) -> None:
         try:
-            self._painter = Painter(moderngl.create_context(require=330), self._model, self._environments)
+            self._painter = Painter(moderngl.create_context(require=330), self._model)
         except LimelightError as error:
             self.failed.emit(str(error))
         except Exception as error:  # moderngl raises bare Exception
@@ -137,7 +148,7 @@ class FaceView(QOpenGLWidget):
             shown=None if self._result is None else (self._result, self._model),
             companion=self._companion,
             options=self._options.value,
-            light=self._rig.value,
+            lighting=self.lighting,
             background=_STAGE if self.window().isFullScreen() else _DESK,
         )
         self._painter.paint(target, viewport, painting)
@@ -148,6 +159,9 @@ class FaceView(QOpenGLWidget):
         with_ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if event.button() == Qt.MouseButton.RightButton or (left and with_ctrl):
             self._grabbed_at = event.position()
+        elif left and (handle := self._handle_at(event.position())) is not None:
+            self._grabbed_at = event.position()
+            self.light_grabbed.emit(handle.number)
         elif left and self._at_wipe(event.position()):
             self._wiping = True
         elif left:
@@ -177,6 +191,22 @@ class FaceView(QOpenGLWidget):
         place = fit.to_frame(pressed_at.x(), pressed_at.y())
         if place is not None:
             self.picked.emit(*place)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        if (handle := self._handle_at(event.position())) is not None:
+            self.light_grabbed.emit(handle.number)
+            self.light_dimmed.emit(event.angleDelta().y() / 120.0)
+            event.accept()
+        else:
+            event.ignore()
+
+    def _handle_at(self, position: QPointF) -> LightMark | None:
+        """The light whose handle lies under the mouse; of several, the one before the head."""
+        near = [
+            mark for mark in self.handles
+            if (position - QPointF(mark.x, mark.y)).manhattanLength() < 1.5 * HANDLE_RADIUS
+        ]  # fmt: skip
+        return min(near, key=lambda mark: mark.behind, default=None)
 
     def _at_wipe(self, position: QPointF) -> bool:
         options = self._options.value

@@ -8,14 +8,15 @@ from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QMainWindow
 
-from realtime.light.library import EnvironmentLibrary
+from realtime.frame import Result
+from realtime.light.lighting import Lighting
 from realtime.observable import Observable
 from realtime.screen_latency import ScreenLatency
 from realtime.session import Session
 from realtime.ui.actions import build_actions
 from realtime.ui.alerts import Remedy, alert_of, stands_at_end, why_nothing_comes
 from realtime.ui.frame_sink import FrameSink
-from realtime.ui.handlers import drag_light, handlers, keep_check_marks, offer_what_makes_sense
+from realtime.ui.handlers import handlers, keep_check_marks, offer_what_makes_sense
 from realtime.ui.layout import lay_out
 from realtime.ui.options import ViewOptions
 from realtime.ui.overlays import ViewArea
@@ -36,14 +37,15 @@ _STILL_SECONDS = 1.5
 
 
 class MainWindow(QMainWindow):
-    """Shows a session. It listens to the models `options`, `smoothing` and `rig`, and reads the session's status on a
-    timer.
+    """Shows a session. It listens to the models `options`, `smoothing` and `selected_light`, and reads the session's
+    status and its show on a timer.
 
     Closing it saves the settings and takes no more results; ending the session is the caller's (`run_window`).
-    `closed` is emitted once.
+    `closed` is emitted once, `light_changed` whenever the show tells of a change.
     """
 
     closed = pyqtSignal()
+    light_changed = pyqtSignal()
 
     def __init__(self, session: Session, settings: SettingsFile) -> None:
         """
@@ -55,7 +57,9 @@ class MainWindow(QMainWindow):
         self.session = session
         self._settings = settings
         remembered = settings.load()
-        self.rig = Observable(remembered.light)
+        session.show.set({**remembered.light, **session.config.lighting})
+        self.selected_light = Observable(1)
+        self._shown_light = session.show.now()
         self.options = Observable(view_options(remembered))
         self.smoothing = Observable(session.config.smoothing or remembered.smoothing)
         self._last_picture, self._waiting = perf_counter(), False
@@ -66,12 +70,11 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Limelight")
         self.setMinimumSize(720, 480)
         self.setAcceptDrops(True)
-        environments = EnvironmentLibrary()
-        self.view = FaceView(session.model, self.options, self.rig, environments)
-        self.area = ViewArea(self.view)
+        self.view = FaceView(session.model, self.options, self._lighting)
+        self.area = ViewArea(self.view, self.selected_light)
         self.status_line = StatusLine()
         self.actions_by_name = build_actions(self, self.view, self.menuBar(), handlers(self))
-        self.panel = SidePanel(self.actions_by_name, self.options, self.smoothing, self.rig, environments)
+        self.panel = SidePanel(self.actions_by_name, self.options, self.smoothing, session.show, self.selected_light)
         self.playback = Playback(session, self.takes, self.actions_by_name, self.options, self.area.compare, remembered)
         self.sources = SourceDesk(session, self.panel.source, self.area, remembered.source)
         self.sinks = SinkDesk(session, remembered.streams)
@@ -113,6 +116,8 @@ class MainWindow(QMainWindow):
         )
         if not self.isFullScreen() and not opening:
             self.area.banner.show_alert(alert)
+        if session.show.now() != self._shown_light:
+            self.show_light()  # it fades
         if (info := session.info) is not None:
             self.options.update(alone=not info.pictures)
         self.playback.refresh(self.isFullScreen())
@@ -128,6 +133,16 @@ class MainWindow(QMainWindow):
         self.panel.record.show_recording(recording, nothing_comes)
         self.panel.record.slate.show_slate(session.slate)
         self.panel.record.slate.show_timecode(session.timecode.name, session.timecode.status())
+
+    def show_light(self) -> None:
+        """Bring what shows the show up to date, and the picture."""
+        self._shown_light = self.session.show.now()
+        self.panel.light.show_values()
+        self.panel.look.show_values()
+        own = self.session.show.values()["light/source"] == "show"
+        self.actions_by_name["light_override"].setChecked(own)
+        self.area.show_marks()
+        self.view.update()
 
     def show_help(self, on: bool) -> None:
         """Show or hide the F1 page."""
@@ -150,6 +165,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:
         if self._timer.isActive():
             self._timer.stop()
+            self.session.show.unlisten(self._hear_show)
             for part in (self.sources, self.sinks, self.persons, self._sink, self.takes):
                 part.close()
             save_settings(self, self._settings)
@@ -171,7 +187,7 @@ class MainWindow(QMainWindow):
                 self.sources.open(*files)
 
     def _connect(self) -> None:
-        keep_check_marks(self.actions_by_name, self.options, self.rig)
+        keep_check_marks(self.actions_by_name, self.options)
         self.options.listen(self._show_options)
         self.smoothing.listen(lambda settings: setattr(self.session, "smoothing", settings))
         self._sink.arrived.connect(self._show_newest)
@@ -186,7 +202,12 @@ class MainWindow(QMainWindow):
         self.panel.record.slate.changed.connect(lambda slate: setattr(self.session, "slate", slate))
         self.panel.record.slate.timecode_asked.connect(self.sinks.use_timecode)
         self.view.shown.connect(self.screen_latency.note)
-        self.view.light_dragged.connect(lambda right, up: drag_light(self.rig, right, up))
+        self.view.light_grabbed.connect(lambda number: setattr(self.selected_light, "value", number))
+        self.view.light_dragged.connect(self.panel.light.move_light)
+        self.view.light_dimmed.connect(self.panel.light.change_intensity)
+        self.light_changed.connect(self.show_light)
+        self.session.show.listen(self._hear_show)
+        self.selected_light.listen(lambda _number: self.area.show_marks())
         self.view.picked.connect(self.session.choose_at)
         self.view.failed.connect(self.area.banner.show_error)
         self.view.wiped.connect(lambda at: self.options.update(wipe=at))
@@ -196,6 +217,12 @@ class MainWindow(QMainWindow):
         self.playback.changed.connect(self.refresh)
         self.area.banner.remedy_asked.connect(self._remedy)
         self.area.help.closed.connect(lambda: self.show_help(False))
+
+    def _lighting(self, result: Result | None) -> Lighting:
+        return self.session.show.now() if result is None else self.session.lighting(result)
+
+    def _hear_show(self, _changed: object) -> None:
+        self.light_changed.emit()  # from any thread to the window's own
 
     def _remedy(self, remedy: Remedy) -> None:
         if remedy is Remedy.SOURCE:

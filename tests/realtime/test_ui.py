@@ -19,12 +19,15 @@ from PyQt6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QSl
 
 from facemodel import LimelightError
 from realtime.frame import TrackingState
-from realtime.light.library import EnvironmentLibrary
+from realtime.light.lighting import FaceLight, direction_of
+from realtime.light.show import Show
 from realtime.loop.loop import LoopStatus
+from realtime.observable import Observable
 from realtime.opencv import cv2
 from realtime.render import ViewMode
 from realtime.tracking.smoothing.settings import PRESETS
 from realtime.ui.actions import ACTIONS, key_text
+from realtime.ui.handlers import match_estimate
 from realtime.ui.light_panel import LightPanel
 from realtime.ui.settings import SettingsFile, WindowSettings
 from realtime.ui.window import MainWindow
@@ -34,6 +37,7 @@ from tests.realtime.window_parts import difference, open_window, pixels, settle,
 
 
 def test_every_view_mode_shows_another_picture(qtbot, window, session):
+    session.show.set({"light/source": "show", "environment/name": "sunset"})
     show_frame(qtbot, window, session)
     seen = {}
     for number, mode in enumerate(window.panel.view.modes, start=1):
@@ -45,7 +49,7 @@ def test_every_view_mode_shows_another_picture(qtbot, window, session):
         qtbot.keyClick(window.view, Qt.Key(Qt.Key.Key_0 + number))
         assert difference(pixels(window), by_click) < 0.5
         seen[mode] = by_click
-    assert len(seen) == 8
+    assert len(seen) == 9
     modes = list(seen)
     for i, first in enumerate(modes):
         for second in modes[:i]:
@@ -53,7 +57,7 @@ def test_every_view_mode_shows_another_picture(qtbot, window, session):
 
 
 def test_v_cycles_through_the_modes(qtbot, window):
-    window.options.update(mode=ViewMode.WIREFRAME)
+    window.options.update(mode=ViewMode.RELIT)
     qtbot.keyClick(window.view, Qt.Key.Key_V)
     assert window.options.value.mode is ViewMode.CAMERA
 
@@ -130,7 +134,7 @@ def test_light_override_changes_the_picture_and_no_parameter(qtbot, window, sess
     face = window.view.result.performer
     raw, smoothed = face.raw.copy(), face.smoothed.copy()
     followed = pixels(window)
-    window.rig.update(key_direction=(0.9, 0.1, 0.42), key_intensity=2.0, key_color=(1.0, 0.1, 0.1))
+    session.show.set({"light/1/intensity": 2.0, "light/1/azimuth": 65.0, "light/1/color": (1.0, 0.1, 0.1)})
     assert difference(pixels(window), followed) == 0
     qtbot.keyClick(window.view, Qt.Key.Key_L)
     assert difference(pixels(window), followed) > 0.05
@@ -143,14 +147,14 @@ def test_light_override_changes_the_picture_and_no_parameter(qtbot, window, sess
 def test_an_environment_relights_the_face(qtbot, window, session):
     show_frame(qtbot, window, session)
     followed = pixels(window)
-    box = window.panel.light.environment
+    box = window.panel.light.environment.choice
     box.setCurrentIndex(box.count() - 2)
     box.activated.emit(box.count() - 2)
-    assert window.rig.value.override
-    assert window.rig.value.environment == box.currentData()
+    assert session.show.values()["light/source"] == "show"
+    assert session.show.values()["environment/name"] == box.currentData() != ""
     relit = pixels(window)
     assert difference(relit, followed) > 0.5
-    qtbot.keyClick(window.panel.light.rotation.slider, Qt.Key.Key_PageUp)
+    qtbot.keyClick(window.panel.light.around.sliders["environment/rotation"].slider, Qt.Key.Key_PageUp)
     assert difference(pixels(window), relit) > 0.1
 
 
@@ -168,39 +172,46 @@ def test_a_panorama_relights_the_face_and_is_remembered(qtbot, window, session, 
     path = write_panorama(tmp_path / "left.png")
     answers = iter(["", str(path)])
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (next(answers), ""))
-    box, before = panel.environment, window.rig.value
+    box, before = panel.environment.choice, session.show.values()
     ask = box.count() - 1
     box.setCurrentIndex(ask)
     box.activated.emit(ask)  # nothing chosen: nothing changes
-    assert window.rig.value == before and box.currentData() == before.environment
+    assert session.show.values() == before and box.currentData() == before["environment/name"]
     box.setCurrentIndex(ask)
     box.activated.emit(ask)
-    assert window.rig.value.environment == box.currentData() == str(path)
-    assert box.currentText() == "left.png" and window.rig.value.key_direction[0] < -0.5
+    assert session.show.values()["environment/name"] == box.currentData() == str(path)
+    assert box.currentText() == "left.png" and session.show.now().environment.key_position[0] < -400.0
     assert difference(pixels(window), followed) > 0.5
-    again = LightPanel(window.rig, window.actions_by_name, EnvironmentLibrary())
+    again = LightPanel(Show({"environment/name": str(path)}), Observable(1), window.actions_by_name)
     again.restore_panorama()
-    assert again.environment.currentData() == str(path)
+    assert again.environment.choice.currentData() == str(path)
 
 
 def test_a_panorama_that_is_gone_is_said_and_the_estimated_light_stays(qtbot, window, session, tmp_path):
     show_frame(qtbot, window, session)
     window.panel.light.load_panorama(str(tmp_path / "gone.hdr"))
-    assert "gone.hdr" in window.area.banner.text.text() and not window.rig.value.override
-    window.rig.update(override=True, environment=str(tmp_path / "gone.hdr"))
+    assert "gone.hdr" in window.area.banner.text.text()
+    assert session.show.values()["light/source"] == "estimated"
+    session.show.set({"light/source": "show", "environment/name": str(tmp_path / "gone.hdr")})
     window.panel.light.restore_panorama()
-    assert window.panel.light.environment.currentText() == "As estimated"
+    assert window.panel.light.environment.choice.currentText() == "As estimated"
 
 
 def test_terms_can_be_switched_off(qtbot, window, session):
     show_frame(qtbot, window, session)
     both = pixels(window)
     qtbot.mouseClick(window.panel.light.specular, Qt.MouseButton.LeftButton, pos=QPoint(8, 12))
-    assert not window.rig.value.specular
+    assert not window.options.value.specular
     without_specular = pixels(window)
     qtbot.keyClick(window.view, Qt.Key.Key_D)
     dark = pixels(window)
     assert both.sum() > without_specular.sum() > dark.sum()
+
+
+def place(window, n=1):
+    """Unit vector to a light."""
+    values = window.session.show.values()
+    return direction_of(values[f"light/{n}/azimuth"], values[f"light/{n}/elevation"])
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -209,11 +220,11 @@ def test_the_pad_moves_the_key_light_as_the_picture_shows_it(qtbot, window, mirr
     pad = window.panel.light.pad
     at = pad.rect().center() + QPoint(30, 0)
     qtbot.mouseClick(pad, Qt.MouseButton.LeftButton, pos=at)
-    x, y, _ = window.rig.value.key_direction
-    assert window.rig.value.override
+    x, y, _ = direction = place(window)
+    assert window.session.show.values()["light/source"] == "show"
     assert (x < -0.4) if mirror else (x > 0.4)
     assert abs(y) < 0.1
-    assert (pad.position_of(window.rig.value.key_direction) - QPointF(at)).manhattanLength() < 1.5
+    assert (pad.position_of(direction) - QPointF(at)).manhattanLength() < 1.5
 
 
 @pytest.mark.parametrize(
@@ -225,19 +236,64 @@ def test_the_pad_moves_the_key_light_as_the_picture_shows_it(qtbot, window, mirr
 )
 def test_dragging_in_the_view_moves_the_key_light(qtbot, window, button, modifier):
     window.options.update(mirror=False)
-    before = window.rig.value.key_direction
+    before = place(window)
     qtbot.mousePress(window.view, button, modifier, QPoint(200, 200))
     qtbot.mouseMove(window.view, QPoint(260, 200))
     qtbot.mouseRelease(window.view, button, modifier, QPoint(260, 200))
-    after = window.rig.value
-    assert after.override
-    assert after.key_direction[0] > before[0] + 0.1
+    assert window.session.show.values()["light/source"] == "show"
+    assert place(window)[0] > before[0] + 0.1
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_the_handle_of_a_light_is_dragged_in_the_picture(qtbot, window, session, mirror):
+    window.options.update(mirror=mirror, mode=ViewMode.OVERLAY)
+    session.show.set(
+        {"light/source": "show", "light/3/intensity": 1.0, "light/3/azimuth": 0.0, "light/3/elevation": 0.0}
+    )
+    show_frame(qtbot, window, session)
+    settle(qtbot, window)
+    (mark,) = window.area.lights.marks
+    assert mark.number == 3 and not mark.behind
+    at, to = QPoint(round(mark.x), round(mark.y)), QPoint(round(mark.x) + 60, round(mark.y))
+    qtbot.mousePress(window.view, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(window.view, to)
+    qtbot.mouseRelease(window.view, Qt.MouseButton.LeftButton, pos=to)
+    assert window.selected_light.value == 3 and window.panel.light.numbers[2].isChecked()
+    x, y, _ = place(window, 3)
+    assert (x < -0.1) if mirror else (x > 0.1)
+    assert abs(y) < 0.05
+    (moved,) = window.area.lights.marks
+    assert moved.x > mark.x + 10.0
+    assert session.calls == []  # a click would have chosen a face
+
+
+def test_the_estimate_is_matched_by_a_light_that_stands_where_its_key_light_is():
+    show, sh = Show(), np.zeros((9, 3), np.float32)
+    sh[0], sh[3] = 2.0, 0.5  # from image right
+    match_estimate(show, 2, FaceLight(sh, np.array((800.0, 0.0, 0.0)), np.array((0.5, 0.25, 0.0)), 30.0))
+    (light,) = show.now().lights
+    assert light.number == 2 and light.direction == pytest.approx((1.0, 0.0, 0.0), abs=1e-6)
+    assert light.color[1] == pytest.approx(0.5 * light.color[0]) and light.distance == pytest.approx(800.0)
+    falls = 2.0 * 0.28209479 + 0.5 * 0.48860251
+    assert light.color[0] == pytest.approx(0.5 * falls) and show.now().intensity == 0.5
+
+
+def test_material_and_relit_video_are_set_in_their_panel(qtbot, window, session):
+    panel = window.panel.look
+    qtbot.keyClick(panel.skin.sliders["material/specular"].slider, Qt.Key.Key_End)
+    qtbot.keyClick(panel.video.sliders["relight/strength"].slider, Qt.Key.Key_Home)
+    panel.background.setCurrentIndex(panel.background.findData("replace"))
+    panel.background.activated.emit(panel.background.currentIndex())
+    panel.lock.click()
+    values = session.show.values()
+    assert values["material/specular"] == pytest.approx(4.0) and values["relight/strength"] == 0.0
+    assert values["relight/background"] == "replace" and values["relight/lock"] is True
 
 
 def test_a_plain_drag_in_the_view_leaves_the_light_alone(qtbot, window):
     qtbot.mousePress(window.view, Qt.MouseButton.LeftButton, pos=QPoint(200, 200))
     qtbot.mouseMove(window.view, QPoint(260, 200))
-    assert not window.rig.value.override
+    assert window.session.show.values()["light/source"] == "estimated"
 
 
 def test_keys_reach_the_session(qtbot, window, session):
@@ -461,12 +517,12 @@ def test_what_is_set_is_remembered(qtbot, session, tmp_path):
     settings = SettingsFile(tmp_path / "window.json")
     first = open_window(qtbot, session, settings)
     first.options.update(mode=ViewMode.ALBEDO, mirror=False)
-    first.rig.update(override=True, environment="sunset", key_intensity=1.7)
+    session.show.set({"light/source": "show", "environment/name": "sunset", "light/1/intensity": 1.7})
     first.smoothing.update(mouth=0.25)
     first.sources.open("synthetic")
     settle(qtbot, first)
     first.setGeometry(60, 50, 1000, 660)
-    size, light = first.size(), first.rig.value
+    size, light = first.size(), session.show.values()
     first.close()
 
     again = FakeSession(session.model, tmp_path)
@@ -475,7 +531,7 @@ def test_what_is_set_is_remembered(qtbot, session, tmp_path):
     qtbot.waitUntil(lambda: again.opened == ["synthetic"])
     assert second.options.value.mode is ViewMode.ALBEDO
     assert not second.options.value.mirror
-    assert second.rig.value == light
+    assert second.session.show.values() == light
     assert again.smoothing == replace(PRESETS["balanced"], mouth=0.25)
     assert second.panel.smoothing.parts["mouth"].value() == pytest.approx(0.25, abs=0.01)
     assert SettingsFile(tmp_path / "window.json").load().geometry[2:] == (size.width(), size.height())
@@ -587,17 +643,17 @@ def test_without_a_display_there_is_one_clear_line():
 
 
 def test_a_swatch_colours_the_key_light(qtbot, window):
-    amber = next(b for b in window.findChildren(QAbstractButton) if b.accessibleName() == "Amber key light")
+    amber = next(b for b in window.findChildren(QAbstractButton) if b.accessibleName() == "Amber light")
     qtbot.mouseClick(amber, Qt.MouseButton.LeftButton)
-    red, green, blue = window.rig.value.key_color
-    assert window.rig.value.override
+    red, green, blue = window.session.show.values()["light/1/color"]
+    assert window.session.show.now().lights
     assert red == 1.0 > green > blue
 
 
 def test_arrow_keys_move_the_key_light(qtbot, window):
-    before = window.rig.value.key_direction
+    before = place(window)
     qtbot.keyClick(window.panel.light.pad, Qt.Key.Key_Up)
-    assert window.rig.value.key_direction[1] > before[1]
+    assert place(window)[1] > before[1]
 
 
 def test_without_a_camera_it_is_said_who_acts(qtbot, window, session, monkeypatch):

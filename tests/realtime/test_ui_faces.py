@@ -66,7 +66,7 @@ def test_a_head_shown_alone_is_the_performers(window, toy, two, mode):
 def test_every_face_is_lit_by_the_rig(window, toy, two):
     window.options.update(mirror=False)
     followed = shown(window, toy, two)
-    window.rig.update(override=True, environment="sunset")
+    window.session.show.set({"light/source": "show", "environment/name": "sunset"})
     assert halves(window, pixels(window), followed) == (True, True)
 
 

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from realtime.light.rig import LightRig
 from realtime.tracking.smoothing.settings import SmoothingSettings
 from realtime.ui.settings import SettingsFile, WindowSettings
 
@@ -24,7 +23,7 @@ def test_round_trip(settings):
         mode="albedo",
         mirror=False,
         smoothing=SmoothingSettings(head=0.25, light=1.0),
-        light=LightRig(override=True, key_direction=(0.0, 1.0, 0.0), environment="sunset", diffuse=False),
+        light={"light/source": "show", "environment/name": "sunset", "light/2/azimuth": 40.0},
         streams=("vmc://127.0.0.1:39539", "osc://10.0.0.7:9000?rate=30"),
         curves=("jawOpen", "headYaw"),
         curves_shown=True,
@@ -55,14 +54,14 @@ def test_what_makes_sense_is_kept(settings):
         "mode": "wireframe",
         "streams": ["vmc://127.0.0.1:39539", 7],
         "of_a_later_version": 1,
-        "light": {"shininess": 42, "key_direction": [0, 1], "key_color": [1, 0, 0], "key_intensity": float("nan")},
+        "light": {"material/shininess": 42, "light/1/color": [0, 1], "light/2/intensity": float("nan"), "gone": 1},
     }
     settings.path.write_text(json.dumps(content))
     expected = WindowSettings(
         mirror=False,
         mode="wireframe",
         smoothing=SmoothingSettings(head=0.75),
-        light=LightRig(shininess=42.0, key_color=(1, 0, 0)),
+        light={"material/shininess": 42.0},
     )
     assert settings.load() == expected
 

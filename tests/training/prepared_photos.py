@@ -68,7 +68,7 @@ def write_photos(
             landmarks478=drawn.landmarks478.numpy(),
             scores=scores,
             parameters=parameters,
-            quality=np.zeros((count, 2), np.float32),
+            nme=np.zeros(count, np.float32),
             names=np.array(names),
             persons=np.array(persons),
             splits=np.array(splits or ["train"] * count),

@@ -9,7 +9,7 @@ import pytest
 
 from facemodel.errors import LimelightError
 from facemodel.model import REGIONS
-from training.face_model.albedo import AlbedoConfig, _joint_basis, build_albedo
+from training.face_model.albedo import _joint_basis, build_albedo
 from training.face_model.albedo_inside import InnerParts, find_eyeballs, lid_bands
 from training.face_model.makehuman import BaseMesh
 from training.face_model.skin_detail import TextureSampler
@@ -169,7 +169,7 @@ def test_the_joint_basis_reconstructs_the_people_it_was_learned_from():
     shared = rng.normal(size=(300, 3))
     diffuse = (0.4 + 0.05 * shared @ rng.normal(size=(3, 60))).reshape(300, 20, 3).astype(np.float32)
     specular = (0.05 + 0.004 * shared @ rng.normal(size=(3, 20))).astype(np.float32)
-    basis = _joint_basis(diffuse.copy(), specular.copy(), np.ones(20), AlbedoConfig(modes_range=(3, 3)))
+    basis = _joint_basis(diffuse.copy(), specular.copy(), np.ones(20), (3, 3))
     assert basis.kept_variance > 0.999
     assert basis.people_coefficients.std(axis=0) == pytest.approx(np.ones(3), rel=0.01)
     for person in (0, 17, 250):
@@ -184,7 +184,7 @@ def small_basis(sources):
     template = with_eyes(
         grid_template((0.76, 0.95), (0.40, 0.56), steps=40), np.array([[32.0, 0, 60], [-32.0, 0, 60]]), 12.0
     )
-    return template, build_albedo(template, brow_free_base(), sources, AlbedoConfig(people=150))
+    return template, build_albedo(template, brow_free_base(), sources, 150)
 
 
 def brow_free_base() -> BaseMesh:
@@ -236,4 +236,4 @@ def test_missing_skins_are_one_clear_line(sources, tmp_path):
     optics.mkdir(parents=True)
     (optics / "optics").symlink_to(sources / "face_model" / "skin" / "optics")
     with pytest.raises(LimelightError, match="no skins"):
-        build_albedo(grid_template((0.7, 0.9), (0.3, 0.6)), brow_free_base(), tmp_path, AlbedoConfig(people=2))
+        build_albedo(grid_template((0.7, 0.9), (0.3, 0.6)), brow_free_base(), tmp_path, 2)

@@ -15,7 +15,7 @@ from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples, photo_
 from training.data.fit import landmark_errors
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLabels, PhotoLandmarker, is_held_out, load_labels, person_of
-from training.data.photos import PhotoConfig, misplaced_crop, prepare_photos
+from training.data.photos import misplaced_crop, prepare_photos
 from training.data.storage import cut
 from training.data.synthetic import SceneConfig, SceneRenderer, generate, render_shard
 from training.render.degrade import CameraFaults, photograph
@@ -295,8 +295,7 @@ def photographed(toy, renderer, tmp_path):
 
 def test_photos_become_samples_whose_labels_lie_on_their_landmarks(toy, photographed, tmp_path):
     labels, photos = photographed
-    config = PhotoConfig(shard=8, negatives=6)
-    prepare_photos(toy, labels, photos, tmp_path / "out", config=config)
+    prepare_photos(toy, labels, photos, tmp_path / "out", negatives=6, shard=8)
     samples = load_samples(tmp_path / "out", toy)
     good = np.flatnonzero(samples.face)
     assert len(good) == 11 and samples.photo.all()
@@ -312,7 +311,7 @@ def test_photos_become_samples_whose_labels_lie_on_their_landmarks(toy, photogra
     negatives = samples.parameters[~samples.face]
     assert len(negatives) > 0 and np.isfinite(negatives).all()
     before = samples.parameters.copy()
-    prepare_photos(toy, labels, photos, tmp_path / "out", config=config)
+    prepare_photos(toy, labels, photos, tmp_path / "out", negatives=6, shard=8)
     np.testing.assert_array_equal(load_samples(tmp_path / "out", toy).parameters, before)
 
 

@@ -11,7 +11,6 @@ import pytest
 from facemodel import LimelightError
 from training.data.datasets import label_map, open_dataset
 from training.data.datasets.celeba import CelebA
-from training.data.datasets.folder import PhotoFolder
 from training.data.face_classes import label_of
 
 
@@ -19,16 +18,6 @@ def write_photo(path: Path, color: int = 90, size: tuple[int, int] = (20, 16)) -
     """A picture (H, W) of one colour, as JPEG or PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), np.full((*size, 3), color, np.uint8))
-    return path
-
-
-def write_video(path: Path, count: int) -> Path:
-    """A video whose frame number i has brightness 10 i."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
-    for number in range(count):
-        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
-    writer.release()
     return path
 
 
@@ -179,19 +168,15 @@ class TestCelebAMaskHQ:
 
 
 class TestFolder:
-    def test_photos_and_every_nth_frame_of_videos(self, tmp_path):
+    def test_all_photos_below_it(self, tmp_path):
         root = tmp_path / "mine"
         write_photo(root / "b.png")
         write_photo(root / "deep" / "A.JPG")
         (root / "notes.txt").write_text("no photo")
-        write_video(root / "clip.avi", 9)
-        dataset, lines = opened(root, stride=4)
-        assert dataset.layout == "folder" and dataset.estimate() == 5 and not lines
-        seen = [(sample.name, int(picture.mean())) for sample, picture in pictures(dataset)]
-        assert [name for name, _ in seen] == ["b.png", "clip.avi#0", "clip.avi#4", "clip.avi#8", "deep/A.JPG"]
-        assert [color for _, color in seen[1:4]] == pytest.approx([0, 40, 80], abs=4)
-        people = [sample.person for sample in dataset]
-        assert len(set(people)) == 3 and people[1] == people[3] == "mine/clip.avi"
+        dataset, lines = opened(root)
+        assert dataset.layout == "folder" and dataset.estimate() == 2 and not lines
+        assert [sample.name for sample in dataset] == ["b.png", "deep/A.JPG"]
+        assert len({sample.person for sample in dataset}) == 2
 
     def test_pictures_are_rgb(self, tmp_path):
         picture = np.zeros((8, 8, 3), np.uint8)
@@ -209,19 +194,16 @@ class TestFolder:
 
     def test_one_file_is_a_data_set_too(self, tmp_path):
         write_photo(tmp_path / "other.jpg")
-        video = write_video(tmp_path / "clip.avi", 3)
-        assert [sample.name for sample in open_dataset(video, stride=1)] == ["clip.avi#0", "clip.avi#1", "clip.avi#2"]
         (sample,) = open_dataset(tmp_path / "other.jpg")
         assert sample.name == "other.jpg" and sample.person == f"{tmp_path.name}/other.jpg"
 
-    def test_corrupt_photo_and_video_cost_one_line_each(self, tmp_path):
+    def test_a_corrupt_photo_costs_one_line(self, tmp_path):
         write_photo(tmp_path / "good.jpg")
         (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
-        (tmp_path / "bad.mp4").write_bytes(b"no video")
         dataset, lines = opened(tmp_path)
         assert [sample.name for sample, _ in pictures(dataset)] == ["good.jpg"]
-        assert dataset.skipped == len(lines) == 2
-        assert "bad.jpg: missing or unreadable" in lines[0] and "bad.mp4: unreadable" in lines[1]
+        assert dataset.skipped == len(lines) == 1
+        assert "bad.jpg: missing or unreadable" in lines[0]
 
     def test_many_bad_photos_do_not_flood_the_screen(self, tmp_path):
         for number in range(30):
@@ -230,10 +212,6 @@ class TestFolder:
         dataset, lines = opened(tmp_path)
         assert len(pictures(dataset)) == 1
         assert dataset.skipped == 30 and len(lines) == 21 and "30 skipped in all" in lines[-1]
-
-    def test_stride_below_one_is_refused(self, tmp_path):
-        with pytest.raises(LimelightError, match="at least 1"):
-            PhotoFolder(tmp_path, stride=0)
 
 
 class TestNothing:
@@ -249,11 +227,6 @@ class TestNothing:
         (tmp_path / "notes.txt").write_text("no photo")
         with pytest.raises(LimelightError, match="nothing known in it"):
             open_dataset(tmp_path / "notes.txt")
-
-    def test_all_photos_bad(self, tmp_path):
-        (tmp_path / "bad.mp4").write_bytes(b"bad")
-        with pytest.raises(LimelightError, match="nothing usable there, 1 skipped"):
-            list(open_dataset(tmp_path, report=lambda line: None))
 
     def test_empty_image_folder_of_celeba(self, tmp_path):
         (tmp_path / "img_align_celeba").mkdir()

@@ -9,7 +9,7 @@ import torch
 
 from facemodel import ARKIT_NAMES
 from training.losses import extra_losses
-from training.losses.extra_losses import ExtraWeights
+from training.losses.extra_losses import DOUBTFUL_TRUST, ExtraWeights, score_trust
 
 
 def test_every_loss_is_off_unless_asked_for() -> None:
@@ -40,15 +40,15 @@ def test_company() -> None:
 
 
 def test_trust_is_small_where_mediapipe_hardly_scores_and_nothing_where_it_does_not() -> None:
-    trust = dict(zip(ARKIT_NAMES, ExtraWeights(doubtful_trust=0.2).score_trust().tolist(), strict=True))
-    assert {name for name, value in trust.items() if value == pytest.approx(0.2)} == {
+    trust = dict(zip(ARKIT_NAMES, score_trust().tolist(), strict=True))
+    assert {name for name, value in trust.items() if value == pytest.approx(DOUBTFUL_TRUST)} == {
         "cheekPuff",
         "noseSneerLeft",
         "noseSneerRight",
     }
     assert trust["tongueOut"] == 0.0
     assert sum(value == 1.0 for value in trust.values()) == 48
-    assert ExtraWeights().score_trust(["jawOpen", "somethingElse"]).tolist() == [1.0, 0.0]
+    assert score_trust(["jawOpen", "somethingElse"]).tolist() == [1.0, 0.0]
 
 
 def test_score_distillation_weighs_by_trust() -> None:

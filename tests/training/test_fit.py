@@ -1,4 +1,4 @@
-"""The batched landmark fit and the photometric fit, on faces whose truth is known."""
+"""The batched landmark fit, on faces whose truth is known."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from facemodel import ARKIT_NAMES
-from facemodel.lighting import shade_diffuse
-from facemodel.rotation import angle_between, matrix_from_euler
+from facemodel.rotation import angle_between
 from tests.toy_model import toy_model
 from training.data.fit import (
-    FitConfig,
     fit_landmarks,
     landmark_errors,
     learn_gains,
@@ -18,7 +16,6 @@ from training.data.fit import (
     project_landmarks,
     without_offsets,
 )
-from training.data.photometry import Photometry
 from training.render.random_faces import FaceDistribution, RandomFaces
 
 
@@ -87,29 +84,6 @@ def test_gains_are_the_slope_of_weights_on_scores_and_shared_by_both_sides():
     assert gains["eyeBlinkLeft"] == gains["eyeBlinkRight"]
 
 
-def test_photometry_explains_the_colours_and_finds_the_lit_side():
-    model = toy_model()
-    photometry = Photometry(model)
-    vector = model.layout.neutral()
-    p = model.layout.view(vector)
-    p.rotation, p.translation[:], p.scale = matrix_from_euler(0.2, 0.0, 0.0), (100.0, 100.0), 0.8
-    p.sh[3] = 0.7  # from image right
-    p.key_color[:] = 0.0
-    vertices = model.shape(p.identity, p.expression)
-    normals = (model.normals(vertices) @ p.rotation.T)[photometry.skin]
-    diffuse, _ = model.albedo(p.albedo)
-    colors = np.sqrt(shade_diffuse(diffuse[photometry.skin], normals, p.sh)).astype(np.float32)
-    points = (vertices @ p.rotation.T)[photometry.skin].astype(np.float32)
-    seen = normals[:, 2] > 0.25
-    start = vector.copy()
-    model.layout.view(start).sh[3] = 0.0
-    solved, residual = photometry.solve(
-        colors[None], normals[None].astype(np.float32), points[None], seen[None], start[None]
-    )
-    assert residual[0] < 0.03
-    assert (model.layout.view(solved[0]).sh[3] > 0.25).all()
-
-
 def test_offsets_between_two_landmark_conventions_are_found_and_taken_out(faces):
     """Points that lie 4 mm to one side of the model's, on everybody, are not mistaken for an expression."""
     model, truth, landmarks, scores = faces
@@ -118,7 +92,7 @@ def test_offsets_between_two_landmark_conventions_are_found_and_taken_out(faces)
     shifted[brow, 1] = 4.0
     other = without_offsets(truth, model, landmarks, -shifted)
     assert np.abs(other - landmarks).max() > 1.0
-    offsets = learn_offsets(model, other, scores, FitConfig(), facing=0.8)
+    offsets = learn_offsets(model, other, scores, facing=0.8)
     still = np.setdiff1d(np.arange(478), brow)
     assert offsets[brow, 1].mean() > 1.5
     assert np.abs(offsets[still]).mean() < 0.3

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from facemodel import FaceModel
-from training.face_model.closures import keep_lids_outside, lid_closure
-from training.face_model.eye_figures import eyeball, measure_eyes
-from training.face_model.head_config import HeadConfig
+from tests.training.eye_figures import eyeball, measure_eyes
+from training.face_model.closures import LID_OVERLAP_MM, keep_lids_outside, lid_closure
 from training.face_model.lids import (
     MARGIN_RING,
     lid_arcs,
@@ -102,7 +101,7 @@ class TestClosing:
         blink[:, 2] = 0.6 * fading * (vertices[:, 1] > 1)
         kinked = lid_rings(vertices, triangles, loop)[MARGIN_RING][0][10]
         blink[kinked, 1] -= 0.8
-        fixed = blink + lid_closure(vertices, triangles, loop, blink, HeadConfig())
+        fixed = blink + lid_closure(vertices, triangles, loop, blink)
         edges = np.stack(lid_rings(vertices, triangles, loop)[MARGIN_RING])
         return vertices + blink, vertices + fixed, edges
 
@@ -111,7 +110,7 @@ class TestClosing:
         middle = slice(5, -5)
         gap = lambda v: (v[upper] - v[lower])[middle]  # noqa: E731
         assert gap(before)[:, 1].max() > 0.3
-        np.testing.assert_allclose(gap(after)[:, 1], -HeadConfig().lid_overlap, atol=0.2)
+        np.testing.assert_allclose(gap(after)[:, 1], -LID_OVERLAP_MM, atol=0.2)
         assert np.abs(gap(after)[:, 2]).max() < 0.1 < np.abs(gap(before)[:, 2]).max()
         bend = lambda v: np.abs(np.diff(v[upper, 1], n=2)).max()  # noqa: E731
         assert bend(after) < 0.5 * bend(before)

@@ -1,4 +1,4 @@
-"""Lips of the built face model that meet, what stays behind the skin, and the figures that the build prints of both."""
+"""Lips of the built face model that meet, what stays behind the skin, and the measures of both."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ import pytest
 
 from facemodel import FaceModel
 from facemodel.arkit import ARKIT_NAMES
-from training.face_model.build import _mouth_lines
-from training.face_model.closures import LipContact, edge_of_lip
-from training.face_model.head_config import HeadConfig
+from tests.training.mouth_figures import MouthViews, lip_gap, measure_mouths
+from training.face_model.closures import (
+    CLOSING_REACH_MM,
+    LIP_OVERLAP_AT_MOST_MM,
+    LIP_OVERLAP_MM,
+    LipContact,
+    edge_of_lip,
+)
 from training.face_model.insides import FrontSkin
-from training.face_model.mouth_figures import MouthViews, lip_gap, measure_mouths
 from training.face_model.transfer import SHUT_MOUTH, both_sides
 
 Skin = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -43,27 +47,27 @@ class TestLipContact:
         np.testing.assert_allclose(edge_of_lip(vertices, edges, np.array([0.5]), 1), [[0.5, 5, 1]])
 
     def test_an_open_mouth_is_closed_and_the_skin_far_from_it_stays(self, lips: Skin) -> None:
-        vertices, config = lips[0], HeadConfig()
-        contact = LipContact(*lips, config)
+        vertices = lips[0]
+        contact = LipContact(*lips)
         closing = contact.closing(vertices[None], NOBODY)[0]
         assert contact.gap(vertices).max() > 2.5
         closed = contact.gap(vertices + closing)
-        assert -config.lip_overlap - 0.2 < closed.min() <= closed.max() < 0
-        far = np.abs(vertices[:, 1]) > 3 + config.closing_reach
+        assert -LIP_OVERLAP_MM - 0.2 < closed.min() <= closed.max() < 0
+        far = np.abs(vertices[:, 1]) > 3 + CLOSING_REACH_MM
         np.testing.assert_array_equal(closing[far], 0)
         np.testing.assert_allclose(closing[..., [0, 2]], 0)
 
     def test_lips_that_overlap_too_far_are_parted(self, lips: Skin) -> None:
         vertices, _, sides = lips
-        contact = LipContact(*lips, HeadConfig())
+        contact = LipContact(*lips)
         crossed = vertices - 3.0 * sides[:, None] * [0, 1, 0]
         parted = contact.gap(crossed + contact.closing(crossed[None], NOBODY)[0])
         assert contact.gap(crossed).min() < -2.5
-        np.testing.assert_allclose(parted, -HeadConfig().lip_overlap_at_most, atol=0.2)
+        np.testing.assert_allclose(parted, -LIP_OVERLAP_AT_MOST_MM, atol=0.2)
 
     def test_a_mouth_closes_for_the_people_whose_lips_are_furthest_apart(self, lips: Skin) -> None:
         vertices, _, sides = lips
-        contact = LipContact(*lips, HeadConfig())
+        contact = LipContact(*lips)
         people = np.linspace(0, 1, 50)[:, None, None] * (sides > 0)[:, None] * [0, 1, 0]
         closed = vertices + contact.closing(vertices[None], people)[0]
         gaps = np.array([contact.gap(closed + person).max() for person in people])
@@ -72,7 +76,7 @@ class TestLipContact:
 
     def test_no_person_opens_the_mouth(self, lips: Skin) -> None:
         vertices, _, sides = lips
-        contact = LipContact(*lips, HeadConfig())
+        contact = LipContact(*lips)
         upper_up = 2.0 * (sides > 0)[:, None] * [0, 1, 0.5]
         both_up = 2.0 * np.abs(sides)[:, None] * [0, 1, 0]
         modes = np.stack([upper_up, both_up])
@@ -129,14 +133,6 @@ class TestFigures:
         assert figures.open_at_rest == 1
         assert figures.open_when_shut["mouthSmile"] == 1
         assert figures.gap > 15
-
-    def test_are_printed(self) -> None:
-        lines = _mouth_lines(0.1, 0.25, 0.02, {"mouthSmile": 0.05}, {})
-        assert lines == [
-            "lip gap, mm: mean 0.10, people's 95th percentile 0.25",
-            "inside of the mouth seen, % of people: at rest 2.0, mouthSmile 5.0",
-            "inside in front of the skin, mm2: none",
-        ]
 
 
 class TestCandidate:

@@ -26,7 +26,7 @@ from training.data.inner_mouth import inner_mouth_area
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLandmarker
 from training.data.photo_preparation import PhotoPreparer, find_labelled_face
-from training.data.prepare import PrepareConfig, calibrated_fit, prepare_dataset, prepare_datasets
+from training.data.prepare import calibrated_fit, prepare_dataset, prepare_datasets
 from training.data.prepared import PreparedPhotos, PreparedWriter
 from training.data.segmenter import Segmenter
 from training.data.shards import ShardWriteError
@@ -34,7 +34,6 @@ from training.data.skin_classifier import SkinClassifier, gaussians, ycbcr
 
 SKIN, MARK, WALL = (220, 120, 90), (40, 60, 200), (30, 90, 40)  # RGB
 CHIN = np.array([[0.0, -70.0, 60.0]])  # mm, where the mark is
-SMALL = PrepareConfig(shard=4)
 
 
 @pytest.fixture(scope="module")
@@ -147,10 +146,10 @@ def opened(root: Path):
     return open_dataset(root, report=lines.append), lines
 
 
-def run(root: Path, out: Path, toy, preparer, config: PrepareConfig = SMALL):
+def run(root: Path, out: Path, toy, preparer, part=(0, 1)):
     """Prepare a folder; the number of photos and the lines reported."""
     dataset, lines = opened(root)
-    return prepare_dataset(dataset, PreparedWriter(out, root.name, toy, "painted"), preparer, config), lines
+    return prepare_dataset(dataset, PreparedWriter(out, root.name, toy, "painted"), preparer, 4, part), lines
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -289,8 +288,7 @@ class TestRun:
 
     def test_several_runs_share_the_shards(self, tmp_path, people, out, toy, preparer):
         for part, count in ((1, 4), (0, 10)):
-            config = PrepareConfig(shard=4, part=part, parts=2)
-            assert run(people, tmp_path / "parts", toy, preparer, config)[0] == count
+            assert run(people, tmp_path / "parts", toy, preparer, (part, 2))[0] == count
         assert contents(tmp_path / "parts") == contents(out)
 
     def test_a_data_set_that_changed_is_not_mixed_up(self, people, out, toy, painter, preparer):
@@ -315,17 +313,6 @@ class TestRun:
         with pytest.raises(LimelightError, match="nothing there yet"):
             PreparedPhotos(tmp_path / "out")
 
-    def test_videos(self, tmp_path, toy, painter, preparer):
-        (tmp_path / "clips").mkdir()
-        video = cv2.VideoWriter(str(tmp_path / "clips" / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, (200, 200))
-        for number in range(25):
-            video.write(painter.draw([((80.0 + number, 100.0), 0.5, 0.0)])[..., ::-1])
-        video.release()
-        assert run(tmp_path / "clips", tmp_path / "out", toy, preparer)[0] == 3
-        photos = PreparedPhotos(tmp_path / "out", toy, splits=("train", "validation"))
-        assert photos.names.tolist() == ["clips/a.avi#0", "clips/a.avi#10", "clips/a.avi#20"]
-        assert set(photos.person) == {0}
-
     def test_another_model_or_segmenter_is_refused(self, out, toy):
         with pytest.raises(LimelightError, match="made with segmenter 'painted', not 'unet'; use another --out"):
             PreparedWriter(out, "lfw", toy, "unet")
@@ -347,7 +334,7 @@ class TestFullDisk:
             patch.setattr(shards.np, "save", full)
             dataset, lines = opened(people)
             with pytest.raises(ShardWriteError, match=r"cannot be written \(No space .*run again to go on"):
-                prepare_datasets([(dataset, PreparedWriter(out, "lfw", toy, "painted"))], preparer, SMALL)
+                prepare_datasets([(dataset, PreparedWriter(out, "lfw", toy, "painted"))], preparer, 4)
             assert [path.name for path in (out / "lfw").iterdir()] == ["shard_00000"] and not lines
         assert run(people, out, toy, preparer)[0] == 10
 
@@ -575,7 +562,7 @@ def test_real_photos_from_any_folder(tmp_path, sources, model, monkeypatch):
         fit = calibrated_fit(out, model, [dataset], landmarker)
         classifier = SkinClassifier.load(prepare.ASSETS / "skin_classifier.npz")
         real = PhotoPreparer(model, landmarker, Segmenter.load(), classifier, fit)
-        assert prepare_datasets([(dataset, writer)], real, PrepareConfig()) == 3 and not lines
+        assert prepare_datasets([(dataset, writer)], real) == 3 and not lines
     photos = PreparedPhotos(out, model, splits=("train", "validation"))
     batch = photos.batch(range(len(photos)))
     nose = batch.landmarks68[:, 30]
@@ -583,7 +570,7 @@ def test_real_photos_from_any_folder(tmp_path, sources, model, monkeypatch):
     # Points and parameters are in the same pixels, and the mask shows most of the face.
     errors = landmark_errors(model, batch.parameters.numpy(), batch.landmarks478.numpy())
     assert errors.max() < 0.03
-    np.testing.assert_allclose(errors, photos.quality[:, 0], atol=1e-4)
+    np.testing.assert_allclose(errors, photos.nme, atol=1e-4)
     assert batch.face[:, 60:150, 80:145].mean() > 0.8
     left, right = batch.landmarks68[:, 36:42].mean(dim=1), batch.landmarks68[:, 42:48].mean(dim=1)
     assert ((left - right)[:, 1].abs() < 12).all()  # upright

@@ -19,9 +19,8 @@ from tests.realtime.test_render import interior, scene
 from tests.toy_model import occluded_toy_model, toy_model
 from training.data.inner_mouth import inner_mouth_area
 from training.losses import paper_losses
-from training.render import mesh_operations, nvdiffrast_rasterizer
+from training.render import mesh_operations
 from training.render.mouth_patch import coverage
-from training.render.rasterizer import rasterize
 from training.render.renderer import Renderer, Rendering
 
 GROUPS = (
@@ -329,34 +328,3 @@ def test_what_is_not_finite_is_one_clear_error(toy: FaceModel, toy_renderer: Ren
         toy_renderer(vectors)
     with pytest.raises(ValueError, match="parameters"):
         toy_renderer(vectors[:, :-1])
-
-
-class StandIn:
-    """Rasterises as nvdiffrast does: clip space, row 0 at y = -1, back faces too, ranges of triangles."""
-
-    def rasterize(self, clip: Tensor, faces: Tensor, resolution: tuple[int, int], ranges: Tensor) -> Tensor:
-        height, width = resolution
-        assert clip.dtype == torch.float32 and faces.dtype == torch.int32 and ranges.dtype == torch.int32
-        assert float(clip[:, 2].abs().max()) <= 1.0
-        found = torch.zeros(len(ranges), height, width, 4)
-        pixels = ((clip[:, :2] + 1.0) / 2.0 * torch.tensor([width, height])).numpy()
-        for picture, (first, count) in enumerate(ranges.tolist()):
-            some = faces[first : first + count].numpy()
-            both = np.concatenate([some, some[:, ::-1]])
-            owner, _ = rasterize(pixels, -clip[:, 2].numpy(), both, width, height)
-            found[picture, ..., 3] = torch.from_numpy(np.where(owner < 0, 0, owner % max(count, 1) + first + 1))
-        return found
-
-
-def test_what_nvdiffrast_is_given_comes_back_as_the_compiled_rasteriser_finds_it(toy: FaceModel) -> None:
-    renderer = Renderer(toy)
-    outside = posed(toy)
-    toy.layout.view(outside).translation[:] = -2000.0
-    with torch.no_grad():
-        head = renderer.head(batch(scene(toy, 0), outside, scene(toy, 2)).float())
-    depth = head.posed[..., 2]
-    ours = renderer._visible(head.pixels, depth, CROP_SIZE)
-    theirs = nvdiffrast_rasterizer.visible_triangles(head.pixels, depth, renderer.drawn, CROP_SIZE, StandIn())
-    assert theirs.dtype == torch.int32 and (ours[0] >= 0).sum() > 5000
-    assert float((ours == theirs).float().mean()) > 0.999
-    assert (theirs[1] == -1).all()

@@ -11,12 +11,11 @@ from facemodel import FaceModel
 from facemodel.hair import Hair
 from facemodel.hair_shading import HairLook
 from tests.toy_model import toy_model
-from training.face_model.sheet import HeadPictures, SheetConfig, write_sheets
+from training.face_model.sheet import HeadPictures, write_sheets
 
 
 def test_sheets_show_the_people_and_every_expression(tmp_path: Path) -> None:
-    config = SheetConfig(head_size=24, expression_size=20, samples=1, people=7)
-    heads, expressions = write_sheets(toy_model(), Hair.load(), tmp_path, config)
+    heads, expressions = write_sheets(toy_model(), Hair.load(), tmp_path, 24, 20, 1, 7)
     picture = cv2.imread(str(heads))
     assert picture.shape == (4 * 24, 7 * 24, 3)
     assert picture[:48].std() > 10.0

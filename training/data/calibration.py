@@ -27,7 +27,7 @@ def learn_calibration(
     """Return the fit's configuration with offsets and gains learned from photos of up to `people` different people.
 
     From fewer than 60 people nothing is learned: offsets would be those of the people. Photos are spread evenly over
-    each data set up to its first video, which shows one person for long.
+    each data set.
     """
     rows = []
     each = -(-people // max(1, len(datasets)))
@@ -79,7 +79,7 @@ def _different_people(dataset: FaceDataset, count: int) -> Iterator[FaceSample]:
     seen: set[str] = set()
     try:
         for position, sample in enumerate(dataset):
-            if len(seen) == count or not isinstance(sample.image, Path):
+            if len(seen) == count:
                 return
             if position % stride == 0 and sample.person not in seen:
                 seen.add(sample.person)

@@ -6,7 +6,7 @@ identity and, around MediaPipe's scores, on expression; bounds by projection wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -38,42 +38,35 @@ _UPPER_ROWS, _LOWER_ROWS = (np.searchsorted(_USED, side) for side in (_UPPER, _L
 _N_POSE = 6  # small rotation (3), translation (2), log scale (1)
 
 
+DOUBTFUL = ("cheekPuff", "noseSneerLeft", "noseSneerRight")
+"""Expressions that MediaPipe hardly scores, whatever the face does."""
+UNSEEN = ("tongueOut",)
+"""Expressions that MediaPipe has no score for."""
+_TRUSTED_PREFIXES = ("brow", "eyeLook")
+"""Of the names that the scores tell best."""
+_LANDMARK_MM, _OPENING_MM, _OUTLIER_MM = 2.5, 0.6, 6.0
+"""Standard deviation of a landmark, and of the distance between upper and lower lids or lips; distance beyond which a
+landmark counts linearly (Huber)."""
+_UNSEEN_DEVIATION = 0.03
+_WEIGHTS = (([*FACE_OVAL], 0.6), (_BROWS, 1.5), (_LIDS, 3.0), (_LIPS, 2.5), (list(range(468, 478)), 2.0))
+"""Of these landmarks against the others' 1."""
+_ITERATIONS, _BATCH = 8, 128  # Gauss-Newton steps; faces that are solved together
+
+
 @dataclass(frozen=True)
 class FitConfig:
-    """What the fit trusts how much; standard deviations.
+    """What the fit takes from MediaPipe's scores and points.
 
     Attributes:
-        landmark: of a landmark, mm.
-        opening: of the distance between upper and lower lids or lips, mm.
-        outlier: distance beyond which a landmark counts linearly (Huber), mm.
-        expression: of a weight around MediaPipe's score.
-        trusted: the same for names that begin with one of `trusted_prefixes`, which the scores tell best.
-        doubtful: the same for `doubtful_names`, which MediaPipe hardly scores.
-        unseen: the same for names that MediaPipe has no score for.
-        lids, lips, brows, irises, oval: weight of these landmarks against the others' 1.
-        iterations: Gauss-Newton steps.
-        batch: faces solved together.
+        expression: standard deviation of a weight around MediaPipe's score.
+        trusted: the same for names that the scores tell best. doubtful: the same for `DOUBTFUL`.
         gains: weight per score, by name; 1 where not given.
         offsets: (478, 3) mm, where MediaPipe's points lie against the model's on average; None for 0.
     """
 
-    landmark: float = 2.5
-    opening: float = 0.6
-    outlier: float = 6.0
     expression: float = 0.25
     trusted: float = 0.1
     doubtful: float = 0.35
-    unseen: float = 0.03
-    doubtful_names: tuple[str, ...] = ("cheekPuff", "noseSneerLeft", "noseSneerRight")
-    trusted_prefixes: tuple[str, ...] = ("brow", "eyeLook")
-    unseen_names: tuple[str, ...] = ("tongueOut",)
-    lids: float = 3.0
-    lips: float = 2.5
-    brows: float = 1.5
-    irises: float = 2.0
-    oval: float = 0.6
-    iterations: int = 8
-    batch: int = 128
     gains: dict[str, float] = field(default_factory=dict)
     offsets: NDArray[np.float32] | None = None
 
@@ -143,13 +136,11 @@ def learn_gains(
         name: float(np.clip(cross / square, low, high))
         for name in model.expression_names
         for cross, square, count in [products.get(_both_sides(name), (0.0, 0.0, 0))]
-        if count >= 40 and not name.startswith(FitConfig.trusted_prefixes)
+        if count >= 40 and not name.startswith(_TRUSTED_PREFIXES)
     }
 
 
-def learn_offsets(
-    model: FaceModel, landmarks: NDArray, scores: NDArray, config: FitConfig, facing: float = 0.93
-) -> NDArray[np.float32]:
+def learn_offsets(model: FaceModel, landmarks: NDArray, scores: NDArray, facing: float = 0.93) -> NDArray[np.float32]:
     """Return where MediaPipe's points lie against the model's on average, (478, 3) mm in the model frame, z = 0.
 
     Both put their points in slightly different places of a face, brows above all. Unless that is known, a fit
@@ -160,10 +151,9 @@ def learn_offsets(
         model: the face model.
         landmarks: (N, 478, 2+) px.
         scores: (N, 52); the fits here take them for the truth.
-        config: of the fit.
         facing: least z of the nose's direction of a face that counts.
     """
-    literal = replace(config, expression=0.04, trusted=0.02, doubtful=0.04, offsets=None)
+    literal = FitConfig(expression=0.04, trusted=0.02, doubtful=0.04)
     vectors = fit_landmarks(model, landmarks, scores, literal)
     distances = np.asarray(landmarks)[..., :2] - project_landmarks(model, vectors)  # (N, 478, 2) px
     views = [model.layout.view(vector) for vector in vectors]
@@ -224,8 +214,8 @@ class LandmarkFitter:
         if scores is None:
             scores = np.zeros((len(points), len(ARKIT_NAMES)), np.float32)
         vectors = [
-            self._solve(points[i : i + self.config.batch], np.asarray(scores[i : i + self.config.batch], np.float32))
-            for i in range(0, len(points), self.config.batch)
+            self._solve(points[i : i + _BATCH], np.asarray(scores[i : i + _BATCH], np.float32))
+            for i in range(0, len(points), _BATCH)
         ]
         return np.concatenate(vectors) if vectors else np.zeros((0, self.layout.size), np.float32)
 
@@ -240,16 +230,16 @@ class LandmarkFitter:
         offset, magnify = torch.zeros(count, 2), torch.ones(count)
         static = self._weights * self._iris_trust(scores)  # (B, L)
         low, high = self._bounds
-        for iteration in range(self.config.iterations):
+        for iteration in range(_ITERATIONS):
             shape = self._mean + (coefficients @ self._basis.flatten(1)).view(count, -1, 3)
             posed = shape @ turn.mT  # (B, 478, 3)
             residual = magnify[:, None, None] * posed[..., :2] + offset[:, None] - target  # (B, L, 2)
             facing = (self._normals @ turn[:, 2:].mT).squeeze(-1)  # (B, L)
             distance = residual.norm(dim=-1)
-            robust = (self.config.outlier / distance.clamp_min(1e-6)).clamp_max(1.0)
+            robust = (_OUTLIER_MM / distance.clamp_min(1e-6)).clamp_max(1.0)
             weights = static * ((facing + 0.15) / 0.4).clamp(0.05, 1.0) * robust
             jacobian = self._jacobian(turn, magnify, posed)  # (B, L, 2, 6 + K)
-            rows, errors, trust = _with_openings(jacobian, residual, weights, self.config)
+            rows, errors, trust = _with_openings(jacobian, residual, weights)
             weighted = rows * trust[..., None]
             hessian = weighted.mT @ rows  # (B, 6 + K, 6 + K)
             gradient = (weighted.mT @ errors[..., None]).squeeze(-1)  # (B, 6 + K)
@@ -293,11 +283,11 @@ class LandmarkFitter:
             deviation = 1.0
             if name in ARKIT_NAMES:
                 expected[:, j] = scores[:, ARKIT_NAMES.index(name)] * c.gains.get(name, 1.0)
-                deviation = c.trusted if name.startswith(c.trusted_prefixes) else c.expression
-            if name in c.doubtful_names:
+                deviation = c.trusted if name.startswith(_TRUSTED_PREFIXES) else c.expression
+            if name in DOUBTFUL:
                 deviation = c.doubtful
-            elif name in c.unseen_names:
-                deviation = c.unseen
+            elif name in UNSEEN:
+                deviation = _UNSEEN_DEVIATION
             precision[j] = deviation**-2
         if self._pair is not None:
             close, jaw = (self.layout.n_identity + i for i in self._pair)
@@ -308,10 +298,8 @@ class LandmarkFitter:
 
     def _landmark_weights(self) -> Tensor:
         weights = torch.ones(478)
-        c = self.config
-        for indices, weight in (([*FACE_OVAL], c.oval), (_BROWS, c.brows), (_LIDS, c.lids), (_LIPS, c.lips)):
+        for indices, weight in _WEIGHTS:
             weights[indices] = weight
-        weights[468:] = c.irises
         return weights[_USED]
 
     def _iris_trust(self, scores: NDArray[np.float32]) -> Tensor:
@@ -341,9 +329,7 @@ class LandmarkFitter:
         return vectors
 
 
-def _with_openings(
-    jacobian: Tensor, residual: Tensor, weights: Tensor, config: FitConfig
-) -> tuple[Tensor, Tensor, Tensor]:
+def _with_openings(jacobian: Tensor, residual: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return rows (B, M, 6 + K), errors (B, M) and precisions (B, M) of landmarks and of lid and lip openings."""
     count = len(residual)
     gap_rows = (jacobian[:, _UPPER_ROWS] - jacobian[:, _LOWER_ROWS]).flatten(1, 2)  # (B, 2 * 15, 6 + K)
@@ -351,7 +337,7 @@ def _with_openings(
     seen = torch.minimum(weights[:, _UPPER_ROWS], weights[:, _LOWER_ROWS]).clamp_max(1.0)  # (B, 15)
     rows = torch.cat([jacobian.flatten(1, 2), gap_rows], dim=1)
     errors = torch.cat([residual.reshape(count, -1), gap_errors], dim=1)
-    precision = torch.cat([weights / config.landmark**2, seen / config.opening**2], dim=1)
+    precision = torch.cat([weights / _LANDMARK_MM**2, seen / _OPENING_MM**2], dim=1)
     return rows, errors, precision.repeat_interleave(2, dim=1)
 
 

@@ -7,8 +7,6 @@ either. MediaPipe hardly ever scores some expressions, so photographs say nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
@@ -27,32 +25,17 @@ UNSCORED = (
     *("noseSneerLeft", "noseSneerRight", "tongueOut"),
 )
 """Expressions whose scores by MediaPipe stay below 0.05 on 99 of 100 photographs; renders alone teach them."""
-
-
-@dataclass(frozen=True)
-class LabelConfig:
-    """How the two readers are put together.
-
-    Attributes:
-        fit_share: of the fit in a point's target; the rest is MediaPipe's.
-        outline_share, nose_share: the same on the outline of the face and along the nose.
-        disagreement: distance of the readers' points at which a point's weight is halved, mm.
-        shut: lips that are nearer to each other in MediaPipe's points are shut, mm.
-        lip_deviation: of a lip gap that is shut, mm.
-        weight_deviation: of the expression weights that may change to shut it.
-    """
-
-    fit_share: float = 0.5
-    outline_share: float = 0.0
-    nose_share: float = 0.0
-    disagreement: float = 4.0
-    shut: float = 0.6
-    lip_deviation: float = 0.03
-    weight_deviation: float = 0.15
+_FIT_SHARE = 0.5
+"""Of the fit in a point's target; the rest is MediaPipe's, and so is all of it on the outline and along the nose."""
+_DISAGREEMENT_MM = 4.0
+"""Distance of the readers' points at which a point's weight is halved."""
+_SHUT_MM, _LIP_DEVIATION_MM = 0.6, 0.03
+"""Lips that are nearer to each other in MediaPipe's points are shut; standard deviation of a lip gap that is shut."""
+_WEIGHT_DEVIATION = 0.15  # of the expression weights that may change to shut it
 
 
 def label_points(
-    model: FaceModel, vectors: NDArray, landmarks: NDArray, config: LabelConfig | None = None
+    model: FaceModel, vectors: NDArray, landmarks: NDArray
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return targets (N, 478, 2) px of the landmarks of N photographs, and their weights (N, 478), 0..1.
 
@@ -63,38 +46,32 @@ def label_points(
         model: the face model.
         vectors: (N, P) calibrated fits in the photographs' px, before `shut_lips`, which moves the lips' other points.
         landmarks: (N, 478, 2+) px, MediaPipe's.
-        config: how both are put together.
     """
-    c = config or LabelConfig()
     theirs = np.asarray(landmarks, np.float32)[..., :2]
     fitted = project_landmarks(model, vectors)
-    share = np.full((478, 1), c.fit_share, np.float32)
-    share[list(FACE_OVAL)], share[_NOSE] = c.outline_share, c.nose_share
+    share = np.full((478, 1), _FIT_SHARE, np.float32)
+    share[[*FACE_OVAL, *_NOSE]] = 0.0
     targets = theirs + share * (fitted - theirs)  # (N, 478, 2)
     scale = vectors[:, model.layout.slices["scale"]]  # (N, 1) px/mm
-    weights = 1.0 / (1.0 + (np.linalg.norm(fitted - theirs, axis=2) / (scale * c.disagreement)) ** 2)  # (N, 478)
-    shut = _are_shut(theirs, scale, c)
+    weights = 1.0 / (1.0 + (np.linalg.norm(fitted - theirs, axis=2) / (scale * _DISAGREEMENT_MM)) ** 2)  # (N, 478)
+    shut = _are_shut(theirs, scale)
     middle = 0.5 * (targets[:, _UPPER_LIP] + targets[:, _LOWER_LIP])  # (N, 9, 2)
     for lip in (_UPPER_LIP, _LOWER_LIP):
         targets[:, lip] = np.where(shut[:, None, None], middle, targets[:, lip])
     return targets, weights.astype(np.float32)
 
 
-def shut_lips(
-    model: FaceModel, vectors: NDArray, landmarks: NDArray, config: LabelConfig | None = None
-) -> NDArray[np.float32]:
+def shut_lips(model: FaceModel, vectors: NDArray, landmarks: NDArray) -> NDArray[np.float32]:
     """Return fits (N, P) whose lips meet where MediaPipe's are shut, by the least change of expression weights.
 
     Args:
         model: the face model.
         vectors: (N, P) constrained fits in the photographs' px.
         landmarks: (N, 478, 2+) px, MediaPipe's.
-        config: which lips are shut, and how firmly.
     """
-    c = config or LabelConfig()
     layout = model.layout
     out = np.array(vectors, np.float32)
-    chosen = np.flatnonzero(_are_shut(np.asarray(landmarks)[..., :2], out[:, layout.slices["scale"]], c))
+    chosen = np.flatnonzero(_are_shut(np.asarray(landmarks)[..., :2], out[:, layout.slices["scale"]]))
     basis = at_landmarks(model, np.concatenate([model.identity, model.expression]))  # (K, 478, 3)
     change = (basis[:, _UPPER_LIP[:5]] - basis[:, _LOWER_LIP[:5]])[..., 1]  # (K, 5) mm of the gap per coefficient
     points = model.landmarks478(model.mean)
@@ -104,7 +81,7 @@ def shut_lips(
     if not len(lips):
         return out
     moves = change[len(model.identity) :][lips]  # (L, 5)
-    system = np.concatenate([moves.T / c.lip_deviation, np.eye(len(lips)) / c.weight_deviation])
+    system = np.concatenate([moves.T / _LIP_DEVIATION_MM, np.eye(len(lips)) / _WEIGHT_DEVIATION])
     for i in chosen:
         p = layout.view(out[i])
         gap = mean_gap + np.concatenate([p.identity, p.expression]) @ change  # (5,)
@@ -112,7 +89,7 @@ def shut_lips(
         if layout.mouth_close_and_jaw_open is not None:  # mouthClose stays, and at most jawOpen
             close, jaw = layout.mouth_close_and_jaw_open
             low[lips == jaw] = p.expression[close] - p.expression[jaw]
-        wanted = np.concatenate([-gap / c.lip_deviation, np.zeros(len(lips))])
+        wanted = np.concatenate([-gap / _LIP_DEVIATION_MM, np.zeros(len(lips))])
         p.expression[lips] += lsq_linear(system, wanted, (low - 1e-6, high + 1e-6)).x.astype(np.float32)
         out[i] = layout.constrain(out[i])
     return out
@@ -123,7 +100,7 @@ def scored_expressions() -> NDArray[np.bool_]:
     return np.array([name not in UNSCORED for name in ARKIT_NAMES], bool)
 
 
-def _are_shut(landmarks: NDArray, scale: NDArray, c: LabelConfig) -> NDArray[np.bool_]:
+def _are_shut(landmarks: NDArray, scale: NDArray) -> NDArray[np.bool_]:
     """Return whether the lips of MediaPipe's points (N, 478, 2) px meet, at scales (N, 1) px/mm."""
     gaps = np.linalg.norm(landmarks[:, _UPPER_LIP[:5]] - landmarks[:, _LOWER_LIP[:5]], axis=2) / scale  # (N, 5)
-    return np.asarray(gaps.max(axis=1) < c.shut)
+    return np.asarray(gaps.max(axis=1) < _SHUT_MM)

@@ -14,7 +14,6 @@ from facemodel.landmarks import normalized_mean_error
 from training.data.datasets import FaceSample
 from training.data.face_classes import face_mask, label_of
 from training.data.fit import FitConfig, LandmarkFitter, landmark_errors, without_offsets
-from training.data.photometry import Photometry
 from training.data.prepared import PreparedShard
 from training.data.skin_classifier import SkinClassifier
 from training.data.storage import cut
@@ -64,12 +63,7 @@ def find_labelled_face(
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """One photo, all but its albedo and light; arrays as in `PreparedShard`, for one photo.
-
-    Attributes:
-        vector: (P,) of the fit, crop px.
-        observed: colours, normals, points, seen of `Photometry.observe`.
-    """
+    """One photo; arrays as in `PreparedShard`, for one photo. `vector` (P,) is that of the fit, crop px."""
 
     sample: FaceSample
     image: NDArray[np.uint8]
@@ -80,7 +74,6 @@ class PreparedPhoto:
     scores: NDArray[np.float32]
     vector: NDArray[np.float32]
     nme: float
-    observed: tuple[NDArray, NDArray, NDArray, NDArray]
 
 
 class PhotoPreparer:
@@ -107,7 +100,6 @@ class PhotoPreparer:
         self._segmenter = segmenter
         self._classifier = classifier
         self._fitter = LandmarkFitter(model, fit)
-        self._photometry = Photometry(model)
 
     def __call__(self, sample: FaceSample) -> PreparedPhoto:
         """Return crop, points, masks and fit of a photo.
@@ -151,19 +143,11 @@ class PhotoPreparer:
             scores=scores,
             vector=vector,
             nme=nme,
-            observed=self._observe(image, vector, face),
         )
 
     def shard(self, dataset: str, photos: Sequence[PreparedPhoto], entries: Sequence[str]) -> PreparedShard:
-        """Return photos of a data set, now with albedo and light, and the names of all entries that were looked at."""
+        """Return photos of a data set, and the names of all entries that were looked at."""
         size, layout = CROP_SIZE, self._model.layout
-        vectors = np.array([photo.vector for photo in photos], np.float32).reshape(-1, layout.size)
-        residuals = np.zeros(len(photos), np.float32)
-        if photos:
-            observed = zip(*(photo.observed for photo in photos), strict=True)
-            colors, normals, points, seen = (np.stack(column) for column in observed)
-            vectors, residuals = self._photometry.solve(colors, normals, points, seen, vectors)
-        parameters = [layout.constrain(vector) for vector in vectors]
 
         def column(name: str, dtype: type, *shape: int) -> NDArray:
             return np.array([getattr(photo, name) for photo in photos], dtype).reshape(-1, *shape)
@@ -176,22 +160,13 @@ class PhotoPreparer:
             landmarks68=column("landmarks68", np.float32, 68, 2),
             landmarks478=column("landmarks478", np.float32, 478, 2),
             scores=column("scores", np.float32, len(ARKIT_NAMES)),
-            parameters=np.array(parameters, np.float32).reshape(-1, layout.size),
-            quality=np.column_stack([column("nme", np.float32), residuals]),
+            parameters=column("vector", np.float32, layout.size),
+            nme=column("nme", np.float32),
             names=np.array([f"{dataset}/{sample.name}" for sample in samples], np.str_),
             persons=np.array([sample.person for sample in samples], np.str_),
             splits=np.array([sample.split for sample in samples], np.str_),
             entries=np.array(entries, np.str_),
         )
-
-    def _observe(
-        self, image: NDArray[np.uint8], vector: NDArray[np.float32], face: NDArray[np.bool_]
-    ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-        """Return `Photometry.observe` of what the mask says is the face."""
-        colors, normals, points, seen = self._photometry.observe(image, vector)
-        p = self._model.layout.view(vector)
-        pixels = (points[:, :2] * (p.scale, -p.scale) + p.translation).astype(int).clip(0, CROP_SIZE - 1)
-        return colors, normals, points, seen & face[pixels[:, 1], pixels[:, 0]]
 
 
 def _outline(points: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -5,7 +5,6 @@ Albedo and light are not fitted: renders alone teach them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -24,36 +23,23 @@ from training.data.fit import (
     learn_offsets,
     without_offsets,
 )
-from training.data.labels import LabelConfig, label_points, scored_expressions, shut_lips
+from training.data.labels import label_points, scored_expressions, shut_lips
 from training.data.photo_labels import PhotoLabels, read_rgb
 from training.data.storage import Samples, ShardWriter, cut, faceless
 
-
-@dataclass(frozen=True)
-class PhotoConfig:
-    """How photos become samples.
-
-    Attributes:
-        fit: of pose, identity and expression.
-        labels: how MediaPipe's points and the fit become the landmarks' targets.
-        loose: expression deviation of the fit that the gains are learned from.
-        calibration_photos: how many photos that and the landmarks' offsets take.
-        good_nme: largest NME of a fit whose pose, identity and expression count.
-        negatives: photos of which a crop without a well-placed face is cut.
-        shard: samples a shard.
-    """
-
-    fit: FitConfig = field(default_factory=FitConfig)
-    labels: LabelConfig = field(default_factory=LabelConfig)
-    loose: float = 0.6
-    calibration_photos: int = 1024
-    good_nme: float = 0.016
-    negatives: int = 3000
-    shard: int = 500
+_LOOSE = 0.6  # expression deviation of the fit that the gains are learned from
+_CALIBRATION_PHOTOS = 1024  # that gains and the landmarks' offsets are learned from
+_GOOD_NME = 0.016  # largest of a fit whose pose, identity and expression count
 
 
 def prepare_photos(
-    model: FaceModel, labels: PhotoLabels, photos: Path, out: Path, seed: int = 0, config: PhotoConfig | None = None
+    model: FaceModel,
+    labels: PhotoLabels,
+    photos: Path,
+    out: Path,
+    seed: int = 0,
+    negatives: int = 3000,
+    shard: int = 500,
 ) -> None:
     """Write every labelled photo to `out`/photos and some misplaced crops to `out`/negatives, shard by shard.
 
@@ -62,40 +48,37 @@ def prepare_photos(
     Raises:
         LimelightError: `out` holds the data of another face model.
     """
-    config = config or PhotoConfig()
     writer = ShardWriter(out, "photos", model)
-    negatives = ShardWriter(out, "negatives", model)
+    faceless_writer = ShardWriter(out, "negatives", model)
     labels = labels.take(np.random.default_rng(seed).permutation(len(labels)))
-    first = labels.take(slice(config.calibration_photos))
-    fitter = LandmarkFitter(model, calibrate(model, first.landmarks, first.scores, config))
-    for number, start in enumerate(tqdm(range(0, len(labels), config.shard), unit="shard", desc="photos")):
+    first = labels.take(slice(_CALIBRATION_PHOTOS))
+    fitter = LandmarkFitter(model, calibrate(model, first.landmarks, first.scores))
+    for number, start in enumerate(tqdm(range(0, len(labels), shard), unit="shard", desc="photos")):
         if writer.exists(number):
             continue
-        part = labels.take(slice(start, start + config.shard))
+        part = labels.take(slice(start, start + shard))
         images = [read_rgb(photos / path) for path in part.paths]
         readable = np.array([image is not None for image in images])
         part, images = part.take(readable), [image for image in images if image is not None]
-        samples, vectors = _fit_shard(model, fitter, part, images, config)
+        samples, vectors = _fit_shard(model, fitter, part, images)
         rng = np.random.default_rng((seed, number))
-        chosen = np.flatnonzero(rng.random(len(part)) < config.negatives / len(labels))
+        chosen = np.flatnonzero(rng.random(len(part)) < negatives / len(labels))
         if len(chosen):
-            negatives.write(number, _misplaced(model.layout, part, images, vectors, chosen, rng))
+            faceless_writer.write(number, _misplaced(model.layout, part, images, vectors, chosen, rng))
         writer.write(number, samples)
 
 
-def calibrate(model: FaceModel, landmarks: NDArray, scores: NDArray, config: PhotoConfig | None = None) -> FitConfig:
+def calibrate(model: FaceModel, landmarks: NDArray, scores: NDArray) -> FitConfig:
     """Return the fit's configuration with offsets and gains learned from MediaPipe's labels of photos.
 
     Args:
         model: the face model.
         landmarks, scores: (N, 478, 2+) px and (N, 52).
-        config: the configuration to start from.
     """
-    config = config or PhotoConfig()
-    offsets = learn_offsets(model, landmarks, scores, config.fit)
-    loose = replace(config.fit, expression=config.loose, offsets=offsets)
+    offsets = learn_offsets(model, landmarks, scores)
+    loose = FitConfig(expression=_LOOSE, offsets=offsets)
     fitted = fit_landmarks(model, landmarks, scores, loose)
-    return replace(config.fit, offsets=offsets, gains=learn_gains(model, fitted, scores))
+    return FitConfig(offsets=offsets, gains=learn_gains(model, fitted, scores))
 
 
 def _fit_shard(
@@ -103,15 +86,14 @@ def _fit_shard(
     fitter: LandmarkFitter,
     labels: PhotoLabels,
     images: list[NDArray[np.uint8]],
-    config: PhotoConfig,
 ) -> tuple[Samples, NDArray[np.float32]]:
     """Return samples of photos, and their parameters (N, P) in the photos' own pixels."""
     vectors = fitter(labels.landmarks, labels.scores)
     offsets = fitter.config.offsets
     landmarks = labels.landmarks if offsets is None else without_offsets(vectors, model, labels.landmarks, offsets)
     nme = landmark_errors(model, vectors, landmarks)
-    targets, weights = label_points(model, vectors, labels.landmarks, config.labels)
-    vectors = shut_lips(model, vectors, labels.landmarks, config.labels)
+    targets, weights = label_points(model, vectors, labels.landmarks)
+    vectors = shut_lips(model, vectors, labels.landmarks)
     crops = [_crop(model.layout, vector) for vector in vectors]
     parameters = np.stack(
         [model.layout.constrain(crop.lower(model.layout, v)) for crop, v in zip(crops, vectors, strict=True)]
@@ -125,7 +107,7 @@ def _fit_shard(
         ),
         face=yes,
         photo=yes,
-        geometry=nme < config.good_nme,
+        geometry=nme < _GOOD_NME,
         light=~yes,
         held_out=labels.validation,
         landmark_weight=weights,

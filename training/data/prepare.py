@@ -12,7 +12,6 @@ is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -32,53 +31,48 @@ ASSETS = Path(str(files("training") / "assets"))
 """What ships with this room: U-Net, skin classifier, landmarker, calibration for the default face model."""
 
 
-@dataclass(frozen=True)
-class PrepareConfig:
-    """How a run goes about it.
-
-    Attributes:
-        shard: photos that one is made of.
-        part, parts: this run makes every shard of which the number divided by `parts` leaves `part`.
-    """
-
-    shard: int = 500
-    part: int = 0
-    parts: int = 1
-
-
 def prepare_dataset(
-    dataset: FaceDataset, writer: PreparedWriter, preparer: PhotoPreparer, config: PrepareConfig | None = None
+    dataset: FaceDataset,
+    writer: PreparedWriter,
+    preparer: PhotoPreparer,
+    shard: int = 500,
+    part: tuple[int, int] = (0, 1),
 ) -> int:
     """Write the shards of a data set that do not exist yet, and return how many photos all of its shards hold now.
+
+    Args:
+        shard: photos that one is made of. part: (i, n) for the i-th of n runs that share the work, counted from 0.
 
     Raises:
         LimelightError: nothing usable, the data set has changed since an earlier run, or a shard cannot be written.
     """
-    config = config or PrepareConfig()
     name = writer.folder.name
     count = 0
     with tqdm(total=dataset.estimate() or None, unit="photo", desc=name) as bar:
-        for number, group in groupby(enumerate(dataset), key=lambda entry: entry[0] // config.shard):
+        for number, group in groupby(enumerate(dataset), key=lambda entry: entry[0] // shard):
             samples = (sample for _, sample in group)
             if (entries := writer.entries(number)) is not None:
                 if [sample.name for sample in samples] != entries:
                     raise LimelightError(f"data set {dataset.root}: has changed since; use another --out")
                 count += writer.length(number)
                 bar.update(len(entries))
-            elif number % config.parts == config.part:
+            elif number % part[1] == part[0]:
                 photos, entries = _prepare(samples, dataset, preparer, bar)
                 writer.write(number, preparer.shard(name, photos, entries))
                 count += len(photos)
             else:
                 bar.update(sum(1 for _ in samples))
             bar.set_postfix(faces=count, skipped=dataset.skipped)
-    if not count and config.parts == 1:
+    if not count and part[1] == 1:
         raise LimelightError(f"data set {dataset.root}: no face on any photo")
     return count
 
 
 def prepare_datasets(
-    datasets: Sequence[tuple[FaceDataset, PreparedWriter]], preparer: PhotoPreparer, config: PrepareConfig
+    datasets: Sequence[tuple[FaceDataset, PreparedWriter]],
+    preparer: PhotoPreparer,
+    shard: int = 500,
+    part: tuple[int, int] = (0, 1),
 ) -> int:
     """Do `prepare_dataset` for several; one of which nothing can be used costs one line.
 
@@ -88,12 +82,12 @@ def prepare_datasets(
     total = 0
     for dataset, writer in datasets:
         try:
-            total += prepare_dataset(dataset, writer, preparer, config)
+            total += prepare_dataset(dataset, writer, preparer, shard, part)
         except ShardWriteError:
             raise
         except LimelightError as error:
             to_stderr(f"left out: {error}")
-    if not total and config.parts == 1:
+    if not total and part[1] == 1:
         raise LimelightError("prepared photos: none; no data set has any that can be used")
     return total
 

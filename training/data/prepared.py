@@ -13,8 +13,7 @@
         landmarks478.npy  (N, 478, 2) float32   crop px: MediaPipe's points less their average offset from the model's
         scores.npy        (N, 52) float32       MediaPipe's scores (ARKIT_NAMES order)
         parameters.npy    (N, P) float32        of the per-photo fit, layout order, constrained, pose in crop px
-        quality.npy       (N, 2) float32        NME of the fit (478 points) and photometric residual (rms, square root
-                          of linear light)
+        nme.npy           (N,) float32          of the fit over the 478 points
         names.npy         (N,) str    `NAME/name in the data set`
         persons.npy       (N,) str    equal for photos of one person, also across data sets that share people
         splits.npy        (N,) str    train, validation or test
@@ -56,7 +55,7 @@ class PreparedShard:
     landmarks478: NDArray[np.float32]
     scores: NDArray[np.float32]
     parameters: NDArray[np.float32]
-    quality: NDArray[np.float32]
+    nme: NDArray[np.float32]
     names: NDArray[np.str_]
     persons: NDArray[np.str_]
     splits: NDArray[np.str_]
@@ -78,7 +77,7 @@ class PhotoBatch:
         landmarks68: (B, 68, 2) iBUG's points, crop px.
         landmarks478: (B, 478, 2) MediaPipe's points, crop px, where the face model has them.
         scores: (B, 52) MediaPipe's scores, ARKIT_NAMES order.
-        parameters: (B, P) of the per-photo fit, pose in crop px: a start and a pseudo-label, not the truth.
+        parameters: (B, P) of the per-photo fit, pose in crop px, with mean albedo and soft light: a start.
         person: (B,) int64, equal for photos of one person.
         features: (B, D) identity features F(I_in) of Eq. 7; None if the reader was not asked for any.
     """
@@ -117,7 +116,7 @@ class PreparedPhotos:
     Attributes:
         names: (N,) `data set/photo`.
         person: (N,) int64, equal for photos of one person; the same in every split of a folder.
-        landmarks68, landmarks478, scores, parameters, quality: (N, ...), see the module.
+        landmarks68, landmarks478, scores, parameters, nme: (N, ...), see the module.
         features: (N, D) or None.
 
     Raises:
@@ -147,7 +146,7 @@ class PreparedPhotos:
         self.landmarks478 = self._column("landmarks478")[chosen]
         self.scores = self._column("scores")[chosen]
         self.parameters = self._column("parameters")[chosen]
-        self.quality = self._column("quality")[chosen]
+        self.nme = self._column("nme")[chosen]
         self.features = None if features is None else self._column(f"features_{features}")[chosen]
         self._images, self._classes, self._skin = (
             Mapped(self._shards, name, WHAT) for name in ("images", "classes", "skin")

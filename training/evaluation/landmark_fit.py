@@ -34,7 +34,7 @@ def fitted_renders(material: Material) -> NDArray[np.float32]:
     found = np.isfinite(landmarks).all(axis=(1, 2))
     vectors = np.full((len(renders), model.layout.size), np.nan, np.float32)
     if found.any():
-        config = FitConfig(offsets=learn_offsets(model, landmarks[found], scores[found], FitConfig()))
+        config = FitConfig(offsets=learn_offsets(model, landmarks[found], scores[found]))
         vectors[found] = fit_landmarks(model, landmarks[found], scores[found], config)
     return vectors
 

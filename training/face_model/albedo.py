@@ -12,12 +12,12 @@ detail as a light one. Coefficients of two or three standard deviations reach th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from training.face_model.albedo_person import PART_NAMES, PersonConfig, PersonSampler
+from training.face_model.albedo_person import PART_NAMES, PersonSampler
 from training.face_model.makehuman import BaseMesh
 from training.face_model.skin_detail import load_iris_colours, load_skin_detail
 from training.face_model.skin_tone import SkinTone
@@ -25,27 +25,11 @@ from training.face_model.template import Template
 
 _REGION_WEIGHT = {"face": 1.0, "ears": 0.4, "neck": 0.3, "scalp": 0.1, "eyes": 2.0, "teeth": 0.3, "tongue": 0.2}
 _OTHER_REGION_WEIGHT = 0.1
-
-
-@dataclass(frozen=True)
-class AlbedoConfig:
-    """How the albedo basis is learned.
-
-    Attributes:
-        people: number of synthetic people drawn.
-        kept_variance: share of the weighted variance that the modes hold at least.
-        modes_range: fewest and most modes.
-        specular_share: share of the specular albedo in the total weighted variance, which balances the two.
-        seed: of the random source.
-        person: distribution of the people.
-    """
-
-    people: int = 2000
-    kept_variance: float = 0.99
-    modes_range: tuple[int, int] = (30, 60)
-    specular_share: float = 0.12
-    seed: int = 20
-    person: PersonConfig = field(default_factory=PersonConfig)
+_PEOPLE, _SEED = 2000, 20
+_KEPT_VARIANCE, _MODES_RANGE = 0.99, (30, 60)
+"""Share of the weighted variance that the modes hold at least, and the fewest and most of them."""
+_SPECULAR_SHARE = 0.12
+"""Of the specular albedo in the total weighted variance, which balances it with the diffuse one."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +62,14 @@ class AlbedoBasis:
         )
 
 
-def build_albedo(template: Template, base: BaseMesh, sources: Path, config: AlbedoConfig) -> AlbedoBasis:
+def build_albedo(template: Template, base: BaseMesh, sources: Path, people: int = _PEOPLE) -> AlbedoBasis:
     """Learn the albedo basis of `template`.
 
     Args:
         template: head in model space, mm, whose skin regions use MakeHuman's skin layout.
         base: MakeHuman's base mesh, which the brow meshes are bound to.
         sources: folder of the sources (`LIMELIGHT_DATA`), of which `face_model/skin` is read.
-        config: how.
+        people: how many synthetic ones are drawn.
 
     Raises:
         LimelightError: a file of the sources is missing or unreadable.
@@ -96,16 +80,15 @@ def build_albedo(template: Template, base: BaseMesh, sources: Path, config: Albe
         SkinTone.from_tables(skin / "optics"),
         load_skin_detail(template, base, skin, PART_NAMES),
         load_iris_colours(skin / "irises"),
-        config.person,
-        np.random.default_rng(config.seed),
+        np.random.default_rng(_SEED),
     )
     count = len(template.vertices)
-    diffuse = np.empty((config.people, count, 3), np.float32)
-    specular = np.empty((config.people, count), np.float32)
-    for row in range(config.people):
+    diffuse = np.empty((people, count, 3), np.float32)
+    specular = np.empty((people, count), np.float32)
+    for row in range(people):
         person = sampler.draw()
         diffuse[row], specular[row] = person.diffuse, person.specular
-    return _joint_basis(diffuse, specular, _vertex_weights(template), config)
+    return _joint_basis(diffuse, specular, _vertex_weights(template))
 
 
 def _vertex_weights(template: Template) -> np.ndarray:
@@ -119,7 +102,9 @@ def _vertex_weights(template: Template) -> np.ndarray:
     return weights / weights.mean()
 
 
-def _joint_basis(diffuse: np.ndarray, specular: np.ndarray, weights: np.ndarray, config: AlbedoConfig) -> AlbedoBasis:
+def _joint_basis(
+    diffuse: np.ndarray, specular: np.ndarray, weights: np.ndarray, modes_range: tuple[int, int] = _MODES_RANGE
+) -> AlbedoBasis:
     """Principal components of people's diffuse (N, V, 3) and specular (N, V) albedo, which are centred in place."""
     people, count = specular.shape
     diffuse_mean, specular_mean = diffuse.mean(axis=0), specular.mean(axis=0)
@@ -129,11 +114,11 @@ def _joint_basis(diffuse: np.ndarray, specular: np.ndarray, weights: np.ndarray,
     flat = diffuse.reshape(people, -1)  # (N, 3 V)
     gram_diffuse = _gram(flat, np.repeat(root, 3))
     gram_specular = _gram(specular, root)
-    balance = config.specular_share / (1.0 - config.specular_share) * np.trace(gram_diffuse) / np.trace(gram_specular)
+    balance = _SPECULAR_SHARE / (1.0 - _SPECULAR_SHARE) * np.trace(gram_diffuse) / np.trace(gram_specular)
     variance, people_vectors = np.linalg.eigh(gram_diffuse + balance * gram_specular)  # ascending
     variance, people_vectors = np.maximum(variance[::-1], 0.0), people_vectors[:, ::-1]
     share = np.cumsum(variance) / variance.sum()
-    modes = int(np.clip(np.searchsorted(share, config.kept_variance) + 1, *config.modes_range))
+    modes = int(np.clip(np.searchsorted(share, _KEPT_VARIANCE) + 1, *modes_range))
     coefficients = people_vectors[:, :modes] * np.sqrt(people - 1.0)  # (N, Na), unit variance
     brighter = coefficients.T @ flat.mean(axis=1)  # (Na,): a mode's sign is free, so positive is brighter
     coefficients *= np.where(brighter >= 0, 1.0, -1.0)

@@ -39,25 +39,12 @@ _SPECULAR_PARTS = {
 }  # fmt: skip
 _SPECULAR_REGIONS = {"eyes": 0.15, "teeth": 0.10, "tongue": 0.08, "mouth_lining": 0.05}
 _SPECULAR_MINIMUM = 0.008
-
-
-@dataclass(frozen=True)
-class PersonConfig:
-    """Distribution of the synthetic people.
-
-    Attributes:
-        luminance_range: relative luminance of the darkest and palest overall tone, at the anchors' blood fraction
-            (about L* 26 and 74).
-        luminance_spread: luminance is normal about the middle of the range and cut at its ends, which lie this many
-            standard deviations out: broad coverage of dark and light whose linear model still stays positive.
-        field_scales_mm: length scales of the smooth random fields.
-        fields_per_scale: number of independent fields of each scale.
-    """
-
-    luminance_range: tuple[float, float] = (0.048, 0.47)
-    luminance_spread: float = 1.8
-    field_scales_mm: tuple[float, ...] = (40.0, 16.0)
-    fields_per_scale: int = 10
+_LUMINANCE_RANGE, _LUMINANCE_SPREAD = (0.048, 0.47), 1.8
+"""Relative luminance of the darkest and palest overall tone, at the anchors' blood fraction (about L* 26 and 74). It is
+normal about the middle of the range and cut at its ends, which lie this many standard deviations out: broad coverage of
+dark and light whose linear model still stays positive."""
+_FIELD_SCALES_MM, _FIELDS_PER_SCALE = (40.0, 16.0), 10
+"""Length scales of the smooth random fields, and how many independent ones there are of each."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +64,10 @@ class PersonSampler:
         tone: SkinTone,
         detail: SkinDetail,
         iris_colours: dict[str, np.ndarray],
-        config: PersonConfig,
         rng: np.random.Generator,
     ) -> None:
-        """Args: the head, the two data-driven models, iris name -> linear RGB, the distribution, the random source."""
-        self._template, self._tone, self._detail, self._config, self._rng = template, tone, detail, config, rng
+        """Args: the head, the two data-driven models, iris name -> linear RGB, the random source."""
+        self._template, self._tone, self._detail, self._rng = template, tone, detail, rng
         skin_regions = [template.region_vertices(name) for name in SKIN_REGIONS if name in template.region_names]
         skin = np.unique(np.concatenate(skin_regions))
         self._inside = InnerParts(template, skin, iris_colours, rng)
@@ -90,12 +76,12 @@ class PersonSampler:
             for name in _SPECULAR_REGIONS
             if name in template.region_names
         }
-        self._fields = [self._smooth_fields(scale) for scale in config.field_scales_mm]  # each (F, V)
+        self._fields = [self._smooth_fields(scale) for scale in _FIELD_SCALES_MM]  # each (F, V)
 
     def draw(self) -> Person:
         """One random person."""
         luminance = self._luminance()
-        low, high = self._config.luminance_range
+        low, high = _LUMINANCE_RANGE
         lightness = (luminance - low) / (high - low)  # 0 darkest .. 1 palest
         age = self._rng.uniform()  # 0 a child .. 1 old
         hair = self._hair_colour(lightness, age)
@@ -114,16 +100,16 @@ class PersonSampler:
         return Person(np.clip(skin, *DIFFUSE_RANGE), self._specular(brow, np.maximum(beard, 0.5 * stubble), scalp))
 
     def _luminance(self) -> float:
-        low, high = self._config.luminance_range
+        low, high = _LUMINANCE_RANGE
         while True:
-            position = self._rng.normal(0.0, 1.0 / self._config.luminance_spread)
+            position = self._rng.normal(0.0, 1.0 / _LUMINANCE_SPREAD)
             if abs(position) <= 1.0:
                 return 0.5 * (low + high) + 0.5 * (high - low) * position
 
     def _smooth_fields(self, scale_mm: float) -> np.ndarray:
         """Smooth fields (F, V) over space, unit variance: sums of random cosines (squared-exponential covariance)."""
         waves = 48
-        count = self._config.fields_per_scale
+        count = _FIELDS_PER_SCALE
         frequency = self._rng.normal(size=(count, waves, 3)) / scale_mm
         phase = self._rng.uniform(0.0, 2.0 * np.pi, (count, waves))
         return np.stack([

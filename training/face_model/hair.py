@@ -13,9 +13,9 @@ from facemodel.errors import LimelightError
 from facemodel.hair import ANCHOR_WEIGHTS, SKIN_REGIONS, Hair, SkinPlaces
 from facemodel.model import FaceModel
 from training.face_model.hair_strands import COLUMNS, KINDS, ROWS, TILE_MM, islands, strand_coordinates, strand_texture
-from training.face_model.makehuman import BaseMesh
+from training.face_model.makehuman import BaseMesh, read_bindings, read_obj
 from training.face_model.registration import warp
-from training.face_model.skin_detail import bound_uv, read_obj_faces, read_picture
+from training.face_model.skin_detail import bound_uv, read_picture
 from training.face_model.skin_layout import MIDLINE_V
 from training.face_model.surface import SurfaceLocator, vertex_normals
 
@@ -120,49 +120,22 @@ def read_hair_mesh(path: Path, base: BaseMesh) -> HairMesh:
     Raises:
         LimelightError: a file is missing or does not belong to the other.
     """
-    for suffix in (".obj", ".mhclo"):
-        if not path.with_suffix(suffix).is_file():
-            raise LimelightError(f"{path.with_suffix(suffix)} is missing: check LIMELIGHT_DATA")
-    quads, corners, count = _read_quads(path.with_suffix(".obj"))
-    vertices = _bound_vertices(path.with_suffix(".mhclo"), base)
-    if len(vertices) != count:
-        raise LimelightError(f"{path}.mhclo binds {len(vertices)} vertices and {path}.obj has {count}: get both again")
-    return HairMesh(vertices, quads, corners)
-
-
-def _read_quads(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
-    """Quads (Q, 4) of an OBJ into its vertices and into vertices cut at texture seams, and its number of vertices."""
-    count, faces = 0, []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        match line.split():
-            case ["v", *_]:
-                count += 1
-            case ["f", a, b, c, d]:
-                faces.append([[int(number) - 1 for number in word.split("/")[:2]] for word in (a, b, c, d)])
-    table = np.array(faces)  # (Q, 4, 2)
-    corners = np.unique(table.reshape(-1, 2), axis=0, return_inverse=True)[1]
-    return table[..., 0], corners.reshape(-1, 4), count
-
-
-def _bound_vertices(path: Path, base: BaseMesh) -> np.ndarray:
-    """(N, 3) decimetres: each vertex on three of the base mesh with weights and an offset, or on one exactly."""
-    scale, places, reading = np.ones(3), [], False
-    for words in (line.split() for line in path.read_text(encoding="utf-8").splitlines()):
-        if not words:
-            continue
-        if words[0] in ("x_scale", "y_scale", "z_scale"):
+    mesh, bindings = read_obj(path.with_suffix(".obj")), read_bindings(path.with_suffix(".mhclo"))
+    if len(bindings) != len(mesh.vertices):
+        raise LimelightError(
+            f"{path}.mhclo binds {len(bindings)} vertices and {path}.obj has {len(mesh.vertices)}: get both again"
+        )
+    scale = np.ones(3)  # of the offsets, by how large the base mesh is between two of its vertices
+    for words in (line.split() for line in path.with_suffix(".mhclo").read_text(encoding="utf-8").splitlines()):
+        if words and words[0] in ("x_scale", "y_scale", "z_scale"):
             axis = "xyz".index(words[0][0])
             first, second = base.vertices[[int(words[1]), int(words[2])]]
             scale[axis] = abs(first[axis] - second[axis]) / float(words[3])
-        elif words[0] == "verts":
-            reading = True
-        elif reading and len(words) == 1 and words[0].isdigit():
-            places.append(base.vertices[int(words[0])])
-        elif reading and len(words) == 9 and words[0].isdigit():
-            corners = base.vertices[[int(word) for word in words[:3]]]
-            numbers = np.array([float(word) for word in words[3:]])
-            places.append(numbers[:3] @ corners + numbers[3:] * scale)
-    return np.array(places)
+    corners = base.vertices[bindings[:, :3].astype(int)]  # (N, 3, 3)
+    vertices = (bindings[:, None, 3:6] @ corners)[:, 0] + bindings[:, 6:] * scale
+    seams = np.stack([mesh.faces, mesh.uv_faces], axis=2).reshape(-1, 2)
+    cut = np.unique(seams, axis=0, return_inverse=True)[1]
+    return HairMesh(vertices, mesh.faces, cut.reshape(-1, 4))
 
 
 @dataclass(frozen=True)
@@ -185,7 +158,8 @@ def bind_brows(path: Path, base: BaseMesh) -> tuple[_Bound, np.ndarray]:
     Raises:
         LimelightError: a file is missing or malformed.
     """
-    quads, places = read_obj_faces(path.with_suffix(".obj"))  # (Q, 4), (Q, 4, 2)
+    mesh = read_obj(path.with_suffix(".obj"))
+    quads, places = mesh.faces, mesh.uv[mesh.uv_faces]  # (Q, 4), (Q, 4, 2)
     skin = bound_uv(path.with_suffix(".mhclo"), base)  # (N, 2)
     corners = np.concatenate([skin[quads], places], axis=2)  # (Q, 4, 4)
     middle = 0.5 * (corners + np.roll(corners, -1, axis=1))  # (Q, 4, 4) of the edges

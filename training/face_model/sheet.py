@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -30,20 +29,10 @@ _BROW_SHADE = 0.8
 _DARK_COLORS = 3
 """Number of colours of hair, the darkest, that dark people have."""
 _YAWS = (0.0, -40.0)
+_SEED = 7
 _HEAD_COLUMNS, _EXPRESSION_COLUMNS = 7, 9
 
 Worn = Sequence[tuple[WornHair, HairLook]]
-
-
-@dataclass(frozen=True)
-class SheetConfig:
-    """Sides of the pictures of heads and of expressions in pixels, samples across a pixel, people and their seed."""
-
-    head_size: int = 256
-    expression_size: int = 208
-    samples: int = 2
-    people: int = 12
-    seed: int = 7
 
 
 class HeadPictures:
@@ -94,43 +83,51 @@ class HeadPictures:
         return np.round(255.0 * encode_srgb(np.clip(small, 0.0, 1.0))).astype(np.uint8)
 
 
-def write_sheets(model: FaceModel, hair: Hair, folder: Path, config: SheetConfig) -> list[Path]:
+def write_sheets(
+    model: FaceModel,
+    hair: Hair,
+    folder: Path,
+    head_size: int = 256,
+    expression_size: int = 208,
+    samples: int = 2,
+    people: int = 12,
+) -> list[Path]:
     """Write `heads.jpg` and `expressions.jpg` into a folder and return their paths.
 
     The heads are the mean and random people, of dark skin to pale, from the front and from the side below; the
-    expressions are those of the mean at weight 1, mouthClose with jawOpen.
+    expressions are those of the mean at weight 1, mouthClose with jawOpen. Sizes are in pixels, `samples` across one.
 
     Raises:
         LimelightError: a file cannot be written.
     """
-    pictures, rng = HeadPictures(model, config.samples), np.random.default_rng(config.seed)
+    pictures, rng = HeadPictures(model, samples), np.random.default_rng(_SEED)
     wearable = hair if hair.fits(model) else None
     rest, plain = np.zeros(len(model.expression)), np.zeros(len(model.diffuse_basis))
     middle = 0.5 * (model.mean.max(axis=0) + model.mean.min(axis=0)) + (0.0, 5.0, 0.0)
-    people = [(model.mean, plain, _dress(wearable, model, rng, "dark brown"))]
-    for tone in rng.permutation(np.linspace(-2.0, 2.0, config.people)):
+    drawn = [(model.mean, plain, _dress(wearable, model, rng, "dark brown"))]
+    for tone in rng.permutation(np.linspace(-2.0, 2.0, people)):
         identity = np.clip(rng.standard_normal(len(model.identity)), -3.0, 3.0)
         albedo = np.clip(rng.standard_normal(len(plain)), -3.0, 3.0)
         albedo[0] = tone
         color = str(rng.choice(list(HAIR_COLORS)[: _DARK_COLORS if tone < 0.0 else None]))
-        people.append((model.shape(identity, rest), albedo, _dress(wearable, model, rng, color)))
-    views = [[pictures.draw(*one, yaw, middle, 320.0, config.head_size) for one in people] for yaw in _YAWS]
+        drawn.append((model.shape(identity, rest), albedo, _dress(wearable, model, rng, color)))
+    views = [[pictures.draw(*one, yaw, middle, 320.0, head_size) for one in drawn] for yaw in _YAWS]
     blank = np.zeros_like(views[0][0])
     heads = []
-    for start in range(0, len(people), _HEAD_COLUMNS):
+    for start in range(0, len(drawn), _HEAD_COLUMNS):
         for view in views:
             row = view[start : start + _HEAD_COLUMNS]
             heads += row + [blank] * (_HEAD_COLUMNS - len(row))
 
     face = model.landmarks478(model.mean).mean(axis=0)
-    worn = _dress(wearable, model, np.random.default_rng(config.seed), "dark brown")[1:]
+    worn = _dress(wearable, model, np.random.default_rng(_SEED), "dark brown")[1:]
     expressions = []
     for name, shape in zip(model.expression_names, model.expression, strict=True):
         vertices = model.mean + shape
         if name == "mouthClose":
             vertices = vertices + model.expression[model.expression_names.index("jawOpen")]
-        picture = pictures.draw(vertices, plain, worn, 0.0, face, 175.0, config.expression_size)
-        place = (5, config.expression_size - 7)
+        picture = pictures.draw(vertices, plain, worn, 0.0, face, 175.0, expression_size)
+        place = (5, expression_size - 7)
         cv2.putText(picture, name, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
         expressions.append(picture)
     sheets = (("heads", heads, _HEAD_COLUMNS), ("expressions", expressions, _EXPRESSION_COLUMNS))

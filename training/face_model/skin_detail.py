@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from facemodel.errors import LimelightError
-from training.face_model.makehuman import BaseMesh
+from training.face_model.makehuman import BaseMesh, read_bindings, read_obj
 from training.face_model.skin_layout import MIDLINE_V, TEXTURE_SIZE, part_mask
 from training.face_model.skin_tone import LUMINANCE
 from training.face_model.template import Template
@@ -194,7 +194,8 @@ def _brow_texture(clothes: Path, base: BaseMesh) -> np.ndarray:
     """
     alpha = read_picture(clothes.with_suffix(".png"))[..., 3] / 255.0
     skin_uv = bound_uv(clothes, base)  # (N, 2)
-    quads, corners = read_obj_faces(clothes.with_suffix(".obj"))  # (Q, 4), (Q, 4, 2)
+    mesh = read_obj(clothes.with_suffix(".obj"))
+    quads, corners = mesh.faces, mesh.uv[mesh.uv_faces]  # (Q, 4), (Q, 4, 2)
     triangles, texture_uv = (np.concatenate([t[:, [0, 1, 2]], t[:, [0, 2, 3]]]) for t in (quads, corners))
     target = np.stack([skin_uv[:, 0], 1.0 - skin_uv[:, 1]], axis=1)[triangles] * TEXTURE_SIZE - 0.5  # (T, 3, 2)
     source = np.stack([texture_uv[..., 0], 1.0 - texture_uv[..., 1]], axis=-1) * alpha.shape[::-1] - 0.5
@@ -221,27 +222,5 @@ def bound_uv(clothes: Path, base: BaseMesh) -> np.ndarray:
     """Return the skin UV (N, 2) of each vertex of a MakeHuman clothes mesh, from its binding to the base mesh."""
     uv_of_vertex = np.zeros((len(base.vertices), 2))
     uv_of_vertex[base.quads.ravel()] = base.uv[base.uv_quads.ravel()]
-    lines = (line.split() for line in clothes.read_text(encoding="utf-8", errors="replace").splitlines())
-    rows = [[float(word) for word in words[:6]] for words in lines if len(words) == 9 and words[0].isdigit()]
-    if not rows:
-        raise LimelightError(f"{clothes} has no vertex bindings: check LIMELIGHT_DATA")
-    table = np.array(rows)
-    return np.einsum("nc,ncd->nd", table[:, 3:], uv_of_vertex[table[:, :3].astype(int)])
-
-
-def read_obj_faces(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Return the vertex indices (Q, 4) and the texture coordinates (Q, 4, 2) of an OBJ's quads.
-
-    Raises:
-        LimelightError: the file is missing.
-    """
-    if not path.is_file():
-        raise LimelightError(f"{path} is missing: check LIMELIGHT_DATA")
-    uv, faces = [], []
-    for words in (line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()):
-        if words[:1] == ["vt"]:
-            uv.append([float(word) for word in words[1:3]])
-        elif words[:1] == ["f"]:
-            faces.append([[int(number) - 1 for number in word.split("/")[:2]] for word in words[1:]])
-    table = np.array(faces)  # (Q, 4, 2)
-    return table[..., 0], np.array(uv)[table[..., 1]]
+    table = read_bindings(clothes)
+    return np.einsum("nc,ncd->nd", table[:, 3:6], uv_of_vertex[table[:, :3].astype(int)])

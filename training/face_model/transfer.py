@@ -8,13 +8,14 @@ from scipy.spatial import cKDTree
 from facemodel.arkit import ARKIT_NAMES
 from training.face_model.closures import LipContact, keep_lids_outside, lid_closure
 from training.face_model.fields import continue_harmonically
-from training.face_model.head_config import HeadConfig
 from training.face_model.head_surface import HeadSurface, IctSkin
 from training.face_model.ict import IctModel
 from training.face_model.insides import Eye, Jaws
 from training.face_model.makehuman import BaseMesh
 from training.face_model.rings import opening_loops
 
+_LID_CLEARANCE_MM = 0.25
+"""Least distance of a moving lid from the eyeball at weight 1."""
 _TRUSTED_WITHIN_MM = 1.5
 _SHOULDER_CUT = -150.0
 _LINING_FOLLOWS_WITHIN_MM, _SKIN_NEIGHBOURS = 14.0, 8
@@ -28,7 +29,7 @@ SHUT_MOUTH = (
 
 
 def transfer_modes(
-    surface: HeadSurface, base: BaseMesh, ict: IctModel, jaws: Jaws, eyes: tuple[Eye, Eye], config: HeadConfig
+    surface: HeadSurface, base: BaseMesh, ict: IctModel, jaws: Jaws, eyes: tuple[Eye, Eye]
 ) -> np.ndarray:
     """Displacements (100 + 52, V, 3) of the surface: identity, then expression in ARKit's order.
 
@@ -64,11 +65,11 @@ def transfer_modes(
     loops = opening_loops(surface.vertices, surface.skin_triangles, _SHOULDER_CUT)
     for name, loop in (("eyeBlinkLeft", loops["left_eye"]), ("eyeBlinkRight", loops["right_eye"])):
         blink = fields[n_identity + ARKIT_NAMES.index(name)]
-        blink += lid_closure(surface.vertices, surface.skin_triangles, loop, blink, config)
+        blink += lid_closure(surface.vertices, surface.skin_triangles, loop, blink)
     for eye in eyes:
-        clear = eye.radius + config.lid_clearance
+        clear = eye.radius + _LID_CLEARANCE_MM
         keep_lids_outside(surface.vertices, fields[n_identity:], surface.skin, eye.centre, clear)
-    _close_lips(surface, fields[:n_identity], fields[n_identity:], config)
+    _close_lips(surface, fields[:n_identity], fields[n_identity:])
     return fields
 
 
@@ -83,9 +84,9 @@ def both_sides(name: str) -> np.ndarray:
     return np.array([float(known in (name, f"{name}Left", f"{name}Right")) for known in ARKIT_NAMES])
 
 
-def _close_lips(surface: HeadSurface, identity: np.ndarray, expression: np.ndarray, config: HeadConfig) -> None:
+def _close_lips(surface: HeadSurface, identity: np.ndarray, expression: np.ndarray) -> None:
     """Make the lips meet, in place, for every person: shapes of a shut mouth, and mouthClose together with jawOpen."""
-    contact = LipContact(surface.vertices, surface.skin_triangles, surface.lip_sides, config)
+    contact = LipContact(surface.vertices, surface.skin_triangles, surface.lip_sides)
     identity += contact.identity_corrections(identity)
     people = np.tensordot(np.random.default_rng(_SEED).standard_normal((_PEOPLE, len(identity))), identity, axes=1)
     shut = np.flatnonzero(sum(both_sides(name) for name in SHUT_MOUTH))

@@ -13,16 +13,9 @@ from training.data.landmarker import Landmarker
 from training.face_model.raster import Visibility, rasterize
 from training.face_model.surface import vertex_normals
 
-
-@dataclass(frozen=True)
-class ViewConfig:
-    """Views that the landmarks are averaged over; angles in degrees, sizes in pixels and px/mm."""
-
-    yaws: tuple[float, ...] = (-40.0, -25.0, -12.0, 0.0, 12.0, 25.0, 40.0)
-    pitches: tuple[float, ...] = (-12.0, 0.0, 12.0)
-    size: int = 640
-    pixels_per_mm: float = 2.6
-    agree_within_mm: float = 5.0
+_YAWS, _PITCHES = (-40.0, -25.0, -12.0, 0.0, 12.0, 25.0, 40.0), (-12.0, 0.0, 12.0)
+"""Degrees of the views that the landmarks are averaged over."""
+_SIZE, _PIXELS_PER_MM, _AGREE_WITHIN_MM = 640, 2.6, 5.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class Portrait:
     centre: np.ndarray
 
 
-def detect_landmarks(portrait: Portrait, bundle: Path, config: ViewConfig) -> tuple[np.ndarray, np.ndarray]:
+def detect_landmarks(portrait: Portrait, bundle: Path) -> tuple[np.ndarray, np.ndarray]:
     """MediaPipe's 478 landmarks as points of the mesh.
 
     Each view's landmarks are put on the surface seen under them; the views that agree are averaged with weights that
@@ -59,19 +52,19 @@ def detect_landmarks(portrait: Portrait, bundle: Path, config: ViewConfig) -> tu
     views, view_weights = [], []
     normals = vertex_normals(vertices, triangles)
     with Landmarker(bundle, max_faces=1) as landmarker:
-        for yaw in config.yaws:
-            for pitch in config.pitches:
+        for yaw in _YAWS:
+            for pitch in _PITCHES:
                 rotation = matrix_from_euler(np.radians(yaw), np.radians(-pitch), 0.0)
                 posed = (vertices - portrait.centre) @ rotation.T
-                scale, middle = config.pixels_per_mm, config.size / 2
+                scale, middle = _PIXELS_PER_MM, _SIZE / 2
                 pixels = np.stack([middle + scale * posed[:, 0], middle - scale * posed[:, 1], posed[:, 2]], axis=1)
-                seen = rasterize(pixels, triangles, config.size, config.size)
+                seen = rasterize(pixels, triangles, _SIZE, _SIZE)
                 faces = landmarker.find(_shade(seen, triangles, normals @ rotation.T, portrait.colours)[..., ::-1])
                 if not faces:
                     continue
                 landmarks = faces[0].landmarks
-                column = np.clip(landmarks[:, 0].astype(int), 0, config.size - 1)
-                row = np.clip(landmarks[:, 1].astype(int), 0, config.size - 1)
+                column = np.clip(landmarks[:, 0].astype(int), 0, _SIZE - 1)
+                row = np.clip(landmarks[:, 1].astype(int), 0, _SIZE - 1)
                 triangle = seen.triangle[row, column]
                 corners = triangles[triangle]  # (478, 3)
                 barycentric = seen.barycentric[row, column][..., None]
@@ -80,7 +73,7 @@ def detect_landmarks(portrait: Portrait, bundle: Path, config: ViewConfig) -> tu
                 view_weights.append(np.where(triangle >= 0, np.clip(facing, 0, 1) ** 2, 0))
     if not views:
         raise LimelightError("MediaPipe finds no face on the template: check the face_landmarker.task file")
-    return _robust_mean(np.array(views), np.array(view_weights), config.agree_within_mm)
+    return _robust_mean(np.array(views), np.array(view_weights), _AGREE_WITHIN_MM)
 
 
 def _robust_mean(points: np.ndarray, weights: np.ndarray, within: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from facemodel import ARKIT_NAMES
+from training.data.fit import DOUBTFUL, UNSEEN
 from training.shapes import expect_shapes
 
-UNSCORED = ("tongueOut",)
-"""Names that MediaPipe has no score for."""
+DOUBTFUL_TRUST = 0.1
+"""How much a score of a doubtful expression counts against the others': they stay near 0 whatever the face does."""
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,17 @@ class ExtraWeights:
     Attributes:
         shared_identity, shared_albedo: per squared coefficient, between photos of one person.
         scores: per squared unit of weight, against MediaPipe's scores.
-        doubtful_trust: 0..1, how much the scores named in `doubtful` count against the others: they stay near 0
-            whatever the face does.
-        doubtful: their names.
     """
 
     shared_identity: float = 0.0
     shared_albedo: float = 0.0
     scores: float = 0.0
-    doubtful_trust: float = 0.1
-    doubtful: tuple[str, ...] = ("cheekPuff", "noseSneerLeft", "noseSneerRight")
 
-    def score_trust(self, names: Sequence[str] = ARKIT_NAMES) -> Tensor:
-        """Return (Ne,) trust 0..1 in the score of each named expression; 0 where MediaPipe has none."""
-        trust = {name: self.doubtful_trust if name in self.doubtful else 1.0 for name in ARKIT_NAMES}
-        return torch.tensor([0.0 if name in UNSCORED else trust.get(name, 0.0) for name in names])
+
+def score_trust(names: Sequence[str] = ARKIT_NAMES) -> Tensor:
+    """Return (Ne,) trust 0..1 in the score of each named expression; 0 where MediaPipe has none."""
+    trust = {name: DOUBTFUL_TRUST if name in DOUBTFUL else 1.0 for name in ARKIT_NAMES if name not in UNSEEN}
+    return torch.tensor([trust.get(name, 0.0) for name in names])
 
 
 def within_person(coefficients: Tensor, person: Tensor) -> Tensor:
@@ -76,7 +73,7 @@ def score_distillation(weights: Tensor, scores: Tensor, trust: Tensor) -> Tensor
     Args:
         weights: (B, Ne) of the network.
         scores: (B, Ne) in the same order and scale (see `training.data.fit.learn_gains`); NaN where there is none.
-        trust: (Ne,) `ExtraWeights.score_trust`.
+        trust: (Ne,) `score_trust`.
 
     Returns:
         (B,); 0 for a sample without scores.

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from facemodel.landmarks import JAW68
 from training.config import LossWeights
+from training.data.fit import DOUBTFUL, UNSEEN
 from training.losses import label_losses
 from training.losses.linear_face import LinearFace, irradiance, rotation_matrix, specular
 from training.networks import Prediction
@@ -20,7 +21,7 @@ _CLEAR_KEY = 0.2
 """Mean colour of a key light from which on its place and shininess count in full; without a key they are anybody's."""
 
 
-READ_FROM_RENDERS = ("cheekPuff", "noseSneerLeft", "noseSneerRight", "tongueOut")
+READ_FROM_RENDERS = (*DOUBTFUL, *UNSEEN)
 """Expression units that MediaPipe does not score, or scores near zero whatever the face does."""
 
 

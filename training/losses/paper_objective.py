@@ -60,7 +60,7 @@ class PaperObjective(nn.Module):
         buffers = {
             "spread": paper_losses.expression_spread(expression) if bounded else torch.ones(len(names)),
             "gains": torch.tensor([gains.get(name, 1.0) for name in names]),
-            "trust": config.extra.score_trust(names),
+            "trust": extra_losses.score_trust(names),
             "mu": paper_losses.landmark_weights(config.weights.important),
             "dense_weights": label_losses.landmark_weights(),
         }

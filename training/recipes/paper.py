@@ -20,7 +20,7 @@ from training.data.identity_features import add_features
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLandmarker
 from training.data.photo_preparation import PhotoPreparer
-from training.data.prepare import ASSETS, PrepareConfig, calibrated_fit, prepare_datasets
+from training.data.prepare import ASSETS, calibrated_fit, prepare_datasets
 from training.data.prepared import PreparedPhotos, PreparedWriter
 from training.data.segmenter import Segmenter
 from training.data.skin_classifier import SkinClassifier
@@ -105,7 +105,7 @@ def _prepare(face_model: Path | None, datasets: Sequence[str], count: int, out: 
         fit = calibrated_fit(out, model, [dataset for dataset, _ in opened], landmarker)
         classifier = SkinClassifier.load(ASSETS / "skin_classifier.npz")
         preparer = PhotoPreparer(model, landmarker, Segmenter.load(), classifier, fit)
-        prepare_datasets(opened, preparer, PrepareConfig(shard, *part))
+        prepare_datasets(opened, preparer, shard, part)
 
 
 def _open(datasets: Sequence[str], count: int) -> list[FaceDataset]:

@@ -20,7 +20,6 @@ from torch.nn import functional
 from facemodel import CROP_SIZE, FaceModel, LimelightError, ParameterLayout
 from training.losses.linear_face import rotation_matrix
 from training.networks.decoder import orthonormal
-from training.render import nvdiffrast_rasterizer
 from training.render.mesh_operations import interpolate, vertex_normals
 from training.render.mouth_patch import MouthPatch
 from training.render.pixel_shading import blinn_phong, irradiance, unit
@@ -207,8 +206,6 @@ class Renderer(nn.Module):
 
     def _visible(self, pixels: Tensor, depth: Tensor, size: int) -> Tensor:
         """Return (B, S, S) int32 visible triangle of `drawn` at every pixel centre, -1 where there is none."""
-        if pixels.device.type == "cuda" and nvdiffrast_rasterizer.available():
-            return nvdiffrast_rasterizer.visible_triangles(pixels, depth, self.drawn, size)
         found = visible_triangles(pixels.cpu().numpy(), depth.cpu().numpy(), self.drawn.cpu().numpy(), size)
         return torch.from_numpy(found).to(pixels.device)
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from facemodel import CROP_SIZE, FaceModel, LimelightError
+from facemodel import CROP_SIZE, FaceModel, LimelightError, ParameterLayout
 from training.config import PaperConfig, TrainConfig
 from training.data.prepared import PhotoBatch, PreparedPhotos
 from training.data.shards import shards_below
@@ -19,6 +19,8 @@ from training.losses.paper_objective import PaperObjective
 from training.monitor import panel
 from training.networks import Network, Prediction
 from training.networks.identity import FEATURES, load_identity_network
+from training.render.lamps import LightDistribution, random_light
+from training.render.random_faces import put_light
 from training.sampling import spread_evenly
 from training.tasks.label_batches import load_crops
 from training.tasks.label_task import LabelTask
@@ -74,7 +76,7 @@ class PaperTask(ParameterTask[PaperBatch]):
         self.photos = photos
         self.held_out = held_out
         self.labelled = labelled
-        self.labels = photos.parameters if labelled is None else labelled.labels
+        self.labels = _in_some_light(model.layout, photos.parameters) if labelled is None else labelled.labels
         self.objective = _Objectives(
             PaperObjective(model, paper, recognizer, photos.parameters, photos.scores),
             None if labelled is None else labelled.objective,
@@ -120,6 +122,16 @@ class PaperTask(ParameterTask[PaperBatch]):
             parameters = network.predict(crop.to(next(network.parameters()).device)).parameters.cpu()
         pairs = zip(crop.numpy(), parameters.numpy(), strict=True)
         return [panel(self.model, image, vector) for image, vector in pairs]
+
+
+def _in_some_light(layout: ParameterLayout, fits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return fits (N, P) with random albedo and light, of which points tell nothing: a network's outputs need a scale
+    for both before it has learned them."""
+    rng, vectors = np.random.default_rng(0), np.array(fits)
+    for p in map(layout.view, vectors):
+        p.albedo[:] = rng.standard_normal(p.albedo.shape)
+        put_light(p, random_light(rng, LightDistribution()))
+    return vectors
 
 
 class _Objectives(nn.Module):

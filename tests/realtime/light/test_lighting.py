@@ -8,7 +8,7 @@ from facemodel.lighting import rotate_sh
 from facemodel.rotation import matrix_from_euler
 from realtime.light.color_temperature import color_of_temperature
 from realtime.light.environments import ENVIRONMENTS
-from realtime.light.lighting import FaceLight, Lighting, direction_of, light_on, place_of
+from realtime.light.lighting import FaceLight, Lighting, direction_of, dragged, light_on, place_of
 from realtime.light.show import Show
 from realtime.light.values import DEFAULTS, VALUES, spec_of
 
@@ -118,3 +118,20 @@ def test_a_light_on_the_head_goes_with_it_and_one_in_the_room_stays():
     assert place_of(room.direction) == pytest.approx((0.0, 0.0))
     assert place_of(head.direction) == pytest.approx((30.0, 0.0), abs=1e-4)
     assert isinstance(light_on(Lighting(), a_face()), FaceLight)
+
+
+def test_a_drag_moves_the_light_as_the_picture_moves():
+    front = (0.0, 0.0, 1.0)
+    assert dragged(front, np.pi / 2, 0.0) == pytest.approx((1.0, 0.0, 0.0), abs=1e-9)
+    assert dragged(front, 0.0, np.pi / 4) == pytest.approx((0.0, 0.5**0.5, 0.5**0.5), abs=1e-9)
+    around = front
+    for _ in range(8):
+        around = dragged(around, np.pi / 4, 0.0)
+    assert around == pytest.approx(front, abs=1e-9)
+    assert dragged(front, 0.0, 0.0) == front
+
+
+@pytest.mark.parametrize("name", ["", "of a version to come"])
+def test_an_unknown_environment_is_the_estimated_one(name):
+    light = light_on(Lighting.of({"light/source": "show", "environment/name": name}), a_face())
+    assert np.allclose(light.sh, a_face().sh, atol=1e-6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from realtime.light.cues.effects import Chase, Lfo, Pace, strobe
 from realtime.light.lighting import Lighting
 from realtime.light.show import Show
 from realtime.light.values import N_LIGHTS
+from realtime.opencv import cv2
 
 A, B, C = "light/1/intensity", "light/2/intensity", "light/1/color"
 EFFECTS = {
@@ -68,6 +70,49 @@ def test_master_and_blackout_fade_over_the_show():
     assert show.at(23).lights[0].color[0] == pytest.approx(0.5)
     show.set_master(7.0, at=24)
     assert show.master == 1.0
+
+
+def test_panoramas_of_a_show_are_read_before_it_plays(tmp_path):
+    path = tmp_path / "room.png"
+    cv2.imwrite(str(path), np.full((16, 32, 3), 128, np.uint8))
+    cues = CueList((Cue(n(1), moves={"environment/name": str(path)}, time=Times(0.0)),))
+    show = Show(document=ShowDocument(cues=cues), clock=lambda: 0.0)
+    show.go(at=0)
+    assert show.at(0).environment is show.environments[str(path)]
+    path.unlink()
+    with pytest.raises(LimelightError, match="room"):
+        Show(document=ShowDocument(cues=cues))
+    fresh = show_of(Cue(n(3)))
+    with pytest.raises(LimelightError, match="room"):
+        fresh.load(ShowDocument(cues=cues))
+    assert fresh.document.cues.find(n(3))
+
+
+def test_another_show_begins_before_its_first_cue():
+    show = show_of(Cue(n(1), moves={A: 1.0}, time=Times(0.0)))
+    show.go(at=0)
+    before = show.revision
+    show.load(ShowDocument("other", CueList((Cue(n(4)),), {B: 0.3})), at=1)
+    assert show.revision > before
+    status = show.status(at=1)
+    assert (status.name, status.active, status.next.number, status.undo, status.edited) == (
+        "other",
+        None,
+        n(4),
+        None,
+        False,
+    )
+    assert (show.values(at=1)[A], show.values(at=1)[B]) == (0.0, 0.3)
+
+
+def test_a_show_is_edited_until_it_is_saved():
+    show = show_of()
+    show.record_cue(1)
+    assert show.status().edited
+    show.mark_saved()
+    assert not show.status().edited
+    show.undo()
+    assert show.status().edited
 
 
 def test_recorded_updated_deleted_and_undone():

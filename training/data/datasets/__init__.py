@@ -1,4 +1,4 @@
-"""Public data sets in their published layouts, and any folder of photos or videos.
+"""Public data sets in their published layouts, and any folder of photos.
 
     for sample in open_dataset("/data/CelebA"):
         picture = sample.picture()
@@ -16,7 +16,7 @@ from facemodel import LimelightError
 from training.data.datasets.base import FaceDataset, FaceSample, Split, to_stderr
 from training.data.datasets.celeba import CelebA
 from training.data.datasets.celebamask_hq import CelebAMaskHQ, label_map
-from training.data.datasets.folder import FRAME_STRIDE, PhotoFolder
+from training.data.datasets.folder import PhotoFolder
 from training.data.photo_labels import default_photos
 
 LAYOUTS: tuple[type[FaceDataset], ...] = (CelebAMaskHQ, CelebA, PhotoFolder)
@@ -25,15 +25,12 @@ LAYOUTS: tuple[type[FaceDataset], ...] = (CelebAMaskHQ, CelebA, PhotoFolder)
 __all__ = ["LAYOUTS", "FaceDataset", "FaceSample", "Split", "label_map", "open_dataset"]
 
 
-def open_dataset(
-    name_or_path: str | Path, stride: int = FRAME_STRIDE, report: Callable[[str], None] = to_stderr
-) -> FaceDataset:
+def open_dataset(name_or_path: str | Path, report: Callable[[str], None] = to_stderr) -> FaceDataset:
     """Return the data set in a folder, whose layout is recognised.
 
     Args:
-        name_or_path: a folder, a photo or a video; or the name of one in the data folder (`LIMELIGHT_DATA`, or
+        name_or_path: a folder or a photo; or the name of one in the data folder (`LIMELIGHT_DATA`, or
             `../shared/sources`), such as `lfw` or `CelebA`.
-        stride: frames from one sample of a video to the next.
         report: takes one line for every file that is skipped.
 
     Raises:
@@ -46,6 +43,6 @@ def open_dataset(
         raise LimelightError(f"data set {name_or_path}: no such folder, and none of that name in {data}")
     for layout in LAYOUTS:
         if layout.recognises(root):
-            return PhotoFolder(root, stride, report) if layout is PhotoFolder else layout(root, report)
+            return layout(root, report)
     known = "; ".join(f"{layout.layout}: {layout.expected}" for layout in LAYOUTS)
     raise LimelightError(f"data set {root}: nothing known in it ({known})")

@@ -27,7 +27,7 @@ class FaceSample:
 
     Attributes:
         name: unique within the data set.
-        image: picture file, or (H, W, 3) uint8 RGB where the picture is a frame of a video.
+        image: picture file.
         person: equal for pictures of one person, also across data sets that share people.
         split: of the data set's own partition where it has one, else by a hash of the person.
         landmarks5: (5, 2) px, (0, 0) the outer corner of the top-left pixel: the subject's right eye, left eye, nose
@@ -36,7 +36,7 @@ class FaceSample:
     """
 
     name: str
-    image: Path | NDArray[np.uint8]
+    image: Path
     person: str
     split: Split
     landmarks5: NDArray[np.float32] | None = None
@@ -48,8 +48,6 @@ class FaceSample:
         Raises:
             LimelightError: the file is missing or no picture.
         """
-        if not isinstance(self.image, Path):
-            return self.image
         picture = read_rgb(self.image)
         if picture is None:
             raise LimelightError(f"photo {self.image}: missing or unreadable")

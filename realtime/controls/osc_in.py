@@ -1,0 +1,196 @@
+"""OSC comes in over UDP, and tells whoever asks for it how things stand."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from realtime.controls.inbox import Inbox
+from realtime.controls.osc_addresses import PREFIX, OscAddresses
+from realtime.controls.osc_packet import MalformedError, Message, read_packet
+from realtime.controls.place import Place
+from realtime.controls.table import Checked, as_numbers
+from realtime.streams.osc_bundles import FULL_DATAGRAM
+
+FEEDBACK_PERIOD = 1.0 / 30.0
+"""s at least between two messages about one value."""
+SUBSCRIBED = 60.0
+"""s that a subscription lasts for."""
+_MOST_PEERS = 8
+_LARGEST = 65_536
+_HEADER, _WORD = 16, 4
+
+
+@dataclass(frozen=True)
+class OscStatus:
+    """How OSC goes.
+
+    Attributes:
+        packets: that came in.
+        malformed: of those, no OSC.
+        unknown: messages that ask for nothing there is.
+        peers: that are told of changes.
+    """
+
+    packets: int
+    malformed: int
+    unknown: int
+    peers: int
+
+
+class OscInput:
+    """Listens at an address, and puts what comes into an inbox. Malformed packets are dropped and counted.
+
+    `/limelight/subscribe`, with a port if the answers shall go to another one than the asking one, is answered with how
+    everything stands, and for a minute with every change; `/limelight/unsubscribe` ends that.
+    """
+
+    def __init__(self, inbox: Inbox, place: Place, feedback: Iterable[Place] = ()) -> None:
+        """
+        Args:
+            inbox: for what comes in.
+            place: where to listen; port 0 takes a free one.
+            feedback: who is always told of changes.
+        """
+        self.place = place
+        self._inbox = inbox
+        self._addresses = OscAddresses(inbox.table)
+        self._fixed = tuple(feedback)
+        self._peers: dict[tuple[str, int], float] = {}  # until when, s of the monotonic clock
+        self._told: dict[tuple[str, int], dict[str, tuple[Checked, ...]]] = {}
+        self._packets = self._malformed = self._unknown = 0
+        self._socket: socket.socket | None = None
+        self._threads: tuple[threading.Thread, ...] = ()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            LimelightError: the address is taken, or is not this machine's; or nobody knows a host.
+        """
+        for place in self._fixed:
+            self._peers[place.resolved()] = float("inf")
+        opened = self.place.listen("OSC")
+        self._socket = opened
+        self.place = Place(self.place.host, opened.getsockname()[1])
+        self._ended.clear()
+        self._threads = (
+            threading.Thread(target=self._listen, args=(opened,), name="limelight-osc-in", daemon=True),
+            threading.Thread(target=self._tell, args=(opened,), name="limelight-osc-out", daemon=True),
+        )
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; a second call does nothing."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        self._threads = ()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def status(self) -> OscStatus:
+        """Return how it goes."""
+        return OscStatus(self._packets, self._malformed, self._unknown, len(self._peers))
+
+    def _listen(self, opened: socket.socket) -> None:
+        while not self._ended.is_set():
+            try:
+                data, sender = opened.recvfrom(_LARGEST)
+            except TimeoutError:
+                continue
+            except OSError:  # Windows tells here that nobody took an answer
+                continue
+            self._packets += 1
+            try:
+                messages = read_packet(data)
+            except MalformedError:
+                self._malformed += 1
+                continue
+            who = f"osc {sender[0]}"
+            for message in messages:
+                self._hear(message, who, sender)
+
+    def _hear(self, message: Message, who: str, sender: tuple[str, int]) -> None:
+        if message.address in (f"{PREFIX}subscribe", f"{PREFIX}unsubscribe"):
+            self._subscribe(message, sender)
+            return
+        asked = self._addresses.asked(message)
+        if asked is None:
+            self._unknown += 1
+            return
+        for one in asked:
+            self._inbox.put(one.path, *one.args, who=who, due=message.due)
+
+    def _subscribe(self, message: Message, sender: tuple[str, int]) -> None:
+        port = message.args[0] if message.args else sender[1]
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 65536:
+            self._unknown += 1
+            return
+        peer = (sender[0], port)
+        with self._lock:
+            if message.address.endswith("unsubscribe"):
+                self._peers.pop(peer, None)
+            elif peer in self._peers or len(self._peers) < _MOST_PEERS:
+                self._peers[peer] = max(self._peers.get(peer, 0.0), time.monotonic() + SUBSCRIBED)
+            self._told.pop(peer, None)  # who asks anew is told everything
+
+    def _tell(self, opened: socket.socket) -> None:
+        while not self._ended.wait(FEEDBACK_PERIOD):
+            with self._lock:
+                now = time.monotonic()
+                self._peers = {peer: until for peer, until in self._peers.items() if until > now}
+                self._told = {peer: self._told.get(peer, {}) for peer in self._peers}
+                peers = tuple(self._told.items())
+            if not peers:
+                continue
+            state = self._inbox.table.state()
+            for peer, told in peers:
+                changed = {path: args for path, args in state.items() if told.get(path) != args}
+                told.update(changed)
+                for data in feedback_bundles(changed):
+                    with suppress(OSError):
+                        opened.sendto(data, peer)
+
+
+def feedback_bundles(changed: dict[str, tuple[Checked, ...]]) -> list[bytes]:
+    """Return how things stand as OSC bundles that fit into datagrams.
+
+    Args:
+        changed: arguments by path.
+    """
+    found: list[bytes] = []
+    group: list[OscMessage] = []
+    size = _HEADER
+    for path, args in changed.items():
+        builder = OscMessageBuilder(f"{PREFIX}{path}")
+        for arg in as_numbers(args):
+            builder.add_arg(arg)
+        message = builder.build()
+        if group and size + message.size + _WORD > FULL_DATAGRAM:
+            found.append(_bundle(group))
+            group, size = [], _HEADER
+        group.append(message)
+        size += message.size + _WORD
+    if group:
+        found.append(_bundle(group))
+    return found
+
+
+def _bundle(messages: Iterable[OscMessage]) -> bytes:
+    builder = OscBundleBuilder(IMMEDIATELY)
+    for message in messages:
+        builder.add_content(message)
+    return builder.build().dgram
