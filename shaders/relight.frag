@@ -9,6 +9,7 @@ uniform sampler2D value;       // log ratio; weight of the head
 uniform sampler2D added;       // linear light
 uniform sampler2D lines;       // slope and offset from luma to the matte; row 0 is the top
 uniform bool has_matte;
+uniform bool missed;           // the matte does not see every head
 uniform vec3 background;       // factor on it
 uniform vec4 backdrop;         // linear RGB that replaces it, by the weight in a
 
@@ -23,6 +24,7 @@ void main() {
     if (has_matte) {
         vec2 line = texture(lines, down).rg;
         person = clamp(line.x * dot(encoded, vec3(0.299, 0.587, 0.114)) + line.y, 0.0, 1.0);
+        if (missed) person = max(person, change.a);
     }
     vec3 seen = decode_srgb(encoded);
     vec3 behind = mix(seen * background, backdrop.rgb, backdrop.a);

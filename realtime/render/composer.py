@@ -135,7 +135,7 @@ class Composer:
         if relight.strength == 0.0 or not faces:
             self._frame.draw(target, rectangle, mirror)
             return
-        self._relight.begin(texture)
+        self._relight.begin(texture, scene.matte)
         for scene_face in faces:
             face = self._layout.view(scene_face.parameters)
             self._update(face)
@@ -144,13 +144,13 @@ class Composer:
             self._shadow.draw(face, self._light.lamps)
             radius = 1.01 * self._mesh.geometry.radius
             self._relight.add_face(face, scene_face.seen, scene_face.light, self._light, radius)
-        part = self._relight.person(scene.matte, relight, rectangle[2:], mirror)
+        part = self._relight.person(relight, rectangle[2:], mirror)
         target.use()
         for strip in around(part, rectangle):
             self._ctx.scissor = strip  # of the framebuffer in use
             self._frame.draw(target, rectangle, mirror)
         self._ctx.scissor = None
-        self._relight.draw(target, rectangle, part, scene.matte, relight, mirror)
+        self._relight.draw(target, rectangle, part, relight, mirror)
 
     def _draw_layer(
         self,

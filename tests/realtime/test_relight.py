@@ -211,6 +211,13 @@ def test_without_a_matte_the_head_alone_is_relit(toy, composer):
     assert np.abs(picture[100:120, 100:120].astype(int) - image[100:120, 100:120]).mean() > 10
 
 
+def test_a_head_that_the_matte_does_not_see_is_relit_too(toy, composer):
+    image, new = noise(), new_light(lamp(-60.0, (1.0, 0.2, 0.1)))
+    nobody = matte_of(np.zeros((32, 32, 2), np.float32), (0.0, 0.0, 0.0, 0.0))
+    without = composer.draw(scene(toy, image, new)).copy()
+    np.testing.assert_array_equal(composer.draw(scene(toy, image, new, nobody)), without)
+
+
 def test_a_mirror_shows_the_same_the_other_way_round(toy, composer):
     image, new = noise(), new_light(lamp(-60.0, (1.0, 0.5, 0.2)))
     straight = composer.draw(scene(toy, image, new, left_half())).copy()

@@ -24,8 +24,12 @@ from realtime.render.passes.face import LAMP_COUNTS
 _FILL_REDUCTION = 8
 """Of the frame's size, on each side, for what is carried outwards."""
 
+_MISSED = 0.3
+"""Mean of a matte over a face, below which it does not see the person: a drawing, for example."""
+
 _INNER_BITS = sum(REGION_BITS[name] for name in ("eyes", "teeth", "tongue", "mouth_lining"))
 _RIM_MM = 6.0
+_MIDDLE_MM = 40.0
 _HAIRLINE_MM = 12.0
 _THINNED = 3
 
@@ -80,18 +84,21 @@ class RelightPass:
         }
         self._targets: _Targets | None = None
         self._lines: moderngl.Texture | None = None
+        self._matte: Matte | None = None
+        self._missed = False
         self._frame_size = (0, 0)
         self._mean_ratio: NDArray[np.floating] = np.zeros(3)
         self._share = self._scale = 0.0
         self._faces = 0
 
-    def begin(self, frame: moderngl.Texture) -> None:
+    def begin(self, frame: moderngl.Texture, matte: Matte | None) -> None:
         """Begin a picture.
 
         Args:
             frame: RGB as the camera encoded it, row 0 at the top.
+            matte: of the frame; without it only the heads are relit, and so are those that it does not see.
         """
-        self._frame = frame
+        self._frame, self._matte, self._missed = frame, matte, False
         self._frame_size = frame.size
         if self._targets is None or self._targets.frame_size != frame.size:
             if self._targets is not None:
@@ -117,6 +124,7 @@ class RelightPass:
             self._mean_ratio, self._share = difference.mean_ratio, difference.share
             self._scale = float(face.scale)
         self._faces += 1
+        self._missed |= self._matte is not None and _seen_part(self._matte, face, self._frame_size) < _MISSED
         lamps = next(n for n in LAMP_COUNTS if n >= len(light.lamps))
         if lamps not in self._face_shaders:
             self._face_shaders[lamps] = self._make_face_shader(lamps)
@@ -141,7 +149,6 @@ class RelightPass:
         target: moderngl.Framebuffer,
         rectangle: Viewport,
         part: Viewport,
-        matte: Matte | None,
         relight: Relight,
         mirror: bool,
     ) -> None:
@@ -151,11 +158,10 @@ class RelightPass:
             target: to draw into.
             rectangle: of the target, that the whole frame covers.
             part: x, y, width, height within the rectangle, all that is drawn.
-            matte: of the frame; without it only the head is relit.
             relight: how.
             mirror: flip left and right.
         """
-        targets = self._targets
+        targets, matte = self._targets, self._matte
         assert targets is not None
         self._ctx.enable_only(moderngl.NOTHING)
         seen = _within(part, rectangle[2:], mirror)
@@ -179,7 +185,7 @@ class RelightPass:
 
         program = self._program
         program["mirror"] = mirror
-        program["has_matte"] = matte is not None
+        program["has_matte"], program["missed"] = matte is not None, self._missed
         follows = relight.strength * relight.dim if relight.background == "dim" else 0.0
         program["background"] = tuple(np.exp(follows * self._mean_ratio).tolist())
         replaced = relight.strength if relight.background == "replace" and matte is not None else 0.0
@@ -195,10 +201,11 @@ class RelightPass:
         self._screens[program].render(moderngl.TRIANGLES, vertices=3)
         self._ctx.scissor = None
 
-    def person(self, matte: Matte | None, relight: Relight, size: tuple[int, int], mirror: bool) -> Viewport:
+    def person(self, relight: Relight, size: tuple[int, int], mirror: bool) -> Viewport:
         """Return the part of a view of this size that relighting changes: x, y, width, height, px from bottom left."""
         width, height = size
-        if matte is None or relight.background != "keep":
+        matte = self._matte
+        if matte is None or self._missed or relight.background != "keep":
             return 0, 0, width, height
         left, top, right, bottom = matte.part
         if mirror:
@@ -293,6 +300,16 @@ def _float_texture(ctx: moderngl.Context, size: tuple[int, int]) -> moderngl.Tex
 def _number_samplers(program: moderngl.Program, names: tuple[str, ...]) -> None:
     for unit, name in enumerate(names):
         program[name] = unit
+
+
+def _seen_part(matte: Matte, face: Parameters, frame_size: tuple[int, int]) -> float:
+    """Return the mean of a matte over the middle of a face; 1 where that lies outside the frame."""
+    rows, columns = matte.coverage.shape
+    x, y = face.translation[0] * columns / frame_size[0], face.translation[1] * rows / frame_size[1]
+    across, along = _MIDDLE_MM * face.scale * columns / frame_size[0], _MIDDLE_MM * face.scale * rows / frame_size[1]
+    x0, x1 = max(int(x - across), 0), min(math.ceil(x + across), columns)
+    y0, y1 = max(int(y - along), 0), min(math.ceil(y + along), rows)
+    return float(matte.coverage[y0:y1, x0:x1].mean()) if x0 < x1 and y0 < y1 else 1.0
 
 
 def _within(part: Viewport, size: tuple[int, int], mirror: bool) -> tuple[float, float, float, float]:
