@@ -15,6 +15,7 @@ COMMANDS = (
     "run",
     "reconstruct",
     "solve",
+    "relight",
     "person",
     "replay",
     "view",
@@ -46,6 +47,7 @@ DESCRIPTION = """Live face capture: a webcam face becomes a 3D morphable face wi
   to other programs   limelight stream vmc:// ws://          (what there is: limelight sinks)
   to Blender          limelight blender-addon limelight.zip
   photographs         limelight reconstruct photo.jpg --out out/
+  in another light    limelight relight photo.jpg --light sunset --out relit.png
   slower and closer   limelight solve photo.jpg --out out/
   something amiss     limelight doctor
 """

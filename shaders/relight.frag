@@ -28,8 +28,8 @@ void main() {
     }
     vec3 seen = decode_srgb(encoded);
     vec3 behind = mix(seen * background, backdrop.rgb, backdrop.a);
-    // Light spills less over an edge that is soft than shade does.
-    float less = luminance(change.rgb) > 0.0 ? 0.6 : 0.0;
+    // Steeper, so that nothing of a soft edge spills; light even less than shade.
+    float less = luminance(change.rgb) > 0.0 ? 0.6 : 0.1;
     float edge = backdrop.a > 0.0 ? person : clamp(1.6 * person - less, 0.0, 1.0);
     vec3 shown = relit(seen, change.rgb, texture(added, place).rgb, encoded);
     color = vec4(encode_srgb(mix(behind, shown, edge)), 1.0);

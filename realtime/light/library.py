@@ -34,6 +34,10 @@ class EnvironmentLibrary(Mapping[str, Environment]):
         self._environments[name] = load_environment(Path(name))
         return name
 
+    def add(self, name: str, environment: Environment) -> None:
+        """Take in an environment that is no panorama, such as the light of a photograph, by a name of its own."""
+        self._environments[name] = environment
+
     def need(self, names: Iterable[str]) -> None:
         """Read the panoramas among some names that are not there yet.
 
