@@ -34,7 +34,8 @@ from realtime.sinks.registry import open_sink
 from realtime.sinks.worker import SinkState, SinkStatus, Worker
 from realtime.sources import SourceSettings, list_cameras, local_path, open_source, resolve_camera
 from realtime.sources.base import CameraChoice, Source
-from realtime.sources.camera import CameraInfo, same_camera
+from realtime.sources.camera import CameraInfo, CameraSource, same_camera
+from realtime.sources.camera_controls import CameraControls
 from realtime.takes import Take, TakePlayer, is_take, load_take
 from realtime.takes.clip import export_range
 from realtime.takes.reference_sound import write_wav
@@ -67,6 +68,7 @@ class SessionConfig:
         person: name of the person who sits down, "" for nobody known; None for who is in use.
         glasses: whether the person wears glasses.
         lighting: values of the show at the start, by name.
+        recorded_light: a take that knows its show's light plays in it, until somebody changes the show.
         show: cues that are ready to be played; None for none.
         persons: folder of known persons; None for the user's own.
     """
@@ -87,6 +89,7 @@ class SessionConfig:
     person: str | None = None
     glasses: bool = False
     lighting: Mapping[str, Value] = field(default_factory=dict)
+    recorded_light: bool = True
     show: ShowDocument | None = None
     persons: Path | None = None
 
@@ -110,6 +113,7 @@ class Session:
         slate: of the next take; may be set.
         timecode: where it comes from; may be chosen anew.
         sitter: whose face the performer's is, as far as is known.
+        as_recorded: a take that plays stands in the light that was recorded, rather than the show's; may be set.
         show: what is done to light and picture. Files that are worked through without a pace take its cues in their own
             time.
     """
@@ -133,6 +137,7 @@ class Session:
         self._moment = 0.0  # of the newest result, s
         clock = perf_counter if self.config.paced else lambda: self._moment
         self.show = Show(self.config.lighting, self.config.show, clock=clock)
+        self.as_recorded = self.config.recorded_light
         self._scratch: TemporaryDirectory[str] | None = None
         self.sitter = Sitter(
             model,
@@ -149,6 +154,7 @@ class Session:
         self._stopped = False
         self._lock = threading.RLock()  # guards the attributes, held for moments
         self._switching = threading.RLock()  # one change of feed at a time, held for seconds
+        self.show.listen(self._take_over)
 
     @property
     def smoothing(self) -> SmoothingSettings:
@@ -185,6 +191,13 @@ class Session:
         """What computes, or computed, the parameters, for people; "" while there is no feed."""
         info = self.info
         return info.network if info is not None else ""
+
+    @property
+    def camera_controls(self) -> CameraControls | None:
+        """The controls of the camera that is open; None of any other source."""
+        feed = self._feed
+        source = feed.source if isinstance(feed, LiveFeed) else None
+        return source.controls if isinstance(source, CameraSource) else None
 
     def cameras(self) -> Sequence[CameraChoice]:
         """Return the cameras of this machine, by name."""
@@ -267,6 +280,7 @@ class Session:
                 raise LimelightError("the session has ended")
             with self._lock:
                 loop = Loop(feed, [*self._listeners, *(worker.offer for worker in self._workers)], self._light)
+                self.as_recorded = self.config.recorded_light
                 self._loop = loop  # whatever is set from now on goes to this feed
                 if isinstance(feed, LiveFeed):
                     feed.set_smoothing(self._smoothing)
@@ -454,9 +468,16 @@ class Session:
             self._scratch.cleanup()
         return (*problems, *(worker.problem for worker in workers if worker.problem))
 
-    def lighting(self, result: Result) -> Lighting:  # noqa: ARG002
-        """Return what the show says of a result at this moment."""
+    def lighting(self, result: Result) -> Lighting:
+        """Return what the show says of a result at this moment, or said when the take that plays was recorded."""
+        if self.as_recorded and (take := self.take) is not None and take.light is not None:
+            return take.light.at(result.time)
         return self.show.now()
+
+    def _take_over(self, _changed: object) -> None:
+        """Light a take that plays by the show, which somebody changes."""
+        if self.take is not None:
+            self.as_recorded = False
 
     def _light(self, result: Result) -> Lighting:
         self._moment = result.time

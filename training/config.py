@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 from facemodel import LimelightError
 from training.losses.extra_losses import ExtraWeights
 from training.losses.paper_losses import PaperWeights
-from training.networks.kinds import NetworkConfig
+from training.networks.checkpoint import NetworkConfig
 from training.networks.student import StudentConfig
 
 

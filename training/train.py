@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +18,6 @@ from tqdm import tqdm
 
 from facemodel import LimelightError
 from training.config import TrainConfig
-from training.history import append_history
 from training.monitor import Monitor
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.optimization import GuardedUpdate, WeightAverage, make_optimizer, set_rates, stop_request
@@ -221,3 +222,18 @@ def _spent(since: tuple[float, float]) -> float:
 def _summary(step: int, total: float, terms: dict[str, float]) -> str:
     shown = " ".join(f"{name} {value:.3g}" for name, value in list(terms.items())[:_SHOWN_TERMS])
     return f"step {step} loss {total:.3f} {shown}"
+
+
+def append_history(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Add a validation to `history.jsonl` of a run's folder, which is made if absent.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    path = folder / "history.jsonl"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as log:
+            log.write(json.dumps(figures) + "\n")
+    except OSError as error:
+        raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error

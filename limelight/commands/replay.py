@@ -13,9 +13,10 @@ from limelight.live_tracker import make_tracker
 from limelight.working_through import claim_outputs, work_through
 
 if TYPE_CHECKING:
+    from realtime.light.values import Value
     from realtime.sinks.worker import Worker
 
-MODES = ("shaded", "geometry", "diffuse", "specular", "albedo", "wireframe")
+MODES = ("shaded", "relit", "geometry", "diffuse", "specular", "albedo", "wireframe")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -39,6 +40,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--mode", choices=MODES, help="what the video shows (default: shaded)")
     parser.add_argument("--raw", action="store_true", help="draw the network's own parameters, not the smoothed ones")
+    parser.add_argument(
+        "--light",
+        default="recorded",
+        metavar="recorded|estimated|PRESET|PANORAMA",
+        help="the light that was recorded (default), the one that was estimated, a preset's, such as sunset, or "
+        "that of a panorama (.hdr, .exr, .jpg)",
+    )
     parser.add_argument("--whole", action="store_true", help="the whole take, whatever markers 'in' and 'out' say")
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_engine_arguments(parser)  # for a source that is opened in the window
@@ -48,6 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay; returns the exit status."""
     from facemodel import FaceModel
+    from limelight.light_argument import light_values
     from realtime.session import Session, SessionConfig
     from realtime.takes import TakeReader
     from realtime.threads import limit_threads
@@ -59,12 +68,23 @@ def run(args: argparse.Namespace) -> int:
         raise LimelightError("--mode and --raw are for a video: add --video OUT.mp4; the window has keys for the modes")
     if args.whole and not headless:
         raise LimelightError("--whole is for --headless and --video: the window has all of a take")
+    lighting: dict[str, Value] = {}
+    if args.light == "estimated":
+        lighting = {"light/source": "estimated"}
+    elif args.light != "recorded":
+        lighting = light_values(args.light)
     TakeReader(args.take)  # what is no take is told before a window opens
     addresses = ([str(args.video)] if args.video is not None else []) + args.sink
     outputs = claim_outputs("replay", str(args.take), addresses, args.force)
     limit_threads(args.threads)
     model = FaceModel.load()
-    config = SessionConfig(paced=not headless, all_sinks=headless, marked=headless and not args.whole)
+    config = SessionConfig(
+        paced=not headless,
+        all_sinks=headless,
+        marked=headless and not args.whole,
+        lighting=lighting,
+        recorded_light=args.light == "recorded",
+    )
     session = Session(model, partial(make_tracker, args, model), config)
     if args.video is not None:
         session.add_sink(_video_of(args.video, args.mode or MODES[0], args.raw))

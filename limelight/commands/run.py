@@ -93,6 +93,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         metavar="ADDRESS",
         help="where else results go, such as vmc:// or FILE.mcap; repeatable; 'limelight sinks' lists the addresses",
     )
+    parser.add_argument(
+        "--light",
+        metavar="PRESET|PANORAMA",
+        help="stand faces in the light of a preset, such as sunset, or of a panorama (.hdr, .exr, .jpg)",
+    )
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_engine_arguments(parser)
     parser.set_defaults(run=run)
@@ -101,6 +106,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Capture; returns the exit status."""
     from facemodel import FaceModel, LimelightError
+    from limelight.light_argument import light_values
     from realtime.session import Session, SessionConfig
     from realtime.sinks.recorder import take_address
     from realtime.sources import default_source
@@ -132,6 +138,7 @@ def run(args: argparse.Namespace) -> int:
     addresses += ([] if args.video is None else [str(args.video)]) + args.sink
     outputs = claim_outputs("run", args.source, addresses, args.force)
 
+    lighting = light_values(args.light) if args.light else {}
     limit_threads(args.threads)
     model = FaceModel.load()
     config = SessionConfig(
@@ -147,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
         timecode=args.timecode,
         person=args.person,
         glasses=args.glasses,
+        lighting=lighting,
     )
     session = Session(model, partial(make_tracker, args, model, args.faces), config)
     for address in addresses:

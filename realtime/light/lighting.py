@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import Parameters
-from facemodel.lighting import rotate_sh
+from facemodel.lighting import rotate_sh, sh_basis
 from facemodel.parameters import MAX_SHININESS, MIN_SHININESS
 from facemodel.rotation import matrix_from_euler
 from realtime.light.color_temperature import color_of_temperature
@@ -158,6 +158,41 @@ class Lighting:
         )
 
 
+def values_of(lighting: Lighting) -> dict[str, Value]:
+    """Return values that make a lighting again but for its environment, by name.
+
+    They are not those that made it: the grand master is in the intensities, and the lamp's temperature in the colour.
+    """
+    values: dict[str, Value] = {
+        **{name: value for name, value in DEFAULTS.items() if name != "environment/name"},
+        "light/source": "estimated" if lighting.estimated else "show",
+        "environment/rotation": lighting.rotation,
+        "environment/intensity": lighting.intensity,
+        **{f"material/{name}": value for name, value in vars(lighting.material).items()},
+        **{f"relight/{name}": value for name, value in vars(lighting.relight).items()},
+    }
+    for light in lighting.lights:
+        if (intensity := max(light.color)) <= 0.0:
+            continue
+        azimuth, elevation = place_of(light.direction)
+        r, g, b = (part / intensity for part in light.color)
+        of_light: dict[str, Value] = {
+            "intensity": intensity,
+            "kind": light.kind,
+            "azimuth": azimuth,
+            "elevation": elevation,
+            "distance": light.distance,
+            "fixed": "head" if light.on_head else "room",
+            "color": (r, g, b),
+            "temperature": DEFAULTS[f"light/{light.number}/temperature"],
+            "size": light.size,
+            "beam": light.beam,
+            "shadow": light.shadow,
+        }
+        values |= {f"light/{light.number}/{name}": value for name, value in of_light.items()}
+    return values
+
+
 @dataclass(frozen=True, eq=False)
 class FaceLight:
     """The light that one face is drawn in; everything camera-aligned, linear RGB.
@@ -186,6 +221,23 @@ class FaceLight:
     def estimated(cls, face: Parameters) -> FaceLight:
         """Return the light that a face was seen in."""
         return cls(face.sh, face.key_position, face.key_color, float(face.shininess))
+
+    def without_lamps(self) -> FaceLight:
+        """Return the nearest light of one key light alone, for those who know no other.
+
+        The SH light has the diffuse light of all lamps too (Ramamoorthi & Hanrahan 2001, a clamped cosine to band 2).
+        The highlight is that of the brightest lamp, if it is brighter than the key light.
+        """
+        sh, position, color = self.sh * self.diffuse, self.key_position, self.key_color
+        for light in self.lights:
+            sh = sh + self.diffuse * np.outer(_CLAMPED_COSINE * sh_basis(light.direction), light.color)
+            if sum(light.color) > float(np.sum(color)):
+                position, color = light.distance * np.array(light.direction), np.array(light.color)
+        sh, position, color = (np.asarray(part, np.float32) for part in (sh, position, color * self.specular))
+        return FaceLight(sh, position, color, self.shininess, tone=self.tone)
+
+
+_CLAMPED_COSINE = np.pi * np.repeat([1.0, 2.0 / 3.0, 1.0 / 4.0], [1, 3, 5])  # of each SH coefficient, by its band
 
 
 def light_on(lighting: Lighting, face: Parameters) -> FaceLight:

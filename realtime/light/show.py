@@ -113,6 +113,8 @@ class Show:
         self._history = History(document)
         self._saved = self._history.now
         checked = {name: spec_of(name).checked(value) for name, value in (values or {}).items()}
+        if name := checked.get("environment/name"):
+            self.environments.need([str(name)])
         self._playback = Playback(self._history.now.cues, checked)
         self._changes = 0
         self._tempo = Tempo()

@@ -57,7 +57,7 @@ class Composer:
         self._layout = model.layout
         self._mesh = Mesh(ctx, model)
         self._frame = FramePass(ctx)
-        self._shadow = ShadowPass(ctx, self._mesh)
+        self._shadow = ShadowPass(ctx, self._mesh, model)
         self._face = FacePass(ctx, self._mesh)
         self._wire = WirePass(ctx, self._mesh)
         self._relight = RelightPass(ctx, self._mesh, model)

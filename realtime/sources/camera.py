@@ -17,6 +17,7 @@ from facemodel.errors import LimelightError
 from realtime.frame import Frame, Sound
 from realtime.loop.frame_pool import FramePool
 from realtime.opencv import cv2
+from realtime.sources.camera_controls import CameraControls
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,9 @@ class CameraSource:
     the past. A thread therefore drains the camera and keeps only the newest frame; `read` waits for one that
     it has not returned yet. Indices count what the camera delivered: a gap is what the reader missed. A frame's
     timestamp is the driver's where it tells one, else the moment before the picture is decoded.
+
+    Attributes:
+        controls: of exposure and the like, as far as the driver has them.
     """
 
     live = True
@@ -169,6 +173,7 @@ class CameraSource:
             raise LimelightError(self._explain_unopened())
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))  # before the thread has it: a capture is for one thread
         self.fps = rate if 1.0 <= rate <= 1000.0 else self._settings.fps
+        self.controls = CameraControls(self._capture)
         self._changed = threading.Condition()
         self._latest: Frame | None = None
         self._delivered = -1
@@ -224,6 +229,7 @@ class CameraSource:
         pool: FramePool | None = None
         try:
             while not self._closing:
+                self.controls.answer()
                 if not self._capture.grab():
                     time.sleep(_RETRY_PAUSE)
                     continue

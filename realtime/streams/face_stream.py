@@ -12,8 +12,9 @@ from time import monotonic
 import numpy as np
 
 from facemodel import LimelightError
-from facemodel.channels import ChannelReader, Channels
+from facemodel.channels import CHANNEL_SLICES, ChannelReader, Channels
 from realtime.frame import Face, Result, StreamInfo, TrackingState
+from realtime.light.lighting import light_on
 from realtime.sinks.address import Address, place_of
 
 LOOPBACK = "127.0.0.1"
@@ -116,7 +117,7 @@ class Sight:
         time: seconds since the stream began, on the feed's clock; rises, unless a take is set back.
         face: the performer; None while there is none, and then `channels` are those of the last one.
         channels: (C,) of the performer, re-centred where a centre is set, mirrored where that was asked for; they
-            may be read until `send` returns.
+            may be read until `send` returns. Their light is the show's, where faces stand in that.
         everybody: the faces and their channels, the performer first where there is one; of a stream that sends one
             face, at most that.
     """
@@ -235,6 +236,10 @@ class FaceStream(ABC):
         height, width = result.frame.image.shape[:2]
         vector = face.smoothed if face.centred is None else face.centred
         new = self._reader.read(vector, (width, height), self._spare)
+        if not result.lighting.estimated:
+            light = light_on(result.lighting, self._reader.layout.view(vector)).without_lamps()
+            new.sh[:], new.key_position[:], new.key_color[:] = light.sh, light.key_position, light.key_color
+            new.rows[CHANNEL_SLICES["shininess"]] = light.shininess
         numbers = (new.rows, face.smoothed, face.person.albedo, face.confidence)
         if not all(np.isfinite(some).all() for some in numbers):
             return None

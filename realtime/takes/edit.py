@@ -11,7 +11,7 @@ from realtime.sound.block import SoundBlock
 from realtime.takes.format import FRAME_TOPIC
 from realtime.takes.marks import read_marks, remove_marks, write_marks
 from realtime.takes.mcap_file import McapFile
-from realtime.takes.messages import Marker, Stall, TakeFrame
+from realtime.takes.messages import Marker, ShowMark, Stall, TakeFrame
 from realtime.takes.reader import Recorded, TakeReader
 from realtime.takes.reference_video import VideoPacket
 from realtime.takes.rows import SAME_TIME
@@ -66,6 +66,8 @@ def trim_take(path: Path, out: Path, begin: float, end: float) -> Edited:
                 return begin <= event.time <= end
             case Stall():
                 return event.begin <= end and (event.end is None or event.end >= begin)
+            case ShowMark():
+                return event.time <= end  # what was set before still holds
             case VideoPacket():
                 return event.sequence in pictures
         return event is not None or not reader.knows(recorded)

@@ -1,8 +1,9 @@
 """What a take holds on disk: MCAP, one header message, then one message per frame and per event.
 
 A take can be read without Limelight. The header (topic `/limelight/header`), stall marks (`/limelight/stalls`), markers
-(`/limelight/markers`) and timecode (`/limelight/timecode`) are JSON; the header names every number of the parameter
-vector, its units and the face model. Frames (`/limelight/frames`), the face model (`/limelight/model`), persons
+(`/limelight/markers`), timecode (`/limelight/timecode`) and the show's light (`/limelight/show`) are JSON; the header
+names every number of the parameter vector, its units and the face model.
+Frames (`/limelight/frames`), the face model (`/limelight/model`), persons
 (`/limelight/persons`), sound (`/limelight/sound`) and the reference video (`/limelight/video`) are CDR with their ROS 2
 message definition in the file, which MCAP's own tools and Foxglove decode. An MCAP log time is wall-clock nanoseconds;
 `time` is seconds on the clock of the feed.
@@ -35,6 +36,7 @@ MARKER_TOPIC = "/limelight/markers"
 VIDEO_TOPIC = "/limelight/video"
 TIMECODE_TOPIC = "/limelight/timecode"
 SOUND_TOPIC = "/limelight/sound"
+SHOW_TOPIC = "/limelight/show"
 
 STATES = (TrackingState.SEARCHING, TrackingState.TRACKING, TrackingState.HELD, TrackingState.NEUTRAL)
 """A state's number in the file is its place here."""
@@ -171,6 +173,32 @@ _TIMECODE_SCHEMA = {
 }
 
 
+_SHOW_SCHEMA = {
+    "title": "limelight.Show",
+    "type": "object",
+    "description": (
+        "What changed in the show at `time`: values by name; the first message holds all of them. Grand master and "
+        "blackout are in the intensities, and colour temperature in the colour."
+    ),
+    "properties": {
+        "time": _NUMBER,
+        "values": {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [_NUMBER, _STRING, {"type": "boolean"}, {"type": "array", "items": _NUMBER}]
+            },
+        },
+        "environment": {
+            "type": ["object", "null"],
+            "description": (
+                "Only where it changed; null is the estimated SH light. sh: 9 x 3 irradiance / pi; key_position: mm "
+                "from the head centre; key_color: linear RGB; all of them at rotation 0 and intensity 1."
+            ),
+        },
+    },
+}
+
+
 @dataclass(frozen=True)
 class Topic:
     """How the messages of one topic are written: name, and the schema by which anybody can read them."""
@@ -200,6 +228,7 @@ TOPICS = {
         _json_topic(STALL_TOPIC, _STALL_SCHEMA),
         _json_topic(MARKER_TOPIC, _MARKER_SCHEMA),
         _json_topic(TIMECODE_TOPIC, _TIMECODE_SCHEMA),
+        _json_topic(SHOW_TOPIC, _SHOW_SCHEMA),
         _cdr_topic(SOUND_TOPIC, "foxglove_msgs/msg/RawAudio", _SOUND_SCHEMA),
         _cdr_topic(VIDEO_TOPIC, "foxglove_msgs/msg/CompressedVideo", _VIDEO_SCHEMA),
     )

@@ -1,12 +1,13 @@
-"""The messages of a take but its header: frames with their faces, stall marks, markers, timecode."""
+"""The messages of a take but its header: frames with their faces, stall marks, markers, timecode, light."""
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from facemodel import Crop, LimelightError
 from realtime.frame import Result, TrackingState
 from realtime.frame_rate import FrameRate, Timecode
+from realtime.light.environments import Environment
+from realtime.light.lighting import Lighting, values_of
+from realtime.light.values import VALUES, Rgb, Value
 from realtime.takes.cdr import CdrReader, CdrWriter
 from realtime.takes.format import STATES
 
@@ -148,6 +152,81 @@ class TimecodeMark:
         except LimelightError as error:
             raise ValueError(str(error)) from error
         return cls(float(content["time"]), Timecode(whole.number + Fraction(float(content["subframe"])), rate))
+
+
+@dataclass(frozen=True)
+class ShowMark:
+    """What changed in the show at a time; of a take's first mark everything.
+
+    Attributes:
+        time: s, on the clock of the feed.
+        values: that changed, by name.
+        changes_environment: the environment changed, to `environment`.
+        environment: None for the estimated SH light.
+    """
+
+    time: float
+    values: Mapping[str, Value]
+    changes_environment: bool = False
+    environment: Environment | None = None
+
+    @classmethod
+    def between(cls, time: float, before: Lighting | None, now: Lighting) -> ShowMark:
+        """Return what changed from one lighting to another, or everything of the first one (None before)."""
+        old = {} if before is None else values_of(before)
+        changed = {name: value for name, value in values_of(now).items() if old.get(name) != value}
+        other = before is None or before.environment is not now.environment
+        return cls(time, changed, other, now.environment if other else None)
+
+    def to_json(self) -> bytes:
+        """Return the mark as it stands in a file."""
+        content: dict[str, object] = {"time": self.time, "values": dict(self.values)}
+        if self.changes_environment:
+            content["environment"] = self.environment and {
+                part: getattr(self.environment, part).tolist() for part in _ENVIRONMENT
+            }
+        return json.dumps(content).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> ShowMark:
+        """Read what `to_json` wrote; values that this version does not know are left out.
+
+        Raises:
+            ValueError, KeyError, TypeError: `data` is not a mark.
+        """
+        content = json.loads(data)
+        if not isinstance(content["values"], dict):
+            raise TypeError("values without names")
+        values = {name: _value(name, value) for name, value in content["values"].items() if name in VALUES}
+        found = content.get("environment")
+        environment = None
+        if found is not None:
+            environment = Environment(*(_numbers(found[part], shape) for part, shape in _ENVIRONMENT.items()))
+        return cls(float(content["time"]), values, "environment" in content, environment)
+
+
+_ENVIRONMENT = {"sh": (9, 3), "key_position": (3,), "key_color": (3,)}
+
+
+def _numbers(found: object, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    numbers = np.array(found, np.float32)
+    if numbers.shape != shape or not np.isfinite(numbers).all():
+        raise ValueError("an environment of other numbers")
+    return numbers
+
+
+def _value(name: str, value: object) -> Value:
+    """A value of the show as it is told, even beyond its range, where the colour of a lamp took it."""
+    try:
+        checked = VALUES[name].checked(value)
+    except LimelightError as error:
+        raise ValueError(str(error)) from error
+    if isinstance(checked, float):
+        return float(cast(float, value))
+    if isinstance(checked, tuple):
+        r, g, b = (float(part) for part in cast(Rgb, value))
+        return r, g, b
+    return checked
 
 
 def encode_frame(result: Result) -> bytes:

@@ -218,7 +218,9 @@ class TakePlayer(Playhead):
         faces = tuple(self._face(face) for face in frame.faces)
         picture = self._picture(frame)
         timecode = self.take.timecode_at(frame.time)
-        return Result(Frame(frame.index, frame.timestamp, picture), frame.time, faces, timecode=timecode)
+        lighting = self.take.lighting_at(frame.time)
+        shown = Frame(frame.index, frame.timestamp, picture)
+        return Result(shown, frame.time, faces, timecode=timecode, lighting=lighting)
 
     def _face(self, face: TakeFace) -> Face:
         smoothed = self.take.vector(face)

@@ -24,6 +24,7 @@ from realtime.takes.format import (
     MARKER_TOPIC,
     MODEL_TOPIC,
     PERSON_TOPIC,
+    SHOW_TOPIC,
     SOUND_TOPIC,
     STALL_TOPIC,
     TIMECODE_TOPIC,
@@ -31,14 +32,22 @@ from realtime.takes.format import (
     TakeHeader,
     Topic,
 )
-from realtime.takes.messages import Marker, Stall, TakeFrame, TimecodeMark, decode_frame, decode_frame_v1
+from realtime.takes.messages import (
+    Marker,
+    ShowMark,
+    Stall,
+    TakeFrame,
+    TimecodeMark,
+    decode_frame,
+    decode_frame_v1,
+)
 from realtime.takes.reference_video import VideoPacket, is_key, packet_data
 from realtime.takes.rig import Rig, decode_model
 from realtime.takes.sound_message import decode_sound
 
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 
-Event = TakeFrame | Rig | FaceModel | Stall | Marker | TimecodeMark | VideoPacket | SoundBlock
+Event = TakeFrame | Rig | FaceModel | Stall | Marker | TimecodeMark | ShowMark | VideoPacket | SoundBlock
 """What a take holds besides its header."""
 
 
@@ -180,6 +189,7 @@ class TakeReader:
             STALL_TOPIC: lambda recorded: Stall.from_json(recorded.message.data),
             SOUND_TOPIC: lambda recorded: decode_sound(recorded.message.data),
             TIMECODE_TOPIC: lambda recorded: TimecodeMark.from_json(recorded.message.data),
+            SHOW_TOPIC: lambda recorded: ShowMark.from_json(recorded.message.data),
             MARKER_TOPIC: lambda recorded: Marker.from_json(recorded.message.data),
             VIDEO_TOPIC: _video_packet,
         }

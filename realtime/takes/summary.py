@@ -58,6 +58,7 @@ def summarise(take: Take) -> dict[str, Any]:
         if take.video
         else None,
         "sound": take.sound,
+        "light": None if take.light is None else {"changes": len(take.light.marks) - 1},
         "timecode": [
             {"time": mark.time - start, "timecode": str(mark.timecode), "rate": str(mark.timecode.rate)}
             for mark in take.timecodes
@@ -81,6 +82,8 @@ def summary_lines(summary: dict[str, Any]) -> Iterator[str]:
         yield f"  video      {video['pictures']} pictures"
     if summary["sound"]:
         yield "  sound      yes (take sound)"
+    if (light := summary["light"]) is not None:
+        yield f"  light      as the show said, {light['changes']} changes"
     for face in summary["faces"]:
         span = f"{face['begin']:.2f} to {face['end']:.2f} s"
         yield f"  face {face['id']:<5} {face['tracked_frames']} frames tracked, {span}"

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Person, TrackingState
 from realtime.frame_rate import Timecode
+from realtime.light.lighting import Lighting
 from realtime.takes.format import FRAME_TOPIC, SOUND_TOPIC, STATES, VIDEO_TOPIC, TakeHeader
 from realtime.takes.kept_models import kept_model
 from realtime.takes.marks import read_marks
-from realtime.takes.messages import Marker, Stall, TakeFace, TimecodeMark
+from realtime.takes.messages import Marker, ShowMark, Stall, TakeFace, TimecodeMark
 from realtime.takes.reader import TakeReader
+from realtime.takes.recorded_light import RecordedLight
 from realtime.takes.reference_video import VideoPackets, is_key_message
 from realtime.takes.rig import Rig, model_of_person, model_of_persons
 from realtime.takes.rows import SAME_TIME
@@ -44,6 +46,7 @@ class Take:
         markers: in order of their writing; those that were set afterwards instead, if there are any (see `marks`).
         base: the face model without identity and albedo modes; None in format version 1, or where damage took it.
         timecodes: where timecode began or jumped, in order; empty without any.
+        light: that the show made; None of a take that knows the estimated light alone.
         sound: whether there is any; see `reference_sound`.
         cut: one line on what is missing; None for a complete take.
     """
@@ -56,6 +59,7 @@ class Take:
     markers: tuple[Marker, ...] = ()
     base: FaceModel | None = None
     timecodes: tuple[TimecodeMark, ...] = ()
+    light: RecordedLight | None = None
     sound: bool = False
     cut: str | None = None
 
@@ -210,6 +214,10 @@ class Take:
         before = [mark for mark in self.timecodes if mark.time <= time + SAME_TIME]
         return (before[-1] if before else self.timecodes[0]).at(time)
 
+    def lighting_at(self, time: float) -> Lighting:
+        """Return the lighting at a time, s, on the clock of the feed: as the show said, else as estimated."""
+        return Lighting() if self.light is None else self.light.at(time)
+
     def presence(self, face_id: int | None = None) -> Presence:
         """Return when one face was there, without reading its parameters.
 
@@ -329,6 +337,7 @@ def load_take(path: str | Path) -> Take:
     stalls: dict[float, Stall] = {}
     markers: list[Marker] = []
     timecodes: list[TimecodeMark] = []
+    light: list[ShowMark] = []
     base: FaceModel | None = None
     sound = False
     for piece in reader.pieces():
@@ -356,6 +365,8 @@ def load_take(path: str | Path) -> Take:
                     markers.append(marker)
                 case TimecodeMark() as mark:
                     timecodes.append(mark)
+                case ShowMark() as change:
+                    light.append(change)
                 case FaceModel() as model:
                     base = model
     found = index.finish()
@@ -377,6 +388,7 @@ def load_take(path: str | Path) -> Take:
         markers=tuple(markers) if marks is None else marks,
         base=base,
         timecodes=tuple(timecodes),
+        light=RecordedLight(light) if light else None,
         sound=sound,
         cut=reader.cut,
     )

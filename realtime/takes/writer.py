@@ -1,4 +1,4 @@
-"""Writes results into a take: frames with their faces, persons as they become known, stalls, markers."""
+"""Writes results into a take: frames with their faces, persons as they become known, stalls, markers, light."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Person, Result
+from realtime.light.lighting import Lighting
 from realtime.sound.block import SoundBlock
 from realtime.takes.format import (
     FRAME_TOPIC,
@@ -18,6 +19,7 @@ from realtime.takes.format import (
     MARKER_TOPIC,
     MODEL_TOPIC,
     PERSON_TOPIC,
+    SHOW_TOPIC,
     SOUND_TOPIC,
     STALL_TOPIC,
     TIMECODE_TOPIC,
@@ -26,7 +28,7 @@ from realtime.takes.format import (
     TakeHeader,
 )
 from realtime.takes.mcap_file import McapFile
-from realtime.takes.messages import Marker, Stall, TimecodeMark, encode_frame
+from realtime.takes.messages import Marker, ShowMark, Stall, TimecodeMark, encode_frame
 from realtime.takes.reference_video import encode_packet
 from realtime.takes.rig import Rig, encode_model
 from realtime.takes.sound_message import encode_sound
@@ -66,6 +68,7 @@ class TakeWriter:
         self._last = 0.0
         self._stall: Stall | None = None
         self._timecode: TimecodeMark | None = None
+        self._lighting: Lighting | None = None
         self._persons = _Persons(model, self._write_rig)
         for topic in TOPICS.values():
             self._file.declare(topic)
@@ -98,6 +101,7 @@ class TakeWriter:
             return
         self._end_stall(time)
         self._note_timecode(result)
+        self._note_light(result)
         for face in result.faces:
             self._persons.see(face.person, time)
         self._add(FRAME_TOPIC, time, encode_frame(result), self.frames)
@@ -170,6 +174,13 @@ class TakeWriter:
                 return
         self._timecode = TimecodeMark(result.time, timecode)
         self._add(TIMECODE_TOPIC, result.time, self._timecode.to_json())
+
+    def _note_light(self, result: Result) -> None:
+        """Write what has changed of the light."""
+        if result.lighting != self._lighting:
+            mark = ShowMark.between(result.time, self._lighting, result.lighting)
+            self._lighting = result.lighting
+            self._add(SHOW_TOPIC, result.time, mark.to_json())
 
     def _write_rig(self, rig: Rig, time: float) -> None:
         self._add(PERSON_TOPIC, time, rig.encode())

@@ -111,7 +111,7 @@ def offer_what_makes_sense(actions: dict[str, QAction], plays_take: bool, transp
         actions[name].setEnabled(not plays_take)
     actions["record"].setToolTip(_NOTHING_TO_RECORD if plays_take else record.tool_tip)
     for spec in ACTIONS:
-        if spec.menu == "Playback" and spec.name not in _OF_ANY_FEED:
+        if spec.menu == "Playback" and spec.name not in (*_OF_ANY_FEED, "as_recorded"):
             actions[spec.name].setEnabled(plays_take if spec.name in _OF_TAKES else transport is not None)
     actions["loop"].setChecked(transport is not None and transport.loop)
 
@@ -153,6 +153,7 @@ def _playback(window: MainWindow) -> dict[str, Callable[[], object]]:
         "curves": lambda: window.playback.toggle_curves(),
         "compare": partial(compare, Compared.B),
         "wipe": partial(compare, Compared.WIPE),
+        "as_recorded": partial(_toggle_recorded_light, window),
         "compare_with": lambda: takes.ask_other(window) if takes.other is None else takes.compare_with(None),
     }
 
@@ -202,6 +203,11 @@ def _toggle_light(window: MainWindow) -> None:
     show = window.session.show
     own = show.values()["light/source"] == "show"
     show.set({"light/source": "estimated" if own else "show"})
+    window.show_light()
+
+
+def _toggle_recorded_light(window: MainWindow) -> None:
+    window.session.as_recorded = not window.session.as_recorded
     window.show_light()
 
 

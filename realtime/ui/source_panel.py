@@ -7,19 +7,21 @@ from pathlib import Path
 
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from realtime.sources.base import CameraChoice
+from realtime.sources.camera_controls import CameraControls
 from realtime.ui.controls import ActionButton, Choice, ElidedLabel, section_title
 from realtime.ui.source_opener import DEFAULT, SYNTHETIC
 
 
 class SourcePanel(QWidget):
     """`chosen` carries what `Session.open` takes, or "" for the default source; `refresh_requested` asks for
-    the cameras again.
+    the cameras again, `hold_asked` for the camera to hold its controls, or not.
     """
 
     chosen = pyqtSignal(str)
+    hold_asked = pyqtSignal(bool)
     refresh_requested = pyqtSignal()
 
     def __init__(self, actions: dict[str, QAction]) -> None:
@@ -32,6 +34,10 @@ class SourcePanel(QWidget):
         self.refresh.setAccessibleName("Look for cameras again")
         self.refresh.setToolTip("Look for cameras again")
         self.refresh.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.hold = QCheckBox("Hold exposure and colour")
+        self.hold.setToolTip("The camera keeps exposure, gain, white balance and focus as they are now")
+        self.hold.toggled.connect(self.hold_asked)
+        self.hold.hide()
         self.network = ElidedLabel()
         self.network.setObjectName("muted")
         self.network.setAccessibleName("Network")
@@ -49,6 +55,7 @@ class SourcePanel(QWidget):
         for row in (first, second, third):
             row.setSpacing(6)
             layout.addLayout(row)
+        layout.addWidget(self.hold)
         self.choice.activated.connect(self._activated)
         self.refresh.clicked.connect(self.refresh_requested)
         self._fill()
@@ -57,6 +64,12 @@ class SourcePanel(QWidget):
     def current(self) -> str:
         """The source that is shown as open."""
         return self._current
+
+    def show_controls(self, controls: CameraControls | None) -> None:
+        """Offer to hold the controls of the open camera, if it has any."""
+        self.hold.setVisible(controls is not None and any(control.auto is not None for control in controls.controls))
+        with QSignalBlocker(self.hold):
+            self.hold.setChecked(controls is not None and controls.held)
 
     def set_cameras(self, cameras: Sequence[CameraChoice]) -> None:
         self._cameras = tuple(cameras)

@@ -123,10 +123,12 @@ class MainWindow(QMainWindow):
         self.playback.refresh(self.isFullScreen())
         plays_take = session.take is not None
         offer_what_makes_sense(self.actions_by_name, plays_take, transport)
+        self.show_recorded_light()
         frozen = self.options.value.frozen if transport is None else not transport.playing
         self.actions_by_name["pause"].setChecked(frozen)
         self.actions_by_name["record"].setChecked(recording is not None)
         self.panel.source.network.setText(session.network_name)
+        self.panel.source.show_controls(session.camera_controls)
         self.panel.smoothing.setEnabled(not plays_take)
         self.persons.refresh()
         self.panel.sinks.show_entries(self.sinks.list.entries(sinks, perf_counter()))
@@ -141,8 +143,15 @@ class MainWindow(QMainWindow):
         self.panel.look.show_values()
         own = self.session.show.values()["light/source"] == "show"
         self.actions_by_name["light_override"].setChecked(own)
+        self.show_recorded_light()
         self.area.show_marks()
         self.view.update()
+
+    def show_recorded_light(self) -> None:
+        """Show whether a take plays in its own light; only those that know it can."""
+        take, action = self.session.take, self.actions_by_name["as_recorded"]
+        action.setEnabled(take is not None and take.light is not None)
+        action.setChecked(action.isEnabled() and self.session.as_recorded)
 
     def show_help(self, on: bool) -> None:
         """Show or hide the F1 page."""
@@ -195,6 +204,7 @@ class MainWindow(QMainWindow):
         self.sources.changed.connect(self.refresh)
         self.sinks.done.connect(self.refresh)
         self.sinks.failed.connect(self.area.banner.show_error)
+        self.panel.source.hold_asked.connect(self._hold_camera)
         self.panel.sinks.add_asked.connect(self.sinks.add)
         self.panel.sinks.switch_asked.connect(self.sinks.switch)
         self.panel.sinks.remove_asked.connect(self.sinks.remove)
@@ -230,6 +240,10 @@ class MainWindow(QMainWindow):
         else:
             self.area.banner.forget()
             self.sinks.restart_failed()
+
+    def _hold_camera(self, on: bool) -> None:
+        if (controls := self.session.camera_controls) is not None:
+            controls.hold(on)
 
     def _begin_anew(self) -> None:
         self._last_picture, self._waiting = perf_counter(), False

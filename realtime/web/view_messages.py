@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, ParameterLayout
 from realtime.engines.base import MAX_FACES, POSE_SIZE
 from realtime.frame import Face, Result, TrackingState
+from realtime.light.lighting import light_on
 
 MODEL_MAGIC, FRAME_MAGIC = b"LLVM", b"LLVF"
 VERSION = 1
@@ -86,7 +87,7 @@ class FrameWriter:
 
     def write(self, result: Result) -> bytes:
         """Return the message of a result: its first `MAX_FACES` faces, the performer first, without those whose
-        parameters are no numbers."""
+        parameters are no numbers. Their light is the show's, where they stand in that."""
         faces = [face for face in result.faces if self._is_number(face)][:MAX_FACES]
         height, width = result.frame.image.shape[:2]
         self._number = (self._number + 1) % 2**32
@@ -95,6 +96,11 @@ class FrameWriter:
         for face, start, values in zip(faces, self._starts, self._values, strict=False):
             _FACE_HEADER.pack_into(self._buffer, start, face.id, STATES.index(face.state), face.confidence)
             values[: self._layout.size] = face.smoothed
+            if not result.lighting.estimated:
+                shown = self._layout.view(values[: self._layout.size])
+                light = light_on(result.lighting, shown).without_lamps()
+                shown.sh[:], shown.key_position[:], shown.key_color[:] = light.sh, light.key_position, light.key_color
+                shown.shininess = light.shininess
             values[self._layout.size :] = self._shown_pose(face)
         with memoryview(self._buffer) as written:
             return bytes(written[: self._starts[len(faces)]])

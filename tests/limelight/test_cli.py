@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from limelight.cli import COMMANDS, DESCRIPTION, build_parser, main
+from realtime.light.environments import ENVIRONMENTS
+from realtime.light.lighting import Lighting
+from realtime.opencv import cv2
 from realtime.takes import Marker, load_take
 from realtime.takes.marks import write_marks
 from tests.realtime.take_factory import result, write_take
@@ -86,3 +91,38 @@ def test_a_headless_replay_is_the_part_between_the_points(tmp_path, capsys):
     assert frames("--whole") == list(range(30))
     assert main(["replay", str(path), "--whole"]) == 1
     assert "--whole is for --headless and --video" in capsys.readouterr().err
+
+
+def test_a_replay_stands_in_the_light_that_was_recorded_or_in_another(tmp_path, capsys):
+    lit = Lighting.of({"light/source": "show", "light/2/intensity": 1.0})
+    path = write_take(tmp_path / "a.mcap", [replace(result(i), lighting=lit) for i in range(3)])
+    name = next(iter(ENVIRONMENTS))
+
+    def light(*options):
+        out = tmp_path / "b.mcap"
+        assert main(["replay", str(path), "--headless", "--sink", str(out), "--force", *options]) == 0
+        return load_take(out).lighting_at(result(1).time)
+
+    assert [one.number for one in light().lights] == [2] and not light().estimated
+    assert light("--light", "estimated").estimated
+    relit = light("--light", name)
+    assert not relit.estimated and relit.lights == ()
+    np.testing.assert_array_equal(relit.environment.sh, ENVIRONMENTS[name].sh)
+    for command in (
+        ["replay", str(path), "--headless", "--sink", str(tmp_path / "c.mcap")],
+        ["run", "--headless", "--source", "synthetic"],
+    ):
+        assert main([*command, "--light", "no-such-light"]) == 1
+        assert f"--light no-such-light: neither a preset ({name}, " in capsys.readouterr().err
+
+
+def test_a_run_stands_in_a_preset_or_a_panorama(tmp_path):
+    cv2.imwrite(str(tmp_path / "red.png"), np.full((32, 64, 3), (0, 0, 200), np.uint8))
+    for light in ("sunset", str(tmp_path / "red.png")):
+        take = tmp_path / "t.mcap"
+        arguments = ["--headless", "--frames", "2", "--take", str(take), "--force", "--light", light]
+        assert main(["run", "--source", "synthetic", *arguments]) == 0
+        lighting = load_take(take).lighting_at(1.0)
+        assert not lighting.estimated and lighting.environment is not None
+    red, green, _ = lighting.environment.sh[0]
+    assert red > 5.0 * green

@@ -126,6 +126,53 @@ def test_a_take_that_cannot_be_begun_is_refused_and_the_next_one_is_not(session,
     assert session.recording().path == tmp_path / "there.mcap"
 
 
+def test_a_take_plays_in_the_light_that_was_recorded_until_the_show_is_changed(session, tmp_path):
+    path, seen = tmp_path / "t.mcap", Collector()
+    changes = {10: {"light/source": "show", "environment/name": "sunset"}, 20: {"light/1/intensity": 0.5}}
+    session.add_sink(str(path))
+
+    def perform(result):
+        seen.submit(result)
+        session.show.set(changes.get(result.frame.index, {}))
+
+    session.listen(perform)
+    session.use_source(ListSource(30)).wait(60)
+    session.unlisten(perform)
+    performed = [result.lighting for result in seen.results]
+    assert [(light.estimated, len(light.lights)) for light in performed] == (
+        11 * [(True, 0)] + 10 * [(False, 0)] + 9 * [(False, 1)]
+    )
+    session.show.set({"environment/name": "candle"})
+
+    def played(change_at=None):
+        seen = Collector()
+
+        def watch(result):
+            seen.submit(result)
+            if result.frame.index == change_at:
+                session.show.set({"light/source": "estimated"})
+
+        session.listen(watch)
+        session.open(str(path)).wait(60)
+        session.unlisten(watch)
+        return [result.lighting for result in seen.results]
+
+    again = played()
+    assert [(one.estimated, len(one.lights)) for one in again] == [
+        (one.estimated, len(one.lights)) for one in performed
+    ]
+    np.testing.assert_array_equal(again[15].environment.sh, session.show.environments["sunset"].sh)
+    assert [light.estimated for light in played(change_at=24)] == 11 * [True] + 14 * [False] + 5 * [True]
+    assert session.as_recorded is False
+    assert played()[15].environment is not None  # the next take plays as it was recorded again
+    plain = Session(MODEL, PictureTracker, SessionConfig(paced=False, recorded_light=False))
+    results = Collector()
+    plain.listen(results.submit)
+    plain.open(str(path)).wait(60)
+    plain.stop()
+    assert all(result.lighting.estimated for result in results.results)
+
+
 def test_a_take_plays_as_a_feed_and_the_camera_comes_back(session, tmp_path):
     path = tmp_path / "t.mcap"
     session.add_sink(str(path))

@@ -16,7 +16,7 @@ from facemodel.rotation import matrix_from_euler
 from realtime.light.lighting import FaceLight, Light, direction_of
 from realtime.render import HeadlessComposer, RenderOptions, Scene, SceneFace, ViewMode, headless_context
 from realtime.render.mesh import Mesh
-from realtime.render.passes.shadow import ShadowPass, frame_of
+from realtime.render.passes.shadow import ShadowPass, casting_triangles, frame_of
 
 SIZE = 240
 SIDES = {"image left": (-60.0, 10.0), "image right": (60.0, 10.0), "above": (0.0, 60.0), "below": (0.0, -50.0)}
@@ -83,7 +83,7 @@ def head(model: FaceModel) -> Iterator[Head]:
     ctx = headless_context()
     with ctx:
         mesh = Mesh(ctx, model)
-        shadow = ShadowPass(ctx, mesh)
+        shadow = ShadowPass(ctx, mesh, model)
         yield Head(ctx, model, mesh, shadow)
         shadow.release()
         mesh.release()
@@ -154,6 +154,24 @@ def test_darkness_is_as_deep_as_it_is_told(head: Head) -> None:
     assert lit[:, 0].min() == 0.0
     np.testing.assert_array_equal(lit[:, 2:], 1.0)
     np.testing.assert_array_equal(head.lit(none), 1.0)
+
+
+def test_larger_lamps_throw_softer_shadows(head: Head) -> None:
+    facing = head.normals @ np.asarray(lamp(60.0, 10.0).direction) > 0.2
+    half_lit = []
+    for size in (1.0, 25.0, 60.0):
+        lit = head.lit(lamp(60.0, 10.0, size))[facing & (head.normals[:, 2] > 0.0), 0]
+        half_lit.append(((lit > 0.1) & (lit < 0.9)).mean())
+    assert half_lit[0] < 0.8 * half_lit[1] < 0.8 * half_lit[2]
+
+
+def test_what_throws_shadows_is_coarse_and_whole(model: FaceModel) -> None:
+    coarse = casting_triangles(model)
+    assert coarse.dtype == np.int32 and coarse.min() >= 0 and coarse.max() < model.n_vertices
+    assert 0.2 < len(coarse) / len(model.triangles) < 0.5
+    whole, sparse = (np.unique(triangles) for triangles in (model.region_triangles("face", "scalp", "neck"), coarse))
+    gaps = np.linalg.norm(model.mean[whole][::20, None] - model.mean[sparse][None], axis=-1).min(axis=1)
+    assert gaps.max() < 5.0 * 3.0**0.5
 
 
 def test_eight_lamps_have_their_shadows_each(head: Head) -> None:

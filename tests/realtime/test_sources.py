@@ -26,6 +26,7 @@ from realtime.sources import (
 )
 from realtime.sources.camera import find_camera
 from realtime.sources.images import pad_to_size, read_image
+from tests.waiting import wait_for
 
 CAMERAS = [CameraInfo(0, "Logitech C920"), CameraInfo(2, "Logitech BRIO"), CameraInfo(4, "OBS Virtual Camera")]
 PATIENT = CameraSettings(first_frame_timeout=30.0, stall_timeout=30.0)
@@ -102,6 +103,17 @@ def one_line(error: pytest.ExceptionInfo[LimelightError]) -> str:
 
 
 # --- camera -------------------------------------------------------------------------------------------------
+
+
+def test_a_camera_answers_for_its_controls_between_pictures():
+    capture = FakeCapture()
+    asked: list[tuple[int, float]] = []
+    capture.set = lambda prop, value: asked.append((prop, value))
+    capture.allowed.release()
+    camera = open_fake(capture)
+    camera.controls.set("gain", 3.0)
+    wait_for(lambda: asked == [(cv2.CAP_PROP_GAIN, 3.0)])
+    camera.close()
 
 
 def test_a_slow_reader_gets_the_newest_frame_and_sees_the_gap():

@@ -85,7 +85,7 @@ def test_a_whole_take_is_repaired_into_the_same(take, tmp_path):
 
 
 def test_topics_of_a_later_limelight_are_kept(take, tmp_path):
-    later = Topic("/limelight/show", "json", "limelight.Show", "jsonschema", b"{}")
+    later = Topic("/limelight/later", "json", "limelight.Later", "jsonschema", b"{}")
     source = TakeReader(take)
     file = McapFile(tmp_path / "later.mcap")
     for one in source.messages():

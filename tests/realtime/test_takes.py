@@ -134,7 +134,7 @@ def test_a_stall_is_one_mark_and_no_frame(tmp_path):
     assert take.stalls == (Stall(frames[2].time, frames[3].time), Stall(frames[4].time, None))
     with path.open("rb") as file:
         counts = make_reader(file).get_summary().statistics.channel_message_counts
-    assert sum(counts.values()) == 2 + 1 + 5 + 3  # header and model, person, frames, a stall's begin and end, a begin
+    assert sum(counts.values()) == 2 + 1 + 1 + 5 + 3  # header and model, person, light, frames, marks of stalls
 
 
 def test_a_stall_before_the_first_frame_is_none(tmp_path):
@@ -178,7 +178,7 @@ def test_mcaps_own_tools_read_a_take_without_our_code(tmp_path):
         writer.mark(Marker(100.1, "here"))
     with path.open("rb") as file:
         reader = make_reader(file, validate_crcs=True, decoder_factories=[DecoderFactory()])
-        assert reader.get_summary().statistics.message_count == 2 + 3 + 8 + 1 + 1
+        assert reader.get_summary().statistics.message_count == 2 + 1 + 3 + 8 + 1 + 1
         texts = {"/limelight/header": [], "/limelight/stalls": [], "/limelight/markers": []}
         for schema, channel, message in reader.iter_messages(topics=list(texts)):
             assert (channel.message_encoding, schema.encoding) == ("json", "jsonschema")

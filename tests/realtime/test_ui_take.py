@@ -15,6 +15,7 @@ from PyQt6.QtGui import QColor, QWheelEvent
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QListWidget
 
 from realtime.frame import StreamInfo, TrackingState
+from realtime.light.lighting import Lighting
 from realtime.render import ViewMode
 from realtime.session import Session, SessionConfig
 from realtime.takes import TakeHeader, TakeWriter, load_take
@@ -489,3 +490,34 @@ def test_a_timeline_maps_frames_to_places_and_back(qtbot):
     for frame in (0, 1234, 215_999):
         assert abs(timeline.frame_at(timeline.x_of(frame)) - frame) <= 1
     assert timeline.frame_at(-50) == 0 and timeline.frame_at(9999) == 215_999
+
+
+def test_a_take_plays_in_its_own_light_until_somebody_changes_it(qtbot, window, session, tmp_path):
+    info = StreamInfo("clip.mp4", 640, 480, 30.0, live=False, model=MODEL, network="student")
+    red = {"light/source": "show", "environment/intensity": 0.0, "light/1/intensity": 1.5, "light/1/color": (1, 0, 0)}
+    first = toy_result(MODEL)
+    with TakeWriter(tmp_path / "lit.mcap", TakeHeader.describe(info), MODEL) as writer:
+        for i in range(30):
+            frame = replace(first.frame, index=i, timestamp=i / 30.0)
+            lighting = Lighting() if i < 15 else Lighting.of(red)
+            writer.append(replace(first, frame=frame, time=i / 30.0, lighting=lighting))
+    action = window.actions_by_name["as_recorded"]
+    assert not action.isEnabled() and not action.isChecked()
+    window.sources.start(str(tmp_path / "lit.mcap"))
+    settle(qtbot, window)
+    session.transport.playing = False
+    go_to(qtbot, window, 5)
+    plain = pixels(window)
+    go_to(qtbot, window, 20)
+    lit = pixels(window)
+    assert action.isEnabled() and action.isChecked()
+    assert difference(plain, lit) > 1.0 and lit[..., 0].max() > lit[..., 1].max()
+    window.panel.light.override.setFocus()
+    qtbot.keyClick(window.view, Qt.Key.Key_L, SHIFT)
+    assert not action.isChecked() and difference(plain, pixels(window)) < 0.2
+    qtbot.keyClick(window.view, Qt.Key.Key_L, SHIFT)
+    assert action.isChecked() and difference(lit, pixels(window)) < 0.2
+    qtbot.mouseClick(window.panel.light.override, Qt.MouseButton.LeftButton)
+    assert not action.isChecked() and not session.as_recorded
+    go_to(qtbot, window, 21)
+    assert difference(lit, pixels(window)) > 0.5

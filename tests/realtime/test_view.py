@@ -26,6 +26,7 @@ import shaders
 from facemodel import LimelightError
 from realtime.frame import Face, Frame, Person, Result, StreamInfo, TrackingState
 from realtime.light.environments import ENVIRONMENTS
+from realtime.light.lighting import Lighting
 from realtime.render import headless_context
 from realtime.sinks.registry import open_sink
 from realtime.web import view as view_module
@@ -148,6 +149,19 @@ def test_a_result_arrives_whole(view):
         np.testing.assert_array_equal(np.float32(vector), sent.smoothed)
         shown = sent.smoothed if sent.centred is None else sent.centred
         np.testing.assert_array_equal(np.float32(alone), shown[pose])
+
+
+def test_faces_stand_in_the_shows_light(view):
+    lighting = Lighting.of({"light/source": "show", "environment/name": "sunset"})
+    with listen(view) as client:
+        view.submit(replace(result(face(1, seed=1, centred=True)), lighting=lighting))
+        (sent,) = parse_frame(client.recv(timeout=60))["faces"]
+    seen, sunset = face(1, seed=1), ENVIRONMENTS["sunset"]
+    shown = MODEL.layout.view(np.array(sent[3], np.float32))
+    np.testing.assert_allclose(shown.sh, sunset.sh, atol=1e-6)
+    np.testing.assert_allclose(shown.key_color, sunset.key_color)
+    before = slice(0, MODEL.layout.slices["sh"].start)
+    np.testing.assert_array_equal(np.float32(sent[3])[before], seen.smoothed[before])
 
 
 def test_without_a_face_there_is_a_message_too():

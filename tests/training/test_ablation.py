@@ -11,8 +11,8 @@ import torch
 from facemodel import Crop
 from tests.toy_model import toy_model
 from tests.training.fake_evaluation import EXTENT, material
-from training.evaluation import landmark_fit
 from training.evaluation.ablation import read_ablation
+from training.evaluation.sections import shape as shape_section
 from training.evaluation.torch_loop import PhotoLoop, TorchNetwork
 from training.recipes.paper import ABLATION, FIGURES, LOSSES, SHORT, TRAINING, measure, measured, table, without
 from training.recipes.recipe import Job, Recipe, Stage, follow
@@ -75,7 +75,7 @@ class Constant(torch.nn.Module):
 
 
 def test_runs_are_measured_by_the_sections_of_the_evaluation(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(landmark_fit, "PhotoLandmarker", Blind)
+    monkeypatch.setattr(shape_section, "PhotoLandmarker", Blind)
     shown = material(MODEL, tmp_path, Path("none.task"), extent=replace(EXTENT, people=2, shapes=4, layers=2))
     found = measure(shown, TorchNetwork("run", Constant(LAYOUT.neutral()), 32))
     assert found.keys() == {"shape", "shape_std", "regions", "expression", "key_angle"}

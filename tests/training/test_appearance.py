@@ -15,6 +15,7 @@ from facemodel.lighting import shade_diffuse, shade_specular
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
 from training.config import LossWeights, TrainConfig
+from training.data.storage import Samples
 from training.losses.label_objective import StudentObjective
 from training.losses.linear_face import LinearFace
 from training.networks import Student, StudentConfig
@@ -29,7 +30,7 @@ from training.tasks.appearance import (
     with_reader,
 )
 from training.tasks.augmentation import Sample
-from training.tasks.label_batches import CropSet
+from training.tasks.label_batches import batch_of
 from training.tasks.label_task import LabelTask
 from training.train import Trainer
 
@@ -63,16 +64,15 @@ def faces(model: FaceModel, count: int, seed: int = 0) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def crops(toy: FaceModel) -> CropSet:
+def crops(toy: FaceModel) -> Samples:
     """Pictures as bright as their albedo is high; renders alone but for one photo in four."""
     labels = faces(toy, 48).numpy()
     index = np.arange(len(labels))
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (len(labels), 40, 40, 3), dtype=np.uint8)
     known = np.ones(len(labels), bool)
-    return CropSet(
+    return Samples(
         images,
-        256.0,
         labels,
         np.full((len(labels), 478, 2), 112.0, np.float32),
         face=known,
@@ -80,6 +80,7 @@ def crops(toy: FaceModel) -> CropSet:
         geometry=known,
         light=known,
         held_out=index >= 36,
+        extent=256.0,
     )
 
 
@@ -200,7 +201,7 @@ def test_the_reader_alone_says_albedo_and_light_afterwards(toy: FaceModel) -> No
 
 
 def test_a_reader_goes_on_with_what_the_network_sees_and_leaves_the_network_alone(
-    toy: FaceModel, crops: CropSet, tmp_path: Path
+    toy: FaceModel, crops: Samples, tmp_path: Path
 ) -> None:
     config = config_of(photo_share=0.25, loss=LossWeights(key_direction=2.0), steps=3, precision="bfloat16")
     data = LabelTask(config, toy, crops)
@@ -225,11 +226,11 @@ def test_a_reader_goes_on_with_what_the_network_sees_and_leaves_the_network_alon
         assert torch.equal(value, before[name]), name
 
 
-def test_a_photo_says_nothing_of_light_and_a_mirrored_face_has_no_albedo(toy: FaceModel, crops: CropSet) -> None:
+def test_a_photo_says_nothing_of_light_and_a_mirrored_face_has_no_albedo(toy: FaceModel, crops: Samples) -> None:
     network = student(toy, torch.from_numpy(crops.parameters))
     objective = StudentObjective(LinearFace(toy, 128), LossWeights())
     samples = [Sample(np.zeros((64, 64, 3), np.uint8), 224.0, *crops_of(crops, i)) for i in (0, 3, 1)]
-    batch = replace(crops.batch(np.array([0, 3, 1]), samples), mirrored=torch.tensor([1.0, 0.0, 0.0]))
+    batch = replace(batch_of(crops, np.array([0, 3, 1]), samples), mirrored=torch.tensor([1.0, 0.0, 0.0]))
     examples = seen_examples(network, objective, [batch, batch], 0.05)
     assert examples.worth.tolist() == [1.0, 0.0, 1.0] * 2 and examples.evidence.shape == (6, 3 * 478 + 9)
     wrong = examples.labels.clone()
@@ -239,17 +240,18 @@ def test_a_photo_says_nothing_of_light_and_a_mirrored_face_has_no_albedo(toy: Fa
     assert float(nothing) == pytest.approx(0.0, abs=1e-5) and float(something) > 0.01
 
 
-def crops_of(crops: CropSet, index: int) -> tuple[np.ndarray, np.ndarray]:
-    return crops.parameters[index], crops.landmarks[index]
+def crops_of(crops: Samples, index: int) -> tuple[np.ndarray, ...]:
+    scored = crops.scored[index].astype(np.float32)
+    return crops.parameters[index], crops.landmarks[index], crops.landmark_weight[index], scored
 
 
-def test_a_network_without_a_face_head_is_one_line(toy: FaceModel, crops: CropSet) -> None:
+def test_a_network_without_a_face_head_is_one_line(toy: FaceModel, crops: Samples) -> None:
     bare = student(toy, torch.from_numpy(crops.parameters), replace(SMALL, face_hidden=0))
     with pytest.raises(LimelightError, match="no face head"):
         held_out_examples(bare, LabelTask(config_of(), toy, crops))
 
 
-def test_no_renders_are_one_line(toy: FaceModel, crops: CropSet) -> None:
+def test_no_renders_are_one_line(toy: FaceModel, crops: Samples) -> None:
     photos = replace(crops, photo=np.ones(len(crops.parameters), bool))
     task = LabelTask(config_of(photo_share=1.0), toy, photos)
     with pytest.raises(LimelightError, match="no held-out renders"):

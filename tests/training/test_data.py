@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from facemodel import ARKIT_NAMES, Crop, LimelightError
+from facemodel import Crop, LimelightError
 from facemodel.rotation import matrix_to_euler
 from tests.toy_model import toy_model
 from training.data import EXTENT, STORED_SIZE, ShardWriter, load_samples, photo_labels
 from training.data.fit import landmark_errors
+from training.data.labels import UNSCORED
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLabels, PhotoLandmarker, is_held_out, load_labels, person_of
 from training.data.photos import misplaced_crop, prepare_photos
@@ -22,7 +23,7 @@ from training.render.degrade import CameraFaults, photograph
 from training.render.lamps import LightDistribution, cast, random_light
 from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
-from training.tasks.label_batches import load_crops
+from training.tasks.label_batches import batch_of, stored_sample
 
 _CLEAR = CameraFaults(0, 0, 0, 0, 0, 0)
 
@@ -303,11 +304,9 @@ def test_photos_become_samples_whose_labels_lie_on_their_landmarks(toy, photogra
     assert not samples.scored[good].all() and samples.scored[good].any()
     assert (samples.landmark_weight[good].min(axis=1) < 1.0).all()
     assert not samples.light.any() and len(set(samples.held_out)) == 1
-    crops = load_crops(tmp_path / "out", toy)
-    batch = crops.batch(good, [crops.sample(i) for i in good])
+    batch = batch_of(samples, good, [stored_sample(samples, i) for i in good])
     np.testing.assert_array_equal(batch.landmark_worth.numpy(), samples.landmark_weight[good])
-    scored = {name: samples.scored[good[0], ARKIT_NAMES.index(name)] for name in toy.expression_names}
-    np.testing.assert_array_equal(batch.unit_worth[0].numpy(), [float(scored[name]) for name in toy.expression_names])
+    assert batch.unit_worth[0].tolist() == [float(name not in UNSCORED) for name in toy.expression_names]
     negatives = samples.parameters[~samples.face]
     assert len(negatives) > 0 and np.isfinite(negatives).all()
     before = samples.parameters.copy()

@@ -19,7 +19,6 @@ from training.data.fit import landmark_errors, project_landmarks
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import is_held_out, person_of
 from training.data.storage import EXTENT as EXTENT_PX
-from training.evaluation import landmark_fit
 from training.evaluation.context import WEBCAM_CLIPS, Context, TrackedClip
 from training.evaluation.held_out import HeldOutPhotos, crop_picture, read_photo
 from training.evaluation.layers import face_layers
@@ -27,6 +26,7 @@ from training.evaluation.measures import landmarks68_px
 from training.evaluation.relight_pairs import MARGIN, SIZE, relight_pairs
 from training.evaluation.section import Measure, UnmeasuredError, ranked_cases
 from training.evaluation.sections import SECTIONS
+from training.evaluation.sections import shape as shape_section
 from training.evaluation.sections.groups import age_group, label_of
 from training.evaluation.sections.photos import photo_color_error
 
@@ -67,7 +67,7 @@ class Blind:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landmark_fit, "PhotoLandmarker", Blind)
+        patch.setattr(shape_section, "PhotoLandmarker", Blind)
         yield material(MODEL, tmp_path_factory.mktemp("evaluation"), BUNDLE)
 
 
@@ -294,14 +294,14 @@ def test_the_landmark_fit_starts_at_points_on_the_same_pictures(shown, tmp_path,
             points = (renders.landmarks[len(asked) - 1] + margin) * image.shape[0] / EXTENT_PX
             return np.column_stack([points, np.zeros(478)]), np.zeros(52, np.float32), np.eye(4)
 
-    monkeypatch.setattr(landmark_fit, "PhotoLandmarker", Sees)
+    monkeypatch.setattr(shape_section, "PhotoLandmarker", Sees)
     other = material(MODEL, tmp_path, BUNDLE)
     other.__dict__["renders"] = renders
-    fitted = landmark_fit.fitted_renders(other)
+    fitted = shape_section.fitted_renders(other)
     assert len(asked) == len(renders)
     errors = landmark_errors(MODEL, fitted, renders.landmarks)
     assert np.median(errors[renders.expression == "neutral"]) < 0.02
-    landmark_fit.fitted_renders(other)
+    shape_section.fitted_renders(other)
     assert len(asked) == len(renders)
 
 

@@ -10,19 +10,21 @@ import pytest
 from facemodel import FaceModel
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.errors import LimelightError
+from training.face_model.build import fit_residual, orthogonalize, with_ages
 from training.face_model.eyes import IRIS_RADIUS_MM, LIMBUS_MM, eyeball, rotation_displacement
-from training.face_model.fields import continue_harmonically, fit_affine, fit_translation_scale
 from training.face_model.head_surface import on_curved_quads
 from training.face_model.ict import load_ict
-from training.face_model.identity import fit_residual, orthogonalize, with_ages
 from training.face_model.makehuman import load_base_mesh
 from training.face_model.mediapipe_face import load_canonical_face
 from training.face_model.registration import lip_correspondences, similarity
-from training.face_model.rings import ring_arcs
 from training.face_model.surface import (
     SidedLocator,
     SurfaceLocator,
     boundary_loops,
+    continue_harmonically,
+    fit_affine,
+    fit_translation_scale,
+    ring_arcs,
     triangle_normals,
     vertex_normals,
 )

@@ -25,9 +25,8 @@ from training.data.photo_labels import PhotoLandmarker, read_rgb
 from training.evaluation.sections.identity import name_pairs, verification
 from training.networks import facenet
 from training.networks import fetch as fetching
-from training.networks.facenet import FaceNet
+from training.networks.facenet import FaceNet, IdentityNetwork, cut_square, load_identity_network
 from training.networks.fetch import PackagedFile, fetch
-from training.networks.identity import IdentityNetwork, cut_square, load_identity_network
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHRINK = 16

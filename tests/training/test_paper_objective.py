@@ -17,18 +17,16 @@ from tests.toy_model import toy_model
 from tests.training.prepared_photos import random_parameters, write_photos
 from training.config import AugmentConfig, PaperConfig, TrainConfig
 from training.data.prepared import PhotoBatch, PreparedPhotos
+from training.data.storage import Samples
 from training.losses import paper_losses
 from training.losses.extra_losses import ExtraWeights
 from training.losses.paper_losses import PaperWeights, encode_srgb
 from training.losses.paper_objective import PaperObjective
 from training.networks import ResNet50Config, StudentConfig, load_network
-from training.networks.facenet import FaceNet
-from training.networks.identity import IdentityNetwork
+from training.networks.facenet import FaceNet, IdentityNetwork
 from training.tasks import paper_task
-from training.tasks.label_batches import CropSet
 from training.tasks.label_task import LabelTask
-from training.tasks.paper_batches import PhotoDraw
-from training.tasks.paper_task import PaperTask, open_paper_task
+from training.tasks.paper_task import PaperTask, PhotoDraw, open_paper_task
 from training.tasks.paper_validation import network_input
 from training.train import Trainer
 
@@ -324,7 +322,7 @@ def trainer_of(
     recognizer: nn.Module,
     folder: Path,
     held_out: PreparedPhotos | None = None,
-    labelled: CropSet | None = None,
+    labelled: Samples | None = None,
 ) -> Trainer:
     known = None if labelled is None else LabelTask(replace(config, batch_size=config.paper.labelled), toy, labelled)
     return Trainer(config, PaperTask(config, toy, photos, held_out, recognizer, known), folder)
@@ -407,9 +405,8 @@ def test_labelled_crops_are_learned_from_beside_the_photos(
     """Their loss alone trains where the paper's weights are 0; theirs is weighted, and their figures are apart."""
     yes, no = np.ones(12, bool), np.zeros(12, bool)
     images = np.stack([photos.image(i % 10) for i in range(12)])
-    crops = CropSet(
+    crops = Samples(
         images,
-        float(CROP_SIZE),
         truth,
         np.tile(photos.landmarks478[:1], (12, 1, 1)),
         yes,
@@ -417,6 +414,7 @@ def test_labelled_crops_are_learned_from_beside_the_photos(
         yes,
         yes,
         np.arange(12) > 9,
+        extent=float(CROP_SIZE),
     )
     still = AugmentConfig(**dict.fromkeys(AugmentConfig.__dataclass_fields__, 0))
     paper = PaperConfig(render_size=SIZE, weights=NOTHING, dense_landmarks=0.1, labelled=3, label_weight=0.5)

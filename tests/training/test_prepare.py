@@ -17,17 +17,22 @@ from facemodel.mediapipe_outlines import INNER_LIPS
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
 from training.data import prepare, shards
-from training.data.calibration import learn_calibration, load_calibration, save_calibration
 from training.data.datasets import FaceSample, open_dataset
 from training.data.face_classes import face_mask, label_of
 from training.data.fit import FitConfig, landmark_errors
-from training.data.identity_features import add_features
 from training.data.inner_mouth import inner_mouth_area
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLandmarker
 from training.data.photo_preparation import PhotoPreparer, find_labelled_face
-from training.data.prepare import calibrated_fit, prepare_dataset, prepare_datasets
-from training.data.prepared import PreparedPhotos, PreparedWriter
+from training.data.prepare import (
+    calibrated_fit,
+    learn_calibration,
+    load_calibration,
+    prepare_dataset,
+    prepare_datasets,
+    save_calibration,
+)
+from training.data.prepared import PreparedPhotos, PreparedWriter, add_features
 from training.data.segmenter import Segmenter
 from training.data.shards import ShardWriteError
 from training.data.skin_classifier import SkinClassifier, gaussians, ycbcr

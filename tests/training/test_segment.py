@@ -23,9 +23,8 @@ from training.networks.unet import UNetConfig
 from training.render.degrade import CLEAN
 from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
-from training.tasks.segment import SegmentConfig, SegmentTask
+from training.tasks.segment import SegmentConfig, SegmentTask, class_iou
 from training.tasks.segmentation_batches import SegmentationAugment, SegmentationBatcher, changed, resized
-from training.tasks.segmentation_validation import class_iou
 from training.train import Trainer
 
 _STILL = SegmentationAugment(*(0.0,) * 10)

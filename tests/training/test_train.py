@@ -18,6 +18,7 @@ from facemodel.lighting import sh_basis
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
 from training.config import AugmentConfig, PaperConfig, TrainConfig
+from training.data.storage import Samples
 from training.losses.extra_losses import ExtraWeights
 from training.losses.paper_losses import PaperWeights
 from training.monitor import PANEL_SIZE
@@ -26,7 +27,7 @@ from training.optimization import rate_factor
 from training.recipes.paper import PAPER
 from training.recipes.stages import train_paper
 from training.tasks.augmentation import Augmenter, Mirror, Sample
-from training.tasks.label_batches import Batcher, CropSet
+from training.tasks.label_batches import Batcher, batch_of, stored_sample
 from training.tasks.label_task import LabelTask
 from training.tasks.label_validation import measure
 from training.train import Trainer
@@ -41,7 +42,7 @@ def toy() -> FaceModel:
 
 
 @pytest.fixture(scope="module")
-def crops(toy: FaceModel) -> CropSet:
+def crops(toy: FaceModel) -> Samples:
     """Dots at the landmarks of random faces: enough to learn position and size from."""
     rng = np.random.default_rng(0)
     count = 24
@@ -60,9 +61,8 @@ def crops(toy: FaceModel) -> CropSet:
             cv2.circle(images[i], (int(x), int(y)), 1, (220, 180, 160), -1)
     index = np.arange(count)
     face = index % 12 != 5
-    return CropSet(
+    return Samples(
         images,
-        EXTENT,
         vectors,
         landmarks,
         face=face,
@@ -74,7 +74,7 @@ def crops(toy: FaceModel) -> CropSet:
 
 
 def trainer_of(
-    config: TrainConfig, model: FaceModel, crops: CropSet, folder: Path, minutes: float | None = None
+    config: TrainConfig, model: FaceModel, crops: Samples, folder: Path, minutes: float | None = None
 ) -> Trainer:
     return Trainer(config, LabelTask(config, model, crops), folder, minutes)
 
@@ -94,14 +94,14 @@ def tiny_config(**changes: object) -> TrainConfig:
     )
 
 
-def test_training_lowers_the_loss(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_training_lowers_the_loss(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     trainer = trainer_of(tiny_config(steps=80, augment=STILL, learning_rate=3e-3), toy, crops, tmp_path)
     batch = trainer.task.batch(0)
     found = [trainer.train_step(batch)[0] for _ in range(50)]
     assert min(found[-3:]) < 0.6 * found[0]
 
 
-def test_a_resumed_run_ends_with_the_same_weights(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_a_resumed_run_ends_with_the_same_weights(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     whole = trainer_of(tiny_config(), toy, crops, tmp_path / "a")
     figures = whole.run()
     part = trainer_of(tiny_config(), toy, crops, tmp_path / "b")
@@ -120,14 +120,14 @@ def test_a_resumed_run_ends_with_the_same_weights(toy: FaceModel, crops: CropSet
     assert load_network(tmp_path / "b" / "last.pt").model_digest == toy.digest
 
 
-def test_a_run_by_the_clock_ends(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_a_run_by_the_clock_ends(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     trainer = trainer_of(tiny_config(steps=10**9), toy, crops, tmp_path, minutes=0.005)
     trainer.run()
     assert trainer.progress == 1.0 and (trainer.folder / "last.pt").is_file()
 
 
 def test_the_clock_stands_still_while_the_process_waits(
-    toy: FaceModel, crops: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: FaceModel, crops: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_of(tiny_config(steps=2), toy, crops, tmp_path)
     step = trainer.train_step
@@ -139,7 +139,7 @@ def test_the_clock_stands_still_while_the_process_waits(
 
 
 def test_numbers_that_are_not_finite_change_nothing_and_end_the_run(
-    toy: FaceModel, crops: CropSet, tmp_path: Path
+    toy: FaceModel, crops: Samples, tmp_path: Path
 ) -> None:
     trainer = trainer_of(tiny_config(), toy, crops, tmp_path)
     batch = trainer.task.batch(0)
@@ -154,7 +154,7 @@ def test_numbers_that_are_not_finite_change_nothing_and_end_the_run(
     assert saved["landmarks"].isnan().all() and torch.equal(saved["crop"], bad.crop)
 
 
-def test_a_run_shows_losses_figures_and_faces(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_a_run_shows_losses_figures_and_faces(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     trainer = trainer_of(tiny_config(steps=21, augment=STILL), toy, crops, tmp_path)
     trainer.run()
     events = EventAccumulator(str(trainer.folder / "events"))
@@ -167,7 +167,7 @@ def test_a_run_shows_losses_figures_and_faces(toy: FaceModel, crops: CropSet, tm
     assert np.abs(picture - overlay).max() > 20  # a face is drawn on it
 
 
-def test_bfloat16_arithmetic_learns_and_keeps_float32_weights(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_bfloat16_arithmetic_learns_and_keeps_float32_weights(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     trainer = trainer_of(
         tiny_config(steps=80, precision="bfloat16", augment=STILL, learning_rate=3e-3), toy, crops, tmp_path
     )
@@ -178,7 +178,7 @@ def test_bfloat16_arithmetic_learns_and_keeps_float32_weights(toy: FaceModel, cr
 
 
 def test_a_full_disk_is_one_line(
-    toy: FaceModel, crops: CropSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: FaceModel, crops: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_of(tiny_config(), toy, crops, tmp_path)
     before = trainer.save().read_bytes()
@@ -192,7 +192,7 @@ def test_a_full_disk_is_one_line(
     assert (trainer.folder / "last.pt").read_bytes() == before
 
 
-def test_resuming_with_another_network_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_resuming_with_another_network_is_refused(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     path = trainer_of(tiny_config(), toy, crops, tmp_path).save()
     wider = tiny_config(network=StudentConfig(resolution=32, head_channels=8, hidden=24, frozen_blocks=0))
     with pytest.raises(LimelightError, match="of a run that trained another network"):
@@ -202,7 +202,7 @@ def test_resuming_with_another_network_is_refused(toy: FaceModel, crops: CropSet
         trainer_of(tiny_config(), toy, crops, tmp_path).run()
 
 
-def test_a_trunk_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_a_trunk_of_another_size_is_refused(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     trunk = Trunk(StudentConfig(resolution=32, head_channels=8, hidden=24))
     torch.save({"trunk": trunk.state_dict()}, tmp_path / "trunk.pt")
     with pytest.raises(LimelightError, match="of another network"):
@@ -214,7 +214,7 @@ HEADS = StudentConfig(
 )
 
 
-def test_heads_are_trained_beside_a_finished_trunk(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_heads_are_trained_beside_a_finished_trunk(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     """They start from its checkpoint, learn placed by labels and then by the trunk, and leave its weights alone."""
     student = trainer_of(tiny_config(), toy, crops, tmp_path)
     start, parts = str(student.save()), ("expression_head", "face_head")
@@ -242,24 +242,24 @@ def test_heads_are_trained_beside_a_finished_trunk(toy: FaceModel, crops: CropSe
         assert torch.equal(again.average.weights[name], value), name
 
 
-def test_a_student_of_another_size_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_a_student_of_another_size_is_refused(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     path = trainer_of(tiny_config(), toy, crops, tmp_path).save()
     wider = replace(HEADS, hidden=24)
     with pytest.raises(LimelightError, match="of another network"):
         trainer_of(tiny_config(network=wider, initial=str(path)), toy, crops, tmp_path)
 
 
-def test_a_part_that_the_network_lacks_is_refused(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_a_part_that_the_network_lacks_is_refused(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     with pytest.raises(LimelightError, match="no part 'face_head'"):
         trainer_of(tiny_config(parts=("face_head", "trunk")), toy, crops, tmp_path)
 
 
-def test_labels_of_another_face_model_are_refused(crops: CropSet, tmp_path: Path) -> None:
+def test_labels_of_another_face_model_are_refused(crops: Samples, tmp_path: Path) -> None:
     with pytest.raises(LimelightError, match="prepare the data for this face model"):
         trainer_of(tiny_config(), toy_model(4, 52, 2), crops, tmp_path)
 
 
-def test_batches_repeat_cover_everything_and_leave_the_held_out_alone(toy: FaceModel, crops: CropSet) -> None:
+def test_batches_repeat_cover_everything_and_leave_the_held_out_alone(toy: FaceModel, crops: Samples) -> None:
     config = tiny_config(batch_size=8, photo_share=0.5, negative_share=0.125)
     augmenter = make_augmenter(toy, STILL)
     batcher = Batcher(crops, augmenter, config)
@@ -308,24 +308,24 @@ def test_mirror_is_a_mirror(toy: FaceModel) -> None:
     np.testing.assert_allclose(mirrored[:, 1], points[:, 1], atol=1e-3)
 
 
-def test_a_mirror_takes_what_labels_are_worth_along(toy: FaceModel, crops: CropSet) -> None:
+def test_a_mirror_takes_what_labels_are_worth_along(toy: FaceModel, crops: Samples) -> None:
     names = list(toy.expression_names)
     left, right = names.index("eyeBlinkLeft"), names.index("eyeBlinkRight")
     mirror = Mirror.of(toy.landmarks478(toy.mean), names)
     point = next(i for i in range(478) if mirror.landmarks[i] != i)
     count = len(crops.parameters)
-    landmark_worth, unit_worth = np.ones((count, 478), np.float32), np.ones((count, len(names)), np.float32)
-    landmark_worth[:, point], unit_worth[:, left] = 0.25, 0.5
-    known = replace(crops, landmark_worth=landmark_worth, unit_worth=unit_worth)
-    sample = known.sample(0)
+    landmark_weight, scored = np.ones((count, 478), np.float32), np.ones((count, len(names)), bool)
+    landmark_weight[:, point], scored[:, left] = 0.25, False
+    known = replace(crops, landmark_weight=landmark_weight, scored=scored)
+    sample = stored_sample(known, 0)
     mirrored = mirror.apply(toy.layout, sample)
     indices = np.zeros(2, np.int64)
-    batch = known.batch(indices, [sample, mirrored])
+    batch = batch_of(known, indices, [sample, mirrored])
     other = int(mirror.landmarks[point])
-    assert batch.unit_worth[:, [left, right]].tolist() == [[0.5, 1.0], [1.0, 0.5]]
+    assert batch.unit_worth[:, [left, right]].tolist() == [[0.0, 1.0], [1.0, 0.0]]
     assert batch.landmark_worth[:, [point, other]].tolist() == [[0.25, 1.0], [1.0, 0.25]]
-    alike = crops.batch(indices, [crops.sample(0), mirror.apply(toy.layout, crops.sample(0))])
-    assert alike.unit_worth.tolist() == alike.landmark_worth.tolist() == [[1.0], [1.0]]
+    alike = batch_of(crops, indices, [stored_sample(crops, 0), mirror.apply(toy.layout, stored_sample(crops, 0))])
+    assert (alike.unit_worth == 1.0).all() and (alike.landmark_worth == 1.0).all()
 
 
 def test_exposure_brightens_picture_and_light_together(toy: FaceModel) -> None:
@@ -347,7 +347,7 @@ def test_full_augmentation_keeps_shape_type_and_finite_labels(toy: FaceModel) ->
         assert np.isfinite(changed.parameters).all() and changed.parameters.dtype == np.float32
 
 
-def test_measure_of_the_truth_is_zero_and_of_an_error_its_size(toy: FaceModel, crops: CropSet) -> None:
+def test_measure_of_the_truth_is_zero_and_of_an_error_its_size(toy: FaceModel, crops: Samples) -> None:
     from training.losses.linear_face import LinearFace
 
     face = LinearFace(toy)
@@ -393,7 +393,7 @@ def test_the_papers_configuration_is_the_papers() -> None:
     assert paper.extra == ExtraWeights() and paper.company == 1
 
 
-def test_the_optimizer_and_its_rates_are_the_configurations(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_the_optimizer_and_its_rates_are_the_configurations(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     config = tiny_config(optimizer="adam", schedule="constant", warmup=0.0, learning_rate=1e-4, weight_decay=0.0)
     trainer = trainer_of(config, toy, crops, tmp_path)
     assert type(trainer.optimizer) is torch.optim.Adam
@@ -404,7 +404,7 @@ def test_the_optimizer_and_its_rates_are_the_configurations(toy: FaceModel, crop
 
 
 def test_a_run_goes_on_with_the_rate_that_the_configuration_now_says(
-    toy: FaceModel, crops: CropSet, tmp_path: Path
+    toy: FaceModel, crops: Samples, tmp_path: Path
 ) -> None:
     first = trainer_of(tiny_config(), toy, crops, tmp_path)
     first.train_step(first.task.batch(0))
@@ -414,7 +414,7 @@ def test_a_run_goes_on_with_the_rate_that_the_configuration_now_says(
     assert second.optimizer.state and second.step == 1
 
 
-def test_a_resnet50_learns_from_labels_and_is_saved_as_one(toy: FaceModel, crops: CropSet, tmp_path: Path) -> None:
+def test_a_resnet50_learns_from_labels_and_is_saved_as_one(toy: FaceModel, crops: Samples, tmp_path: Path) -> None:
     config = tiny_config(network=ResNet50Config(resolution=32), steps=4)
     trainer = trainer_of(config, toy, crops, tmp_path)
     trainer.run()
@@ -450,4 +450,5 @@ def face_sample(model: FaceModel, size: int) -> Sample:
     rows, columns = np.indices((size, size)) + 0.5
     dot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * (size / 48) ** 2))
     image = np.repeat(np.rint(60 + 140 * dot)[..., None], 3, axis=2).astype(np.uint8)
-    return Sample(image, EXTENT, vector, landmarks)
+    worth = np.ones(478, np.float32), np.ones(len(model.expression_names), np.float32)
+    return Sample(image, EXTENT, vector, landmarks, *worth)

@@ -3,7 +3,7 @@
 `training.data.prepare` writes:
 
     dataset.json               the header of `training.data.shards`, with what made the class maps
-    calibration.npz            what the fits were calibrated with, see `training.data.calibration`
+    calibration.npz            what the fits were calibrated with, see `training.data.prepare`
     NAME/shard_00000/          of at most 500 photos of data set NAME those that show a face, one .npy per array:
         images.npy        (N, 224, 224, 3) uint8 sRGB   the tracker's crop (`facemodel.Crop`)
         classes.npy       (N, 224, 224) uint8   face segmentation, an index into `face_classes.CLASSES`; background
@@ -25,7 +25,7 @@ A photo takes 260 kB, CelebA 52 GB. The inner mouth (Eq. 11) is drawn from the 4
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -33,12 +33,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
+from facemodel.whole_files import whole_file
 from training.data.datasets.base import Split
 from training.data.face_classes import CLASSES, face_mask
 from training.data.inner_mouth import inner_mouth_area
-from training.data.shards import Mapped, ShardFolder, find_shards, join_column, load_array, write_header
+from training.data.shards import Mapped, ShardFolder, find_shards, join_column, load_array, shards_below, write_header
 
 WHAT = "prepared photos"
 """The data in error messages."""
@@ -229,3 +231,42 @@ class PreparedWriter(ShardFolder):
             LimelightError: it does not exist or is damaged.
         """
         return len(self.read(number, "names"))
+
+
+Identify = Callable[[Tensor], Tensor]
+"""From crops (B, 224, 224, 3) sRGB 0..1 to features (B, D)."""
+
+
+def add_features(root: Path, name: str, identify: Identify, batch: int = 16) -> None:
+    """Write the features of every prepared photo below `root` that has none by this network yet, shard by shard.
+
+    Args:
+        root: the prepared folder.
+        name: of the network; a reader asks for the features by it.
+        identify: the network.
+        batch: photos at once.
+
+    Raises:
+        LimelightError: a shard is damaged, features are not finite, or they cannot be written.
+    """
+    shards = [shard for shard in shards_below(root) if not (shard / f"features_{name}.npy").exists()]
+    total = sum(len(load_array(shard / "names.npy", WHAT)) for shard in shards)
+    with tqdm(total=total, unit="photo", desc=f"features of {name}") as bar:
+        for shard in shards:
+            pictures, features = load_array(shard / "images.npy", WHAT, mapped=True), []
+            for start in range(0, len(pictures), batch):
+                crops = torch.from_numpy(np.array(pictures[start : start + batch])).float() / 255.0
+                with torch.no_grad():
+                    features.append(identify(crops).float().cpu().numpy())
+                bar.update(len(crops))
+            _write(shard, name, np.concatenate(features) if features else np.zeros((0, 0), np.float32))
+
+
+def _write(shard: Path, name: str, features: np.ndarray) -> None:
+    if not np.isfinite(features).all():
+        raise LimelightError(f"features of {name}: not finite on {shard}; the network's weights are damaged")
+    with (
+        whole_file(shard / f"features_{name}.npy", f"features of {name} {shard}") as partial,
+        partial.open("wb") as file,
+    ):
+        np.save(file, features)

@@ -63,8 +63,10 @@ class ShardFolder:
         Raises:
             ShardWriteError: it cannot be written; nothing of it is left then.
         """
+        values = columns if isinstance(columns, Mapping) else vars(columns)
+        arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
         try:
-            write_arrays(self._path(number), columns if isinstance(columns, Mapping) else vars(columns))
+            write_arrays(self._path(number), arrays)
         except OSError as error:
             raise ShardWriteError(
                 f"{self._what} {self.folder}: cannot be written ({error.strerror}); run again to go on"

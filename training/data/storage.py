@@ -22,15 +22,16 @@ EXTENT = 280.0
 """Side of what a stored picture shows, in crop pixels: 1.25 crops."""
 
 _TRUST = {"landmark_weight": 478, "scored": len(ARKIT_NAMES)}
-_NOT_READ = ("images", *_TRUST)
+_NOT_READ = ("images", "extent", *_TRUST)
 
 
 @dataclass(frozen=True)
 class Samples:
     """N crops with labels; every array is described in `training.data`.
 
-    `images` is an array, or mapped and read from disk one picture at a time. Without `landmark_weight` all
-    points count in full, and without `scored` all expressions do, as on renders.
+    `images` is an array, or mapped and read from disk one picture at a time; it shows `extent` crop px. Without
+    `landmark_weight` all points count in full, and without `scored` all expressions do, as on renders. On disk `scored`
+    is in the order of ARKIT_NAMES, in memory in that of the face model's expressions.
     """
 
     images: NDArray[np.uint8] | Mapped
@@ -43,6 +44,7 @@ class Samples:
     held_out: NDArray[np.bool_]
     landmark_weight: NDArray[np.float32] = field(default_factory=lambda: np.ones((0, 478), np.float32))
     scored: NDArray[np.bool_] = field(default_factory=lambda: np.ones((0, len(ARKIT_NAMES)), bool))
+    extent: float = EXTENT
 
     def __post_init__(self) -> None:
         for name in ("landmark_weight", "scored"):
@@ -71,12 +73,13 @@ class ShardWriter(ShardFolder):
         write_header(root, _WHAT, model, stored_size=STORED_SIZE, extent=EXTENT)
 
 
-def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
+def load_samples(root: Path, model: FaceModel | None = None, photos: bool = True) -> Samples:
     """Return everything prepared below `root` so far; labels in memory, pictures mapped from disk.
 
     Args:
         root: the prepared folder.
         model: the face model to train with; checked if given.
+        photos: learn from photographs too; else all of them are held out.
 
     Raises:
         LimelightError: nothing is there, a file is damaged, or the labels belong to another face model.
@@ -86,6 +89,11 @@ def load_samples(root: Path, model: FaceModel | None = None) -> Samples:
         raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see docs/training.md")
     columns = {f.name: join_column(shards, f.name, _WHAT) for f in fields(Samples) if f.name not in _NOT_READ}
     trust = {name: np.concatenate([_trust(shard, name, width) for shard in shards]) for name, width in _TRUST.items()}
+    if model is not None:
+        own = [ARKIT_NAMES.index(name) if name in ARKIT_NAMES else -1 for name in model.expression_names]
+        trust["scored"] = np.pad(trust["scored"], ((0, 0), (0, 1)), constant_values=True)[:, own]
+    if not photos:
+        columns["held_out"] = columns["held_out"] | columns["photo"]
     return Samples(images=Mapped(shards, "images", _WHAT), **columns, **trust)
 
 

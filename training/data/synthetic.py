@@ -23,7 +23,6 @@ from training.data.storage import EXTENT, STORED_SIZE, Samples, ShardWriter, fac
 from training.render import scenery
 from training.render.beard_and_makeup import FacePaint
 from training.render.degrade import CameraFaults, photograph
-from training.render.false_faces import draw_cartoon
 from training.render.glasses import draw_glasses
 from training.render.hair import HairStyles, draw_style
 from training.render.lamps import LUMINANCE, LightDistribution, cast, random_light
@@ -31,7 +30,7 @@ from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.rasterizer import Light, Surface, interpolate, rasterize, shade, vertex_normals
 from training.render.scenery import smooth_noise
 from training.render.skin_texture import SkinTexture
-from training.render.things import draw_hat, draw_headphones, draw_occluder
+from training.render.things import draw_cartoon, draw_hat, draw_headphones, draw_occluder
 
 GLINT = 4.0 / 255.0
 """Of sRGB: a highlight that brightens no twentieth of the head by as much is seen by nobody."""

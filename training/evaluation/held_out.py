@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,10 +17,30 @@ from tqdm import tqdm
 
 from facemodel import CROP_SIZE, Crop, FaceModel, LimelightError, fit_pose
 from facemodel.mediapipe_outlines import FACE_OVAL
+from facemodel.whole_files import whole_file
 from training.data.photo_labels import COLLECTIONS, PhotoLandmarker, is_held_out, person_of, read_rgb
 from training.data.skin_pixels import SegmentationTeacher
-from training.evaluation.kept_arrays import kept_arrays
 from training.evaluation.section import UnmeasuredError
+
+
+def kept_arrays(path: Path, source: bytes, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
+    """Return what the file holds if it was made from the same source, else make and write it.
+
+    Raises:
+        LimelightError: the file cannot be written.
+    """
+    digest = hashlib.sha256(source).hexdigest()
+    try:
+        with np.load(path) as archive:
+            if str(archive["digest"]) == digest:
+                return {name: archive[name] for name in archive.files if name != "digest"}
+    except (OSError, ValueError, KeyError, EOFError):
+        pass  # none yet, or damaged
+    arrays: dict[str, Any] = dict(make())
+    with whole_file(path, str(path)) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, digest=np.array(digest), **arrays)
+    return arrays
+
 
 _TEACHER = "pan_mnv3s_skin_clothes_hair.onnx"
 _SKIN, _HAIR = 0, 2  # channels of the segmentation teacher

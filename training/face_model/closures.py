@@ -6,9 +6,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
-from training.face_model.fields import continue_harmonically
 from training.face_model.lids import MARGIN_RING, lid_rings
-from training.face_model.rings import arc_length
+from training.face_model.surface import arc_length, continue_harmonically
 
 LID_OVERLAP_MM, _LID_CLOSING_AT_MOST_MM = 0.3, 1.2
 """How far a closed upper lid ends below the lower lid's edge, and the most that a blink is changed for it."""

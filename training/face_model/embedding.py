@@ -20,8 +20,7 @@ from training.face_model.mediapipe_face import (
     UPPER_OUTER_LIP,
     CanonicalFace,
 )
-from training.face_model.rings import opening_loops, ring_arcs
-from training.face_model.surface import SidedLocator, SurfaceLocator
+from training.face_model.surface import SidedLocator, SurfaceLocator, opening_loops, ring_arcs
 
 
 def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,7 @@ from training.face_model import ict as ict_parts
 from training.face_model.head import Head
 from training.face_model.ict import IctModel
 from training.face_model.registration import hidden_in_nose
-from training.face_model.rings import opening_loops, peel
-from training.face_model.surface import SurfaceLocator, vertex_normals
+from training.face_model.surface import SurfaceLocator, opening_loops, peel, vertex_normals
 
 _SHOULDER_CUT = -150.0
 _ICT_HIDDEN_LIP_RINGS = 6

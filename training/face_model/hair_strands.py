@@ -125,19 +125,8 @@ def _weave(corners: np.ndarray) -> np.ndarray:
     links: list[list[tuple[int, int]]] = [[] for _ in corners]
     for pair in neighbours.values():
         for one, kind in pair:
-            links[one] += [(other, kind ^ other_kind) for other, other_kind in pair if other != one]
-    label = np.full(len(corners), -1)
-    for seed in range(len(corners)):
-        if label[seed] >= 0:
-            continue
-        label[seed], queue = 0, [seed]
-        while queue:
-            quad = queue.pop(0)
-            for other, differs in links[quad]:
-                if label[other] < 0:
-                    label[other] = label[quad] ^ differs
-                    queue.append(other)
-    return label
+            links[one] += [(other, -1 if kind ^ other_kind else 1) for other, other_kind in pair if other != one]
+    return (1 - _spread_signs(links)) // 2
 
 
 def _island_coordinates(points: np.ndarray, corners: np.ndarray, tipward: np.ndarray, lashes: bool) -> np.ndarray:
@@ -198,18 +187,23 @@ def _orient(along: np.ndarray) -> np.ndarray:
         for quad, sense in users:
             turn = sense if key[0] >= 0 else -sense
             beside[quad] += [(other, turn * other_sense) for other, other_sense in users if other != quad]
-    side = np.zeros(half, int)
-    for seed in range(half):
-        if side[seed]:
+    return np.tile(_spread_signs(beside), 2).astype(float)
+
+
+def _spread_signs(links: list[list[tuple[int, int]]]) -> np.ndarray:
+    """(N,) +1 or -1: the first of what hangs together has +1, all others what their links (other, sign) say."""
+    signs = np.zeros(len(links), int)
+    for seed in range(len(links)):
+        if signs[seed]:
             continue
-        side[seed], queue = 1, [seed]
+        signs[seed], queue = 1, [seed]
         while queue:
-            quad = queue.pop(0)
-            for other, relation in beside[quad]:
-                if not side[other]:
-                    side[other] = side[quad] * relation
+            one = queue.pop(0)
+            for other, sign in links[one]:
+                if not signs[other]:
+                    signs[other] = signs[one] * sign
                     queue.append(other)
-    return np.tile(side, 2).astype(float)
+    return signs
 
 
 def _fraction(length: np.ndarray, width: np.ndarray) -> np.ndarray:

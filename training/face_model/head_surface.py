@@ -10,7 +10,6 @@ from scipy.spatial import cKDTree
 
 from training.face_model import ict as ict_parts
 from training.face_model.closures import LipContact
-from training.face_model.fields import continue_harmonically, unfold
 from training.face_model.ict import IctModel
 from training.face_model.insides import Eye
 from training.face_model.lids import FINER, lid_correspondences, lid_quads
@@ -21,8 +20,15 @@ from training.face_model.registration import (
     lip_sides,
     register_skin,
 )
-from training.face_model.rings import opening_loops
-from training.face_model.surface import SidedLocator, SurfaceLocator, SurfacePoints, vertex_normals
+from training.face_model.surface import (
+    SidedLocator,
+    SurfaceLocator,
+    SurfacePoints,
+    continue_harmonically,
+    opening_loops,
+    unfold,
+    vertex_normals,
+)
 from training.face_model.topology import QuadMesh, close_marks, cut, subdivide
 
 _NECK_RINGS = 3

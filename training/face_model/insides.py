@@ -11,10 +11,9 @@ from scipy.spatial import cKDTree
 from facemodel.arkit import ARKIT_NAMES
 from training.face_model import ict as ict_parts
 from training.face_model.eyes import eyeball, rotation_displacement
-from training.face_model.fields import fit_affine, fit_translation_scale
 from training.face_model.ict import IctModel
 from training.face_model.makehuman import BaseMesh
-from training.face_model.surface import vertex_normals
+from training.face_model.surface import fit_affine, fit_translation_scale, vertex_normals
 from training.face_model.topology import cut
 
 _JAW_SHAPES = ("jawForward", "jawLeft", "jawRight", "jawOpen")

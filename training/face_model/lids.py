@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from training.face_model.rings import arc_length, loop_ring, ring_arcs
+from training.face_model.surface import arc_length, loop_ring, ring_arcs
 
 _RINGS = ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5))
 """Pairs (ring of MakeHuman, ring of ICT), counted from the rim of each mesh's opening: back and front edge of the

@@ -10,12 +10,16 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 from facemodel.rotation import matrix_from_euler
-from training.face_model.fields import continue_harmonically
 from training.face_model.lids import lid_correspondences
 from training.face_model.raster import rasterize
-from training.face_model.rings import arc_length, loop_ring, opening_loops, peel, ring_arcs
 from training.face_model.surface import (
     SidedLocator,
+    arc_length,
+    continue_harmonically,
+    loop_ring,
+    opening_loops,
+    peel,
+    ring_arcs,
     triangle_normals,
     uniform_laplacian,
     vertex_normals,

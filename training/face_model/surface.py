@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
 
@@ -165,3 +166,122 @@ def uniform_laplacian(n_vertices: int, triangles: np.ndarray) -> sparse.csr_matr
     adjacency = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(n_vertices, n_vertices))
     degree = np.maximum(np.asarray(adjacency.sum(axis=1)).ravel(), 1)
     return sparse.identity(n_vertices, format="csr") - sparse.diags(1 / degree) @ adjacency
+
+
+def opening_loops(vertices: np.ndarray, polygons: np.ndarray, neck_below: float) -> dict[str, np.ndarray]:
+    """The boundary loops of a head skin: `mouth`, `left_eye`, `right_eye` (the subject's; +x is left).
+
+    Loops whose centre is below `neck_below` (the neck's cut) are left out.
+    """
+    loops = {}
+    for loop in boundary_loops(polygons):
+        centre = vertices[loop].mean(axis=0)
+        if centre[1] < neck_below:
+            continue
+        width = np.ptp(vertices[loop, 0])
+        if abs(centre[0]) < 0.1 * width:
+            loops["mouth"] = loop
+        else:
+            loops["left_eye" if centre[0] > 0 else "right_eye"] = loop
+    return loops
+
+
+def ring_arcs(vertices: np.ndarray, ring: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vertices of the upper and of the lower half of a ring, each from the corner of least x to the other
+    one, both included."""
+    n, x = len(ring), vertices[ring, 0]
+    low, high = int(x.argmin()), int(x.argmax())
+    there, back = ring[(low + np.arange((high - low) % n + 1)) % n], ring[(low - np.arange((low - high) % n + 1)) % n]
+    lower, upper = sorted((there, back), key=lambda arc: vertices[arc, 1].mean())
+    return upper, lower
+
+
+def arc_length(points: np.ndarray) -> np.ndarray:
+    """Return the share (N,) 0..1 of a path's length (N, 3) at each of its points."""
+    lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
+    return lengths / lengths[-1]
+
+
+def peel(triangles: np.ndarray, loop: np.ndarray, rings: int) -> np.ndarray:
+    """The triangles that remain when `rings` rings of vertices next to the boundary `loop` are taken away."""
+    removed = np.zeros(triangles.max() + 1, dtype=bool)
+    front = loop
+    for _ in range(rings):
+        removed[front] = True
+        touching = removed[triangles].any(axis=1)
+        front = np.unique(triangles[touching])
+    return triangles[~removed[triangles].any(axis=1)]
+
+
+def loop_ring(vertices: np.ndarray, triangles: np.ndarray, loop: np.ndarray, ring: int) -> np.ndarray:
+    """Return the loop around an opening that is `ring` rings of vertices away from `loop`."""
+    if ring == 0:
+        return loop
+    centre = vertices[loop].mean(axis=0)
+    loops = boundary_loops(peel(triangles, loop, ring))
+    return min(loops, key=lambda each: np.linalg.norm(vertices[each].mean(axis=0) - centre))
+
+
+def continue_harmonically(triangles: np.ndarray, values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fill the vertices that are not known so that each is the mean of its neighbours.
+
+    Args:
+        triangles: (T, 3). values: (V, C), read where `known` (V,) is true. Every part of the mesh that holds an unknown
+            vertex needs a known one.
+
+    Returns:
+        (V, C), equal to `values` where known.
+    """
+    laplacian = uniform_laplacian(len(known), triangles).tocsr()
+    used = np.zeros(len(known), dtype=bool)
+    used[triangles] = True
+    unknown = ~known & used
+    filled = np.where(known[:, None], values, 0.0)
+    rows = laplacian[unknown]
+    filled[unknown] = splu(rows[:, unknown].tocsc()).solve(-(rows[:, known] @ values[known]))
+    return filled
+
+
+def unfold(
+    vertices: np.ndarray, triangles: np.ndarray, where: np.ndarray, protected: np.ndarray, rounds: int = 3
+) -> np.ndarray:
+    """Flatten creases in which triangles turn away from their surroundings.
+
+    Args:
+        where: (V,) bool, vertices that may be mended. protected: (V,) bool, vertices that must stay.
+    """
+    smoothing = 0.5 * uniform_laplacian(len(vertices), triangles)
+    mended = vertices.copy()
+    for _ in range(rounds):
+        around = vertex_normals(mended, triangles)
+        for _ in range(3):
+            around = around - smoothing @ around
+        facing = (triangle_normals(mended, triangles) * around[triangles].mean(axis=1)).sum(axis=1)
+        folded = np.zeros(len(vertices), dtype=bool)
+        folded[triangles[facing < 0.1]] = True
+        folded[triangles[folded[triangles].any(axis=1)]] = True
+        folded &= where & ~protected
+        if not folded.any():
+            break
+        mended = continue_harmonically(triangles, mended, ~folded)
+    return mended
+
+
+def fit_translation_scale(points: np.ndarray, displacements: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Displacements (..., N, 3) at `at` (N, 3) of the translation and isotropic scale that fit the given ones best.
+
+    Args:
+        points: (P, 3). displacements: (..., P, 3).
+    """
+    centre = points.mean(axis=0)
+    offsets = points - centre
+    scale = (displacements * offsets).sum(axis=(-1, -2)) / (offsets**2).sum()
+    translation = displacements.mean(axis=-2)
+    return translation[..., None, :] + scale[..., None, None] * (at - centre)
+
+
+def fit_affine(points: np.ndarray, displacements: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Displacements (N, 3) at `at` of the affine map that fits `displacements` (P, 3) at `points` (P, 3)."""
+    design = np.concatenate([points, np.ones((len(points), 1))], axis=1)
+    solution, *_ = np.linalg.lstsq(design, displacements, rcond=None)
+    return np.concatenate([at, np.ones((len(at), 1))], axis=1) @ solution

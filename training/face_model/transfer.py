@@ -7,12 +7,11 @@ from scipy.spatial import cKDTree
 
 from facemodel.arkit import ARKIT_NAMES
 from training.face_model.closures import LipContact, keep_lids_outside, lid_closure
-from training.face_model.fields import continue_harmonically
 from training.face_model.head_surface import HeadSurface, IctSkin
 from training.face_model.ict import IctModel
 from training.face_model.insides import Eye, Jaws
 from training.face_model.makehuman import BaseMesh
-from training.face_model.rings import opening_loops
+from training.face_model.surface import continue_harmonically, opening_loops
 
 _LID_CLEARANCE_MM = 0.25
 """Least distance of a moving lid from the eyeball at weight 1."""

@@ -33,8 +33,8 @@ class Batch:
         crop: (B, R, R, 3) uint8 RGB.
         parameters: (B, P) labels in crop px.
         landmarks: (B, 478, 2) crop px: fitted and found ones on photos, the model's on renders.
-        landmark_worth: (B, 478) how much each of them counts, about 1; or (B, 1).
-        unit_worth: (B, Ne) how much each expression weight of the label counts, about 1; or (B, 1).
+        landmark_worth: (B, 478) how much each of them counts, about 1.
+        unit_worth: (B, Ne) how much each expression weight of the label counts, about 1.
         face: (B,) 1 where the crop holds a face; without one nothing but this is a label.
         photo: (B,) 1 for photos, which teach landmarks, pose and expression alone, 0 for renders.
         geometry, light: (B,) 1 where pose, identity and expression, and where albedo and light, are labelled.

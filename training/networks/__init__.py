@@ -1,8 +1,7 @@
 """Networks that regress the parameter vector from a crop."""
 
-from training.networks.checkpoint import NetworkCheckpoint, load_network
+from training.networks.checkpoint import Network, NetworkCheckpoint, NetworkConfig, load_network, make_network
 from training.networks.decoder import ParameterDecoder
-from training.networks.kinds import Network, NetworkConfig, make_network
 from training.networks.lite0 import Lite0
 from training.networks.prediction import Prediction
 from training.networks.resnet50 import ResNet50Config, ResNet50Regressor

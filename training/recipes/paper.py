@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ import torch
 
 from facemodel import FaceModel, LimelightError
 from training.config import PaperConfig, TrainConfig
-from training.data.datasets import FaceDataset, FaceSample, open_dataset
-from training.data.identity_features import add_features
+from training.data.datasets import FaceDataset, open_dataset
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import PhotoLandmarker
 from training.data.photo_preparation import PhotoPreparer
 from training.data.prepare import ASSETS, calibrated_fit, prepare_datasets
-from training.data.prepared import PreparedPhotos, PreparedWriter
+from training.data.prepared import PreparedPhotos, PreparedWriter, add_features
 from training.data.segmenter import Segmenter
 from training.data.skin_classifier import SkinClassifier
 from training.evaluation.ablation import Ablation, AblationRun, write_ablation
@@ -31,7 +29,7 @@ from training.evaluation.sections import SECTIONS
 from training.evaluation.torch_loop import PhotoLoop, TorchNetwork
 from training.losses.extra_losses import ExtraWeights
 from training.networks import ResNet50Config, StudentConfig, load_network
-from training.networks.identity import FEATURES, load_identity_network
+from training.networks.facenet import FEATURES, load_identity_network
 from training.recipes import stages
 from training.recipes.parallel import cores, in_processes
 from training.recipes.recipe import Job, Recipe, Stage
@@ -57,30 +55,6 @@ TRAINING = TrainConfig(
     validation_minutes=30.0,
     paper=PaperConfig(),
 )
-
-
-class Sparse(FaceDataset):
-    """Some samples of a data set, spread evenly over it.
-
-    Args:
-        dataset: the whole of it.
-        count: of samples, about.
-    """
-
-    def __init__(self, dataset: FaceDataset, count: int) -> None:
-        super().__init__(dataset.root)
-        self._dataset = dataset
-        self._every = max(1, dataset.estimate() // count)
-
-    @classmethod
-    def recognises(cls, root: Path) -> bool:  # noqa: ARG003
-        return False
-
-    def estimate(self) -> int:
-        return -(-self._dataset.estimate() // self._every)
-
-    def _entries(self) -> Iterator[FaceSample]:
-        return islice(iter(self._dataset), None, None, self._every)
 
 
 def prepare(job: Job, stage: Stage) -> Mapping[str, float]:
@@ -112,7 +86,10 @@ def _open(datasets: Sequence[str], count: int) -> list[FaceDataset]:
     """Return the data sets, about `count` photographs of each."""
     if not datasets:
         raise LimelightError("recipe paper: needs photographs; name their folder by --dataset")
-    return [Sparse(open_dataset(name), count) for name in datasets]
+    opened = [open_dataset(name) for name in datasets]
+    for dataset in opened:
+        dataset.every = max(1, dataset.estimate() // count)
+    return opened
 
 
 def measured(job: Job, stage: Stage) -> Mapping[str, float]:

@@ -18,6 +18,7 @@ from training.config import TrainConfig
 from training.data import photos as photo_fits
 from training.data.landmarker import BUNDLE
 from training.data.photo_labels import label_photos, load_labels
+from training.data.storage import load_samples
 from training.data.synthetic import SceneConfig, generate
 from training.losses.label_objective import StudentObjective
 from training.losses.linear_face import LinearFace
@@ -37,7 +38,6 @@ from training.tasks.appearance import (
     with_reader,
 )
 from training.tasks.distill_task import DistillTask, crop_photos
-from training.tasks.label_batches import load_crops
 from training.tasks.label_task import LabelTask
 from training.tasks.paper_task import open_paper_task
 from training.tasks.readout import Ridge, gather, with_readout
@@ -100,7 +100,7 @@ def distill(job: Job, stage: Stage) -> Figures:
 def train(job: Job, stage: Stage) -> Figures:
     """Train a network on prepared crops, from the first stage that it needs, with the heads of the second."""
     config = _started(job, stage)
-    crops = load_crops(job.crops, job.model, photos=config.photo_share > 0.0)
+    crops = load_samples(job.crops, job.model, photos=config.photo_share > 0.0)
     return trainer(job, stage, config, LabelTask(config, job.model, crops), job.folder(stage.name)).run()
 
 
@@ -119,7 +119,7 @@ def appearance(job: Job, stage: Stage) -> Figures:
     config, folder = _config(job, stage), job.folder(stage.name)
     saved, network = _student(job, stage)
     data = replace(config, network=saved.config, negative_share=0.0)
-    task = LabelTask(data, job.model, load_crops(job.crops, job.model, photos=config.photo_share > 0.0))
+    task = LabelTask(data, job.model, load_samples(job.crops, job.model, photos=config.photo_share > 0.0))
     objective = StudentObjective(LinearFace(job.model, 128), config.loss)
     torch.manual_seed(job.seed)
     held_out, now = held_out_examples(network, task)
@@ -149,7 +149,7 @@ def readout(job: Job, stage: Stage) -> Figures:
     config, path = _config(job, stage), job.folder(stage.name) / "sums.pt"
     saved, network = _student(job, stage)
     data = replace(config, network=saved.config, photo_share=0.0, negative_share=0.0)
-    task = LabelTask(data, job.model, load_crops(job.crops, job.model, photos=False))
+    task = LabelTask(data, job.model, load_samples(job.crops, job.model, photos=False))
     ridge = Ridge(**read_checkpoint(path, ("sums",))) if path.is_file() else Ridge()
     batches = range(ridge.batches, job.count(stage, 40))
     with tqdm(batches, unit="batch") as bar:
@@ -166,7 +166,7 @@ def readout(job: Job, stage: Stage) -> Figures:
 
 def assemble(job: Job, stage: Stage) -> Figures:
     """Make one network of the trunk of the first stage that is needed and the heads of the second."""
-    crops = load_crops(job.crops, job.model)
+    crops = load_samples(job.crops, job.model)
     network = LabelTask(_started(job, stage), job.model, crops).make_network()
     write_checkpoint(job.checkpoint(stage.name), {"network": NetworkCheckpoint.of(network, job.model).to_dict()})
     return {}

@@ -16,8 +16,8 @@ from torch.nn import functional
 from facemodel import CROP_SIZE, Crop, FaceModel
 from facemodel.color import decode_srgb
 from realtime.tracking.crop_warp import CropWarp
-from training.data.calibration import load_calibration
 from training.data.inner_mouth import inner_mouth_area
+from training.data.prepare import load_calibration
 from training.data.segmenter import Segmenter
 from training.data.skin_classifier import SkinClassifier
 from training.evaluation.measures import landmarks478_px

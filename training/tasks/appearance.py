@@ -29,6 +29,7 @@ from training.networks.face_head import FaceHead, appearance_evidence, point_rea
 from training.networks.lite0 import normalised_colors
 from training.render.mesh_operations import vertex_normals
 from training.sampling import spread_evenly
+from training.tasks.label_batches import stored_sample
 from training.tasks.label_task import LabelTask
 from training.tasks.task import Task
 
@@ -319,7 +320,9 @@ def held_out_examples(network: Student, task: LabelTask, limit: int = 700) -> tu
     network.eval()
     found = []
     for start in range(0, len(known), 64):
-        images = np.stack([task.augmenter.plain(crops.sample(index)).image for index in known[start : start + 64]])
+        images = np.stack(
+            [task.augmenter.plain(stored_sample(crops, index)).image for index in known[start : start + 64]]
+        )
         found.append(look(head, torch.from_numpy(images), poses[start : start + 64]))
     evidence, values = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Examples(evidence, labels, torch.ones(len(known)), torch.zeros(len(known))), values

@@ -30,7 +30,7 @@ class Sample:
         extent: side of what `image` shows, crop px; the 224 px crop lies in its middle.
         parameters: (P,) parameter vector.
         landmarks: (478, 2) crop px.
-        landmark_worth, unit_worth: (478,) and (Ne,), see `Batch`; None where all count alike.
+        landmark_worth, unit_worth: (478,) and (Ne,), see `Batch`.
         mirrored: the picture is a mirror image; identity and albedo labels then no longer hold.
     """
 
@@ -38,8 +38,8 @@ class Sample:
     extent: float
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
-    landmark_worth: NDArray[np.float32] | None = None
-    unit_worth: NDArray[np.float32] | None = None
+    landmark_worth: NDArray[np.float32]
+    unit_worth: NDArray[np.float32]
     mirrored: bool = False
 
 
@@ -86,14 +86,10 @@ class Mirror:
             image=image,
             parameters=vector,
             landmarks=landmarks,
-            landmark_worth=_reordered(sample.landmark_worth, self.landmarks),
-            unit_worth=_reordered(sample.unit_worth, self.expressions),
+            landmark_worth=sample.landmark_worth[self.landmarks],
+            unit_worth=sample.unit_worth[self.expressions],
             mirrored=not sample.mirrored,
         )
-
-
-def _reordered(values: NDArray[np.float32] | None, order: NDArray[np.int64]) -> NDArray[np.float32] | None:
-    return None if values is None else values[order]
 
 
 class Augmenter:

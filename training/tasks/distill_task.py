@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from facemodel import ARKIT_NAMES, CROP_SIZE, Crop, LimelightError, ParameterLayout
 from training.config import TrainConfig
-from training.data import EXTENT, STORED_SIZE
+from training.data import STORED_SIZE, Samples
 from training.data.photo_labels import PhotoLabels, read_rgb
 from training.data.storage import cut
 from training.losses import label_losses
@@ -25,7 +25,7 @@ from training.losses.label_objective import Batch
 from training.networks import StudentConfig, Trunk
 from training.networks.lite0 import normalised
 from training.tasks.augmentation import Augmenter, Mirror
-from training.tasks.label_batches import Batcher, CropSet
+from training.tasks.label_batches import Batcher, stored_sample
 from training.tasks.task import Task
 
 LAYOUT = ParameterLayout(0, 0, ARKIT_NAMES)
@@ -72,7 +72,7 @@ class DistillTask(Task[Batch]):
         LimelightError: there is nothing to train on, or the network has no trunk.
     """
 
-    def __init__(self, config: TrainConfig, crops: CropSet) -> None:
+    def __init__(self, config: TrainConfig, crops: Samples) -> None:
         if not isinstance(config.network, StudentConfig):
             raise LimelightError("distillation: it prepares the trunk of a student; the recipe has another network")
         known = crops.face & ~crops.held_out
@@ -121,7 +121,7 @@ class DistillTask(Task[Batch]):
         held_out = np.flatnonzero(self._crops.face & self._crops.held_out)[: self.config.validation_samples]
         if not len(held_out):
             return {}
-        images = np.stack([self._augmenter.plain(self._crops.sample(i)).image for i in held_out])
+        images = np.stack([self._augmenter.plain(stored_sample(self._crops, i)).image for i in held_out])
         with torch.inference_mode():
             points, scores = network(torch.from_numpy(images).to(network.mean_points.device))
         distance = np.linalg.norm(points.cpu().numpy() - self._crops.landmarks[held_out], axis=-1).mean(axis=1)
@@ -130,11 +130,11 @@ class DistillTask(Task[Batch]):
         return {"photo.point_px": float(np.median(distance)), "photo.score": wrong}
 
     def saved(self, network: LandmarkStudent, weights: dict[str, Tensor]) -> dict[str, Any]:  # noqa: ARG002
-        """Return the trunk, which `training.initial_weights` reads."""
+        """Return the trunk, which `training.tasks.task` reads."""
         return {"trunk": {name[6:]: value for name, value in weights.items() if name.startswith("trunk.")}}
 
 
-def crop_photos(labels: PhotoLabels, photos: Path) -> CropSet:
+def crop_photos(labels: PhotoLabels, photos: Path) -> Samples:
     """Cut crops of labelled photos, about as `Crop.around_head` would, with points and scores as labels."""
     count = len(labels)
     images = np.zeros((count, STORED_SIZE, STORED_SIZE, 3), np.uint8)
@@ -152,9 +152,7 @@ def crop_photos(labels: PhotoLabels, photos: Path) -> CropSet:
         parameters[i, LAYOUT.slices["expression"]] = labels.scores[i]
         readable[i] = True
     nothing = np.zeros(count, bool)
-    return CropSet(
-        images, EXTENT, parameters, landmarks, readable, ~nothing, nothing, nothing, labels.validation | ~readable
-    )
+    return Samples(images, parameters, landmarks, readable, ~nothing, nothing, nothing, labels.validation | ~readable)
 
 
 def _crop_around(points: NDArray[np.float32]) -> Crop:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from training.config import TrainConfig
+from training.data.storage import Samples
 from training.losses.label_objective import Batch, StudentObjective
 from training.losses.linear_face import LinearFace
 from training.monitor import panel
@@ -16,7 +17,7 @@ from training.networks import Network, Prediction, Student
 from training.networks.close_up import jittered_pose, pose_span
 from training.sampling import spread_evenly
 from training.tasks.augmentation import Augmenter, Mirror
-from training.tasks.label_batches import Batcher, CropSet
+from training.tasks.label_batches import Batcher, training_labels
 from training.tasks.label_validation import predict, validate
 from training.tasks.task import ParameterTask
 
@@ -33,11 +34,11 @@ class LabelTask(ParameterTask[Batch]):
         LimelightError: there is nothing to train on, or the labels belong to another face model.
     """
 
-    def __init__(self, config: TrainConfig, model: FaceModel, crops: CropSet) -> None:
+    def __init__(self, config: TrainConfig, model: FaceModel, crops: Samples) -> None:
         self.config = config
         self.model = model
         self.crops = crops
-        self.labels = crops.training_labels(model.layout)
+        self.labels = training_labels(crops, model.layout)
         self.objective = StudentObjective(LinearFace(model), config.loss)
         self._face = LinearFace(model)  # stays on the CPU, where validation is
         self._pose = pose_span(model.layout)

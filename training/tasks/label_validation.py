@@ -12,18 +12,19 @@ from torch import Tensor, nn
 from facemodel import MEDIAPIPE_TO_IBUG68
 from facemodel.landmarks import JAW68, normalized_mean_error
 from facemodel.rotation import angle_between, matrix_from_6d, matrix_to_euler
+from training.data.storage import Samples
 from training.losses import label_losses
 from training.losses.linear_face import LinearFace, irradiance, rotation_matrix
 from training.sampling import spread_evenly
 from training.tasks.augmentation import Augmenter
-from training.tasks.label_batches import CropSet
+from training.tasks.label_batches import stored_sample
 
 ACTIVE = 0.1
 """An expression weight above this counts as active."""
 
 
 def predict(
-    network: nn.Module, crops: CropSet, indices: NDArray[np.int64], augmenter: Augmenter, size: int = 64
+    network: nn.Module, crops: Samples, indices: NDArray[np.int64], augmenter: Augmenter, size: int = 64
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint8]]:
     """Parameters (N, P), confidences (N,) and the network's input (N, R, R, 3) for unaugmented crops."""
     parameters, confidences, inputs = [], [], []
@@ -31,7 +32,7 @@ def predict(
     with torch.inference_mode():
         for start in range(0, len(indices), size):
             chunk = indices[start : start + size]
-            images = np.stack([augmenter.plain(crops.sample(index)).image for index in chunk])
+            images = np.stack([augmenter.plain(stored_sample(crops, index)).image for index in chunk])
             found, confidence = network(torch.from_numpy(images).to(device))
             parameters.append(found.cpu().numpy())
             confidences.append(confidence[:, 0].cpu().numpy())
@@ -40,7 +41,7 @@ def predict(
 
 
 def validate(
-    network: nn.Module, crops: CropSet, face: LinearFace, augmenter: Augmenter, limit: int
+    network: nn.Module, crops: Samples, face: LinearFace, augmenter: Augmenter, limit: int
 ) -> dict[str, float]:
     """Figures on held-out photos and renders, `limit` of each at most.
 

@@ -14,19 +14,57 @@ from facemodel import CROP_SIZE, FaceModel, LimelightError, ParameterLayout
 from training.config import PaperConfig, TrainConfig
 from training.data.prepared import PhotoBatch, PreparedPhotos
 from training.data.shards import shards_below
+from training.data.storage import load_samples
 from training.losses.label_objective import Batch
 from training.losses.paper_objective import PaperObjective
 from training.monitor import panel
 from training.networks import Network, Prediction
-from training.networks.identity import FEATURES, load_identity_network
+from training.networks.facenet import FEATURES, load_identity_network
 from training.render.lamps import LightDistribution, random_light
 from training.render.random_faces import put_light
-from training.sampling import spread_evenly
-from training.tasks.label_batches import load_crops
+from training.sampling import shuffled_without_end, spread_evenly
 from training.tasks.label_task import LabelTask
-from training.tasks.paper_batches import PhotoDraw
 from training.tasks.paper_validation import network_input, validate_photos
 from training.tasks.task import ParameterTask
+
+
+class PhotoDraw:
+    """Draws batches of photos; all of them come before any comes again.
+
+    Args:
+        person: (N,) equal for photos of one person.
+        batch_size: photos a batch.
+        company: pictures of one person that come together: each photo drawn brings others of the same person, as far
+            as there are any, and strangers make up the rest.
+        seed: of everything random.
+    """
+
+    def __init__(self, person: NDArray[np.int64], batch_size: int, company: int = 1, seed: int = 0) -> None:
+        self._company = company
+        self._photos = batch_size
+        self._anchors = -(-batch_size // company)
+        self._count = len(person)
+        self._seed = seed
+        order = np.argsort(person, kind="stable")
+        self._people = np.split(order, np.flatnonzero(np.diff(person[order])) + 1)
+        self._person = np.empty(len(person), np.int64)
+        for number, photos in enumerate(self._people):
+            self._person[photos] = number
+
+    def __call__(self, step: int) -> NDArray[np.int64]:
+        """Return the photos (B,) of batch number `step`."""
+        rng = np.random.default_rng((self._seed, 3, step))
+        anchors = shuffled_without_end(self._count, self._anchors, step, (self._seed, 5))
+        chosen = [photo for anchor in anchors for photo in (anchor, *self._others(anchor, rng))][: self._photos]
+        missing = self._photos - len(chosen)
+        chosen += rng.choice(self._count, missing, replace=missing > self._count).tolist()
+        return np.array(chosen, np.int64)
+
+    def _others(self, anchor: int, rng: np.random.Generator) -> list[int]:
+        """Return at most `company` - 1 other photos of the person on `anchor`."""
+        photos = self._people[self._person[anchor]]
+        others = photos[photos != anchor]
+        return rng.permutation(others)[: self._company - 1].tolist() if self._company > 1 else []
 
 
 @dataclass(frozen=True)
@@ -162,7 +200,7 @@ def open_paper_task(config: TrainConfig, model: FaceModel, root: Path, crops: Pa
         recognizer = load_identity_network(Path(config.cache))
     labelled = None
     if paper.labelled and crops is not None:
-        samples = load_crops(crops, model, photos=config.photo_share > 0)
+        samples = load_samples(crops, model, photos=config.photo_share > 0)
         labelled = LabelTask(replace(config, batch_size=paper.labelled), model, samples)
     features = FEATURES if recognizer is not None and _features_serve(paper, root) else None
     photos = PreparedPhotos(root, model, features=features)

@@ -22,7 +22,7 @@ from realtime.light.cues.cue import CueNumber
 from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.playback import Place
 from realtime.light.cues.show_reader import parse_show
-from realtime.light.cues.show_writer import plain_show
+from realtime.light.cues.show_writer import escaped_show
 from realtime.light.values import spec_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Journal:
         self._file = file
         self._path = _path(file, folder)
         self._written: int | None = None
-        self._document: tuple[ShowDocument, str] | None = None  # the last that was written, and as JSON
+        self._document: tuple[ShowDocument, str] | None = None  # the last that was written, and as text
         self._trouble: str | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -136,7 +136,7 @@ class Journal:
             return
         document = self._show.document
         if self._document is None or self._document[0] is not document:
-            self._document = document, json.dumps(plain_show(document, self._file))
+            self._document = document, escaped_show(document, self._file)
         said = {
             "version": VERSION,
             "file": str(self._file),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
@@ -33,13 +35,25 @@ def format_show(document: ShowDocument, path: Path, old: str = "") -> str:
     if old:
         try:
             tree = yaml_of_shows().load(old)
-            _merge(tree, plain_show(document, path), parse_show(old, path), document)
+            _merge(tree, _plain(document, path), parse_show(old, path), document)
             text = _dump(tree)
             if parse_show(text, path) == document:
                 return text
         except (LimelightError, YAMLError, ValueError, TypeError, AttributeError):
             pass  # what was there was no show, or cannot be kept
-    return _dump(plain_show(document, path))
+    text = _dump(_plain(document, path))
+    try:
+        if parse_show(text, path) == document:
+            return text
+    except LimelightError:
+        pass  # texts of odd characters that the library does not write as it reads them
+    return escaped_show(document, path)
+
+
+def escaped_show(document: ShowDocument, path: Path) -> str:
+    """Return the text of a show in one line of ASCII, quickly: for programs, not for people."""
+    text = json.dumps(_plain(document, path), ensure_ascii=False)
+    return re.sub(r"[^ -~]", lambda odd: f"\\U{ord(odd[0]):08x}", text)
 
 
 def _dump(tree: Any) -> str:
@@ -48,8 +62,7 @@ def _dump(tree: Any) -> str:
     return stream.getvalue()
 
 
-def plain_show(document: ShowDocument, path: Path) -> CommentedMap:
-    """Return what a show file says as names, lists, texts and numbers; JSON can hold it too."""
+def _plain(document: ShowDocument, path: Path) -> CommentedMap:
     tree = CommentedMap({"limelight show": VERSION})
     if document.name:
         tree["name"] = document.name

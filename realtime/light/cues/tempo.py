@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from statistics import median
+from statistics import fmean, median
 
 from facemodel import LimelightError
 
@@ -53,6 +53,6 @@ class Tempo:
         if intervals:
             middle = median(intervals)
             good = [interval for interval in intervals if abs(interval - middle) <= OUTLIER * middle]
-            seconds = median(good) if good else middle
+            seconds = fmean(good) if good else middle
             self.set(now, min(max(60.0 / seconds, MIN_BPM), MAX_BPM))
         self.resync(now)

@@ -8,7 +8,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import Parameters
+from facemodel import FaceModel, Parameters
 from facemodel.lighting import lamp_sine
 from realtime.light.lighting import Light
 from realtime.light.values import N_LIGHTS
@@ -19,6 +19,8 @@ from shaders import load_shader
 _TILE = 256
 _TILES_ACROSS = 4
 _TAPS = 16
+_CASTER_MM = 5.0
+_CASTERS = ("face", "scalp", "ears", "neck", "eyes")
 _GOLDEN_ANGLE = np.pi * (3.0 - np.sqrt(5.0))
 
 
@@ -29,7 +31,13 @@ class ShadowPass:
     at a pixel: the mesh is finer than the penumbra of any lamp but the smallest, and there are far fewer of them.
     """
 
-    def __init__(self, ctx: moderngl.Context, mesh: Mesh) -> None:
+    def __init__(self, ctx: moderngl.Context, mesh: Mesh, model: FaceModel) -> None:
+        """
+        Args:
+            ctx: current on this thread.
+            mesh: of the heads.
+            model: the mesh's.
+        """
         self._ctx = ctx
         self._mesh = mesh
         self._depths = ctx.depth_texture((_TILE * _TILES_ACROSS, _TILE * N_LIGHTS // _TILES_ACROSS))
@@ -37,7 +45,13 @@ class ShadowPass:
         self._depths.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._target = ctx.framebuffer(depth_attachment=self._depths)
         self._depth_program = make_program(ctx, "shadow_depth.vert", "shadow_depth.frag")
-        self._seen = mesh.vertex_array(self._depth_program)
+        self._triangles = ctx.buffer(casting_triangles(model).tobytes())
+        self._seen = ctx.vertex_array(
+            self._depth_program,
+            [(mesh.positions, "3f", "in_position")],
+            index_buffer=self._triangles,
+            index_element_size=4,
+        )
         self._program = ctx.program(
             vertex_shader=load_shader("shadow.vert"), varyings=("lit_a", "lit_b"), varyings_capture_mode="separate"
         )
@@ -81,7 +95,7 @@ class ShadowPass:
     def release(self) -> None:
         """Free the OpenGL objects."""
         for item in (
-            self._target, self._depths, self._seen, self._vertices, self._depth_program, self._program,
+            self._target, self._depths, self._seen, self._triangles, self._vertices, self._depth_program, self._program,
         ):  # fmt: skip
             item.release()
 
@@ -103,6 +117,30 @@ class ShadowPass:
         x, y, z, w = self._lamps[i].tolist()
         self._depth_program["lamp"], self._depth_program["reach"] = (x, y, z, w), reach
         self._seen.render(moderngl.TRIANGLES)
+
+
+def casting_triangles(model: FaceModel, cell: float = _CASTER_MM) -> NDArray[np.int32]:
+    """Return the triangles (T, 3) of a head that throws shadows: what is seen of it, coarser than it is drawn.
+
+    All vertices of a region that lie in a cube of so many mm on the mean shape count as the one nearest to their mean
+    (vertex clustering, Rossignac and Borrel 1993), so that the triangles fit any shape of the head.
+    """
+    names = [name for name in _CASTERS if name in model.region_names]
+    triangles = model.region_triangles(*names)
+    eyes = np.zeros(model.n_vertices, np.int64)
+    if "eyes" in names:
+        eyes[np.unique(model.region_triangles("eyes"))] = 1
+    places = np.floor(model.mean / cell).astype(np.int64)
+    _, cluster = np.unique(np.column_stack([places, eyes]), axis=0, return_inverse=True)
+    cluster = cluster.reshape(-1)  # (V,)
+    count = np.bincount(cluster)
+    centre = np.stack([np.bincount(cluster, model.mean[:, k]) / count for k in range(3)], axis=-1)
+    distance = np.linalg.norm(model.mean - centre[cluster], axis=1)
+    order = np.lexsort((distance, cluster))
+    nearest = order[np.cumsum(count) - count]  # the first of each cluster
+    coarse = nearest[cluster][triangles]
+    a, b, c = coarse.T
+    return np.ascontiguousarray(coarse[(a != b) & (b != c) & (c != a)], np.int32)
 
 
 def frame_of(direction: Sequence[float]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facemodel import LimelightError, ParameterLayout
-from facemodel.lighting import rotate_sh
+from facemodel.lighting import rotate_sh, sh_basis
 from facemodel.rotation import matrix_from_euler
 from realtime.light.color_temperature import color_of_temperature
 from realtime.light.environments import ENVIRONMENTS
@@ -135,3 +135,26 @@ def test_a_drag_moves_the_light_as_the_picture_moves():
 def test_an_unknown_environment_is_the_estimated_one(name):
     light = light_on(Lighting.of({"light/source": "show", "environment/name": name}), a_face())
     assert np.allclose(light.sh, a_face().sh, atol=1e-6)
+
+
+def test_lamps_become_sh_light_and_the_brightest_highlight():
+    values = {
+        "light/source": "show",
+        "environment/intensity": 0.0,
+        "material/diffuse": 0.5,
+        "material/specular": 2.0,
+        "light/1/intensity": 0.2,
+        "light/3/intensity": 1.0,
+        "light/3/color": (1.0, 0.5, 0.0),
+        "light/3/azimuth": 90.0,
+        "light/3/elevation": 0.0,
+    }
+    light = light_on(Lighting.of(values), a_face()).without_lamps()
+    assert light.lights == () and (light.diffuse, light.specular) == (1.0, 1.0)
+    assert light.key_position == pytest.approx((1000.0, 0.0, 0.0), abs=1e-3)
+    assert light.key_color == pytest.approx((2.0, 1.0, 0.0))
+    alone = light_on(Lighting.of({**values, "light/1/intensity": 0.0}), a_face()).without_lamps()
+    for angle in np.radians((0.0, 40.0, 80.0, 120.0, 180.0)):  # of the normal from the lamp
+        normal = (np.cos(angle), 0.0, np.sin(angle))
+        assert (sh_basis(normal) @ alone.sh)[0] == pytest.approx(0.5 * max(np.cos(angle), 0.0), abs=0.06)
+    assert np.allclose(light_on(Lighting(), a_face()).without_lamps().sh, a_face().sh)

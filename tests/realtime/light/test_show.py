@@ -56,6 +56,15 @@ def test_values_are_seen_with_effects_and_recorded_without():
     assert show.document.cues.cue(n(2)).moves == {B: 0.5}
 
 
+def test_an_effect_that_goes_out_stands_still():
+    show = show_of()
+    show.set({A: 1.0}, at=0)
+    show.start_effect("pulse", at=0)
+    show.stop_effect("pulse", time=4.0, at=0.125)  # at the top of its wave
+    assert show.values(at=1.375)[A] == pytest.approx(1.0 + 0.6875 * 0.2)
+    assert show.values(at=5)[A] == 1.0
+
+
 def test_master_and_blackout_fade_over_the_show():
     show = show_of()
     show.set({A: 1.0}, at=0)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from facemodel import LimelightError
 from facemodel.color import decode_srgb
 from realtime.frame import TrackingState
+from realtime.light.lighting import Lighting
 from tests.realtime.streams import unity
 from tests.realtime.streams.receivers import EVERY_WEIGHT, MODEL, a_face, a_result, open_stream
 
@@ -172,6 +173,17 @@ def test_the_light_is_the_key_light(ask):
     assert shines == pytest.approx(-np.array(position) / np.linalg.norm(position), abs=1e-5)
     assert decode_srgb(color[:3]) == pytest.approx([0.9, 0.5, 0.1], abs=1e-4)
     assert color[3] == 1.0
+
+
+def test_the_light_is_the_shows_where_faces_stand_in_that(ask):
+    values = {"light/source": "show", "light/2/intensity": 0.8, "light/2/azimuth": 90.0, "light/2/elevation": 0.0}
+    face = a_face()
+    shown, dark = (Lighting.of({**values, "light/2/intensity": level}) for level in (0.8, 0.0))
+    (frame, nothing) = ask(a_result(face, lighting=shown), a_result(face, time=1.0, lighting=dark))
+    position, _, color = frame.lights["Key light"]
+    assert position == pytest.approx((-1.0, 0.0, 0.0), abs=1e-6)
+    assert decode_srgb(color[:3]) == pytest.approx([0.8, 0.8, 0.8], abs=1e-4)
+    assert nothing.lights["Key light"][2][:3] == (0.0, 0.0, 0.0)
 
 
 def test_available_time_and_order(ask):

@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -69,6 +70,7 @@ class FaceDataset(ABC):
         report: takes such a line.
 
     Attributes:
+        every: only every so many samples are yielded, spread over all; 1 for all of them.
         skipped: files left out by the latest iteration so far.
     """
 
@@ -77,6 +79,7 @@ class FaceDataset(ABC):
 
     def __init__(self, root: Path, report: Callable[[str], None] = to_stderr) -> None:
         self.root = root
+        self.every = 1
         self.skipped = 0
         self._report = report
 
@@ -100,7 +103,7 @@ class FaceDataset(ABC):
             LimelightError: nothing is left, or an annotation file that all depend on is missing.
         """
         self.skipped = count = 0
-        for entry in self._entries():
+        for entry in islice(self._entries(), None, None, self.every):
             if isinstance(entry, LimelightError):
                 self.skip(entry)
             else:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from facemodel import LimelightError
 from realtime.light.cues.cue import Cue, CueNumber, Times
 from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.playback import Playback
+from realtime.light.values import DEFAULTS
 
 A, B, C = "light/1/intensity", "light/2/intensity", "light/1/color"
 AZIMUTH, ELEVATION = "light/1/azimuth", "light/1/elevation"
@@ -99,6 +102,19 @@ def test_until_a_delay_is_over_the_old_fade_goes_on():
     playback.go(2)
     assert seen(playback, 3, A) == 0.75
     assert seen(playback, 5, A) == pytest.approx(0.375)
+
+
+def test_what_waits_for_its_delay_gives_way_to_a_newer_cue():
+    playback = playing(cue(1, {A: 1.0, B: 1.0}, delay=Times(3.0)), cue(2, {A: 0.5}, 0.0))
+    playback.go(0)
+    playback.go(1)
+    assert seen(playback, 9, A, B) == (0.5, 1.0)
+
+
+def test_a_hang_begins_no_cue_before_the_one_that_it_hangs_on():
+    playback = playing(cue(1, {B: 1.0}, 1.0, hang=-5.0), cue(2, {A: 1.0}))
+    playback.go(10)
+    assert seen(playback, 12, A) == 0.5
 
 
 def test_lights_go_along_a_great_circle():
@@ -311,3 +327,34 @@ def test_time_does_not_go_back():
     playback.go(10)
     assert seen(playback, 12, A) == 0.5
     assert seen(playback, 11, A) == 0.5
+
+
+LOOKS = st.dictionaries(
+    st.sampled_from([A, C, AZIMUTH, ELEVATION, TURN, KIND]), st.integers(0, 3), min_size=1, max_size=4
+).map(
+    lambda drawn: {
+        name: {C: (0.1 * at, 0.5, 1.0), KIND: ("point", "spot")[at % 2], TURN: 60.0 * at - 90.0}.get(name, 0.5 * at)
+        for name, at in drawn.items()
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(LOOKS, st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=6), st.data())
+def test_wherever_one_comes_from_a_cue_ends_in_its_tracked_state(made, data):
+    cues = CueList(
+        tuple(cue(i, moves, float(time), delay=Times(float(delay))) for i, (moves, time, delay) in enumerate(made, 1))
+    )
+    last = n(len(made))
+    through, straight, about = Playback(cues), Playback(cues), Playback(cues)
+    for i, wait in enumerate(
+        data.draw(st.lists(st.sampled_from([0.0, 0.7, 9.0]), min_size=6, max_size=6))[: len(made)]
+    ):
+        through.go(0.8 * i + wait / 20.0)
+    straight.go_to(0.0, last, 0.0)
+    for i, jump in enumerate(data.draw(st.lists(st.integers(1, len(made)), max_size=4))):
+        about.go_to(0.7 * i, n(jump))
+    about.go_to(5.0, last)
+    state = cues.state_at(last)
+    expected = {**DEFAULTS, **{name: cues.value(state, name) for name in DEFAULTS}}
+    assert through.at(1000.0) == straight.at(1000.0) == about.at(1000.0) == expected

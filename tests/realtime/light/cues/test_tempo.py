@@ -27,7 +27,7 @@ def test_one_tap_alone_changes_no_tempo():
 
 
 def test_a_tap_that_is_off_counts_for_nothing():
-    assert tapped(0.0, 0.5, 1.0, 1.9, 2.4, 2.9).bpm == pytest.approx(120.0)
+    assert tapped(0.0, 0.51, 1.0, 1.9, 2.41, 2.9).bpm == pytest.approx(120.0)
 
 
 def test_taps_are_forgotten_after_two_seconds():

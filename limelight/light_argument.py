@@ -1,0 +1,25 @@
+"""The option --light: faces stand in an environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facemodel import LimelightError
+from realtime.light.environments import ENVIRONMENTS
+from realtime.light.values import Value
+
+
+def light_values(light: str) -> dict[str, Value]:
+    """Return the values of a show in which faces stand in an environment.
+
+    Args:
+        light: name of a preset, or a panorama's path.
+
+    Raises:
+        LimelightError: it is neither.
+    """
+    if light not in ENVIRONMENTS and not Path(light).is_file():
+        presets = ", ".join(ENVIRONMENTS)
+        raise LimelightError(f"--light {light}: neither a preset ({presets}) nor the file of a panorama")
+    name = light if light in ENVIRONMENTS else str(Path(light).expanduser().absolute())
+    return {"light/source": "show", "environment/name": name}
