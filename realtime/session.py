@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from time import perf_counter
 
-import platformdirs
-
 from facemodel import FaceModel, LimelightError
-from facemodel.output_files import free_path
 from realtime.frame import Result, Sound, StreamInfo
-from realtime.light.cues.document import ShowDocument
 from realtime.light.lighting import Lighting
 from realtime.light.show import Show
-from realtime.light.values import Value
-from realtime.loop.feed import AtEnd, Feed, Transport
+from realtime.loop.feed import Feed, Transport
 from realtime.loop.live_feed import LiveConfig, LiveFeed
 from realtime.loop.loop import Listener, Loop, LoopStatus
 from realtime.loop.source_reader import Reopening
@@ -28,79 +23,21 @@ from realtime.persons.guide import Guide
 from realtime.persons.profile import Profile
 from realtime.persons.sitter import Sitter
 from realtime.persons.store import PersonStore, StoredPerson
-from realtime.sinks.address import Address
-from realtime.sinks.recorder import Recorder, take_address
+from realtime.session_config import SessionConfig
+from realtime.sinks.rack import SinkRack
+from realtime.sinks.recordings import Recordings, RecordingStatus
 from realtime.sinks.registry import open_sink
 from realtime.sinks.worker import SinkState, SinkStatus, Worker
-from realtime.sources import SourceSettings, list_cameras, local_path, open_source, resolve_camera
+from realtime.sources import list_cameras, local_path, open_source, resolve_camera
 from realtime.sources.base import CameraChoice, Source
 from realtime.sources.camera import CameraInfo, CameraSource, same_camera
 from realtime.sources.camera_controls import CameraControls
 from realtime.takes import Take, TakePlayer, is_take, load_take
 from realtime.takes.clip import export_range
 from realtime.takes.reference_sound import write_wav
-from realtime.takes.slate import Slate
 from realtime.timecode.choice import TimecodeChoice
 from realtime.tracking.smoothing import SmoothingSettings
 from realtime.tracking.tracker import Tracker
-
-
-@dataclass(frozen=True)
-class SessionConfig:
-    """How a session runs.
-
-    Attributes:
-        takes: folder for takes without a name of their own.
-        paced: play files and takes at their own pace, as a window wants; otherwise as fast as they can be worked
-            through.
-        frames, seconds: end a source after so many; None for no limit.
-        at_end: what a take, or a paced file, does at its end; without a pace it ends.
-        marked: play of a take the part between its in and out points alone.
-        source: how sources are opened.
-        performer: of the faces that are found first, the one from the left, from 1 on, that is the performer; None for
-            the largest.
-        all_sinks: a sink that cannot begin keeps those behind it from beginning, for a run that then ends; otherwise
-            each begins or fails by itself.
-        smoothing: at the start; None for what the window remembers, or else the preset `balanced`.
-        slate: of the first take.
-        names: pattern for the names of takes, see `Slate.path`; "" for the usual one.
-        timecode: where it comes from, see `open_timecode`; None for none.
-        person: name of the person who sits down, "" for nobody known; None for who is in use.
-        glasses: whether the person wears glasses.
-        lighting: values of the show at the start, by name.
-        recorded_light: a take that knows its show's light plays in it, until somebody changes the show.
-        show: cues that are ready to be played; None for none.
-        persons: folder of known persons; None for the user's own.
-    """
-
-    takes: Path = platformdirs.user_documents_path() / "Limelight"
-    paced: bool = True
-    frames: int | None = None
-    seconds: float | None = None
-    at_end: AtEnd = "pause"
-    marked: bool = False
-    source: SourceSettings = SourceSettings()
-    performer: int | None = None
-    all_sinks: bool = False
-    smoothing: SmoothingSettings | None = None
-    slate: Slate = Slate()
-    names: str = ""
-    timecode: str | None = None
-    person: str | None = None
-    glasses: bool = False
-    lighting: Mapping[str, Value] = field(default_factory=dict)
-    recorded_light: bool = True
-    show: ShowDocument | None = None
-    persons: Path | None = None
-
-
-@dataclass(frozen=True)
-class RecordingStatus:
-    """A take that is being written: where, how many frames so far, and since how many seconds."""
-
-    path: Path
-    frames: int
-    seconds: float
 
 
 class Session:
@@ -149,11 +86,12 @@ class Session:
         )
         self._loop: Loop | None = None
         self._camera: CameraInfo | None = None
-        self._workers: list[Worker] = []
         self._listeners: list[Listener] = []
         self._stopped = False
         self._lock = threading.RLock()  # guards the attributes, held for moments
         self._switching = threading.RLock()  # one change of feed at a time, held for seconds
+        self._rack = SinkRack(self._switching, lambda: self._loop)
+        self._recordings = Recordings(self._rack, self.config.takes, self.config.names)
         self.show.listen(self._take_over)
 
     @property
@@ -268,9 +206,7 @@ class Session:
         """
         with self._switching:
             self._end_loop()
-            for worker in self.workers():
-                if not worker.begin(feed.info) and self.config.all_sinks:
-                    break
+            self._rack.begin(feed.info, self.config.all_sinks)
             with self._lock:
                 stopped = self._stopped
             if stopped:
@@ -279,7 +215,7 @@ class Session:
                     worker.close()
                 raise LimelightError("the session has ended")
             with self._lock:
-                loop = Loop(feed, [*self._listeners, *(worker.offer for worker in self._workers)], self._light)
+                loop = Loop(feed, [*self._listeners, *(worker.offer for worker in self.workers())], self._light)
                 self.as_recorded = self.config.recorded_light
                 self._loop = loop  # whatever is set from now on goes to this feed
                 if isinstance(feed, LiveFeed):
@@ -311,43 +247,19 @@ class Session:
         Raises:
             LimelightError: there is no such kind of sink.
         """
-        worker = open_sink(sink) if isinstance(sink, str) else sink
-        with self._switching:
-            with self._lock:
-                self._workers.append(worker)
-                loop = self._loop
-            if loop is not None:
-                worker.begin(loop.feed.info)
-                loop.listen(worker.offer)
-        return worker
+        return self._rack.add(open_sink(sink) if isinstance(sink, str) else sink)
 
     def remove_sink(self, worker: Worker) -> None:
         """Finish a sink and forget it."""
-        with self._switching:
-            self._drop(worker)
-
-    def _drop(self, worker: Worker) -> None:
-        with self._lock:
-            self._workers = [other for other in self._workers if other is not worker]
-            loop = self._loop
-        if loop is not None:
-            loop.unlisten(worker.offer)
-        worker.close()
+        self._rack.remove(worker)
 
     def restart_sink(self, worker: Worker) -> Worker:
         """Start a failed sink again, and return its worker; a file goes on in a new one, `NAME-2.mcap`."""
-        with self._switching:
-            if not worker.config.per_feed:
-                worker.restart()
-                return worker
-            self._drop(worker)
-            address = Address.parse(worker.address)
-            return self.add_sink(address.at(free_path(Path(address.path))))
+        return self._rack.restart(worker)
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the workers of all sinks, to start one again, or to end it."""
-        with self._lock:
-            return tuple(self._workers)
+        return self._rack.workers()
 
     def sinks(self) -> tuple[SinkStatus, ...]:
         """Return how each sink goes."""
@@ -405,19 +317,7 @@ class Session:
         """
         if not isinstance(self._feed, LiveFeed) or self.status().ended:
             raise LimelightError("nothing to record: open a camera or a video first")
-        if (recording := self.recording()) is not None:
-            raise LimelightError(f"already recording to {recording.path}")
-        if (failed := self._recorder()) is not None:
-            self.remove_sink(failed)
-        target = path or self.slate.path(self.config.takes, self.config.names)
-        worker = self.add_sink(take_address(target, self.slate))
-        if path is None and target.exists() and worker.problem:  # another program took the name meanwhile
-            worker = self.restart_sink(worker)
-        if worker.problem:
-            self.remove_sink(worker)
-            raise LimelightError(worker.problem)
-        assert isinstance(worker.sink, Recorder)
-        return worker.sink.path
+        return self._recordings.start(path, self.slate)
 
     def stop_recording(self) -> None:
         """Finalise the take, and make the slate the next take's; does nothing if none is being written.
@@ -425,28 +325,20 @@ class Session:
         Raises:
             LimelightError: its last frames could not be written.
         """
-        worker = self._recorder()
-        if worker is not None:
-            self.remove_sink(worker)
-            if isinstance(worker.sink, Recorder) and worker.sink.slate == self.slate:
+        if (ended := self._recordings.stop()) is not None:
+            slate, problem = ended
+            if slate == self.slate:
                 self.slate = self.slate.next()  # what was filled in meanwhile is the next take's already
-            if worker.problem:
-                raise LimelightError(worker.problem)
+            if problem:
+                raise LimelightError(problem)
 
     def recording(self) -> RecordingStatus | None:
         """Return the take that is being written, or None; a take ends by itself when it can no longer be written."""
-        worker = self._recorder()
-        if worker is None or worker.status().state is not SinkState.RUNNING:
-            return None
-        recorder = worker.sink
-        assert isinstance(recorder, Recorder)
-        return RecordingStatus(recorder.path, recorder.frames, recorder.seconds)
+        return self._recordings.status()
 
     def mark(self, text: str = "") -> None:
         """Put a marker at this moment into the take that is being written; does nothing if there is none."""
-        if (worker := self._recorder()) is not None:
-            assert isinstance(worker.sink, Recorder)
-            worker.sink.mark(text)
+        self._recordings.mark(text)
 
     def stop(self) -> tuple[str, ...]:
         """End the loop, then finish every sink; a second call does nothing.
@@ -462,7 +354,7 @@ class Session:
             self._end_loop()
         except LimelightError as error:
             problems.append(str(error))
-        self._finish(workers)
+        self._rack.finish(workers)
         self.timecode.close()
         if self._scratch is not None:
             self._scratch.cleanup()
@@ -493,13 +385,6 @@ class Session:
         write_wav(take.path, path)
         return Sound(path, start=-take.frames[0].timestamp)
 
-    def _finish(self, workers: Sequence[Worker]) -> None:
-        """End sinks, all at once: one that hangs holds up no other."""
-        for worker in workers:
-            worker.end()
-        for worker in workers:
-            self._drop(worker)
-
     @property
     def _feed(self) -> Feed | None:
         loop = self._loop
@@ -513,17 +398,13 @@ class Session:
         if isinstance(feed := self._feed, LiveFeed):
             feed.use_profile(profile, performer)
 
-    def _recorder(self) -> Worker | None:
-        """The worker that writes a take, if there is one."""
-        return next((worker for worker in self.workers() if isinstance(worker.sink, Recorder)), None)
-
     def _end_loop(self) -> None:
         with self._lock:
             loop, self._loop, self._camera = self._loop, None, None
         if loop is None:
             return
         released = loop.stop()
-        self._finish([worker for worker in self.workers() if worker.config.per_feed])
+        self._rack.finish([worker for worker in self.workers() if worker.config.per_feed])
         if not released:
             self._tracker = None  # the hanging loop still has it
             raise LimelightError(f"{loop.feed.info.name}: the live loop does not let go; close limelight")

@@ -21,7 +21,8 @@ from realtime.opencv import cv2
 from realtime.reconstruction import Reconstructor
 from realtime.reconstruction_picture import draw_strip
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.sources import SourceSettings, open_source
 from realtime.sources.synthetic import SyntheticPerformer
 from realtime.tracking.finder import open_finder

@@ -139,7 +139,8 @@ def _show(args: argparse.Namespace) -> int:
 
 def _session(args: argparse.Namespace, paced: bool) -> Session:
     from facemodel import FaceModel
-    from realtime.session import Session, SessionConfig
+    from realtime.session import Session
+    from realtime.session_config import SessionConfig
     from realtime.threads import limit_threads
 
     limit_threads(args.threads)

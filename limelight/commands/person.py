@@ -70,7 +70,8 @@ def _calibrate(args: argparse.Namespace) -> int:
     from limelight.live_tracker import make_tracker
     from realtime.persons.guide import STEPS, Guide, GuideState
     from realtime.persons.store import PersonStore
-    from realtime.session import Session, SessionConfig
+    from realtime.session import Session
+    from realtime.session_config import SessionConfig
     from realtime.sources import default_source
     from realtime.takes import is_take, load_take
     from realtime.threads import limit_threads

@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     """Replay; returns the exit status."""
     from facemodel import FaceModel
     from limelight.light_argument import light_values
-    from realtime.session import Session, SessionConfig
+    from realtime.session import Session
+    from realtime.session_config import SessionConfig
     from realtime.takes import TakeReader
     from realtime.threads import limit_threads
 

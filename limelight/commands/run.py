@@ -107,7 +107,8 @@ def run(args: argparse.Namespace) -> int:
     """Capture; returns the exit status."""
     from facemodel import FaceModel, LimelightError
     from limelight.light_argument import light_values
-    from realtime.session import Session, SessionConfig
+    from realtime.session import Session
+    from realtime.session_config import SessionConfig
     from realtime.sinks.recorder import take_address
     from realtime.sources import default_source
     from realtime.takes.slate import Slate

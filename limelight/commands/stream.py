@@ -64,7 +64,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Stream; returns the exit status."""
     from facemodel import FaceModel, LimelightError
-    from realtime.session import Session, SessionConfig
+    from realtime.session import Session
+    from realtime.session_config import SessionConfig
     from realtime.sinks.address import Address
     from realtime.threads import limit_threads
     from realtime.tracking.smoothing import SmoothingSettings

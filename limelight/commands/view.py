@@ -61,7 +61,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve the page; returns the exit status."""
     from facemodel import FaceModel, LimelightError
-    from realtime.session import Session, SessionConfig
+    from realtime.session import Session
+    from realtime.session_config import SessionConfig
     from realtime.sinks.address import Address
     from realtime.sinks.worker import Worker
     from realtime.sources import default_source

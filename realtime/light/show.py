@@ -71,7 +71,7 @@ class _Fader:
     def at(self, now: float) -> float:
         if now >= self.start + self.time:
             return self.high
-        return self.low + (self.high - self.low) * max(now - self.start, 0.0) / self.time
+        return self.low if now <= self.start else self.low + (self.high - self.low) * (now - self.start) / self.time
 
     def to(self, level: float, now: float, seconds: float) -> _Fader:
         return _Fader(self.at(now), level, now, seconds)
@@ -394,6 +394,15 @@ class Show:
         """
         key = CueNumber.of(number)
         self.edit_cues(f"Delete cue {key}", lambda cues: cues.delete(key, cue_only), at)
+
+    def rename_cue(self, number: Number, name: str, at: float | None = None) -> None:
+        """Give a cue a name.
+
+        Raises:
+            LimelightError: there is no such cue.
+        """
+        key = CueNumber.of(number)
+        self.edit_cues(f"Name cue {key}", lambda cues: cues.put(replace(cues.cue(key), name=name)), at)
 
     def status(self, at: float | None = None) -> Status:
         """Return where the show is."""

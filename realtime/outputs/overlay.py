@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facemodel import LimelightError
 from realtime.frame import Result, StreamInfo
-from realtime.render import HeadlessComposer, RenderOptions
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.render.result_scenes import ResultScenes
 
 
@@ -26,9 +27,11 @@ class Overlay:
             raw: draw the network's own parameters instead of the smoothed ones.
 
         Raises:
-            LimelightError: this machine offers no OpenGL 3.3.
+            LimelightError: this machine offers no OpenGL 3.3, or pictures are to be relit where there are none.
         """
         options = options or RenderOptions()
+        if options.mode is ViewMode.RELIT and not info.pictures:
+            raise LimelightError(f"{info.name}: there are no pictures to relight; record with --pictures")
         self._options = options if info.pictures else replace(options, whole_head=True)
         self._alone, self._raw = not info.pictures, raw
         self._scenes = ResultScenes(info.model.layout)

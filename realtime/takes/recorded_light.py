@@ -9,9 +9,20 @@ from dataclasses import replace
 
 from realtime.light.environments import Environment
 from realtime.light.lighting import Lighting
-from realtime.light.values import Value
+from realtime.light.values import DEFAULTS, Value
 from realtime.takes.messages import ShowMark
 from realtime.takes.rows import SAME_TIME
+
+
+def record_of(marks: Sequence[ShowMark]) -> RecordedLight | None:
+    """Return the light of a take; None if it was the estimated one all the time, as if there were no show."""
+    return RecordedLight(marks) if any(_shows(mark) for mark in marks) else None
+
+
+def _shows(mark: ShowMark) -> bool:
+    """Whether a mark brings the show's light, or skin that is not as it was seen."""
+    material = {name: value for name, value in mark.values.items() if name.startswith("material/")}
+    return mark.values.get("light/source") == "show" or any(DEFAULTS[name] != value for name, value in material.items())
 
 
 class RecordedLight:

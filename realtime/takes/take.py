@@ -20,7 +20,7 @@ from realtime.takes.kept_models import kept_model
 from realtime.takes.marks import read_marks
 from realtime.takes.messages import Marker, ShowMark, Stall, TakeFace, TimecodeMark
 from realtime.takes.reader import TakeReader
-from realtime.takes.recorded_light import RecordedLight
+from realtime.takes.recorded_light import RecordedLight, record_of
 from realtime.takes.reference_video import VideoPackets, is_key_message
 from realtime.takes.rig import Rig, model_of_person, model_of_persons
 from realtime.takes.rows import SAME_TIME
@@ -46,7 +46,7 @@ class Take:
         markers: in order of their writing; those that were set afterwards instead, if there are any (see `marks`).
         base: the face model without identity and albedo modes; None in format version 1, or where damage took it.
         timecodes: where timecode began or jumped, in order; empty without any.
-        light: that the show made; None of a take that knows the estimated light alone.
+        light: that the show made; None of a take in the estimated light alone.
         sound: whether there is any; see `reference_sound`.
         cut: one line on what is missing; None for a complete take.
     """
@@ -388,7 +388,7 @@ def load_take(path: str | Path) -> Take:
         markers=tuple(markers) if marks is None else marks,
         base=base,
         timecodes=tuple(timecodes),
-        light=RecordedLight(light) if light else None,
+        light=record_of(light),
         sound=sound,
         cut=reader.cut,
     )

@@ -37,6 +37,7 @@ def run_window(
     source: str | None = None,
     beside: Path | None = None,
     wipe: bool = False,
+    show_file: Path | None = None,
 ) -> int:
     """Show the window until it is closed, or Ctrl-C, SIGTERM or SIGHUP closes it, then stop the session.
 
@@ -49,6 +50,7 @@ def run_window(
         source: a source or a take, as `Session.open` takes it; None for the remembered or else the default one.
         beside: another take that is shown beside the one that `source` is.
         wipe: show two versions with a line between them at first.
+        show_file: where the session's show is saved; None asks for a place.
 
     Returns:
         The exit status of the process.
@@ -65,6 +67,7 @@ def run_window(
         window.show()
         window.activateWindow()  # without a window manager nobody else gives it the keyboard
         window.takes.beside_next = beside
+        window.cues.file = show_file
         window.options.update(compared=Compared.WIPE if wipe else Compared.A)
         window.sources.start(source)
         try:

@@ -37,7 +37,7 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "open_folder": lambda: window.sources.ask_folder(window),
         "record": partial(_record, window),
         "mark": partial(_mark, window),
-        "quit": window.close,
+        "quit": lambda: window.cues.may_close(window) and window.close(),
         "next_mode": partial(_next_mode, window),
         "mirror": lambda: options.update(mirror=not options.value.mirror),
         "whole_head": lambda: options.update(whole_head=not options.value.whole_head),
@@ -52,6 +52,8 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "specular": lambda: options.update(specular=not options.value.specular),
         "match_light": partial(_match_light, window),
         "help": lambda: window.show_help(not window.area.help.isVisible()),
+        "operator": lambda: window.show_operator(window.operator.isHidden()),
+        **window.cues.handlers(window),
         **_playback(window),
     }
     for mode in MODE_TITLES:

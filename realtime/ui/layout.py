@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def lay_out(window: MainWindow) -> None:
-    """Put the parts of a window into it: picture over curves, panel at the right, bar and status line below."""
+    """Put the parts of a window into it: picture over curves, the operator's panel at the left, the side panel at the
+    right, bar and status line below."""
     split = QSplitter(Qt.Orientation.Vertical)
     split.addWidget(window.area)
     split.addWidget(window.playback.curves)
@@ -21,6 +22,7 @@ def lay_out(window: MainWindow) -> None:
     split.setCollapsible(0, False)
     upper = QHBoxLayout()
     upper.setSpacing(0)
+    upper.addWidget(window.operator)
     upper.addWidget(split, 1)
     upper.addWidget(window.panel)
     central = QWidget()

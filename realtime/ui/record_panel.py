@@ -8,7 +8,7 @@ from PyQt6.QtCore import Qt, QUrl
 from PyQt6.QtGui import QAction, QDesktopServices
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
-from realtime.session import RecordingStatus
+from realtime.sinks.recordings import RecordingStatus
 from realtime.ui import theme
 from realtime.ui.controls import ElidedLabel
 from realtime.ui.slate_panel import SlatePanel

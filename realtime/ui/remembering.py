@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QRect, Qt
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QMainWindow
 
+from realtime.light.values import DEFAULTS, Value
 from realtime.render import ViewMode
 from realtime.ui.options import ViewOptions
 from realtime.ui.settings import SettingsFile, WindowSettings, changed_values
@@ -54,7 +56,9 @@ def save_settings(window: MainWindow, file: SettingsFile) -> None:
         mode=options.mode.value,
         mirror=options.mirror,
         smoothing=before.smoothing if asked_for_now else window.smoothing.value,
-        light=changed_values(window.session.show.beneath()),
+        light=before.light
+        if window.session.show.document.cues
+        else _own_light(changed_values(window.session.show.beneath()), window.session.config.lighting, before),
         streams=window.sinks.list.kept,
         curves=window.playback.curves.chosen,
         curves_shown=window.playback.curves_wanted,
@@ -63,3 +67,10 @@ def save_settings(window: MainWindow, file: SettingsFile) -> None:
         file.save(settings)
     except OSError as error:
         _log.warning("settings %s: cannot be written (%s)", file.path, error.strerror)
+
+
+def _own_light(now: dict[str, Value], asked: Mapping[str, Value], before: WindowSettings) -> dict[str, Value]:
+    """The light to remember: what was asked for this time alone, and is still so, is as it was before."""
+    passing = {name for name, value in asked.items() if now.get(name, DEFAULTS[name]) == value}
+    kept = {name: value for name, value in before.light.items() if name in passing}
+    return {name: value for name, value in now.items() if name not in passing} | kept

@@ -47,6 +47,24 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #flat:hover, #flat:focus { color: $TEXT; border-color: $LINE; }
 #record { font-weight: 600; padding: 9px 12px; }
 #record:checked { background: $RECORD; color: white; border-color: $RECORD; }
+#showPanel { background: $PANEL; border-right: 1px solid $LINE; }
+#activeCue { font-size: 24px; font-weight: 700; }
+#nextCue { font-size: 16px; color: $ACCENT; }
+#showState { font-size: 20px; font-weight: 700; background: $RECORD; color: white; border-radius: 6px;
+    padding: 4px 10px; }
+#show_go { font-size: 30px; font-weight: 800; padding: 16px; background: $GOOD; color: $ON_ACCENT;
+    border-color: $GOOD; }
+#show_go:hover { background: #63d39d; }
+#show_go:pressed { background: #379a6c; }
+#show_back, #show_hold, #show_release, #show_panic, #show_blackout, #show_tap { font-weight: 600; padding: 11px 2px; }
+#show_panic { background: #4a2124; border-color: $RECORD; color: #ffd9d2; }
+#show_panic:hover, #show_blackout:checked { background: $RECORD; color: white; border-color: $RECORD; }
+#cues { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; outline: none; font-size: 15px; }
+#cues::item { padding: 5px 3px; }
+#cues::item:selected { border: 1px solid $ACCENT; }
+QHeaderView::section { background: $PANEL; color: $MUTED; border: none; padding: 3px 5px; }
+QProgressBar { background: $BACKGROUND; border: none; border-radius: 3px; max-height: 6px; }
+QProgressBar::chunk { background: $GOOD; border-radius: 3px; }
 #mode { font-size: 12px; padding: 6px 0; }
 #swatch { padding: 3px 0; }
 #link { background: transparent; border: none; color: $ACCENT; padding: 0; text-align: left; }

@@ -24,6 +24,8 @@ from realtime.ui.person_desk import PersonDesk
 from realtime.ui.playback import Playback
 from realtime.ui.remembering import restore_place, save_settings, view_options
 from realtime.ui.settings import SettingsFile
+from realtime.ui.show_desk import ShowDesk
+from realtime.ui.show_panel import ShowPanel
 from realtime.ui.side_panel import SidePanel
 from realtime.ui.sink_desk import SinkDesk
 from realtime.ui.source_desk import SourceDesk
@@ -57,7 +59,8 @@ class MainWindow(QMainWindow):
         self.session = session
         self._settings = settings
         remembered = settings.load()
-        session.show.set({**remembered.light, **session.config.lighting})
+        if not session.show.document.cues:  # a show with cues says itself how it begins
+            session.show.set({**remembered.light, **session.config.lighting})
         self.selected_light = Observable(1)
         self._shown_light = session.show.now()
         self.options = Observable(view_options(remembered))
@@ -73,13 +76,16 @@ class MainWindow(QMainWindow):
         self.view = FaceView(session.model, self.options, self._lighting)
         self.area = ViewArea(self.view, self.selected_light)
         self.status_line = StatusLine()
+        self.cues = ShowDesk(session.show)
         self.actions_by_name = build_actions(self, self.view, self.menuBar(), handlers(self))
         self.panel = SidePanel(self.actions_by_name, self.options, self.smoothing, session.show, self.selected_light)
+        self.operator = ShowPanel(session.show, self.cues, self.actions_by_name)
         self.playback = Playback(session, self.takes, self.actions_by_name, self.options, self.area.compare, remembered)
         self.sources = SourceDesk(session, self.panel.source, self.area, remembered.source)
         self.sinks = SinkDesk(session, remembered.streams)
         self.persons = PersonDesk(session, self.panel.person, self.area)
         lay_out(self)
+        self.show_operator(bool(session.show.document.cues))
         self._connect()
         restore_place(self, remembered)
         session.listen(self._sink.submit)
@@ -120,6 +126,7 @@ class MainWindow(QMainWindow):
             self.show_light()  # it fades
         if (info := session.info) is not None:
             self.options.update(alone=not info.pictures)
+        self.operator.refresh()
         self.playback.refresh(self.isFullScreen())
         plays_take = session.take is not None
         offer_what_makes_sense(self.actions_by_name, plays_take, transport)
@@ -153,6 +160,12 @@ class MainWindow(QMainWindow):
         action.setEnabled(take is not None and take.light is not None)
         action.setChecked(action.isEnabled() and self.session.as_recorded)
 
+    def show_operator(self, on: bool) -> None:
+        """Show or hide the operator's panel."""
+        self._operated = on
+        self.operator.setVisible(on and not self.isFullScreen())
+        self.actions_by_name["operator"].setChecked(on)
+
     def show_help(self, on: bool) -> None:
         """Show or hide the F1 page."""
         self.area.help.setVisible(on)
@@ -163,6 +176,7 @@ class MainWindow(QMainWindow):
         """Let the picture alone fill the screen, or not."""
         for part in (self.panel, self.status_line):
             part.setVisible(not on)
+        self.operator.setVisible(self._operated and not on)
         self.area.banner.forget()
         # A hidden menu bar would take its shortcuts with it on some platforms; one without height does not.
         self.menuBar().setMaximumHeight(0 if on else 16777215)
@@ -172,10 +186,13 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
+        if event.spontaneous() and not self.cues.may_close(self):
+            event.ignore()
+            return
         if self._timer.isActive():
             self._timer.stop()
             self.session.show.unlisten(self._hear_show)
-            for part in (self.sources, self.sinks, self.persons, self._sink, self.takes):
+            for part in (self.sources, self.sinks, self.persons, self._sink, self.takes, self.cues):
                 part.close()
             save_settings(self, self._settings)
             self.view.release()
@@ -222,6 +239,7 @@ class MainWindow(QMainWindow):
         self.view.failed.connect(self.area.banner.show_error)
         self.view.wiped.connect(lambda at: self.options.update(wipe=at))
         self.takes.failed.connect(self.area.banner.show_error)
+        self.cues.failed.connect(self.area.banner.show_error)
         self.panel.light.failed.connect(self.area.banner.show_error)
         self.panel.light.restore_panorama()
         self.playback.changed.connect(self.refresh)

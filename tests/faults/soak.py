@@ -27,7 +27,8 @@ from realtime.engines import open_engine
 from realtime.frame import TrackingState
 from realtime.loop.source_reader import Reopening
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.sinks.contract import Policy
 from realtime.sinks.worker import SinkState, Worker, WorkerConfig
 from realtime.sources.performer import Performer

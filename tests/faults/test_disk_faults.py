@@ -15,7 +15,8 @@ from mcap.reader import make_reader
 from realtime.loop.live_feed import LiveFeed
 from realtime.loop.source_reader import Reopening
 from realtime.outputs.video_file import VideoFile
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.sinks.contract import Policy
 from realtime.sinks.registry import VIDEO_WORKER
 from realtime.sinks.worker import SinkState, Worker, WorkerConfig

@@ -9,7 +9,8 @@ import pytest
 from facemodel import LimelightError
 from realtime.loop.live_feed import LiveFeed
 from realtime.loop.source_reader import Reopening
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.sinks.contract import Policy
 from realtime.sinks.worker import SinkState, Worker, WorkerConfig
 from realtime.takes import load_take

@@ -15,7 +15,8 @@ import pytest
 
 from facemodel import LimelightError
 from realtime.outputs.video_file import VideoFile
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.takes import load_take
 from tests.faults.test_disk_faults import Pictures
 from tests.realtime.loop_parts import INFO, MODEL, ListSource, PictureTracker

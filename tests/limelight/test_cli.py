@@ -12,9 +12,12 @@ from limelight.cli import COMMANDS, DESCRIPTION, build_parser, main
 from realtime.light.environments import ENVIRONMENTS
 from realtime.light.lighting import Lighting
 from realtime.opencv import cv2
-from realtime.takes import Marker, load_take
+from realtime.takes import Marker, TakeHeader, TakeWriter, load_take
 from realtime.takes.marks import write_marks
-from tests.realtime.take_factory import result, write_take
+from tests.realtime.fake_session import toy_result
+from tests.realtime.loop_parts import MODEL
+from tests.realtime.take_factory import info, result, write_take
+from tests.realtime.video_factory import read_video
 
 
 def test_help_lists_every_command(capsys):
@@ -126,3 +129,26 @@ def test_a_run_stands_in_a_preset_or_a_panorama(tmp_path):
         assert not lighting.estimated and lighting.environment is not None
     red, green, _ = lighting.environment.sh[0]
     assert red > 5.0 * green
+
+
+def test_a_video_of_a_take_is_drawn_in_its_light(tmp_path, capsys):
+    red = {"light/source": "show", "environment/intensity": 0.0, "light/1/intensity": 3.0, "light/1/color": (1, 0, 0)}
+    dark = Lighting.of({**red, "light/1/intensity": 0.0})
+    moment, path, out = toy_result(MODEL), tmp_path / "a.mcap", tmp_path / "a.mp4"
+    with TakeWriter(path, TakeHeader.describe(info(model=MODEL)), MODEL) as writer:
+        for i in range(8):
+            frame = replace(moment.frame, index=i, timestamp=i / 30.0)
+            lighting = dark if i < 4 else Lighting.of(red)
+            writer.append(replace(moment, frame=frame, time=i / 30.0, lighting=lighting))
+
+    def colors(*options):
+        assert main(["replay", str(path), "--video", str(out), "--force", *options]) == 0
+        return [picture.reshape(-1, 3).mean(axis=0) for picture in read_video(out)[1]]
+
+    blue, _, reds = np.transpose(colors())
+    assert (reds - blue)[5:].min() > (reds - blue)[:3].max() + 3.0
+    assert np.ptp(reds[:3]) < 2.0 < reds[6] - reds[1]
+    estimated = np.transpose(colors("--light", "estimated"))
+    assert (estimated[2] - estimated[0]).max() < (reds - blue)[5:].min()
+    assert main(["replay", str(path), "--video", str(tmp_path / "b.mp4"), "--mode", "relit"]) == 1
+    assert "there are no pictures to relight; record with --pictures" in capsys.readouterr().err

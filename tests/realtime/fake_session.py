@@ -13,7 +13,8 @@ from facemodel.rotation import matrix_from_euler
 from realtime.frame import Face, Frame, Person, Result, StreamInfo, TrackingState
 from realtime.loop.feed import Transport
 from realtime.loop.loop import LoopStatus
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.sources.base import CameraChoice
 from realtime.takes import Take
 from realtime.tracking.smoothing.settings import SmoothingSettings

@@ -12,7 +12,8 @@ from facemodel import FaceModel, LimelightError
 from facemodel.output_files import free_path
 from realtime.frame import Frame, TrackingState
 from realtime.render.geometry import FaceGeometry
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.sinks.contract import Policy
 from realtime.sinks.worker import SinkState, Worker, WorkerConfig
 from realtime.sources import CameraInfo

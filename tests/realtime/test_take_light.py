@@ -88,6 +88,14 @@ def test_a_take_without_light_has_the_estimated_one():
     assert summarise(take)["light"] is None
 
 
+def test_a_take_in_the_estimated_light_alone_has_none_of_its_own(tmp_path):
+    unseen = Lighting.of({"light/1/intensity": 1.0, "relight/even": 0.1})
+    written = [replace(result(i), lighting=Lighting() if i < 3 else unseen) for i in range(6)]
+    assert load_take(write_take(tmp_path / "a.mcap", written)).light is None
+    dark = replace(result(6), lighting=Lighting.of({"material/tone": -1.0}))
+    assert load_take(write_take(tmp_path / "b.mcap", [*written, dark])).light is not None
+
+
 def test_parts_and_repaired_takes_keep_it(tmp_path):
     written = a_show()
     path = write_take(tmp_path / "a.mcap", written)

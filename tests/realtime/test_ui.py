@@ -319,6 +319,25 @@ def test_presets_and_parts_of_smoothing_reach_the_session(qtbot, window, session
     assert session.smoothing == PRESETS["raw"] and panel.presets["raw"].isChecked()
 
 
+def test_light_that_the_command_asked_for_counts_and_is_not_remembered(qtbot, qapp, toy, tmp_path):
+    settings = SettingsFile(tmp_path / "window.json")
+    own = {"light/source": "show", "light/1/intensity": 0.5}
+    settings.save(WindowSettings(light=own))
+    asked = {"light/source": "estimated", "environment/name": "sunset"}
+    session = FakeSession(toy, tmp_path)
+    session.config = replace(session.config, lighting=asked)
+    window = open_window(qtbot, session, settings)
+    assert asked.items() <= session.show.values().items()
+    window.close()
+    assert settings.load().light == own
+    session = FakeSession(toy, tmp_path)
+    session.config = replace(session.config, lighting=asked)
+    window = open_window(qtbot, session, settings)
+    session.show.set({"environment/name": "candle"})
+    window.close()
+    assert settings.load().light == {**own, "environment/name": "candle"}
+
+
 def test_smoothing_that_the_command_asked_for_counts_and_is_not_remembered(qtbot, qapp, toy, tmp_path):
     settings = SettingsFile(tmp_path / "window.json")
     settings.save(WindowSettings(smoothing=PRESETS["raw"]))

@@ -18,7 +18,8 @@ from facemodel import LimelightError
 from realtime.frame import Frame, StreamInfo, TrackingState
 from realtime.loop.source_reader import Reopening
 from realtime.opencv import cv2
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.sinks.contract import Policy
 from realtime.sinks.worker import Worker, WorkerConfig
 from realtime.takes import TakeHeader, TakeWriter, load_take

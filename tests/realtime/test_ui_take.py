@@ -17,7 +17,8 @@ from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit,
 from realtime.frame import StreamInfo, TrackingState
 from realtime.light.lighting import Lighting
 from realtime.render import ViewMode
-from realtime.session import Session, SessionConfig
+from realtime.session import Session
+from realtime.session_config import SessionConfig
 from realtime.takes import TakeHeader, TakeWriter, load_take
 from realtime.takes.curves import Quality
 from realtime.takes.marks import marks_path

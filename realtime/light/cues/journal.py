@@ -110,6 +110,7 @@ class Journal:
         self._written: int | None = None
         self._document: tuple[ShowDocument, str] | None = None  # the last that was written, and as text
         self._trouble: str | None = None
+        self._writing = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -120,10 +121,11 @@ class Journal:
         return self._trouble
 
     def close(self, ended: bool = True) -> None:
-        """Write no more. A show that has ended leaves nothing behind; else it will come up where it is."""
+        """Write no more. A show that has ended leaves nothing behind; else, or with edits that were not saved, it will
+        come up where it is."""
         self._closing.set()
         self._thread.join()
-        if ended:
+        if ended and not self._show.status().edited:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
         else:
@@ -131,6 +133,10 @@ class Journal:
 
     def write(self) -> None:
         """Write where the show is now, unless that is written already."""
+        with self._writing:
+            self._write()
+
+    def _write(self) -> None:
         revision = self._show.revision
         if revision == self._written:
             return

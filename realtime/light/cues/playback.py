@@ -53,7 +53,9 @@ class _Level:
     def at(self, position: float) -> float:
         if position >= self.start + self.time:
             return self.high
-        return self.low + (self.high - self.low) * max(position - self.start, 0.0) / self.time
+        if position <= self.start:
+            return self.low
+        return self.low + (self.high - self.low) * (position - self.start) / self.time
 
 
 @dataclass(frozen=True)
@@ -281,7 +283,7 @@ class Playback:
         position = self._at(now)
         runs = []
         for name, level in self._effects.items():
-            stopped = position if level.stopped is None else level.stopped
+            stopped = position if level.stopped is None else min(level.stopped, position)
             runs.append(EffectRun(name, max(stopped - level.since, 0.0), position - stopped, level.at(position)))
         return tuple(runs)
 

@@ -124,6 +124,16 @@ def test_a_show_is_edited_until_it_is_saved():
     assert show.status().edited
 
 
+def test_a_picture_may_be_older_than_the_newest_command():
+    show = show_of()
+    show.set({A: 1.0}, at=5)
+    show.set_master(0.5, at=5)
+    show.set_blackout(True, at=5)
+    assert show.at(4).lights[0].color[0] == pytest.approx(1.0)
+    assert show.status(at=4).master == 1.0
+    assert show.at(6).lights == ()
+
+
 def test_recorded_updated_deleted_and_undone():
     show = show_of()
     show.set({A: 1.0}, at=0)

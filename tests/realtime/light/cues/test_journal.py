@@ -84,8 +84,12 @@ def test_paused_it_comes_up_as_it_stood(file, tmp_path):
 
 def test_a_show_that_was_ended_leaves_nothing(file, tmp_path):
     folder = tmp_path / "state"
-    left(played(file), file, folder)
-    Journal(played(file), file, folder).close()
+    show = played(file)
+    left(show, file, folder)
+    Journal(show, file, folder).close()
+    assert recall(file, folder).document == show.document  # an edit was not saved
+    show.mark_saved()
+    Journal(show, file, folder).close()
     assert recall(file, folder) is None
     assert list(folder.iterdir()) == []
 

@@ -313,6 +313,18 @@ def test_effects_start_and_stop_with_cues_and_track():
     assert playback.effects(21) == ()
 
 
+def test_an_effect_waits_for_the_delay_of_its_cue():
+    playback = playing(cue(1, effects={"circle": True}, time=0.0, delay=Times(2.0)))
+    playback.go(0)
+    assert [run.level for run in playback.effects(1)] == [0.0]
+    assert [(run.level, run.seconds) for run in playback.effects(3)] == [(1.0, 1.0)]
+    stopping = playing(cue(1, effects={"circle": True}, time=0.0), cue(2, effects={"circle": False}, delay=Times(2.0)))
+    stopping.go(0)
+    stopping.go(1)
+    assert [(run.level, run.seconds) for run in stopping.effects(2)] == [(1.0, 2.0)]
+    assert [(run.level, run.seconds) for run in stopping.effects(5)] == [(0.5, 3.0)]
+
+
 def test_edits_do_not_touch_what_is_seen():
     playback = playing(cue(1, {A: 1.0}, 0.0), cue(2, {B: 1.0}, 0.0))
     playback.go(0)
