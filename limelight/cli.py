@@ -13,6 +13,7 @@ from facemodel import LimelightError
 
 COMMANDS = (
     "run",
+    "show",
     "reconstruct",
     "solve",
     "relight",
@@ -37,6 +38,7 @@ COMMANDS = (
 DESCRIPTION = """Live face capture: a webcam face becomes a 3D morphable face with pose, expression, albedo and light.
 
   see yourself        limelight run
+  play a show         limelight show --demo
   be read as you are  limelight person calibrate NAME
   record a take       limelight run --take session.mcap      (or press R in the window)
   look at a take      limelight replay session.mcap

@@ -124,6 +124,13 @@ def work_through(
     return 128 + interrupted.number if interrupted.number is not None else 0
 
 
+def has_display() -> bool:
+    """Return whether a window can be shown: always on macOS and Windows, with X11 or Wayland elsewhere."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 class _Terminal:
     """Standard error that may go away: a window that is closed takes no more lines, and that is no reason to stop."""
 

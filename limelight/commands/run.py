@@ -19,7 +19,7 @@ from limelight.arguments import (
     source_settings,
 )
 from limelight.live_tracker import make_tracker
-from limelight.working_through import claim_outputs, open_telling, work_through
+from limelight.working_through import claim_outputs, has_display, open_telling, work_through
 
 DEMO_SECONDS = 10.0
 """Length of a run that nobody sees and nobody limited, on a machine with neither camera nor display."""
@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     if args.take_number is not None and not args.scene:
         raise LimelightError("--take-number counts the takes of a scene: add --scene NAME")
     headless = args.headless
-    if not headless and not _has_display():
+    if not headless and not has_display():
         print("limelight: no display found: running headless", file=sys.stderr)
         headless = True
     if headless and args.source is None:
@@ -180,10 +180,3 @@ def _film_a_demo(args: argparse.Namespace, takes: Path) -> None:
         dated = Slate().path(takes)
         args.take = dated.with_stem(f"{dated.stem}-{os.getpid()}")
     args.video = args.video or args.take.with_suffix(".mp4")
-
-
-def _has_display() -> bool:
-    """Whether a window can be shown: always on macOS and Windows, with X11 or Wayland elsewhere."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -122,6 +122,10 @@ class Show:
         self._light = _Fader(1.0, 1.0)  # 0 in blackout
         self._still: tuple[float, Lighting] | None = None  # level and lighting, until something changes
 
+    def moment(self) -> float:
+        """Return the time on the show's clock, in seconds."""
+        return self._clock()
+
     # Values
 
     def set(self, values: Mapping[str, object], at: float | None = None) -> None:

@@ -68,15 +68,17 @@ class Broadcast:
         host: str,
         port: int,
         page: Callable[[str], Page | None] = lambda _: None,
+        hear: Callable[[Message], None] = lambda _: None,
     ) -> None:
         """
         Args:
             host, port: where to listen; port 0 takes a free one.
             page: makes what is served under a path such as "/"; None for 404.
+            hear: takes what a connection says, on a thread of its own.
         """
         self.host, self.port = host or _LOOPBACK[0], port
         self.token = "" if self.host in _LOOPBACK else secrets.token_urlsafe(12)
-        self._page = page
+        self._page, self._hear = page, hear
         self._clients: dict[ServerConnection, _Client] = {}
         self._opening = _Opening()
         self._lock = threading.Lock()
@@ -202,8 +204,8 @@ class Broadcast:
     def _serve(self, connection: ServerConnection) -> None:
         try:
             threading.Thread(target=self._clients[connection].run, name="limelight-web-send", daemon=True).start()
-            for _ in connection:  # what it says is not read
-                pass
+            for message in connection:
+                self._hear(message)
         finally:
             self._leave(connection)
 

@@ -1,0 +1,103 @@
+"""A remote for a phone: GO, back, pause, panic, blackout, grand master, and the list of cues."""
+
+from __future__ import annotations
+
+import json
+import threading
+from importlib.resources import files
+
+from realtime.controls.inbox import Inbox
+from realtime.light.show import Show
+from realtime.web.broadcast import Broadcast, Message, Page
+from realtime.web.view import network_address
+
+PORT = 8781
+PERIOD = 0.1
+"""s at least between two messages to the page."""
+
+ALLOWED = frozenset(
+    {"cue/go", "cue/back", "cue/pause", "cue/resume", "cue/go_to", "cue/panic", "cue/release", "master", "blackout"}
+)
+"""What the page may call: a phone that is lost in the audience does not get further."""
+
+
+class Remote:
+    """Serves the page, tells it where the show is, and puts what is pressed into an inbox."""
+
+    def __init__(self, inbox: Inbox, show: Show, host: str = "127.0.0.1", port: int = PORT) -> None:
+        """
+        Args:
+            inbox: for what is pressed.
+            show: that it shows.
+            host: where to listen: this machine alone, or 0.0.0.0 or :: for the whole network.
+            port: 0 takes a free one.
+        """
+        self.ignored = 0
+        self._inbox, self._show = inbox, show
+        self.broadcast = Broadcast(host, port, self._page, self._hear)
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            LimelightError: the address is taken, or is not this machine's.
+        """
+        self.broadcast.open()
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._tell, name="limelight-remote", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; a second call does nothing."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self.broadcast.close()
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return the page's address on this machine, and the one for a phone if one may come."""
+        other = network_address(self.broadcast.host)
+        return (self.broadcast.url, self.broadcast.url_at(other)) if other else (self.broadcast.url,)
+
+    def state(self) -> str:
+        """Return what the page is told, as JSON."""
+        status = self._show.status()
+        progress = status.progress
+        return json.dumps(
+            {
+                "name": status.name,
+                "cues": [[str(cue.number), cue.name] for cue in self._show.document.cues],
+                "active": str(progress.active or ""),
+                "next": str(progress.next or ""),
+                "fraction": round(progress.fraction, 2),
+                "paused": progress.paused,
+                "master": round(status.master, 3),
+                "blackout": status.blackout,
+            }
+        )
+
+    def _tell(self) -> None:
+        told = ""
+        while True:
+            if (state := self.state()) != told:
+                told = state
+                self.broadcast.send(state)
+            if self._ended.wait(PERIOD):
+                return
+
+    def _hear(self, message: Message) -> None:
+        """Take in what a page says: a JSON list of a path and its arguments."""
+        try:
+            path, *args = json.loads(message)
+            if path not in ALLOWED:
+                raise ValueError
+        except (ValueError, TypeError, RecursionError):
+            self.ignored += 1
+            return
+        self._inbox.put(path, *args, who="remote")
+
+    def _page(self, path: str) -> Page | None:
+        return Page(files("realtime").joinpath("web", "pages", "remote.html").read_bytes()) if path == "/" else None

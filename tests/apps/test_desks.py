@@ -1,0 +1,68 @@
+"""Other programs as desks: oscsend of liblo and node-osc send OSC, OLA sends sACN."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from realtime.controls.inbox import Inbox
+from realtime.controls.osc_in import OscInput
+from realtime.controls.place import Place
+from tests.apps.programs import run_node
+from tests.realtime.controls.small_show import make
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.apps
+
+SCRIPT = Path(__file__).parent / "web" / "send_osc.mjs"
+
+
+@pytest.fixture
+def listening():
+    show, table = make()
+    inbox = Inbox(table)
+    osc = OscInput(inbox, Place("127.0.0.1", 0))
+    osc.start()
+    inbox.start()
+    yield show, osc, inbox
+    osc.stop()
+    inbox.stop()
+
+
+def test_oscsend_plays_a_show(listening):
+    show, osc, inbox = listening
+    if (program := shutil.which("oscsend")) is None:
+        pytest.skip("no oscsend: make test-apps")
+
+    def send(*arguments: str) -> None:
+        subprocess.run([program, "127.0.0.1", str(osc.place.port), *arguments], check=True, timeout=60)
+
+    send("/limelight/light/1/color", "fff", "1", "0.5", "0.25")
+    send("/limelight/light/1/azimuth", "i", "30")
+    send("/limelight/light/1/size", "d", "12")
+    send("/limelight/light/1/kind", "s", "directional")
+    send("/limelight/blackout", "T")
+    send("/eos/cue/2.5/fire")
+    wait_for(lambda: str(show.status().progress.active) == "2.5")
+    values = show.values()
+    assert values["light/1/color"] == (1.0, 0.5, 0.25)
+    assert values["light/1/size"] == 12.0
+    assert values["light/1/kind"] == "directional"
+    assert show.blackout
+    assert osc.status().malformed == osc.status().unknown == inbox.status().refused == 0
+
+
+def test_node_osc_plays_a_show_and_is_told_where_it_is(listening):
+    show, osc, inbox = listening
+    told = {address: values for address, *values in json.loads(run_node(SCRIPT, str(osc.place.port)))}
+    assert str(show.status().progress.active) == "1"
+    assert show.values()["light/2/azimuth"] == 45.5
+    assert told["/limelight/light/2/azimuth"] == [45.5]
+    assert told["/limelight/light/2/kind"] == ["spot"]
+    assert told["/limelight/cue/active"] == ["1"]
+    assert told["/limelight/blackout"] == [False]
+    assert osc.status().malformed == osc.status().unknown == inbox.status().refused == 0
