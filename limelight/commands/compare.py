@@ -126,7 +126,11 @@ def _film(args: argparse.Namespace, take: Take, other: Take | None, outputs: Out
     beside = None if other is None else Companion(other, take)
     drawing = partial(Beside, other=beside, start=float(take.times[0]))
     session = _session(args, paced=False)
-    session.add_sink(Worker(VideoFile(args.video, drawing, across=2), VIDEO_WORKER, str(args.video)))
+    session.add_sink(
+        Worker(
+            VideoFile(args.video, drawing, lambda info: (2 * info.width, info.height)), VIDEO_WORKER, str(args.video)
+        )
+    )
     return work_through(session, partial(session.open, str(args.take)), outputs, len(take))
 
 

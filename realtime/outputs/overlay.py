@@ -14,17 +14,25 @@ from realtime.render.result_scenes import ResultScenes
 
 
 class Overlay:
-    """Draws results in the size of the feed, in the light that the show made at their moment.
+    """Draws results in the light that the show made at their moment.
 
     Where the feed has no pictures, as in most takes, it draws every face, as a whole head, on a plain background.
     """
 
-    def __init__(self, info: StreamInfo, options: RenderOptions | None = None, raw: bool = False) -> None:
+    def __init__(
+        self,
+        info: StreamInfo,
+        options: RenderOptions | None = None,
+        raw: bool = False,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         """
         Args:
-            info: of the feed; a frame of another size is letter-boxed into its size.
+            info: of the feed.
             options: what to show.
             raw: draw the network's own parameters instead of the smoothed ones.
+            size: (width, height) of the pictures, px; that of the feed's frames if None. A frame of another size is
+                letter-boxed.
 
         Raises:
             LimelightError: this machine offers no OpenGL 3.3, or pictures are to be relit where there are none.
@@ -35,7 +43,7 @@ class Overlay:
         self._options = options if info.pictures else replace(options, whole_head=True)
         self._alone, self._raw = not info.pictures, raw
         self._scenes = ResultScenes(info.model.layout)
-        self._composer = HeadlessComposer(info.model, info.width, info.height)
+        self._composer = HeadlessComposer(info.model, *(size or (info.width, info.height)))
 
     def draw(self, result: Result) -> NDArray[np.uint8]:
         """Return (H, W, 3) uint8 BGR; the array is reused by the next call."""

@@ -46,6 +46,11 @@ class Drawing(Protocol):
         ...
 
 
+def frame_size(info: StreamInfo) -> tuple[int, int]:
+    """Return (width, height) of a feed's frames, px."""
+    return info.width, info.height
+
+
 class VideoFile:
     """Draws every result and encodes it as H.264; see `realtime.sinks.contract.Sink`.
 
@@ -61,12 +66,17 @@ class VideoFile:
         seconds: length of the video so far.
     """
 
-    def __init__(self, path: str | Path, drawing: Callable[[StreamInfo], Drawing], across: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        drawing: Callable[[StreamInfo], Drawing],
+        size: Callable[[StreamInfo], tuple[int, int]] = frame_size,
+    ) -> None:
         """
         Args:
             path: ends in .mp4; never a file that exists when the first feed begins.
             drawing: makes what draws the results, once a feed begins and on its thread.
-            across: the video is so many times as wide as the feed's frames.
+            size: gives (width, height) of the video of a feed, px.
 
         Raises:
             LimelightError: the path does not end in .mp4.
@@ -77,7 +87,7 @@ class VideoFile:
             raise LimelightError(f"{self.name}: the name must end in .mp4")
         self.frames = 0
         self.seconds = 0.0
-        self._make_drawing, self._across = drawing, across
+        self._make_drawing, self._size = drawing, size
         self._drawing: Drawing | None = None
         self._writing: _Writing | None = None
         self._sound_note = ""
@@ -90,9 +100,10 @@ class VideoFile:
         """
         if self.frames:
             raise LimelightError(f"{self.name}: is finished; film on under another name")
+        width, height = self._size(info)
         self._drawing = self._make_drawing(info)
         try:
-            self._writing = _Writing(self.path, self.name, replace(info, width=self._across * info.width))
+            self._writing = _Writing(self.path, self.name, replace(info, width=width, height=height))
         except BaseException:
             self._drawing.close()
             raise

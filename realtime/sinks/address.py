@@ -72,6 +72,11 @@ class Address:
         return f"{path}?{urlencode(self.options)}" if self.options else str(path)
 
     @property
+    def place(self) -> str:
+        """What stands between scheme and options, as it was typed: a device's or a source's name."""
+        return unquote(self.text.partition("://")[2].partition("?")[0])
+
+    @property
     def suffix(self) -> str:
         """Of a file's path, in lower case, such as ".mp4"; "" of anything else."""
         return "" if self.scheme else Path(self.path).suffix.lower()

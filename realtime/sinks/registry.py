@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from facemodel import LimelightError
 from realtime.sinks.address import Address
 from realtime.sinks.contract import Policy, Sink
@@ -20,10 +22,22 @@ def _open_take(address: Address) -> Sink:
 
 
 def _open_video(address: Address) -> Sink:
-    from realtime.outputs.overlay import Overlay  # draws, so it needs OpenGL
+    from realtime.outputs.picture_options import PictureOptions  # draws, so it needs OpenGL
     from realtime.outputs.video_file import VideoFile
 
-    return VideoFile(address.path, Overlay)
+    options = PictureOptions.of(address)
+    return VideoFile(address.path, options.drawing, options.size_for)
+
+
+def _picture_stream(scheme: str, name: str, title: str, examples: tuple[tuple[str, str], ...], opener: str) -> SinkKind:
+    """Return a kind that hands pictures to other programs; `opener` is MODULE.FUNCTION of `realtime.outputs`."""
+
+    def opens(address: Address) -> Sink:
+        module, _, function = opener.partition(".")
+        sink: Sink = getattr(import_module(f"realtime.outputs.{module}"), function)(address)
+        return sink
+
+    return SinkKind(name, title, examples, opens, WorkerConfig(), scheme, options=_PICTURE_OPTIONS)
 
 
 def _open_view(address: Address) -> Sink:
@@ -31,6 +45,8 @@ def _open_view(address: Address) -> Sink:
 
     return open_view(address)
 
+
+_PICTURE_OPTIONS = ("view=overlay|relit|camera|...", "mirror=yes|no", "size=WxH")
 
 VIDEO_WORKER = WorkerConfig(Policy.NEWEST, offline=Policy.IN_STEP, room=8, per_feed=True)
 """A live performance does not wait for the encoder; a file does."""
@@ -51,11 +67,46 @@ KINDS = (
     ),
     SinkKind(
         "video",
-        "films the overlay, with the source's sound",
-        (("overlay.mp4", "H.264; it can be read even if the program is killed"),),
+        "films the overlay, or another view, with the source's sound",
+        (
+            ("overlay.mp4", "H.264; it can be read even if the program is killed"),
+            ("show.mp4?view=relit&size=1280x720", "the picture in the light of the show"),
+        ),
         _open_video,
         VIDEO_WORKER,
         suffix=".mp4",
+        options=_PICTURE_OPTIONS,
+    ),
+    _picture_stream(
+        "vcam",
+        "virtual camera",
+        "is a camera to other programs: Zoom, OBS, a browser",
+        (
+            ("vcam://", "the first virtual camera that is free"),
+            ("vcam:///dev/video10?view=relit", "a certain one, with the picture in the light of the show"),
+        ),
+        "virtual_camera.open_virtual_camera",
+    ),
+    _picture_stream(
+        "ndi",
+        "NDI",
+        "sends video over the network to OBS, vMix, Resolume, TouchDesigner",
+        (("ndi://Stage?view=relit&size=1920x1080", "a source named Stage"),),
+        "ndi.open_ndi",
+    ),
+    _picture_stream(
+        "spout",
+        "Spout",
+        "shares pictures with other programs on Windows",
+        (("spout://Stage?view=relit", "a sender named Stage"),),
+        "texture_sharing.open_spout",
+    ),
+    _picture_stream(
+        "syphon",
+        "Syphon",
+        "shares pictures with other programs on macOS",
+        (("syphon://Stage?view=relit", "a server named Stage"),),
+        "texture_sharing.open_syphon",
     ),
     *STREAMS,
     SinkKind(
@@ -70,7 +121,7 @@ KINDS = (
         scheme="view",
     ),
 )
-"""In the order in which they are listed: files, streams, pages."""
+"""In the order in which they are listed: files, pictures, streams, pages."""
 
 
 def open_sink(text: str) -> Worker:
