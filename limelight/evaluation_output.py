@@ -14,10 +14,9 @@ from facemodel import LimelightError
 from facemodel.whole_files import write_bytes, write_text
 from realtime.opencv import cv2
 from training.evaluation.ablation import Ablation
-from training.evaluation.case_pictures import CaseDrawer, sheet
 from training.evaluation.context import Material
 from training.evaluation.curves import curves
-from training.evaluation.gallery import gallery
+from training.evaluation.gallery import CaseDrawer, gallery, sheet
 from training.evaluation.record import Evaluation, NetworkRecord
 from training.evaluation.report import Pictures, markdown
 from training.evaluation.section import Case

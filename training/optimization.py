@@ -52,11 +52,7 @@ class GuardedUpdate:
     """Updates in a row that may fail; with the last of them the run has diverged."""
 
     def __init__(
-        self,
-        network: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        gradient_norm: float,
-        folder: Path,
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, gradient_norm: float, folder: Path
     ) -> None:
         self._network, self._optimizer = network, optimizer
         self._most = gradient_norm or math.inf
@@ -70,9 +66,7 @@ class GuardedUpdate:
             loss: of the batch; gradients are expected to be zero.
             step: number of the batch, for the message.
             batch: gives it as plain values and tensors.
-
-        Raises:
-            LimelightError: too many updates in a row have failed.
+        Raises LimelightError: too many updates in a row have failed.
         """
         if torch.isfinite(loss):
             loss.backward()
@@ -92,7 +86,7 @@ class GuardedUpdate:
 
 
 def parameter_groups(network: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Backbone and head, each with and without weight decay (none on biases and norms)."""
+    """Return backbone and head, each with and without weight decay (none on biases and norms)."""
     groups: dict[tuple[bool, bool], list[Tensor]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
@@ -109,7 +103,7 @@ def parameter_groups(network: nn.Module, config: TrainConfig) -> list[dict[str, 
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """The optimizer that `config` asks for, over what is trained of a network."""
+    """Return the optimizer that `config` asks for, over what is trained of a network."""
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
     return kind(parameter_groups(network, config), weight_decay=config.weight_decay)
 
@@ -137,7 +131,7 @@ def set_rates(optimizer: torch.optim.Optimizer, progress: float, warmup: float, 
 
 @contextmanager
 def stop_request() -> Iterator[list[int]]:
-    """A list that the first Ctrl-C or SIGTERM fills, so that the loop ends between two steps."""
+    """Return a list that the first Ctrl-C or SIGTERM fills, so that the loop ends between two steps."""
     received: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:

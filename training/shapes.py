@@ -10,9 +10,7 @@ def expect_shapes(*arguments: tuple[str, Tensor, tuple[int | str, ...]]) -> None
 
     Args:
         arguments: name, tensor and shape of each; a letter in a shape stands for one size in all of them.
-
-    Raises:
-        ValueError: a tensor has another shape; the message names it.
+    Raises ValueError: a tensor has another shape; the message names it.
     """
     sizes: dict[str, int] = {}
     for name, tensor, shape in arguments:

@@ -40,9 +40,7 @@ class Trainer:
         step: batches trained on. elapsed: seconds of training so far, over all resumed parts, less those in which the
             process was suspended or got less than a core.
         history: one dict of validation figures per validation, with step and minutes.
-
-    Raises:
-        LimelightError: the weights to start from cannot be had, or are of another network.
+    Raises LimelightError: the weights to start from cannot be had, or are of another network.
     """
 
     def __init__(self, config: TrainConfig, task: Task, folder: Path, minutes: float | None = None) -> None:
@@ -67,20 +65,19 @@ class Trainer:
 
     @property
     def last(self) -> Path:
-        """The run's checkpoint."""
+        """Return the run's checkpoint."""
         return self.folder / "last.pt"
 
     @property
     def progress(self) -> float:
-        """Share of the schedule that is done, 0..1."""
+        """Return share of the schedule that is done, 0..1."""
         done = self.step / self.config.steps if self.minutes is None else self.elapsed / (60.0 * self.minutes)
         return min(done, 1.0)
 
     def run(self) -> dict[str, float]:
         """Train to the end of the schedule, from the run's own checkpoint where there is one.
 
-        Returns:
-            The last validation's figures.
+        Returns: The last validation's figures.
 
         Raises:
             KeyboardInterrupt: Ctrl-C or SIGTERM came; a checkpoint of where it was is left.
@@ -124,11 +121,8 @@ class Trainer:
     def train_step(self, batch: TaskBatch) -> tuple[float, dict[str, float]]:
         """Do one update; a step whose loss or gradient is not finite changes no weight.
 
-        Returns:
-            The loss and its terms in their units.
-
-        Raises:
-            LimelightError: too many such steps in a row.
+        Returns: The loss and its terms in their units.
+        Raises LimelightError: too many such steps in a row.
         """
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)  # dropout's, so that a resumed run draws the same
         set_rates(self.optimizer, self.progress, self.config.warmup, self.config.schedule)
@@ -172,8 +166,7 @@ class Trainer:
     def save(self) -> Path:
         """Write the run's checkpoint; an older one survives a failed write. Returns its path.
 
-        Raises:
-            LimelightError: the file cannot be written.
+        Raises LimelightError: the file cannot be written.
         """
         contents = {
             **self.task.saved(self.network, self.average.weights),
@@ -190,8 +183,7 @@ class Trainer:
     def resume(self, path: str | Path) -> None:
         """Continue as if the run that wrote `path` had not stopped, with the rates that the configuration now says.
 
-        Raises:
-            LimelightError: the file is unreadable, or of a run that trained something else.
+        Raises LimelightError: the file is unreadable, or of a run that trained something else.
         """
         contents = read_checkpoint(Path(path), ("optimizer",))
         rates = [{key: group[key] for key in ("peak", "weight_decay")} for group in self.optimizer.param_groups]
@@ -227,8 +219,7 @@ def _summary(step: int, total: float, terms: dict[str, float]) -> str:
 def append_history(folder: Path, figures: Mapping[str, Any]) -> None:
     """Add a validation to `history.jsonl` of a run's folder, which is made if absent.
 
-    Raises:
-        LimelightError: the file cannot be written.
+    Raises LimelightError: the file cannot be written.
     """
     path = folder / "history.jsonl"
     try:

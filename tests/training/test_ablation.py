@@ -13,8 +13,19 @@ from tests.toy_model import toy_model
 from tests.training.fake_evaluation import EXTENT, material
 from training.evaluation.ablation import read_ablation
 from training.evaluation.sections import shape as shape_section
-from training.evaluation.torch_loop import PhotoLoop, TorchNetwork
-from training.recipes.paper import ABLATION, FIGURES, LOSSES, SHORT, TRAINING, measure, measured, table, without
+from training.recipes.paper import (
+    ABLATION,
+    FIGURES,
+    LOSSES,
+    SHORT,
+    TRAINING,
+    PhotoLoop,
+    TorchNetwork,
+    measure,
+    measured,
+    table,
+    without,
+)
 from training.recipes.recipe import Job, Recipe, Stage, follow
 
 MODEL = toy_model(n_identity=3, n_expression=52, n_albedo=2)

@@ -15,9 +15,8 @@ from tests.toy_model import toy_model
 from tests.training.fake_evaluation import EXTENT, context, material
 from training.data.landmarker import BUNDLE
 from training.evaluation.ablation import Ablation, AblationRun, ablation_lines, read_ablation, write_ablation
-from training.evaluation.case_pictures import CaseDrawer, sheet
 from training.evaluation.curves import curves, joined, read_history
-from training.evaluation.gallery import gallery
+from training.evaluation.gallery import CaseDrawer, gallery, sheet
 from training.evaluation.record import (
     Evaluation,
     NetworkRecord,

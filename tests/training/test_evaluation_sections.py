@@ -467,8 +467,8 @@ def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_kee
 
 def test_network_and_mediapipe_are_compared_on_the_faces_that_people_marked(shown, tmp_path, monkeypatch):
     from training.evaluation.labelled_photos import FaceWindow
-    from training.evaluation.people_points import POINTS68
     from training.evaluation.sections import people
+    from training.evaluation.sections.people import POINTS68
 
     folder = tmp_path / "eval" / "people_points"
     folder.mkdir(parents=True)

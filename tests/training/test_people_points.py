@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facemodel import LimelightError
-from training.evaluation.people_points import POINTS68, MarkedFace, places, read_people_points
+from training.evaluation.sections.people import POINTS68, MarkedFace, places, read_people_points
 
 HEADER = "image,ibug_index,x,y\n"
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from facemodel import FaceModel, fit_pose, project
-from training.evaluation.people_points import POINTS68, MarkedFace, places, read_people_points
+from training.evaluation.sections.people import POINTS68, MarkedFace, places, read_people_points
 
 
 def pose_alone(shape: np.ndarray, faces: list[MarkedFace]) -> dict[str, float]:

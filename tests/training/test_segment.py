@@ -23,8 +23,14 @@ from training.networks.unet import UNetConfig
 from training.render.degrade import CLEAN
 from training.render.random_faces import FaceDistribution, RandomFaces
 from training.render.scenery import Backgrounds
-from training.tasks.segment import SegmentConfig, SegmentTask, class_iou
-from training.tasks.segmentation_batches import SegmentationAugment, SegmentationBatcher, changed, resized
+from training.tasks.segment import (
+    SegmentationAugment,
+    SegmentConfig,
+    SegmentTask,
+    changed,
+    class_iou,
+    resized,
+)
 from training.train import Trainer
 
 _STILL = SegmentationAugment(*(0.0,) * 10)
@@ -100,12 +106,17 @@ def test_colours_change_within_bounds_and_labels_do_not():
 
 def test_batches_are_of_the_training_part_and_a_function_of_seed_and_step(prepared):
     samples = load_segmentation(prepared)
-    batches = SegmentationBatcher(samples, 24, 30, _STILL, seed=1)
-    images, labels = batches(4)
+
+    def batch(step: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        config = replace(_SHORT, batch_size=30, seed=seed)
+        made = SegmentTask(config, replace(_TINY, augment=_STILL), samples).batch(step)
+        return made.images, made.labels
+
+    images, labels = batch(4, 1)
     assert images.shape == (30, 3, 24, 24) and labels.shape == (30, 24, 24) and images.max() <= 1.0
-    torch.testing.assert_close(batches(4)[0], images)
-    assert not torch.equal(batches(5)[0], images)
-    assert not torch.equal(SegmentationBatcher(samples, 24, 30, _STILL, seed=2)(4)[0], images)
+    torch.testing.assert_close(batch(4, 1)[0], images)
+    assert not torch.equal(batch(5, 1)[0], images)
+    assert not torch.equal(batch(4, 2)[0], images)
     held_out = torch.from_numpy(samples.labels[2])
     assert not any(torch.equal(one, held_out) for one in labels)
 

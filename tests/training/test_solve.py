@@ -24,9 +24,8 @@ from training.solve.clip import ClipFrame, Smoothness, keyframes
 from training.solve.config import Deviations
 from training.solve.objective import Objective, distance_to_network, key_tint
 from training.solve.observation import Observation, Observer
-from training.solve.solver import Solver
+from training.solve.solver import PERSON, Solver, Unknowns, unit_vector
 from training.solve.start import KnownFaceLandmarks, matching_landmarks
-from training.solve.unknowns import PERSON, Unknowns, unit_vector
 
 SHORT = SolveConfig(
     levels=((28, 0.5), (56, 0.5)), steps=40, person_steps=30, frame_steps=20, keyframes=3, window=4, overlap=2

@@ -28,8 +28,7 @@ from training.recipes.paper import PAPER
 from training.recipes.stages import train_paper
 from training.tasks.augmentation import Augmenter, Mirror, Sample
 from training.tasks.label_batches import Batcher, batch_of, stored_sample
-from training.tasks.label_task import LabelTask
-from training.tasks.label_validation import measure
+from training.tasks.label_task import LabelTask, measure
 from training.train import Trainer
 
 STORED, EXTENT = 40, 256.0

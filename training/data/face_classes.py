@@ -19,7 +19,7 @@ IGNORED = 255
 """Label of a pixel that says nothing."""
 
 _SETS: dict[str, tuple[str, ...]] = {
-    "skin_elsewhere": ("background", "l_ear", "r_ear", "ear_r", "neck_l", "neck"),  # a hand is background
+    "skin_elsewhere": ("background", "l_ear", "r_ear", "ear_r", "neck_l", "neck")  # a hand is background
 }
 
 LABELS = (*CLASSES, *_SETS)

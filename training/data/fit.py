@@ -15,15 +15,7 @@ from torch import Tensor
 
 from facemodel import ARKIT_NAMES, FaceModel, project
 from facemodel.landmarks import normalized_mean_error
-from facemodel.mediapipe_outlines import (
-    FACE_OVAL,
-    INNER_LIPS,
-    LEFT_BROW,
-    LEFT_EYE,
-    OUTER_LIPS,
-    RIGHT_BROW,
-    RIGHT_EYE,
-)
+from facemodel.mediapipe_outlines import FACE_OVAL, INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 
 _LIDS, _BROWS, _LIPS = [*RIGHT_EYE, *LEFT_EYE], [*RIGHT_BROW, *LEFT_BROW], [*OUTER_LIPS, *INNER_LIPS]
 _EYE_CORNERS = [33, 133, 263, 362]
@@ -81,9 +73,7 @@ def fit_landmarks(
         landmarks: (N, 478, 2) or (N, 478, 3) px, of which x and y are used.
         scores: (N, 52) MediaPipe's scores in ARKIT_NAMES order; without them the expression's prior is neutral.
         config: trust in the parts.
-
-    Returns:
-        (N, P) constrained vectors: pose (px of the landmarks' picture), identity and expression fitted, mean
+    Returns: (N, P) constrained vectors: pose (px of the landmarks' picture), identity and expression fitted, mean
         albedo and soft light.
     """
     return LandmarkFitter(model, config or FitConfig())(landmarks, scores)

@@ -50,8 +50,7 @@ class Landmarker:
     def __init__(self, bundle: Path = BUNDLE, max_faces: int = 4) -> None:
         """Open the bundle that ships, or another file.
 
-        Raises:
-            LimelightError: MediaPipe is not installed, or the bundle is missing or corrupt.
+        Raises LimelightError: MediaPipe is not installed, or the bundle is missing or corrupt.
         """
         self._mediapipe = import_mediapipe()
         self._graph: Any = open_graph(bundle, max_faces)
@@ -90,8 +89,7 @@ class Landmarker:
 def import_mediapipe() -> ModuleType:
     """Return the module `mediapipe`.
 
-    Raises:
-        LimelightError: it is not installed.
+    Raises LimelightError: it is not installed.
     """
     os.environ.setdefault("GLOG_minloglevel", "2")  # its native log goes to stderr otherwise
     try:
@@ -108,9 +106,7 @@ def open_graph(bundle: Path = BUNDLE, max_faces: int = 4, video: bool = False) -
         bundle: MediaPipe's `face_landmarker.task`.
         max_faces: that it looks for.
         video: for frames in a row, whose faces it follows, instead of single pictures.
-
-    Raises:
-        LimelightError: MediaPipe is not installed, or the bundle is missing or corrupt.
+    Raises LimelightError: MediaPipe is not installed, or the bundle is missing or corrupt.
     """
     tasks = import_mediapipe().tasks
     if not bundle.is_file():

@@ -81,9 +81,7 @@ class PhotoLandmarker:
 
     Args:
         bundle: MediaPipe's `face_landmarker.task`.
-
-    Raises:
-        LimelightError: MediaPipe is not installed, or the bundle is missing or corrupt.
+    Raises LimelightError: MediaPipe is not installed, or the bundle is missing or corrupt.
     """
 
     def __init__(self, bundle: Path) -> None:
@@ -142,9 +140,7 @@ def label_photos(
         bundle: MediaPipe's `face_landmarker.task`.
         collections: folders of `photos`.
         share: of each of them, spread evenly over it.
-
-    Raises:
-        LimelightError: the photo folder or the bundle is missing, or MediaPipe is not installed.
+    Raises LimelightError: the photo folder or the bundle is missing, or MediaPipe is not installed.
     """
     shards = list(_shards(photos, collections, share))
     skipped = 0
@@ -165,8 +161,7 @@ def label_photos(
 def load_labels(folder: Path) -> PhotoLabels:
     """Return every label that `label_photos` has written to `folder` so far.
 
-    Raises:
-        LimelightError: there is none, or a file is damaged.
+    Raises LimelightError: there is none, or a file is damaged.
     """
     shards = shards_below(folder)
     if not shards:

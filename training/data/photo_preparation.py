@@ -40,8 +40,7 @@ def find_labelled_face(
 
     With points, only a window around them is searched, so that nobody else is found, nor a small face missed.
 
-    Raises:
-        LimelightError: there is no face, or only another one.
+    Raises LimelightError: there is no face, or only another one.
     """
     if sample.landmarks5 is None:
         if (found := landmarker(picture)) is None:
@@ -104,8 +103,7 @@ class PhotoPreparer:
     def __call__(self, sample: FaceSample) -> PreparedPhoto:
         """Return crop, points, masks and fit of a photo.
 
-        Raises:
-            LimelightError: it is unreadable, or shows no face that can be used.
+        Raises LimelightError: it is unreadable, or shows no face that can be used.
         """
         picture = sample.picture()
         model = self._model

@@ -45,8 +45,7 @@ def prepare_photos(
 
     Shards that exist stay; order and split depend on the labels and the seed alone.
 
-    Raises:
-        LimelightError: `out` holds the data of another face model.
+    Raises LimelightError: `out` holds the data of another face model.
     """
     writer = ShardWriter(out, "photos", model)
     faceless_writer = ShardWriter(out, "negatives", model)
@@ -82,10 +81,7 @@ def calibrate(model: FaceModel, landmarks: NDArray, scores: NDArray) -> FitConfi
 
 
 def _fit_shard(
-    model: FaceModel,
-    fitter: LandmarkFitter,
-    labels: PhotoLabels,
-    images: list[NDArray[np.uint8]],
+    model: FaceModel, fitter: LandmarkFitter, labels: PhotoLabels, images: list[NDArray[np.uint8]]
 ) -> tuple[Samples, NDArray[np.float32]]:
     """Return samples of photos, and their parameters (N, P) in the photos' own pixels."""
     vectors = fitter(labels.landmarks, labels.scores)

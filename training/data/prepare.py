@@ -63,8 +63,7 @@ def learn_calibration(
 def save_calibration(path: Path, config: FitConfig) -> None:
     """Write offsets and gains to an `.npz` file, which appears whole or not at all.
 
-    Raises:
-        LimelightError: it cannot be written.
+    Raises LimelightError: it cannot be written.
     """
     offsets = np.zeros((0, 3), np.float32) if config.offsets is None else config.offsets
     names, gains = list(config.gains), list(config.gains.values())
@@ -75,8 +74,7 @@ def save_calibration(path: Path, config: FitConfig) -> None:
 def load_calibration(path: Path) -> FitConfig:
     """Read what `save_calibration` wrote.
 
-    Raises:
-        LimelightError: the file is damaged.
+    Raises LimelightError: the file is damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -117,9 +115,7 @@ def prepare_dataset(
 
     Args:
         shard: photos that one is made of. part: (i, n) for the i-th of n runs that share the work, counted from 0.
-
-    Raises:
-        LimelightError: nothing usable, the data set has changed since an earlier run, or a shard cannot be written.
+    Raises LimelightError: nothing usable, the data set has changed since an earlier run, or a shard cannot be written.
     """
     name = writer.folder.name
     count = 0
@@ -151,8 +147,7 @@ def prepare_datasets(
 ) -> int:
     """Do `prepare_dataset` for several; one of which nothing can be used costs one line.
 
-    Raises:
-        LimelightError: no data set has a photo that can be used, or a shard cannot be written.
+    Raises LimelightError: no data set has a photo that can be used, or a shard cannot be written.
     """
     total = 0
     for dataset, writer in datasets:
@@ -189,8 +184,7 @@ def calibrated_fit(
 
     A folder that has none yet gets the one shipped for the face model, or one that is learned from the data sets.
 
-    Raises:
-        LimelightError: a file is damaged, or cannot be written.
+    Raises LimelightError: a file is damaged, or cannot be written.
     """
     path, shipped = root / "calibration.npz", ASSETS / f"calibration-{model.digest}.npz"
     if not path.exists():

@@ -120,10 +120,8 @@ class PreparedPhotos:
         person: (N,) int64, equal for photos of one person; the same in every split of a folder.
         landmarks68, landmarks478, scores, parameters, nme: (N, ...), see the module.
         features: (N, D) or None.
-
-    Raises:
-        LimelightError: nothing is there, a file is damaged, features are missing, or the labels belong to another face
-            model.
+    Raises LimelightError: nothing is there, a file is damaged, features are missing, or the labels belong to another
+        face model.
     """
 
     def __init__(
@@ -169,8 +167,7 @@ class PreparedPhotos:
     def batch(self, indices: Sequence[int] | NDArray[np.integer]) -> PhotoBatch:
         """Return the photos at `indices` (B,).
 
-        Raises:
-            LimelightError: a file is damaged.
+        Raises LimelightError: a file is damaged.
         """
         index = np.asarray(indices, np.int64)
         rows = self._chosen[index]
@@ -207,9 +204,7 @@ class PreparedWriter(ShardFolder):
         name: of the data set.
         model: the face model that the labels belong to.
         segmenter: name of what makes the class maps.
-
-    Raises:
-        LimelightError: the folder holds the data of another face model or segmenter, or cannot be written to.
+    Raises LimelightError: the folder holds the data of another face model or segmenter, or cannot be written to.
     """
 
     def __init__(self, root: Path, name: str, model: FaceModel, segmenter: str = "unet") -> None:
@@ -219,16 +214,14 @@ class PreparedWriter(ShardFolder):
     def entries(self, number: int) -> list[str] | None:
         """Return the names of the photos that shard `number` was made of; None while it does not exist.
 
-        Raises:
-            LimelightError: the shard is damaged.
+        Raises LimelightError: the shard is damaged.
         """
         return self.read(number, "entries").tolist() if self.exists(number) else None
 
     def length(self, number: int) -> int:
         """Return how many photos shard `number` holds.
 
-        Raises:
-            LimelightError: it does not exist or is damaged.
+        Raises LimelightError: it does not exist or is damaged.
         """
         return len(self.read(number, "names"))
 
@@ -245,9 +238,7 @@ def add_features(root: Path, name: str, identify: Identify, batch: int = 16) -> 
         name: of the network; a reader asks for the features by it.
         identify: the network.
         batch: photos at once.
-
-    Raises:
-        LimelightError: a shard is damaged, features are not finite, or they cannot be written.
+    Raises LimelightError: a shard is damaged, features are not finite, or they cannot be written.
     """
     shards = [shard for shard in shards_below(root) if not (shard / f"features_{name}.npy").exists()]
     total = sum(len(load_array(shard / "names.npy", WHAT)) for shard in shards)

@@ -79,8 +79,7 @@ class SegmentationSamples:
 def load_segmentation(root: Path, kinds: Sequence[str] = KINDS) -> SegmentationSamples:
     """Return everything of these kinds that is prepared below `root` so far.
 
-    Raises:
-        LimelightError: nothing is there, a shard is damaged, or pictures differ in size.
+    Raises LimelightError: nothing is there, a shard is damaged, or pictures differ in size.
     """
     shards = [shard for name in kinds for shard in sorted((root / name).glob("shard_*"))]
     if not shards:
@@ -132,9 +131,7 @@ def prepare_photos(
         count: of photos.
         seed: of their choice.
         earlier: from a picture (S, S, 3) to the classes (S, S) that an earlier U-Net sees; tells glasses.
-
-    Raises:
-        LimelightError: the samples hold no photo whose geometry holds.
+    Raises LimelightError: the samples hold no photo whose geometry holds.
     """
     chosen = np.flatnonzero(samples.photo & samples.geometry & samples.face)
     if not len(chosen):
@@ -169,10 +166,8 @@ def teacher_labels(
         earlier: (S, S) classes by a U-Net that learned without labels around the eyes of photos. Where it sees hardly
             any glasses there, the fit is right; where many, its glasses are labels; else all that is IGNORED, as it
             is without such a network. To allow either taught the network to give glasses to everybody.
-
-    Returns:
-        The labels, or None where the teacher sees skin on less than half of the fitted face's lower half: it missed
-        the person.
+    Returns: The labels, or None where the teacher sees skin on less than half of the fitted face's lower half: it
+        missed the person.
     """
     sure = teacher > _SURE
     alone = sure & (teacher.sum(axis=2, keepdims=True) - teacher < 1.0 - _SURE)
@@ -204,8 +199,7 @@ def prepare_celebamask_hq(root: Path, dataset: FaceDataset, count: int | None = 
 
     A photo that is unreadable, or whose mask is, is one line.
 
-    Raises:
-        LimelightError: the data set has no masks, or nothing usable.
+    Raises LimelightError: the data set has no masks, or nothing usable.
     """
     samples = list(islice(dataset, count))
     if any(sample.mask is None for sample in samples):

@@ -53,8 +53,7 @@ class SegmentationCheckpoint:
 def load_segmentation_network(path: str | Path | None = None) -> SegmentationCheckpoint:
     """Return the U-Net in a file that `limelight train --recipe segmentation` wrote; by default the shipped one.
 
-    Raises:
-        LimelightError: the file is missing, unreadable, or of another kind.
+    Raises LimelightError: the file is missing, unreadable, or of another kind.
     """
     path = Path(path or str(files("training") / "assets" / "segmentation.pt"))
     values = read_checkpoint(path, ("unet",))["unet"]
@@ -81,8 +80,7 @@ class Segmenter:
     def load(cls, path: str | Path | None = None) -> Segmenter:
         """Return the segmenter of such a file as `load_segmentation_network` reads.
 
-        Raises:
-            LimelightError: the file is missing, unreadable, or of another kind.
+        Raises LimelightError: the file is missing, unreadable, or of another kind.
         """
         return cls(load_segmentation_network(path))
 
@@ -93,9 +91,7 @@ class Segmenter:
         Args:
             image: (H, W, 3) sRGB, the face upright.
             extent: crop px that its width shows, where the face is as large as in an aligned crop of CROP_SIZE px.
-
-        Raises:
-            ValueError: not such a picture.
+        Raises ValueError: not such a picture.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"image: expected (H, W, 3) uint8, got {image.shape} {image.dtype}")

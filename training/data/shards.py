@@ -48,8 +48,7 @@ class ShardFolder:
     def read(self, number: int, column: str) -> NDArray:
         """Return a column of shard `number`.
 
-        Raises:
-            LimelightError: the shard does not exist or is damaged.
+        Raises LimelightError: the shard does not exist or is damaged.
         """
         return load_array(self._path(number) / f"{column}.npy", self._what)
 
@@ -59,9 +58,7 @@ class ShardFolder:
         Args:
             number: of the shard.
             columns: {name: array (N, ...)}, or a dataclass of such arrays.
-
-        Raises:
-            ShardWriteError: it cannot be written; nothing of it is left then.
+        Raises ShardWriteError: it cannot be written; nothing of it is left then.
         """
         values = columns if isinstance(columns, Mapping) else vars(columns)
         arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
@@ -83,9 +80,7 @@ class Mapped:
         shards: folders, at least one.
         column: name of the arrays (N_i, ...).
         what: the data in error messages.
-
-    Raises:
-        LimelightError: an array is missing or damaged, or they differ in shape.
+    Raises LimelightError: an array is missing or damaged, or they differ in shape.
     """
 
     def __init__(self, shards: Sequence[Path], column: str, what: str) -> None:
@@ -104,8 +99,7 @@ class Mapped:
         """Return row number `index`, copied to memory.
 
         Raises:
-            IndexError: there is no such row.
-            LimelightError: its file is damaged.
+            IndexError: there is no such row. LimelightError: its file is damaged.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
@@ -122,9 +116,7 @@ def write_header(root: Path, what: str, model: FaceModel, **values: Any) -> None
         what: the data in error messages.
         model: the face model that the labels belong to.
         values: more of what the data were made with.
-
-    Raises:
-        LimelightError: the folder holds data made with something else, or cannot be written to.
+    Raises LimelightError: the folder holds data made with something else, or cannot be written to.
     """
     header = {"model_digest": model.digest, "model_name": model.name, "parameters": model.layout.size, **values}
     path = root / _HEADER
@@ -144,9 +136,7 @@ def find_shards(root: Path, what: str, model: FaceModel | None = None) -> list[P
         root: the prepared folder.
         what: the data in error messages.
         model: the face model that the labels are to be used with; checked if given.
-
-    Raises:
-        LimelightError: there is no header, it is damaged, or it names another face model.
+    Raises LimelightError: there is no header, it is damaged, or it names another face model.
     """
     digest = _read_header(root, what)["model_digest"]
     if model is not None and digest != model.digest:
@@ -162,8 +152,7 @@ def shards_below(root: Path) -> list[Path]:
 def join_column(shards: Sequence[Path], column: str, what: str) -> NDArray:
     """Return a column of several shards, at least one, as one array (N, ...).
 
-    Raises:
-        LimelightError: an array is missing or damaged.
+    Raises LimelightError: an array is missing or damaged.
     """
     return np.concatenate([load_array(shard / f"{column}.npy", what) for shard in shards])
 
@@ -171,8 +160,7 @@ def join_column(shards: Sequence[Path], column: str, what: str) -> NDArray:
 def load_array(path: Path, what: str, mapped: bool = False) -> NDArray:
     """Return an array of a shard, read or mapped.
 
-    Raises:
-        LimelightError: the file is missing or damaged.
+    Raises LimelightError: the file is missing or damaged.
     """
     try:
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)

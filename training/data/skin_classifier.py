@@ -72,8 +72,7 @@ class SkinClassifier:
     def fit(cls, pixels: LabelledPixels, config: ClassifierConfig | None = None) -> SkinClassifier:
         """Fit both mixtures with scikit-learn, all tones of skin counting alike as far as there are pixels.
 
-        Raises:
-            LimelightError: fewer pixels than ten a Gaussian on either side.
+        Raises LimelightError: fewer pixels than ten a Gaussian on either side.
         """
         config = config or ClassifierConfig()
         rng = np.random.default_rng(config.seed)
@@ -97,8 +96,7 @@ class SkinClassifier:
     def probability(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability p of Eq. 9 at every pixel of an sRGB picture, (H, W, 3) uint8 to (H, W) 0..1.
 
-        Raises:
-            ValueError: not such a picture.
+        Raises ValueError: not such a picture.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"image: expected (H, W, 3) uint8, got {image.shape} {image.dtype}")
@@ -107,8 +105,7 @@ class SkinClassifier:
     def save(self, path: Path) -> Path:
         """Write to an `.npz` file, which appears whole or not at all; returns the path.
 
-        Raises:
-            LimelightError: the file cannot be written.
+        Raises LimelightError: the file cannot be written.
         """
         arrays = {"format_version": np.array(_FORMAT_VERSION), "prior": np.array(self.prior)}
         for side in ("skin", "other"):
@@ -121,8 +118,7 @@ class SkinClassifier:
     def load(cls, path: Path) -> SkinClassifier:
         """Read what `save` wrote.
 
-        Raises:
-            LimelightError: the file is missing, unreadable or malformed; the message names the array.
+        Raises LimelightError: the file is missing, unreadable or malformed; the message names the array.
         """
         if not path.is_file():
             raise LimelightError(f"skin classifier {path}: no such file; the recipe 'segmentation' makes one")
@@ -184,8 +180,7 @@ def even_tones(tones: NDArray, count: int, rng: np.random.Generator) -> NDArray[
 def separation(classifier: SkinClassifier, pixels: LabelledPixels) -> tuple[float, float, float]:
     """Measure how well pixels are told apart.
 
-    Returns:
-        Area under the ROC curve, and the shares of skin and of other pixels that count as skin in full (p > 0.5).
+    Returns: Area under the ROC curve, and the shares of skin and of other pixels that count as skin in full (p > 0.5).
         NaN where there are none.
     """
     probability = classifier.posterior(pixels.colors)
@@ -214,12 +209,8 @@ def learn_skin(pictures: Sequence[SegmentationSamples], seed: int = 0) -> tuple[
     Args:
         pictures: of `training.data.segmentation.load_segmentation`.
         seed: of everything random.
-
-    Returns:
-        The classifier, and `separation` on held-out pictures by the name of each figure.
-
-    Raises:
-        LimelightError: too few pixels of skin, or of other things.
+    Returns: The classifier, and `separation` on held-out pictures by the name of each figure.
+    Raises LimelightError: too few pixels of skin, or of other things.
     """
     rng = np.random.default_rng(seed)
     parts: dict[bool, list[LabelledPixels]] = {False: [], True: []}

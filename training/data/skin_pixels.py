@@ -31,9 +31,7 @@ class SegmentationTeacher:
 
     Args:
         path: of `pan_mnv3s_skin_clothes_hair.onnx`.
-
-    Raises:
-        LimelightError: the file is missing.
+    Raises LimelightError: the file is missing.
     """
 
     def __init__(self, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,9 +64,7 @@ class ShardWriter(ShardFolder):
         root: the prepared folder; made if absent.
         kind: `photos`, `synthetic` or `negatives`.
         model: the face model that the labels belong to.
-
-    Raises:
-        LimelightError: the folder holds the data of another face model.
+    Raises LimelightError: the folder holds the data of another face model.
     """
 
     def __init__(self, root: Path, kind: str, model: FaceModel) -> None:
@@ -80,15 +79,17 @@ def load_samples(root: Path, model: FaceModel | None = None, photos: bool = True
         root: the prepared folder.
         model: the face model to train with; checked if given.
         photos: learn from photographs too; else all of them are held out.
-
-    Raises:
-        LimelightError: nothing is there, a file is damaged, or the labels belong to another face model.
+    Raises LimelightError: nothing is there, a file is damaged, or the labels belong to another face model.
     """
     shards = find_shards(root, _WHAT, model)
     if not shards:
         raise LimelightError(f"{_WHAT} {root}: nothing prepared there; see docs/training.md")
-    columns = {f.name: join_column(shards, f.name, _WHAT) for f in fields(Samples) if f.name not in _NOT_READ}
-    trust = {name: np.concatenate([_trust(shard, name, width) for shard in shards]) for name, width in _TRUST.items()}
+    columns: dict[str, Any] = {
+        f.name: join_column(shards, f.name, _WHAT) for f in fields(Samples) if f.name not in _NOT_READ
+    }
+    trust: dict[str, Any] = {
+        name: np.concatenate([_trust(shard, name, width) for shard in shards]) for name, width in _TRUST.items()
+    }
     if model is not None:
         own = [ARKIT_NAMES.index(name) if name in ARKIT_NAMES else -1 for name in model.expression_names]
         trust["scored"] = np.pad(trust["scored"], ((0, 0), (0, 1)), constant_values=True)[:, own]
@@ -107,8 +108,7 @@ def _trust(shard: Path, name: str, width: int) -> NDArray:
 def network_crops(root: Path, side: int, count: int) -> NDArray[np.uint8]:
     """Return crops (N, side, side, 3) of at most `count` faces prepared below `root`, as a network gets them.
 
-    Raises:
-        LimelightError: as `load_samples`.
+    Raises LimelightError: as `load_samples`.
     """
     samples = load_samples(root)
     faces = np.flatnonzero(samples.face)

@@ -196,8 +196,7 @@ class SceneRenderer:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], bool]:
         """Draw a face (P,) in crop px with surroundings, as `compose` does.
 
-        Returns:
-            Linear picture (S, S, 3), its landmarks (478, 2) crop px, and whether its highlight can be seen.
+        Returns: Linear picture (S, S, 3), its landmarks (478, 2) crop px, and whether its highlight can be seen.
         """
         canvas = Canvas(self.config.render_size)
         landmarks = self.compose(vector, rng, canvas, look)
@@ -363,9 +362,7 @@ def generate(
         config: what is drawn.
         photos: folder of photos to blur into backgrounds; may be absent.
         part: (i, n) for the i-th of n processes that share the work, counted from 0.
-
-    Raises:
-        LimelightError: `out` holds the data of another face model.
+    Raises LimelightError: `out` holds the data of another face model.
     """
     config = config or SceneConfig()
     writer = ShardWriter(out, "synthetic", model)

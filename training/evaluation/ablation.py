@@ -54,8 +54,7 @@ COLUMNS = {
 def read_ablation(path: Path) -> Ablation:
     """Read what `limelight train --recipe ablation` wrote.
 
-    Raises:
-        LimelightError: the file is missing, or something else.
+    Raises LimelightError: the file is missing, or something else.
     """
     values = read_json(path, "ablation")
     try:
@@ -72,8 +71,7 @@ def read_ablation(path: Path) -> Ablation:
 def write_ablation(path: Path, ablation: Ablation) -> None:
     """Write the JSON, whole or not at all.
 
-    Raises:
-        LimelightError: the file cannot be written.
+    Raises LimelightError: the file cannot be written.
     """
     write_text(path, json.dumps(asdict(ablation), indent=1) + "\n")
 

@@ -36,12 +36,12 @@ class ColorError(_Sums):
 
     @property
     def mean(self) -> float:
-        """Mean error per pixel, sRGB 0..1; NaN without pixels."""
+        """Return the mean error per pixel, sRGB 0..1; NaN without pixels."""
         return self.total / self.pixels if self.pixels else float("nan")
 
     @property
     def std(self) -> float:
-        """Standard deviation over the pixels, sRGB 0..1; NaN without pixels."""
+        """Return the standard deviation over the pixels, sRGB 0..1; NaN without pixels."""
         return float(np.sqrt(max(self.squares / self.pixels - self.mean**2, 0.0))) if self.pixels else float("nan")
 
 
@@ -54,7 +54,7 @@ class HighlightShare(_Sums):
 
     @property
     def share(self) -> float:
-        """0 for none, 1 for all; NaN without a highlight."""
+        """Return 0 for none, 1 for all; NaN without a highlight."""
         return self.held / self.whole if self.whole > 0.0 else float("nan")
 
 
@@ -64,9 +64,7 @@ def color_error(image: NDArray, rendered: NDArray, mask: NDArray[np.bool_]) -> C
     Args:
         image, rendered: (H, W, 3) sRGB 0..1; pictures in 0..255 are refused.
         mask: (H, W) True where the face is seen in both.
-
-    Raises:
-        ValueError: shapes differ, or a picture is not in 0..1.
+    Raises ValueError: shapes differ, or a picture is not in 0..1.
     """
     own, other = _masked(mask, image, rendered)
     for name, colors in (("image", own), ("rendered", other)):
@@ -85,15 +83,11 @@ def specular_leak(
         diffuse: (H, W, 3) linear c_d of the reconstruction.
         true_diffuse, true_specular: (H, W, 3) linear c_d and c_s of the render.
         mask: (H, W) True where the face is seen in both.
-
-    Returns:
-        By energy: any excess of the diffuse image counts where there is specular light, also one that has another
-        cause, such as an albedo that is too pale; it never counts below zero, so chance errors raise it.
-        By pattern: the factor b of the least-squares fit diffuse = a * true diffuse + b * true specular, by square
-        sums: a diffuse image that is only too pale or too dark as a whole has b = 0.
-
-    Raises:
-        ValueError: shapes differ.
+    Returns: By energy: any excess of the diffuse image counts where there is specular light, also one that has another
+        cause, such as an albedo that is too pale; it never counts below zero, so chance errors raise it. By pattern:
+        the factor b of the least-squares fit diffuse = a * true diffuse + b * true specular, by square sums: a diffuse
+        image that is only too pale or too dark as a whole has b = 0.
+    Raises ValueError: shapes differ.
     """
     found, base, gloss = _masked(mask, diffuse, true_diffuse, true_specular)
     leaked = float(np.clip(found - base, 0.0, gloss).sum())
@@ -118,9 +112,7 @@ def highlight_pattern(diffuse: NDArray, truth: FaceLayers, mask: NDArray[np.bool
         diffuse: (H, W, 3) linear c_d of the reconstruction.
         truth: of the render.
         mask: (H, W) True where the face is seen in both.
-
-    Raises:
-        ValueError: shapes differ.
+    Raises ValueError: shapes differ.
     """
     found, base, gloss, albedo = _masked(mask, diffuse, truth.diffuse, truth.specular, truth.albedo)
     pattern = HighlightShare()

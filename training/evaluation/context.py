@@ -147,25 +147,25 @@ class Material:
 
     @cached_property
     def renders(self) -> RenderSet:
-        """Held-out people in three expressions, several views and lights."""
+        """Return held-out people in three expressions, several views and lights."""
         config = RenderSetConfig(people=self.extent.people)
         return render_set(self.model, self.cache / f"renders_{config.people}", config)
 
     @cached_property
     def random_renders(self) -> RenderSet:
-        """Held-out people with random expressions."""
+        """Return held-out people with random expressions."""
         count = self.extent.random_renders
         return random_render_set(self.model, self.cache / f"random_{count}", count)
 
     @cached_property
     def photos(self) -> HeldOutPhotos:
-        """Photos that no training saw, with MediaPipe's points; raises UnmeasuredError without any."""
+        """Return photos that no training saw, with MediaPipe's points; raises UnmeasuredError without any."""
         folder = self.folder("photos")
         return HeldOutPhotos.load(self.model, folder, self.cache / "photos", self.landmarker, self.extent.photos)
 
     @property
     def clips(self) -> tuple[Path, ...]:
-        """Videos; raises UnmeasuredError without any."""
+        """Return videos; raises UnmeasuredError without any."""
         if self.named_clips:
             return tuple(self.named_clips)
         folder = self.folder("videos")
@@ -177,8 +177,7 @@ class Material:
     def folder(self, *parts: str) -> Path:
         """Return a folder of the data folder.
 
-        Raises:
-            UnmeasuredError: there is no such folder.
+        Raises UnmeasuredError: there is no such folder.
         """
         if self.data is None:
             raise UnmeasuredError("no data folder: name one with --data or LIMELIGHT_DATA")
@@ -203,7 +202,7 @@ class AnsweredRenders(NamedTuple):
 
     @property
     def names(self) -> list[str]:
-        """`Case.picture` of each."""
+        """Return `Case.picture` of each."""
         return [f"{self.prefix}:{i}" for i in range(len(self.renders))]
 
 
@@ -223,29 +222,29 @@ class Context:
 
     @property
     def model(self) -> FaceModel:
-        """The face model."""
+        """Return the face model."""
         return self.material.model
 
     @cached_property
     def posed(self) -> AnsweredRenders:
-        """`material.renders` and its answers."""
+        """Return `material.renders` and its answers."""
         return self._answered("renders", "render", self.material.renders)
 
     @cached_property
     def random(self) -> AnsweredRenders:
-        """`material.random_renders` and its answers."""
+        """Return `material.random_renders` and its answers."""
         return self._answered("random", "random", self.material.random_renders)
 
     @cached_property
     def photo_answers(self) -> list[NDArray[np.float32] | None]:
-        """(P,) each in photo px, of `material.photos`; None where the tracker does not accept the face."""
+        """Return (P,) each in photo px, of `material.photos`; None where the tracker does not accept the face."""
         photos = self.material.photos
         each = tqdm(range(len(photos)), unit="photo", desc="photos", leave=False)
         return [self.live.follow(photos.image(i), photos.pose(i)) for i in each]
 
     @cached_property
     def tracked_clips(self) -> list[TrackedClip]:
-        """`material.clips` through the live loop."""
+        """Return `material.clips` through the live loop."""
         return [self.live.clip(path, self.material.extent.clip_frames) for path in self.material.clips]
 
     def _answered(self, key: str, prefix: str, renders: RenderSet) -> AnsweredRenders:

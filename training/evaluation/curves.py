@@ -23,7 +23,7 @@ CURVES = {
     "shading": "shading",
     "color_error": "colour error",
 }
-"""Figures of `training.tasks.label_validation` that are drawn, for photos and for renders, and their titles."""
+"""Figures of `training.tasks.label_task` that are drawn, for photos and for renders, and their titles."""
 
 _COLUMNS, _SIZE, _DPI = 3, (3.0, 2.2), 100  # inches a chart
 
@@ -31,8 +31,7 @@ _COLUMNS, _SIZE, _DPI = 3, (3.0, 2.2), 100  # inches a chart
 def read_history(path: Path, limit: int = 80) -> list[dict[str, float]]:
     """Read a run's validations from its `history.jsonl`, at most `limit`, taken evenly with first and last.
 
-    Raises:
-        LimelightError: the file is unreadable.
+    Raises LimelightError: the file is unreadable.
     """
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

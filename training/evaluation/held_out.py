@@ -26,8 +26,7 @@ from training.evaluation.section import UnmeasuredError
 def kept_arrays(path: Path, source: bytes, make: Callable[[], dict[str, NDArray]]) -> dict[str, NDArray]:
     """Return what the file holds if it was made from the same source, else make and write it.
 
-    Raises:
-        LimelightError: the file cannot be written.
+    Raises LimelightError: the file cannot be written.
     """
     digest = hashlib.sha256(source).hexdigest()
     try:
@@ -79,8 +78,7 @@ class HeldOutPhotos:
             limit: photos of a collection, taken evenly.
 
         Raises:
-            UnmeasuredError: there is none.
-            LimelightError: the cache cannot be written.
+            UnmeasuredError: there is none. LimelightError: the cache cannot be written.
         """
         teacher_file = folder.parent / "teachers" / _TEACHER
         teacher = SegmentationTeacher(teacher_file) if teacher_file.is_file() else None
@@ -108,12 +106,12 @@ class HeldOutPhotos:
 
     @property
     def collections(self) -> NDArray[np.str_]:
-        """(N,) collection of each photo."""
+        """Return (N,) collection of each photo."""
         return np.array([path.partition("/")[0] for path in self.paths])
 
     @property
     def people(self) -> NDArray[np.str_]:
-        """(N,) name of the person; the path where every file is somebody else."""
+        """Return (N,) name of the person; the path where every file is somebody else."""
         return np.array([person_of(str(path)) for path in self.paths])
 
     def image(self, index: int) -> NDArray[np.uint8]:
@@ -139,8 +137,7 @@ class HeldOutPhotos:
 def read_photo(path: Path) -> NDArray[np.uint8]:
     """Read a photo, (H, W, 3) BGR.
 
-    Raises:
-        LimelightError: missing or unreadable.
+    Raises LimelightError: missing or unreadable.
     """
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:

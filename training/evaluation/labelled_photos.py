@@ -47,8 +47,7 @@ def read_aflw2000(folder: Path) -> list[LabelledPhoto]:
 
     Source: Zhu et al., "Face alignment across large poses: a 3D solution", CVPR 2016.
 
-    Raises:
-        LimelightError: there is no such photo, or a label cannot be read.
+    Raises LimelightError: there is no such photo, or a label cannot be read.
     """
     photos = []
     for path in sorted(folder.glob("*.mat")):
@@ -68,8 +67,7 @@ def read_dlib(folder: Path) -> list[LabelledPhoto]:
 
     The points are another program's output, in whole pixels counted from 0 at the first centre.
 
-    Raises:
-        LimelightError: there is no such face, or a file cannot be read.
+    Raises LimelightError: there is no such face, or a file cannot be read.
     """
     photos: dict[tuple[str, ...], LabelledPhoto] = {}
     for path in sorted(folder.glob("*_with_face_landmarks.xml")):
@@ -91,8 +89,7 @@ def read_dlib(folder: Path) -> list[LabelledPhoto]:
 def read_ytf(folder: Path, names: Iterable[str] | None = None) -> list[LabelledPhoto]:
     """Read the photos `names`, or all, of a folder with `landmarks68.csv`: file name, then x and y of each point, px.
 
-    Raises:
-        LimelightError: there is no such photo, or the file cannot be read.
+    Raises LimelightError: there is no such photo, or the file cannot be read.
     """
     path = folder / "landmarks68.csv"
     wanted = None if names is None else set(names)

@@ -45,9 +45,7 @@ def radiance_error(sh: ArrayLike, truth: ArrayLike, free_gain: bool = False) -> 
     Args:
         sh, truth: (..., 9, 3) irradiance / pi, linear RGB.
         free_gain: first multiply each channel by what fits best: a picture determines light only times albedo.
-
-    Returns:
-        (...): 0 for the truth, 1 for no light at all.
+    Returns: (...): 0 for the truth, 1 for no light at all.
     """
     own, true = radiance(sh), radiance(truth)
     if free_gain:
@@ -72,13 +70,12 @@ def shininess_error(shininess: ArrayLike, truth: ArrayLike) -> NDArray[np.float6
 
 
 def light_errors(layout: ParameterLayout, vectors: NDArray, truths: NDArray) -> dict[str, float]:
-    """Return medians of every light error over parameters (N, P) against true ones (N, P).
+    """Return the medians of every light error over parameters (N, P) against true ones (N, P).
 
     Both are of the same view. Key direction and shininess count only where there truly is a key light.
 
-    Returns:
-        key_angle and sh_direction (degrees), radiance and radiance_free_gain (relative), shininess_log2; key_lights
-        and lights: how many counted. NaN where none did.
+    Returns: key_angle and sh_direction (degrees), radiance and radiance_free_gain (relative), shininess_log2;
+        key_lights and lights: how many counted. NaN where none did.
     """
     lit = truths[:, layout.slices["key_color"]].max(axis=1, initial=0.0) > 0.0
     keys, shininess = (

@@ -92,16 +92,12 @@ def rotation_error(model: FaceModel, vector: NDArray, rotation: NDArray) -> floa
 def errors_against_truth(model: FaceModel, vector: NDArray, truth: NDArray) -> dict[str, float]:
     """Return how far parameters (P,) are from true parameters (P,), group by group.
 
-    Returns:
-        rotation_deg: geodesic angle.
-        position_mm: head centre, in mm on the head.
-        expression_rmse: root mean square over the weights that are truly above 0.1 (NaN if none is).
-        nme68, nme68_inner: of the 68 points against the true ones; inner is without the jaw line.
-        identity_mm: mean distance between neutral faces, face region, after the best similarity.
-        albedo_srgb: mean absolute difference of the diffuse albedo, face region, sRGB 0..1.
-        sh_srgb: the same for a mid-grey head of the true shape and pose under each SH light.
-        key_deg: angle between the directions to the key light.
-        shininess_log2: |log2| of the ratio of the exponents.
+    Returns: rotation_deg: geodesic angle. position_mm: head centre, in mm on the head. expression_rmse: root mean
+        square over the weights that are truly above 0.1 (NaN if none is). nme68, nme68_inner: of the 68 points against
+        the true ones; inner is without the jaw line. identity_mm: mean distance between neutral faces, face region,
+        after the best similarity. albedo_srgb: mean absolute difference of the diffuse albedo, face region, sRGB 0..1.
+        sh_srgb: the same for a mid-grey head of the true shape and pose under each SH light. key_deg: angle between the
+        directions to the key light. shininess_log2: |log2| of the ratio of the exponents.
     """
     a, b = model.layout.view(vector), model.layout.view(truth)
     face = model.region_vertices("face")

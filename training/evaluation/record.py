@@ -85,9 +85,7 @@ def measure_network(
         record: of the network, with what is known of it already.
         names: of SECTIONS.
         report: is told the record after each section, and the section's name: to show it and to save it.
-
-    Raises:
-        LimelightError: something is there, but unreadable.
+    Raises LimelightError: something is there, but unreadable.
     """
     for name in names:
         try:
@@ -101,8 +99,7 @@ def measure_network(
 def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """Write the JSON, whole or not at all; what is not a number becomes null.
 
-    Raises:
-        LimelightError: the file cannot be written.
+    Raises LimelightError: the file cannot be written.
     """
     write_text(path, json.dumps(_plain({"format": _FORMAT, **asdict(evaluation)}), indent=1) + "\n")
 
@@ -112,8 +109,7 @@ def read_evaluations(paths: Sequence[Path]) -> Evaluation:
 
     Where two hold the same section of a network, the later one's figures count.
 
-    Raises:
-        LimelightError: a file is missing, something else, or measured with another face model or to another extent.
+    Raises LimelightError: a file is missing, something else, or measured with another face model or to another extent.
     """
     together, *others = map(_read_evaluation, paths)
     for path, more in zip(paths[1:], others, strict=True):
@@ -152,8 +148,7 @@ def _read_evaluation(path: Path) -> Evaluation:
 def read_json(path: Path, what: str) -> dict[str, Any]:
     """Read a JSON object, `what` by name, from a file.
 
-    Raises:
-        LimelightError: the file is missing, unreadable, or no JSON object.
+    Raises LimelightError: the file is missing, unreadable, or no JSON object.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

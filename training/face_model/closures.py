@@ -92,7 +92,7 @@ def edge_of_lip(vertices: np.ndarray, edges: np.ndarray, x: np.ndarray, up: int)
 
 
 def lid_closure(vertices: np.ndarray, triangles: np.ndarray, loop: np.ndarray, blink: np.ndarray) -> np.ndarray:
-    """Correction (V, 3) of a `blink` (V, 3) that makes the front edges of both lids meet in a smooth line.
+    """Return the correction (V, 3) of a `blink` (V, 3) that makes the front edges of both lids meet in a smooth line.
 
     ICT's own blink leaves a slit, and kinks in it. Here every ring of the lids moves smoothly from corner to corner;
     then the upper edge comes down onto the lower one, and each half of the way to the other's depth.

@@ -33,9 +33,7 @@ def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) ->
 
     Args:
         points: (478, 3) in the head's frame; those of lids and irises are not read.
-
-    Returns:
-        triangles (478,) int32, barycentric (478, 3) float32.
+    Returns: triangles (478,) int32, barycentric (478, 3) float32.
     """
     template = head.template
     sides = np.zeros(478, dtype=int)
@@ -70,7 +68,7 @@ def embed_landmarks(head: Head, points: np.ndarray, canonical: CanonicalFace) ->
 
 
 def inner_mouth_patch(vertices: np.ndarray, lip_loop: np.ndarray) -> np.ndarray:
-    """(M, 3) triangles between the upper and lower arc of the inner lip contour, facing +z (Fig. 1(c))."""
+    """Return (M, 3) triangles between the upper and lower arc of the inner lip contour, facing +z (Fig. 1(c))."""
     first, second = ring_arcs(vertices, lip_loop)
     triangles, i, j = [], 0, 0
     while i < len(first) - 1 or j < len(second) - 1:

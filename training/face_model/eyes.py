@@ -30,7 +30,7 @@ class Eyeball:
 
 
 def eyeball(radius: float, segments: int = 24) -> Eyeball:
-    """A sphere of `radius` mm with 14 rings: 3 to the edge of the pupil, 4 to the limbus, then wider and wider.
+    """Return a sphere of `radius` mm with 14 rings: 3 to the edge of the pupil, 4 to the limbus, then wider and wider.
 
     Two rings bound each edge, so that vertex colours change between them.
     """
@@ -38,11 +38,7 @@ def eyeball(radius: float, segments: int = 24) -> Eyeball:
     edge, limbus = EDGE_MM / radius, LIMBUS_MM / radius
     behind = iris + limbus + (np.pi - iris - limbus) * np.linspace(0.0, 1.0, 9) ** 1.5
     angles = np.concatenate(
-        [
-            [0.5 * pupil, pupil - edge, pupil + edge],
-            np.linspace(pupil + edge, iris - limbus, 4)[1:],
-            behind[:-1],
-        ]
+        [[0.5 * pupil, pupil - edge, pupil + edge], np.linspace(pupil + edge, iris - limbus, 4)[1:], behind[:-1]]
     )  # (14,) polar angles
     around = 2 * np.pi * np.arange(segments) / segments
     rings = np.stack(
@@ -77,7 +73,7 @@ def _triangles(rings: int, segments: int) -> np.ndarray:
 
 
 def rotation_displacement(offsets: np.ndarray, axis: np.ndarray, degrees: float) -> np.ndarray:
-    """Displacement (E, 3) that turns `offsets` (E, 3) from the eye's centre about the unit `axis` by `degrees`."""
+    """Return what turns `offsets` (E, 3) from the eye's centre by `degrees` about the unit `axis`: (E, 3)."""
     angle = np.radians(degrees)
     k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
     rotation = np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k

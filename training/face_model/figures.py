@@ -53,7 +53,7 @@ class ResidualMeter:
         return Residual(float(np.median(distances)), float(np.percentile(distances, 95)))
 
     def identities(self, basis: np.ndarray, rotation: np.ndarray, count: int, seed: int) -> Residual:
-        """Medians over `count` random ICT identities of each one's median and 95th percentile.
+        """Return the medians over `count` random ICT identities of each one's median and 95th percentile.
 
         Args:
             basis: (Ni, V, 3) the kept modes. rotation: (Ni, K) their coefficients from modes', ICT's first.
@@ -67,7 +67,7 @@ class ResidualMeter:
         return Residual(float(np.median([r.median for r in results])), float(np.median([r.p95 for r in results])))
 
     def expressions(self) -> dict[str, Residual]:
-        """Residual of every expression that ICT has, at weight 1 (mouthClose with jawOpen)."""
+        """Return the residual of every expression that ICT has, at weight 1 (mouthClose with jawOpen)."""
         result = {}
         for index, name in enumerate(ARKIT_NAMES):
             shape = self._ict.arkit_shape(name)

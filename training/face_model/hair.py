@@ -75,9 +75,7 @@ def build_hair(sources: Path, base: BaseMesh, model: FaceModel) -> Hair:
         sources: folder of the sources (`LIMELIGHT_DATA`).
         base: MakeHuman's base mesh, which the styles refer to.
         model: a face model with MakeHuman's skin layout.
-
-    Raises:
-        LimelightError: a style's file is missing or malformed.
+    Raises LimelightError: a style's file is missing or malformed.
     """
     rng = np.random.default_rng(_SEED)
     fit = _Fit(base, model)
@@ -117,8 +115,7 @@ def build_hair(sources: Path, base: BaseMesh, model: FaceModel) -> Hair:
 def read_hair_mesh(path: Path, base: BaseMesh) -> HairMesh:
     """Read `path`.obj and put it on the base mesh as `path`.mhclo says.
 
-    Raises:
-        LimelightError: a file is missing or does not belong to the other.
+    Raises LimelightError: a file is missing or does not belong to the other.
     """
     mesh, bindings = read_obj(path.with_suffix(".obj")), read_bindings(path.with_suffix(".mhclo"))
     if len(bindings) != len(mesh.vertices):
@@ -155,8 +152,7 @@ def bind_brows(path: Path, base: BaseMesh) -> tuple[_Bound, np.ndarray]:
     The texture (ROWS, COLUMNS, 2) uint8 holds the subject's right brow in the left half of its columns and the left
     one in the right half; rows run from the inner end to the outer one.
 
-    Raises:
-        LimelightError: a file is missing or malformed.
+    Raises LimelightError: a file is missing or malformed.
     """
     mesh = read_obj(path.with_suffix(".obj"))
     quads, places = mesh.faces, mesh.uv[mesh.uv_faces]  # (Q, 4), (Q, 4, 2)
@@ -238,7 +234,7 @@ class _Fit:
         return warp(source[good][keep], target[good][keep], smoothing=0.0)
 
     def check_uv(self, rng: np.random.Generator) -> np.ndarray:
-        """Places (K, 2) here and there on the skin."""
+        """Return the places (K, 2) here and there on the skin."""
         chosen = rng.choice(self._skin, _CHECKS, replace=False)
         return self._model.uv[self._model.uv_triangles[chosen]].mean(axis=1)
 

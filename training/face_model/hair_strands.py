@@ -48,8 +48,7 @@ KINDS = {
 def strand_texture(kind: StrandKind, rng: np.random.Generator) -> np.ndarray:
     """Draw strands along the rows of a texture that repeats sideways.
 
-    Returns:
-        (ROWS, COLUMNS, 2) uint8: how much each place covers, and how bright it is (128 is the mean).
+    Returns: (ROWS, COLUMNS, 2) uint8: how much each place covers, and how bright it is (128 is the mean).
     """
     along = np.linspace(0.0, 1.0, 257)
     shape = (ROWS, 3 * COLUMNS * 2)  # three tiles side by side, so that strands may sway over the border
@@ -86,7 +85,7 @@ def strand_texture(kind: StrandKind, rng: np.random.Generator) -> np.ndarray:
 
 
 def strand_coordinates(vertices: np.ndarray, corners: np.ndarray, tipward: np.ndarray, lashes: bool) -> np.ndarray:
-    """Where each vertex of a hair mesh lies: mm across the strands, and from 0 at the roots to 1 at the tips.
+    """Return where each vertex of a hair mesh lies: mm across the strands, and from 0 at the roots to 1 at the tips.
 
     Strands run along one of the two directions in which a mesh of quads is woven: down the head, or along a lock;
     lashes run across their strips.
@@ -96,9 +95,7 @@ def strand_coordinates(vertices: np.ndarray, corners: np.ndarray, tipward: np.nd
         corners: (Q, 4) quads.
         tipward: (U,) larger nearer to the tips.
         lashes: whether these are strips of lashes.
-
-    Returns:
-        (U, 2).
+    Returns: (U, 2).
     """
     result = np.zeros((len(vertices), 2))
     for island in islands(corners):
@@ -108,7 +105,7 @@ def strand_coordinates(vertices: np.ndarray, corners: np.ndarray, tipward: np.nd
 
 
 def islands(corners: np.ndarray) -> list[np.ndarray]:
-    """Quads (indices) that hang together, island by island."""
+    """Return the quads (indices) that hang together, island by island."""
     count = len(corners)
     incidence = sparse.csr_matrix((np.ones(4 * count), (np.repeat(np.arange(count), 4), corners.ravel())))
     number, labels = connected_components(incidence @ incidence.T, directed=False)

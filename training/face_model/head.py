@@ -49,7 +49,7 @@ class Head:
 
     @property
     def skin_triangles(self) -> np.ndarray:
-        """Indices of the template's triangles that are outer skin."""
+        """Return the indices of the template's triangles that are outer skin."""
         return np.flatnonzero(self.skin[self.template.triangles].all(axis=1))
 
 

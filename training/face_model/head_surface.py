@@ -14,12 +14,7 @@ from training.face_model.ict import IctModel
 from training.face_model.insides import Eye
 from training.face_model.lids import FINER, lid_correspondences, lid_quads
 from training.face_model.makehuman import BaseMesh
-from training.face_model.registration import (
-    BASE_LIP_RINGS,
-    ICT_LIP_RINGS,
-    lip_sides,
-    register_skin,
-)
+from training.face_model.registration import BASE_LIP_RINGS, ICT_LIP_RINGS, lip_sides, register_skin
 from training.face_model.surface import (
     SidedLocator,
     SurfaceLocator,
@@ -83,7 +78,7 @@ class HeadSurface:
 
     @property
     def skin_triangles(self) -> np.ndarray:
-        """(K, 3) triangles of skin and neck."""
+        """Return (K, 3) triangles of skin and neck."""
         return self.triangles[np.isin(self.parts, ["skin", "neck"])]
 
 
@@ -103,13 +98,13 @@ class IctSkin:
         return self._sided.closest(vertices, normals, sides, _NORMAL_PENALTY)
 
     def on_narrow_face(self, vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-        """(V,) bool: the closest triangle belongs to ICT's narrow face (no ears, neck, back of the head)."""
+        """Return (V,) bool: the closest triangle belongs to ICT's narrow face (no ears, neck, back of the head)."""
         found = self._free.closest(vertices, vertex_normals(vertices, triangles), _NORMAL_PENALTY)
         return (self.triangles[found.triangles] < _ICT_NARROW_FACE).all(axis=1)
 
 
 def cut_head(base: BaseMesh) -> QuadMesh:
-    """Head, neck, mouth lining and the rim of the eye sockets; parts `skin`, `neck`, `lining`, `rim`."""
+    """Cut out head, neck, mouth lining and the rim of the eye sockets; parts `skin`, `neck`, `lining`, `rim`."""
     body = base.groups == "body"
     head = body & (base.parts == "head")
     lining = body & (base.parts == "mouth_cavity")
@@ -268,11 +263,7 @@ def _throat(mesh: QuadMesh, outer: np.ndarray, aligned: np.ndarray) -> np.ndarra
 
 
 def _carry_lining(
-    mesh: QuadMesh,
-    outer: np.ndarray,
-    aligned: np.ndarray,
-    positions: np.ndarray,
-    throat: np.ndarray,
+    mesh: QuadMesh, outer: np.ndarray, aligned: np.ndarray, positions: np.ndarray, throat: np.ndarray
 ) -> np.ndarray:
     """Let lining and rims follow the skin smoothly; the lining is then tucked in behind the lips."""
     skin = np.unique(mesh.quads[outer])

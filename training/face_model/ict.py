@@ -39,12 +39,12 @@ class IctModel:
     expression: dict[str, np.ndarray]
 
     def part_triangles(self, part: slice) -> np.ndarray:
-        """(K, 3) triangles whose three vertices lie in `part`."""
+        """Return (K, 3) triangles whose three vertices lie in `part`."""
         inside = (self.triangles >= part.start) & (self.triangles < part.stop)
         return self.triangles[inside.all(axis=1)]
 
     def arkit_shape(self, name: str) -> np.ndarray | None:
-        """Displacements (N, 3) mm of ARKit's shape `name`, or None where ICT has none (tongueOut)."""
+        """Return the displacements (N, 3) mm of ARKit's shape `name`, or None where ICT has none (tongueOut)."""
         if name in _SPLIT:
             left, right = _SPLIT[name]
             return self.expression[left] + self.expression[right]
@@ -57,8 +57,7 @@ class IctModel:
 def load_ict(folder: Path) -> IctModel:
     """Read `ict_basis.npz` from `folder`.
 
-    Raises:
-        LimelightError: the file is missing.
+    Raises LimelightError: the file is missing.
     """
     path = folder / "ict_basis.npz"
     if not path.exists():

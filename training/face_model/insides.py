@@ -59,16 +59,16 @@ class Jaws:
         self._rows = {"upper": teeth[~with_jaw], "lower": teeth[with_jaw], "both": teeth}
 
     def row(self, name: str) -> np.ndarray:
-        """ICT's vertices (K, 3) of the `upper` or `lower` row."""
+        """Return ICT's vertices (K, 3) of the `upper` or `lower` row."""
         return self._ict.mean[self._rows[name]]
 
     def identity(self, name: str, at: np.ndarray) -> np.ndarray:
-        """Displacements (100, N, 3) of points `at` that follow the `upper`, `lower` or `both` rows."""
+        """Return the displacements (100, N, 3) of points `at` that follow the `upper`, `lower` or `both` rows."""
         rows = self._rows[name]
         return fit_translation_scale(self._ict.mean[rows], self._ict.identity[:, rows], at)
 
     def expression(self, at: np.ndarray) -> np.ndarray:
-        """Displacements (52, N, 3) of points `at` (N, 3) that are fixed to the lower jaw."""
+        """Return the displacements (52, N, 3) of points `at` (N, 3) that are fixed to the lower jaw."""
         lower = self._rows["lower"]
         displacements = np.zeros((len(ARKIT_NAMES), len(at), 3))
         for name in _JAW_SHAPES:
@@ -78,7 +78,7 @@ class Jaws:
 
 
 def fit_eye(ict: IctModel, part: slice, inset: float) -> Eye:
-    """ICT's eyeball as a sphere, shrunk until it lies `inset` mm within the eyelids."""
+    """Return ICT's eyeball as a sphere, shrunk until it lies `inset` mm within the eyelids."""
     points = ict.mean[part.start : part.start + _N_SCLERA]
     design = np.concatenate([2 * points, np.ones((len(points), 1))], axis=1)
     solution, *_ = np.linalg.lstsq(design, (points**2).sum(axis=1), rcond=None)
@@ -89,7 +89,7 @@ def fit_eye(ict: IctModel, part: slice, inset: float) -> Eye:
 
 
 def eye_part(ict: IctModel, side: int, eye: Eye) -> Part:
-    """The eyeball of the subject's left (`side` 0) or right (1) eye; eyeLook shapes turn it about its centre."""
+    """Return the eyeball of the subject's left (`side` 0) or right (1) eye; eyeLook shapes turn it about its centre."""
     ball = eyeball(eye.radius)
     vertices = ball.vertices + eye.centre
     part, suffix = ((ict_parts.LEFT_EYE, "Left"), (ict_parts.RIGHT_EYE, "Right"))[side]
@@ -130,7 +130,7 @@ class FrontSkin:
 
 
 def mouth_parts(base: BaseMesh, jaws: Jaws, align: Callable[[np.ndarray], np.ndarray], skin: FrontSkin) -> list[Part]:
-    """Upper teeth, lower teeth and tongue, scaled to ICT's dental arches.
+    """Return upper teeth, lower teeth and tongue, scaled to ICT's dental arches.
 
     Args:
         align: maps base mesh points (N, 3) to ICT's frame, mm. skin: what teeth and tongue stay behind.

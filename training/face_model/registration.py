@@ -39,7 +39,7 @@ touch, middle of the red, its border."""
 def similarity(
     source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    """Scale s, rotation R, translation t that bring `source` (N, 3) to `target`: s R x + t (Umeyama)."""
+    """Return scale s, rotation R, translation t that bring `source` (N, 3) to `target`: s R x + t (Umeyama)."""
     w = np.ones(len(source)) if weights is None else weights
     w = w / w.sum()
     mean_s, mean_t = w @ source, w @ target
@@ -52,7 +52,7 @@ def similarity(
 
 
 def warp(source_points: np.ndarray, target_points: np.ndarray, smoothing: float) -> RBFInterpolator:
-    """Smooth map of space (thin-plate spline) that brings the source points near the target points."""
+    """Return the smooth map of space (thin-plate spline) that brings the source points near the target points."""
     return RBFInterpolator(source_points, target_points, smoothing=smoothing, kernel="linear", degree=1)
 
 
@@ -64,17 +64,11 @@ def non_rigid_icp(
     landmarks: np.ndarray,
     landmark_targets: np.ndarray,
 ) -> np.ndarray:
-    """Amberg's non-rigid ICP (trimesh). `landmarks` are vertex indices; lengths in mm; returns (V, 3)."""
+    """Register by Amberg's non-rigid ICP (trimesh). `landmarks` are vertex indices; lengths in mm; returns (V, 3)."""
     source_mesh = trimesh.Trimesh(vertices, triangles, process=False)
     target_mesh = trimesh.Trimesh(target, target_triangles, process=False)
     return trimesh.registration.nricp_amberg(
-        source_mesh,
-        target_mesh,
-        landmarks,
-        landmark_targets,
-        steps=_NRICP_STEPS,
-        distance_threshold=0.06,
-        eps=1e-5,
+        source_mesh, target_mesh, landmarks, landmark_targets, steps=_NRICP_STEPS, distance_threshold=0.06, eps=1e-5
     )
 
 
@@ -115,7 +109,7 @@ def settle(
 
 
 def lip_sides(vertices: np.ndarray, polygons: np.ndarray, loop: np.ndarray, rings: int) -> np.ndarray:
-    """(V,) int: +1 on the upper lip, -1 on the lower lip, within `rings` rings of the inner rim `loop`, else 0."""
+    """Return (V,) int: +1 on the upper lip, -1 on the lower, within `rings` rings of the inner rim `loop`, else 0."""
     sides = np.zeros(len(vertices), dtype=int)
     for ring in range(rings + 1):
         upper, lower = ring_arcs(vertices, loop_ring(vertices, polygons, loop, ring))
@@ -131,7 +125,7 @@ def lip_correspondences(
     target_triangles: np.ndarray,
     target_loop: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (K,) on the lips of the source and their points (K, 3) on the target, ring by ring, lip by lip."""
+    """Return vertices (K,) on the source's lips and their points (K, 3) on the target's, ring by ring, lip by lip."""
     vertices, points = [], []
     for lip, pairs in enumerate((_UPPER_LIP_RINGS, _LOWER_LIP_RINGS)):
         for source_ring, target_ring in pairs:
@@ -199,7 +193,7 @@ def register_skin(
 
 
 def hidden_in_nose(vertices: np.ndarray, triangles: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """(V,) bool: vertices of the nose that cannot be seen from around the face, nor from a little above it."""
+    """Return (V,) bool: vertices of the nose that cannot be seen from around the face, nor from a little above it."""
     centre = landmarks.mean(axis=0)
     seen = np.zeros(len(vertices), dtype=bool)
     for yaw in np.radians([-60, -30, 0, 30, 60]):

@@ -97,8 +97,7 @@ def write_sheets(
     The heads are the mean and random people, of dark skin to pale, from the front and from the side below; the
     expressions are those of the mean at weight 1, mouthClose with jawOpen. Sizes are in pixels, `samples` across one.
 
-    Raises:
-        LimelightError: a file cannot be written.
+    Raises LimelightError: a file cannot be written.
     """
     pictures, rng = HeadPictures(model, samples), np.random.default_rng(_SEED)
     wearable = hair if hair.fits(model) else None

@@ -97,9 +97,7 @@ def load_skin_detail(template: Template, base: BaseMesh, skin: Path, part_names:
         base: MakeHuman's base mesh, which the brow meshes refer to.
         skin: folder `face_model/skin` of the sources.
         part_names: the parts of `skin_layout` wanted.
-
-    Raises:
-        LimelightError: a texture is missing or unreadable.
+    Raises LimelightError: a texture is missing or unreadable.
     """
     sampler = TextureSampler(template)
     skins = sorted((skin / "skins_512").glob("*_diffuse*.png"))
@@ -122,7 +120,7 @@ def load_skin_detail(template: Template, base: BaseMesh, skin: Path, part_names:
 
 
 def load_iris_colours(irises: Path) -> dict[str, np.ndarray]:
-    """Name -> mean linear RGB (3,) of the iris ring of each iris texture; LimelightError if there is none."""
+    """Return by name the mean linear RGB (3,) of each iris texture's ring; LimelightError if there is none."""
     paths = sorted(irises.glob("*_eye.png"))
     if not paths:
         raise LimelightError(f"no iris textures in {irises}: check LIMELIGHT_DATA")

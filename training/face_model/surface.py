@@ -26,21 +26,21 @@ class SurfacePoints:
     distances: np.ndarray
 
     def interpolate(self, corners: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Values at the points: `values` (..., V, C) on vertices, `corners` (T, 3) the triangles -> (..., N, C)."""
+        """Return (..., N, C) at the points of `values` (..., V, C) on vertices; `corners` (T, 3) are the triangles."""
         index = corners[self.triangles]  # (N, 3)
         weights = self.barycentric
         return sum(values[..., index[:, k], :] * weights[:, k, None] for k in range(3))
 
 
 def triangle_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Unit normals (T, 3)."""
+    """Return unit normals (T, 3)."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     normals = np.cross(b - a, c - a)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
 def vertex_normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
-    """Area-weighted unit normals (V, 3)."""
+    """Return area-weighted unit normals (V, 3)."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     weighted = np.cross(b - a, c - a)
     normals = np.zeros_like(vertices)
@@ -121,7 +121,8 @@ class SidedLocator:
     def closest(
         self, points: np.ndarray, normals: np.ndarray, sides: np.ndarray, normal_penalty: float
     ) -> SurfacePoints:
-        """As `SurfaceLocator.closest`, with the side (N,) of each query; triangles index the whole surface."""
+        """Find them as `SurfaceLocator.closest` does, with the side (N,) of each query; triangles index the whole
+        surface."""
         triangles = np.zeros(len(points), dtype=int)
         barycentric, distances = np.zeros((len(points), 3)), np.zeros(len(points))
         for side, (index, locator) in self._allowed.items():
@@ -134,7 +135,7 @@ class SidedLocator:
 
 
 def closest_barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Barycentric weights (..., 3) of the point of each triangle (..., 3, 3) closest to `points` (..., 3)."""
+    """Return barycentric weights (..., 3) of the point of each triangle (..., 3, 3) closest to `points` (..., 3)."""
     a, b, c = corners[..., 0, :], corners[..., 1, :], corners[..., 2, :]
     ab, ac, ap = b - a, c - a, points - a
     dot = lambda x, y: (x * y).sum(axis=-1)  # noqa: E731
@@ -159,7 +160,7 @@ def closest_barycentric(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def uniform_laplacian(n_vertices: int, triangles: np.ndarray) -> sparse.csr_matrix:
-    """Vertex minus the mean of its neighbours, (V, V)."""
+    """Return the matrix of a vertex minus the mean of its neighbours, (V, V)."""
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     edges = np.unique(np.sort(edges, axis=1), axis=0)
     rows, columns = np.concatenate([edges, edges[:, ::-1]]).T
@@ -169,7 +170,7 @@ def uniform_laplacian(n_vertices: int, triangles: np.ndarray) -> sparse.csr_matr
 
 
 def opening_loops(vertices: np.ndarray, polygons: np.ndarray, neck_below: float) -> dict[str, np.ndarray]:
-    """The boundary loops of a head skin: `mouth`, `left_eye`, `right_eye` (the subject's; +x is left).
+    """Return the boundary loops of a head skin: `mouth`, `left_eye`, `right_eye` (the subject's; +x is left).
 
     Loops whose centre is below `neck_below` (the neck's cut) are left out.
     """
@@ -203,7 +204,7 @@ def arc_length(points: np.ndarray) -> np.ndarray:
 
 
 def peel(triangles: np.ndarray, loop: np.ndarray, rings: int) -> np.ndarray:
-    """The triangles that remain when `rings` rings of vertices next to the boundary `loop` are taken away."""
+    """Return the triangles that remain when `rings` rings of vertices next to the boundary `loop` are taken away."""
     removed = np.zeros(triangles.max() + 1, dtype=bool)
     front = loop
     for _ in range(rings):
@@ -228,9 +229,7 @@ def continue_harmonically(triangles: np.ndarray, values: np.ndarray, known: np.n
     Args:
         triangles: (T, 3). values: (V, C), read where `known` (V,) is true. Every part of the mesh that holds an unknown
             vertex needs a known one.
-
-    Returns:
-        (V, C), equal to `values` where known.
+    Returns: (V, C), equal to `values` where known.
     """
     laplacian = uniform_laplacian(len(known), triangles).tocsr()
     used = np.zeros(len(known), dtype=bool)
@@ -268,7 +267,7 @@ def unfold(
 
 
 def fit_translation_scale(points: np.ndarray, displacements: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Displacements (..., N, 3) at `at` (N, 3) of the translation and isotropic scale that fit the given ones best.
+    """Return displacements (..., N, 3) at `at` (N, 3) of the translation and isotropic scale that fit the given ones.
 
     Args:
         points: (P, 3). displacements: (..., P, 3).
@@ -281,7 +280,7 @@ def fit_translation_scale(points: np.ndarray, displacements: np.ndarray, at: np.
 
 
 def fit_affine(points: np.ndarray, displacements: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Displacements (N, 3) at `at` of the affine map that fits `displacements` (P, 3) at `points` (P, 3)."""
+    """Return the displacements (N, 3) at `at` of the affine map that fits `displacements` (P, 3) at `points` (P, 3)."""
     design = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     solution, *_ = np.linalg.lstsq(design, displacements, rcond=None)
     return np.concatenate([at, np.ones((len(at), 1))], axis=1) @ solution

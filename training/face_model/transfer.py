@@ -30,7 +30,7 @@ SHUT_MOUTH = (
 def transfer_modes(
     surface: HeadSurface, base: BaseMesh, ict: IctModel, jaws: Jaws, eyes: tuple[Eye, Eye]
 ) -> np.ndarray:
-    """Displacements (100 + 52, V, 3) of the surface: identity, then expression in ARKit's order.
+    """Return the displacements (100 + 52, V, 3) of the surface: identity, then expression in ARKit's order.
 
     Skin takes ICT's displacements at the corresponding points, the lids along their curves. The throat follows teeth
     and jaw as far as MakeHuman's own jawOpen moves it. Lining close behind the skin follows it while the mouth is shut;

@@ -38,19 +38,15 @@ class Portrait:
 
 
 def detect_landmarks(portrait: Portrait, bundle: Path) -> tuple[np.ndarray, np.ndarray]:
-    """MediaPipe's 478 landmarks as points of the mesh.
+    """Return MediaPipe's 478 landmarks as points of the mesh.
 
     Each view's landmarks are put on the surface seen under them; the views that agree are averaged with weights that
     grow with how squarely the surface faces the view.
 
     Args:
         bundle: MediaPipe's `face_landmarker.task`.
-
-    Returns:
-        points (478, 3) mm, total weight (478,), 0 where no view sees the landmark.
-
-    Raises:
-        LimelightError: MediaPipe is not installed, its bundle is missing, or it finds no face in any view.
+    Returns: points (478, 3) mm, total weight (478,), 0 where no view sees the landmark.
+    Raises LimelightError: MediaPipe is not installed, its bundle is missing, or it finds no face in any view.
     """
     vertices, triangles = portrait.vertices, portrait.triangles
     views, view_weights = [], []
@@ -95,10 +91,7 @@ def _shade(seen: Visibility, triangles: np.ndarray, normals: np.ndarray, colours
     """(H, W, 3) uint8 picture under a soft frontal light."""
     image = np.full((*seen.triangle.shape, 3), 0.85)
     hit = seen.triangle >= 0
-    corners, barycentric = (
-        triangles[seen.triangle[hit]],
-        seen.barycentric[hit][..., None],
-    )  # (N, 3), (N, 3, 1)
+    corners, barycentric = (triangles[seen.triangle[hit]], seen.barycentric[hit][..., None])  # (N, 3), (N, 3, 1)
     normal = (normals[corners] * barycentric).sum(axis=1)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
     light = 0.35 + 0.65 * np.clip(normal @ np.array([0.1, 0.35, 0.93]), 0, 1)
@@ -107,12 +100,7 @@ def _shade(seen: Visibility, triangles: np.ndarray, normals: np.ndarray, colours
 
 
 _SKIN_TEXTURE = "young_lightskinned_male_diffuse.png"
-_INSIDE_COLOUR, _IRIS, _PUPIL, _WHITE = (
-    (0.4, 0.25, 0.25),
-    (0.3, 0.2, 0.12),
-    (0.05, 0.05, 0.05),
-    (0.9, 0.88, 0.86),
-)
+_INSIDE_COLOUR, _IRIS, _PUPIL, _WHITE = ((0.4, 0.25, 0.25), (0.3, 0.2, 0.12), (0.05, 0.05, 0.05), (0.9, 0.88, 0.86))
 
 
 def base_portrait(base: BaseMesh, skins: Path) -> Portrait:
@@ -139,7 +127,7 @@ def base_portrait(base: BaseMesh, skins: Path) -> Portrait:
 
 
 def ict_portrait(ict: IctModel, skins: Path) -> Portrait:
-    """The ICT mean with a sampled CC0 skin."""
+    """Return the ICT mean with a sampled CC0 skin."""
     with np.load(skins / "ict_diffuse_samples.npz") as samples:
         names = [str(name) for name in samples["names"]]
         skin = samples["albedo"][names.index(_SKIN_TEXTURE)]  # (11248, 3) linear

@@ -49,9 +49,7 @@ def within_person(coefficients: Tensor, person: Tensor) -> Tensor:
         coefficients: (B, N), N(0, 1).
         person: (B,) whole numbers, equal for pictures of one person; negative where that is not known or the picture
             is a mirror image, which shows somebody else.
-
-    Returns:
-        (B,); 0 for a picture that is alone, see `has_company`.
+    Returns: (B,); 0 for a picture that is alone, see `has_company`.
     """
     expect_shapes(("coefficients", coefficients, ("B", "N")), ("person", person, ("B",)))
     same = _same_person(person).to(coefficients)  # (B, B)
@@ -74,9 +72,7 @@ def score_distillation(weights: Tensor, scores: Tensor, trust: Tensor) -> Tensor
         weights: (B, Ne) of the network.
         scores: (B, Ne) in the same order and scale (see `training.data.fit.learn_gains`); NaN where there is none.
         trust: (Ne,) `score_trust`.
-
-    Returns:
-        (B,); 0 for a sample without scores.
+    Returns: (B,); 0 for a sample without scores.
     """
     expect_shapes(("weights", weights, ("B", "E")), ("scores", scores, ("B", "E")), ("trust", trust, ("E",)))
     known = torch.isfinite(scores)

@@ -9,15 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facemodel.mediapipe_outlines import (
-    FACE_OVAL,
-    INNER_LIPS,
-    LEFT_BROW,
-    LEFT_EYE,
-    OUTER_LIPS,
-    RIGHT_BROW,
-    RIGHT_EYE,
-)
+from facemodel.mediapipe_outlines import FACE_OVAL, INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from training.losses.linear_face import irradiance, rotation_matrix
 
 _LID_PAIRS = ((159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 373))

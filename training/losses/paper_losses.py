@@ -46,8 +46,7 @@ class PaperWeights:
     def of_terms(self, progress: float) -> dict[str, float]:
         """Return the weight of each term of Eq. 6, by name, at `progress` 0..1 of the run's iterations.
 
-        Raises:
-            ValueError: `progress` is outside 0..1.
+        Raises ValueError: `progress` is outside 0..1.
         """
         if not 0.0 <= progress <= 1.0:
             raise ValueError(f"progress: expected 0..1, got {progress}")
@@ -66,8 +65,7 @@ def hybrid(terms: Mapping[str, Tensor], weights: PaperWeights, progress: float) 
 
     A term whose weight is zero is left out entirely, even where it is not finite.
 
-    Raises:
-        ValueError: no term, a term of another name, shapes that differ, or `progress` outside 0..1.
+    Raises ValueError: no term, a term of another name, shapes that differ, or `progress` outside 0..1.
     """
     factors = weights.of_terms(progress)
     unknown = sorted(set(terms) - set(factors))
@@ -88,13 +86,7 @@ def identity(features: Tensor, reference: Tensor) -> Tensor:
 
 
 def photometric(
-    image: Tensor,
-    diffuse: Tensor,
-    full: Tensor,
-    face: Tensor,
-    projected: Tensor,
-    skin: Tensor,
-    eta: float = 1.0,
+    image: Tensor, diffuse: Tensor, full: Tensor, face: Tensor, projected: Tensor, skin: Tensor, eta: float = 1.0
 ) -> Tensor:
     """Return the loss of Eq. 8, colour distances of the photo to the diffuse face and to the full one.
 
@@ -112,9 +104,7 @@ def photometric(
         projected: (B, H, W) where the model's face region is drawn, I_project.
         skin: (B, H, W) probability p of skin; see `skin_weights`.
         eta: weight of the second term.
-
-    Returns:
-        (B,); each term is 0 where nothing carries weight in it.
+    Returns: (B,); each term is 0 where nothing carries weight in it.
     """
     picture, plane = ("B", "H", "W", 3), ("B", "H", "W")
     expect_shapes(
@@ -207,9 +197,7 @@ def uniform(lit: Tensor, sh: Tensor) -> Tensor:
     Args:
         lit: (B, K, 3) lit diffuse colour c_d (Eq. 4) at points of the face, linear RGB.
         sh: (B, 3 B^2) coefficients lambda, the three channels of a coefficient side by side.
-
-    Raises:
-        ValueError: wrong shapes.
+    Raises ValueError: wrong shapes.
     """
     expect_shapes(("lit", lit, ("B", "K", 3)), ("sh", sh, ("B", "S")))
     if sh.shape[1] % 3:

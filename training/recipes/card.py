@@ -17,8 +17,7 @@ _OPEN = "No photograph, nor weights that saw one, had a part in the training: us
 def write_card(job: Job) -> None:
     """Write `NAME_card.md` of a job whose other stages are done.
 
-    Raises:
-        LimelightError: the evaluation is not there, or the card cannot be written.
+    Raises LimelightError: the evaluation is not there, or the card cannot be written.
     """
     recipe = job.recipe
     evaluation = read_evaluations([job.out / f"{recipe.name}.json"])

@@ -24,8 +24,7 @@ def in_processes(work: Callable[..., None], arguments: Sequence[tuple[Any, ...]]
 
     The processes end with this one, however that ends.
 
-    Raises:
-        LimelightError: one of them failed; it has said why.
+    Raises LimelightError: one of them failed; it has said why.
     """
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_guarded, args=(work, values), daemon=True) for values in arguments]

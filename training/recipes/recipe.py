@@ -41,7 +41,7 @@ class Stage:
 
     @property
     def digest(self) -> str:
-        """What tells this stage from one that does something else."""
+        """Return what tells this stage from one that does something else."""
         values = {**asdict(self), "work": self.work.__name__}
         del values["config"]["cache"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
@@ -67,7 +67,7 @@ class Recipe:
 
     @property
     def hours(self) -> float:
-        """That all stages take at scale 1, on two cores."""
+        """Return the hours that all stages take at scale 1, on two cores."""
         return sum(stage.hours for stage in self.stages)
 
     def __post_init__(self) -> None:
@@ -108,20 +108,19 @@ class Job:
 
     @property
     def crops(self) -> Path:
-        """Folder of prepared crops, see `training.data`."""
+        """Return the folder of prepared crops, see `training.data`."""
         return self.out / "data"
 
     @property
     def network(self) -> Path:
-        """The exported network."""
+        """Return the exported network."""
         return self.out / f"{self.recipe.name}.onnx"
 
     @property
     def photos(self) -> Path:
-        """Folder of photographs.
+        """Return the folder of photographs.
 
-        Raises:
-            LimelightError: there is none.
+        Raises LimelightError: there is none.
         """
         if self.data is None or not (self.data / "photos").is_dir():
             raise LimelightError(
@@ -149,8 +148,7 @@ class Job:
     def mark(self, stage: Stage) -> Mark:
         """Return what is known of a stage: the mark that an earlier run left, or a new one.
 
-        Raises:
-            LimelightError: the earlier run had other inputs, or the mark is unreadable.
+        Raises LimelightError: the earlier run had other inputs, or the mark is unreadable.
         """
         path = self.out / "marks" / f"{stage.name}.json"
         now = Mark(
@@ -201,8 +199,7 @@ class Mark:
     def write(self) -> None:
         """Write the JSON.
 
-        Raises:
-            LimelightError: it cannot be written.
+        Raises LimelightError: it cannot be written.
         """
         values = {name: value for name, value in asdict(self).items() if name != "path"}
         write_text(self.path, json.dumps(values, indent=1) + "\n")

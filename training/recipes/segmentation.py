@@ -10,13 +10,7 @@ from functools import partial
 from facemodel.hair import hair_of
 from training.config import TrainConfig
 from training.data.datasets import open_dataset
-from training.data.segmentation import (
-    SCENE,
-    load_segmentation,
-    prepare_celebamask_hq,
-    prepare_photos,
-    prepare_renders,
-)
+from training.data.segmentation import SCENE, load_segmentation, prepare_celebamask_hq, prepare_photos, prepare_renders
 from training.data.segmenter import Segmenter
 from training.data.skin_classifier import learn_skin
 from training.data.skin_pixels import SegmentationTeacher

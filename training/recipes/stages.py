@@ -229,8 +229,7 @@ def _student(job: Job, stage: Stage) -> tuple[NetworkCheckpoint, Student]:
 def _limelight(job: Job, *arguments: str) -> None:
     """Run a command of this program for the job's face model, in a process that ends with this one.
 
-    Raises:
-        LimelightError: it failed; it has said why.
+    Raises LimelightError: it failed; it has said why.
     """
     model = ["--face-model", str(job.face_model)] if job.face_model else []
     in_processes(_command, [(job.program, [*arguments, *model])])

@@ -34,9 +34,7 @@ def draw_glasses(
         eyes: (2, 3) mm, the subject's left pupil first.
         sides: (2,) how much each side of the head faces the camera, cosines.
         lit: (3,) light on a white surface that faces the camera.
-
-    Returns:
-        (S, S) what they cover, 0..1; lenses count by more than a half.
+    Returns: (S, S) what they cover, 0..1; lenses count by more than a half.
     """
     size = len(image)
     rim, glass = np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)

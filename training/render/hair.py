@@ -52,9 +52,7 @@ class DrawnHair:
             pose: rotation (3, 3), translation (2,) px and scale px/mm; see `facemodel.camera.project`.
             light: as for the face.
             look: colour and shine.
-
-        Returns:
-            (H, W) how much of each pixel is hair, 0..1.
+        Returns: (H, W) how much of each pixel is hair, 0..1.
         """
         worn, (rotation, translation, scale) = self._worn, pose
         vertices = worn.vertices(face_vertices)

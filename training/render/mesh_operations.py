@@ -26,9 +26,7 @@ def vertex_normals(vertices: Tensor, triangles: Tensor) -> Tensor:
     Args:
         vertices: (B, V, 3).
         triangles: (T, 3) int32.
-
-    Returns:
-        (B, V, 3); 0 at a vertex without triangles.
+    Returns: (B, V, 3); 0 at a vertex without triangles.
     """
     if vertices.device.type == "cpu":
         return _VertexNormals.apply(vertices, triangles)
@@ -47,9 +45,7 @@ def interpolate(attributes: Tensor, pixels: Tensor, triangles: Tensor, seen: Ten
         triangles: (T, 3) int32.
         seen: (B, K) int32 triangle at each place; below 0 for none.
         places: (B, K, 2) px; no gradient.
-
-    Returns:
-        (B, C, K), each attribute's numbers side by side for shading; 0 where no triangle is seen.
+    Returns: (B, C, K), each attribute's numbers side by side for shading; 0 where no triangle is seen.
     """
     if attributes.device.type == "cpu":
         return _Interpolation.apply(attributes, pixels, triangles, seen, places)
@@ -163,8 +159,7 @@ def _place_in_triangle(
 ) -> tuple[float, float, float, float, float, bool, float, float]:
     """Find a place (x, y) in a triangle of projected vertices `pixels` (V, 2).
 
-    Returns:
-        Edges u = b - a and v = c - a, twice the area, whether that is next to nothing, and the weights of b and c.
+    Returns: Edges u = b - a and v = c - a, twice the area, whether that is next to nothing, and the weights of b and c.
     """
     ax, ay = pixels[a, 0], pixels[a, 1]
     ux, uy = pixels[b, 0] - ax, pixels[b, 1] - ay

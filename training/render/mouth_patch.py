@@ -62,9 +62,7 @@ def coverage(corners: Tensor, counted: Tensor, size: int) -> Tensor:
         corners: (B, M, 3, 2) px, y down; area is positive where they run from +x to +y (clockwise as seen).
         counted: (B, M) bool, triangles that count.
         size: side of the picture.
-
-    Returns:
-        (B, size, size).
+    Returns: (B, size, size).
     """
     device = corners.device
     return _Coverage.apply(corners.cpu(), counted.cpu(), size).to(device)

@@ -39,9 +39,7 @@ def blinn_phong(points: Tensor, normals: Tensor, position: Tensor, shininess: Te
         points: (B, 3, K) mm, rotated, from the head centre.
         normals: (B, 3, K) unit, rotated.
         position: (B, 3) mm of the key light; shininess: (B, 1).
-
-    Returns:
-        (B, 1, K).
+    Returns: (B, 1, K).
     """
     toward = position[..., None] - points  # (B, 3, K)
     nearness = _inverse_length(toward)  # (B, 1, K)

@@ -53,9 +53,7 @@ def rasterize(
         pixels: (V, 2) projected vertices.
         depth: (V,) larger is nearer.
         triangles: (T, 3), counter-clockwise in a y-up picture; the others are culled.
-
-    Returns:
-        (H, W) triangle index or -1, and (H, W, 3) barycentric coordinates.
+    Returns: (H, W) triangle index or -1, and (H, W, 3) barycentric coordinates.
     """
     places, distance = np.asarray(pixels, np.float64), np.asarray(depth, np.float64)
     return _fill(places, distance, np.ascontiguousarray(triangles, np.int32), height, width)
@@ -69,9 +67,7 @@ def visible_triangles(pixels: NDArray, depth: NDArray, triangles: NDArray, size:
         depth: (N, V) larger is nearer.
         triangles: (T, 3) int32, counter-clockwise in a y-up picture.
         size: side of the pictures, px.
-
-    Returns:
-        (N, size, size), -1 where there is none.
+    Returns: (N, size, size), -1 where there is none.
     """
     owner = np.empty((len(pixels), size, size), np.int32)
     _fill_all(pixels, depth, triangles, np.empty((size, size)), owner)

@@ -141,9 +141,7 @@ class Renderer(nn.Module):
         Args:
             parameters: on this module's device, in its precision.
             size: side of these pictures instead of the module's.
-
-        Raises:
-            LimelightError: parameters are not finite; the message names the group.
+        Raises LimelightError: parameters are not finite; the message names the group.
         """
         expect_shapes(("parameters", parameters, ("B", self.layout.size)))
         _refuse_what_is_not_finite(self.layout, parameters)

@@ -90,9 +90,7 @@ class Hair:
             rng: random numbers.
             vertices, normals: (V, 3) of the head in model space; vertices are moved.
             diffuse, specular: (V, 3) albedo, changed.
-
-        Returns:
-            Its linear colour (3,), and (V,) how much of the skin it hides, 0..1; 0 everywhere on a shaved head.
+        Returns: Its linear colour (3,), and (V,) how much of the skin it hides, 0..1; 0 everywhere on a shaved head.
         """
         color = hair_color(rng)
         wave = np.sin(self._directions @ rng.normal(0.0, 6.0, 3) + rng.uniform(0, 6))

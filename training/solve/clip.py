@@ -24,9 +24,8 @@ from realtime.tracking.found_face import FaceFinder
 from realtime.tracking.tracker import Tracker
 from training.solve.config import SolveConfig
 from training.solve.observation import Observation, Observer
-from training.solve.solver import FaceFit, Solver
+from training.solve.solver import PERSON, FaceFit, Solver, unit_vector
 from training.solve.start import FindsLandmarks, KnownFaceLandmarks, crop_of
-from training.solve.unknowns import PERSON, unit_vector
 
 _LIGHT = ("sh", "key_position", "key_color", "shininess")
 _MOVING = ("expression", "rotation", "translation", "scale", *_LIGHT)
@@ -95,12 +94,8 @@ class ClipSolver:
             deliver: takes every frame in order, window by window, without its picture: of its face `raw` the network's
                 parameters, `smoothed` the solved ones; no face where none was tracked.
             report: is filled in as the frames are done.
-
-        Returns:
-            (P,) the person: identity and albedo, all else neutral.
-
-        Raises:
-            LimelightError: no frame shows a face, or the source fails.
+        Returns: (P,) the person: identity and albedo, all else neutral.
+        Raises LimelightError: no frame shows a face, or the source fails.
         """
         layout, frames = self.model.layout, self.track(open_source)
         tracked = [frame for frame in frames if frame.raw is not None]

@@ -79,9 +79,7 @@ class Observer:
     Args:
         model: the face model.
         masker: finds the face's pixels; the shipped U-Net if None.
-
-    Raises:
-        LimelightError: a network that ships with the training room is missing.
+    Raises LimelightError: a network that ships with the training room is missing.
     """
 
     def __init__(self, model: FaceModel, masker: Masker | None = None) -> None:

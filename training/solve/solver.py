@@ -4,17 +4,95 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from facemodel import FaceModel
-from training.solve.config import SolveConfig
+from facemodel import FaceModel, ParameterLayout
+from realtime.reconstruction import Reconstruction
+from training.networks.decoder import ParameterDecoder
+from training.solve.config import Deviations, SolveConfig
 from training.solve.objective import Fit, Objective
-from training.solve.observation import Observation
-from training.solve.unknowns import Unknowns
+from training.solve.observation import Observation, Observer
+from training.solve.start import NetworkStart, Start, crop_of
+
+PERSON = ("identity", "albedo")
+"""Groups that belong to the person and not to the picture."""
+
+
+class Unknowns(nn.Module):
+    """Parameter vectors (B, P) that any step leaves valid, in units in which steps of all groups are alike.
+
+    Attributes:
+        offsets: (B, P) what an optimiser changes: deviation from the start, in units of `Deviations`.
+
+    Args:
+        start: (B, P) where to begin, pose in crop px.
+        deviations: the units.
+        shared: groups that are one for all rows; they begin at the rows' mean.
+        fixed: groups that stay.
+    """
+
+    start: Tensor
+    units: Tensor
+
+    def __init__(
+        self,
+        layout: ParameterLayout,
+        start: Tensor,
+        deviations: Deviations,
+        shared: Sequence[str] = (),
+        fixed: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.layout = layout
+        self._decoder = ParameterDecoder(layout)
+        raw = self._decoder.raw(start.float())
+        for name in shared:
+            span = layout.slices[name]
+            raw[:, span] = raw[:, span].mean(dim=0)
+        self._shared, self._fixed = ([layout.slices[name] for name in names] for names in (shared, fixed))
+        self.register_buffer("start", raw)
+        self.register_buffer("units", unit_vector(layout, deviations))
+        self.offsets = nn.Parameter(torch.zeros_like(raw))
+
+    def forward(self) -> Tensor:
+        """Return the parameters (B, P)."""
+        return self._decoder(self._raw() - self._decoder.mean)
+
+    def at_start(self) -> Tensor:
+        """Return the parameters (B, P) that it begins with."""
+        return self._decoder(self.start - self._decoder.mean)
+
+    def deviation(self, parameters: Tensor) -> Tensor:
+        """Return (B, P) how far parameters (B, P) are from the start, in units of `Deviations`."""
+        return (self._decoder.raw(parameters) - self.start) / self.units
+
+    @torch.no_grad()
+    def confine(self) -> None:
+        """Bring back what a step took beyond a bound, so that the next one counts from there."""
+        self.offsets.copy_(torch.nan_to_num(self.deviation(self())))
+
+    def _raw(self) -> Tensor:
+        offsets = self.offsets.clone()
+        for span in self._shared:
+            offsets[:, span] = self.offsets[:, span].mean(dim=0, keepdim=True)
+        for span in self._fixed:
+            offsets[:, span] = 0.0
+        return self.start + offsets * self.units
+
+
+def unit_vector(layout: ParameterLayout, deviations: Deviations) -> Tensor:
+    """Return (P,) the unit of every number of the vector."""
+    units = torch.empty(layout.size)
+    for name, value in asdict(deviations).items():
+        units[layout.slices[name]] = value
+    return units
+
 
 _LONGEST_GRADIENT = 10.0
 
@@ -152,3 +230,58 @@ class Solver:
     def _rate(self, progress: float) -> float:
         c = self.config
         return c.last_rate + 0.5 * (c.rate - c.last_rate) * (1.0 + math.cos(math.pi * progress))
+
+
+_TOGETHER = 4  # faces of one picture
+
+
+@dataclass(frozen=True)
+class SolvedFace:
+    """One face of an image: the solved parameters in px of the image, and how well they and the network's fit."""
+
+    face: Reconstruction
+    fit: FaceFit
+
+
+class ImageSolver:
+    """Finds the faces of an image, lets the network begin, and solves each.
+
+    Args:
+        model: the face model.
+        start: what begins.
+        config: of the solve.
+    """
+
+    def __init__(self, model: FaceModel, start: NetworkStart, config: SolveConfig | None = None) -> None:
+        self.model, self.config = model, config or SolveConfig()
+        self._start, self._observe = start, Observer(model)
+        self._solver = Solver(model, self.config)
+
+    def __call__(self, image: NDArray[np.uint8], tick: Callable[[], object] | None = None) -> list[SolvedFace]:
+        """Return the faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none.
+
+        Args:
+            image: the picture.
+            tick: is called after every step of every few faces.
+        """
+        starts = self._start(image)
+        groups = [starts[first : first + _TOGETHER] for first in range(0, len(starts), _TOGETHER)]
+        return [face for group in groups for face in self._solve(image, group, tick)]
+
+    def _solve(
+        self, image: NDArray[np.uint8], starts: list[Start], tick: Callable[[], object] | None
+    ) -> list[SolvedFace]:
+        layout = self.model.layout
+        crops = [crop_of(layout, start.parameters) for start in starts]
+        pairs = list(zip(crops, starts, strict=True))
+        seen = Observation.cat([self._observe(image, crop, s.parameters, s.landmarks) for crop, s in pairs])
+        lowered = np.stack([crop.lower(layout, start.parameters) for crop, start in pairs])
+        solution = self._solver.solve(torch.from_numpy(lowered), seen, self.config.steps, tick=tick)
+        vectors = [
+            layout.constrain(crop.lift(layout, solved.numpy()))
+            for crop, solved in zip(crops, solution.parameters, strict=True)
+        ]
+        return [
+            SolvedFace(Reconstruction(vector, start.confidence), fit)
+            for vector, start, fit in zip(vectors, starts, solution.fits(), strict=True)
+        ]

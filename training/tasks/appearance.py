@@ -177,9 +177,7 @@ class AppearanceTask(Task[Turn]):
         held_out: renders that are measured on.
         seen: what the network found in pictures; three in five of a batch are of them. None for shaded faces alone.
         start: weights of the reader; None for one that has learned nothing.
-
-    Raises:
-        LimelightError: the network has no face head.
+    Raises LimelightError: the network has no face head.
     """
 
     batch_size = 512
@@ -240,9 +238,8 @@ class AppearanceTask(Task[Turn]):
     def figures(self, outputs: Tensor, examples: Examples) -> dict[str, float]:
         """Return what the standardised albedo and light (B, N) are worth.
 
-        Returns:
-            `loss`; `key_angle`, the median angle between key lights, degrees, of renders that have a clear one; and
-            `render.NAME` of every term in its unit.
+        Returns: `loss`; `key_angle`, the median angle between key lights, degrees, of renders that have a clear one;
+            and `render.NAME` of every term in its unit.
         """
         face, labels = self._objective.face, examples.labels
         total, means = self.cost(outputs, examples)
@@ -289,9 +286,7 @@ def seen_examples(network: Student, objective: StudentObjective, batches: Iterab
 
     Args:
         turn: typical error of their rotation, radians.
-
-    Raises:
-        LimelightError: the network has no face head, or there were no batches.
+    Raises LimelightError: the network has no face head, or there were no batches.
     """
     head, span = face_head_of(network), pose_span(network.layout)
     network.eval()
@@ -307,8 +302,7 @@ def seen_examples(network: Student, objective: StudentObjective, batches: Iterab
 def held_out_examples(network: Student, task: LabelTask, limit: int = 700) -> tuple[Examples, Tensor]:
     """Return renders that are never trained on, and what the face head now says of their albedo and light (B, N).
 
-    Raises:
-        LimelightError: there are none.
+    Raises LimelightError: there are none.
     """
     crops, head = task.crops, face_head_of(network)
     known = np.flatnonzero(crops.face & crops.held_out & ~crops.photo & crops.light)
@@ -331,8 +325,7 @@ def held_out_examples(network: Student, task: LabelTask, limit: int = 700) -> tu
 def render_labels(task: LabelTask) -> Tensor:
     """Return labels (N, P) of the renders that are trained on.
 
-    Raises:
-        LimelightError: there are none.
+    Raises LimelightError: there are none.
     """
     crops = task.crops
     known = np.flatnonzero(crops.face & ~crops.photo & crops.light & crops.geometry & ~crops.held_out)
@@ -344,8 +337,7 @@ def render_labels(task: LabelTask) -> Tensor:
 def face_head_of(network: Student) -> FaceHead:
     """Return its face head.
 
-    Raises:
-        LimelightError: it has none.
+    Raises LimelightError: it has none.
     """
     if network.face_head is None:
         raise LimelightError("appearance: the network has no face head")

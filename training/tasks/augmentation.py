@@ -71,7 +71,7 @@ class Mirror:
         return cls(linear_sum_assignment(distance)[1], np.array(expressions))
 
     def apply(self, layout: ParameterLayout, sample: Sample) -> Sample:
-        """The sample as a mirror shows it."""
+        """Return the sample as a mirror shows it."""
         vector = sample.parameters.copy()
         p = layout.view(vector)
         p.expression[:] = p.expression[self.expressions]
@@ -118,7 +118,7 @@ class Augmenter:
         return replace(sample, image=self._degrade(sample.image, rng))
 
     def plain(self, sample: Sample) -> Sample:
-        """The crop as it is, at the network's resolution."""
+        """Return the crop as it is, at the network's resolution."""
         return crop_out(self.layout, sample, Crop((CROP_SIZE / 2, CROP_SIZE / 2), CROP_SIZE), self.resolution)
 
     def _move(self, sample: Sample, rng: Generator) -> Sample:
@@ -170,7 +170,7 @@ class Augmenter:
 def crop_out(
     layout: ParameterLayout, sample: Sample, crop: Crop, resolution: int, border: int = cv2.BORDER_REPLICATE
 ) -> Sample:
-    """What `crop` (in crop px of the sample) sees of a sample, with labels in the new crop's pixels."""
+    """Return what `crop` (in crop px of the sample) sees of a sample, with labels in the new crop's pixels."""
     stored = len(sample.image) / sample.extent  # stored px per crop px
     margin = (sample.extent - CROP_SIZE) / 2
     to_crop = crop.to_frame(resolution)  # network px -> crop px

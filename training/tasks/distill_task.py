@@ -67,9 +67,7 @@ class DistillTask(Task[Batch]):
     Args:
         config: of the run; its network is a student, whose trunk is trained.
         crops: of `crop_photos`.
-
-    Raises:
-        LimelightError: there is nothing to train on, or the network has no trunk.
+    Raises LimelightError: there is nothing to train on, or the network has no trunk.
     """
 
     def __init__(self, config: TrainConfig, crops: Samples) -> None:

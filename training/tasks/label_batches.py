@@ -46,8 +46,7 @@ def batch_of(crops: Samples, indices: NDArray[np.int64], samples: list[Sample]) 
 def training_labels(crops: Samples, layout: ParameterLayout, limit: int = 20000) -> NDArray[np.float32]:
     """Return parameter vectors (M, P) that are labelled in full: the statistics of the network's outputs.
 
-    Raises:
-        LimelightError: there is none.
+    Raises LimelightError: there is none.
     """
     known = np.flatnonzero(crops.face & crops.geometry & crops.light & ~crops.held_out)
     if not len(known) or crops.parameters.shape[1] != layout.size:
@@ -64,8 +63,7 @@ class Batcher:
 
     Each kind runs through its crops in a new random order every time round.
 
-    Raises:
-        LimelightError: there is nothing to train on.
+    Raises LimelightError: there is nothing to train on.
     """
 
     def __init__(self, crops: Samples, augmenter: Augmenter, config: TrainConfig) -> None:

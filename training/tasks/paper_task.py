@@ -82,7 +82,7 @@ class PaperBatch:
     labelled: Batch | None = None
 
     def to(self, device: torch.device) -> PaperBatch:
-        """The batch on another device."""
+        """Return the batch on another device."""
         labelled = None if self.labelled is None else self.labelled.to(device)
         return PaperBatch(self.crop.to(device), self.photos.to(device), labelled)
 
@@ -144,7 +144,8 @@ class PaperTask(ParameterTask[PaperBatch]):
         }
 
     def validate(self, network: Network) -> dict[str, float]:
-        """Figures on held-out photos, see `training.tasks.paper_validation`, and on labelled crops, under `labels`."""
+        """Return the figures on held-out photos, see `training.tasks.paper_validation`, and on labelled crops, under
+        `labels`."""
         figures: dict[str, float] = {}
         if self.held_out is not None:
             figures |= validate_photos(network, self.objective.paper, self.held_out, self.config.validation_samples)
@@ -189,10 +190,8 @@ def open_paper_task(config: TrainConfig, model: FaceModel, root: Path, crops: Pa
         model: the face model.
         root: folder of prepared photos, see `training.data.prepared`.
         crops: folder of prepared crops, see `training.data`, where `config.paper.labelled` asks for some.
-
-    Raises:
-        LimelightError: photos or crops are missing, damaged or made for another face model, or the identity network
-            cannot be had.
+    Raises LimelightError: photos or crops are missing, damaged or made for another face model, or the identity network
+        cannot be had.
     """
     paper = config.paper
     recognizer = None

@@ -24,10 +24,9 @@ _AT_ONCE = 16
 def validate_photos(
     network: Network, objective: PaperObjective, photos: PreparedPhotos, limit: int
 ) -> dict[str, float]:
-    """Figures on `limit` photos at most.
+    """Return the figures on `limit` photos at most.
 
-    Returns:
-        photo.nme68, nme68_without_jaw, nme478: medians, fractions, against the labelled points; photo.color_error:
+    Returns: photo.nme68, nme68_without_jaw, nme478: medians, fractions, against the labelled points; photo.color_error:
         Table 1's mean over the pixels of the face, sRGB 0..1, at the size that is rendered; loss.NAME: mean of each
         term of the objective in its own unit.
     """
@@ -52,7 +51,7 @@ def validate_photos(
 
 
 def network_input(image: Tensor, resolution: int) -> Tensor:
-    """Photos (B, S, S, 3) sRGB 0..1 as a network takes them, (B, R, R, 3) uint8 RGB."""
+    """Return photos (B, S, S, 3) sRGB 0..1 as a network takes them, (B, R, R, 3) uint8 RGB."""
     planes = image.permute(0, 3, 1, 2)
     if planes.shape[2] != resolution:
         planes = functional.interpolate(planes, (resolution, resolution), mode="bilinear", antialias=True)

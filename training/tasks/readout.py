@@ -53,9 +53,7 @@ class Ridge:
 
         Args:
             strength: of the pull to zero, in samples' worth of standardised inputs.
-
-        Raises:
-            LimelightError: there were no samples.
+        Raises LimelightError: there were no samples.
         """
         if self.sums is None or not self.count:
             raise LimelightError("readout: no renders to learn from")
@@ -80,9 +78,7 @@ def gather(network: Student, batches: Iterable[Batch], ridge: Ridge, turn: float
         batches: crops and labels.
         ridge: empty, or of the batches that went before.
         turn: typical error of the rotation that the head is told, radians.
-
-    Raises:
-        LimelightError: the network has no face head.
+    Raises LimelightError: the network has no face head.
     """
     head = face_head_of(network).eval()
     nn.init.zeros_(head.geometry.weight)
@@ -113,9 +109,7 @@ def with_readout(
         ridge: of `gather`.
         strength: of the ridge.
         identity_only: the pose is read off as before.
-
-    Raises:
-        LimelightError: there were no renders.
+    Raises LimelightError: there were no renders.
     """
     solved = slice(face_head_of(network).n_identity if identity_only else None)
     changed = dict(weights)

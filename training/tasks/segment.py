@@ -7,27 +7,87 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facemodel import LimelightError
 from training.config import TrainConfig
-from training.data.face_classes import ALLOWED, CLASSES, FACE_CLASSES, IGNORED
+from training.data.face_classes import ALLOWED, CLASSES, FACE_CLASSES, IGNORED, MIRRORED
 from training.data.segmentation import KINDS, SegmentationSamples, count_labels
 from training.data.segmenter import SegmentationCheckpoint, load_segmentation_network
-from training.networks.unet import (
-    UNet,
-    UNetConfig,
-    class_weights,
-    label_weights,
-    unweighted,
-    weighted_cross_entropy,
-)
+from training.networks.unet import UNet, UNetConfig, class_weights, label_weights, unweighted, weighted_cross_entropy
 from training.sampling import spread_evenly
-from training.tasks.segmentation_batches import SegmentationAugment, SegmentationBatcher, resized, stacked
 from training.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class SegmentationAugment:
+    """Bounded changes of a labelled picture.
+
+    Attributes:
+        shift: largest shift, share of the side. scale: largest change of size, natural logarithm.
+        angle: largest turn, degrees.
+        exposure: largest change of brightness, natural logarithm of sRGB values. white_balance: of one channel
+            against the others. tone: of the exponent of a tone curve.
+        flip_share, gray_share, blur_share: probability of a mirrored, a colourless, a blurred picture.
+        blur: largest Gaussian, px.
+    """
+
+    shift: float = 0.08
+    scale: float = 0.22
+    angle: float = 20.0
+    exposure: float = 0.3
+    white_balance: float = 0.1
+    tone: float = 0.25
+    flip_share: float = 0.5
+    gray_share: float = 0.05
+    blur_share: float = 0.2
+    blur: float = 1.2
+
+
+def resized(samples: SegmentationSamples, index: int, resolution: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return picture number `index`, (R, R, 3), and its labels (R, R)."""
+    size = (resolution, resolution)
+    image = cv2.resize(samples.images[index], size, interpolation=cv2.INTER_AREA)
+    labels = cv2.resize(samples.labels[index], size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(image, np.uint8), np.asarray(labels, np.uint8)
+
+
+def changed(
+    image: NDArray[np.uint8], labels: NDArray[np.uint8], augment: SegmentationAugment, rng: Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Move a picture (R, R, 3) and labels (R, R) alike; what comes in from outside repeats the edge, IGNORED."""
+    a, side = augment, len(image)
+    if rng.random() < a.flip_share:
+        image, labels = image[:, ::-1], MIRRORED[labels[:, ::-1]]
+    middle = np.full(2, 0.5 * (side - 1))  # OpenCV counts from pixel centres
+    angle, size = rng.uniform(-a.angle, a.angle), float(np.exp(rng.uniform(-a.scale, a.scale)))
+    matrix = cv2.getRotationMatrix2D(middle.tolist(), float(angle), size)  # (2, 3)
+    matrix[:, 2] += rng.uniform(-a.shift, a.shift, 2) * side
+    size_px = (side, side)
+    image = cv2.warpAffine(image, matrix, size_px, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    labels = cv2.warpAffine(labels, matrix, size_px, flags=cv2.INTER_NEAREST, borderValue=IGNORED)
+    gains = np.exp(rng.uniform(-a.exposure, a.exposure) + rng.uniform(-a.white_balance, a.white_balance, 3))
+    exponent = np.exp(rng.uniform(-a.tone, a.tone))
+    curve = 255.0 * np.clip(np.linspace(0.0, 1.0, 256)[:, None] ** exponent * gains, 0.0, 1.0)  # (256, 3)
+    image = cv2.LUT(image, np.rint(curve).astype(np.uint8)[None])
+    if rng.random() < a.gray_share:
+        image = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    if rng.random() < a.blur_share:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, max(a.blur, 0.31)))
+    return np.asarray(image, np.uint8), np.asarray(labels, np.uint8)
+
+
+def stacked(pictures: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> tuple[Tensor, Tensor]:
+    """Return pictures as the network takes them, (B, 3, R, R) 0..1, and labels (B, R, R) uint8."""
+    images, labels = zip(*pictures, strict=True)
+    planes = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255.0)
+    return planes, torch.from_numpy(np.stack(labels))
+
 
 _SEEN = 1e-3  # share of a class's pixels among all, below which its IoU says little
 
@@ -65,10 +125,8 @@ def class_iou(tally: NDArray[np.int64]) -> dict[str, float]:
 
     Args:
         tally: (L, 19) pixels by label and by predicted class.
-
-    Returns:
-        `face` for the face mask; `mean` over the classes that fill at least a thousandth of the labelled pixels; and
-        every class that occurs.
+    Returns: `face` for the face mask; `mean` over the classes that fill at least a thousandth of the labelled pixels;
+        and every class that occurs.
     """
     single = tally[: len(CLASSES)]
     wrong = np.where(ALLOWED, 0, tally).sum(axis=0)  # (19,) predicted where it is excluded
@@ -118,9 +176,7 @@ class SegmentTask(Task[SegmentationBatch]):
         config: of the run.
         unet: the network.
         samples: the data.
-
-    Raises:
-        LimelightError: there is nothing to train on.
+    Raises LimelightError: there is nothing to train on.
     """
 
     def __init__(self, config: TrainConfig, unet: SegmentConfig, samples: SegmentationSamples) -> None:
@@ -129,7 +185,7 @@ class SegmentTask(Task[SegmentationBatch]):
         self.config = config
         self.unet = unet
         self.samples = samples
-        self._batcher = SegmentationBatcher(samples, unet.resolution, config.batch_size, unet.augment, config.seed)
+        self._training = np.flatnonzero(~samples.held_out)
         self.objective = nn.Module()
         allowed = torch.from_numpy(ALLOWED)  # (L, 19)
         weights = class_weights(count_labels(samples))  # (19,)
@@ -149,7 +205,10 @@ class SegmentTask(Task[SegmentationBatch]):
         return network
 
     def batch(self, step: int) -> SegmentationBatch:
-        return SegmentationBatch(*self._batcher(step))
+        rng = np.random.default_rng((self.config.seed, step))
+        chosen = rng.choice(self._training, self.config.batch_size)
+        pictures = [resized(self.samples, int(index), self.unet.resolution) for index in chosen]
+        return SegmentationBatch(*stacked([changed(*picture, self.unet.augment, rng) for picture in pictures]))
 
     def predict(self, network: UNet, batch: SegmentationBatch, progress: float) -> Tensor:  # noqa: ARG002
         return network(batch.images)

@@ -92,9 +92,8 @@ class ParameterTask(Task[BatchT]):
 def take_initial_weights(network: Network, config: TrainConfig) -> None:
     """Give a new network the weights that `config` names, and keep what is not trained as it is.
 
-    Raises:
-        LimelightError: a file is missing or of another network, published weights cannot be had, or `config` names a
-            part that the network lacks.
+    Raises LimelightError: a file is missing or of another network, published weights cannot be had, or `config` names a
+        part that the network lacks.
     """
     if config.initial:
         _start_from(network, config.initial)

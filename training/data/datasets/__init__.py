@@ -32,9 +32,7 @@ def open_dataset(name_or_path: str | Path, report: Callable[[str], None] = to_st
         name_or_path: a folder or a photo; or the name of one in the data folder (`LIMELIGHT_DATA`, or
             `../shared/sources`), such as `lfw` or `CelebA`.
         report: takes one line for every file that is skipped.
-
-    Raises:
-        LimelightError: there is no such folder, or nothing in it that is known.
+    Raises LimelightError: there is no such folder, or nothing in it that is known.
     """
     data = default_photos().parent
     places = [Path(name_or_path), *(data / part / name_or_path for part in (".", "eval", "photos"))]

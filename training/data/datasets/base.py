@@ -46,8 +46,7 @@ class FaceSample:
     def picture(self) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3) RGB.
 
-        Raises:
-            LimelightError: the file is missing or no picture.
+        Raises LimelightError: the file is missing or no picture.
         """
         picture = read_rgb(self.image)
         if picture is None:
@@ -99,8 +98,7 @@ class FaceDataset(ABC):
     def __iter__(self) -> Iterator[FaceSample]:
         """Yield samples in an order that does not change.
 
-        Raises:
-            LimelightError: nothing is left, or an annotation file that all depend on is missing.
+        Raises LimelightError: nothing is left, or an annotation file that all depend on is missing.
         """
         self.skipped = count = 0
         for entry in islice(self._entries(), None, None, self.every):

@@ -75,8 +75,7 @@ def find_images(root: Path) -> Path | None:
 def find_table(root: Path, name: str) -> dict[str, list[str]] | None:
     """Return what a text file of CelebA says about each photo, by file name without suffix; None without the file.
 
-    Raises:
-        LimelightError: the file is no text.
+    Raises LimelightError: the file is no text.
     """
     files = ((root / part / name).with_suffix(suffix) for part in _FOLDERS for suffix in (".txt", ".csv"))
     path = next((file for file in files if file.is_file()), None)
@@ -92,8 +91,7 @@ def find_table(root: Path, name: str) -> dict[str, list[str]] | None:
 def person_of(stem: str, identities: dict[str, list[str]] | None) -> str:
     """Return the name of the person on a photo of CelebA.
 
-    Raises:
-        LimelightError: the photo is not in the list that there is.
+    Raises LimelightError: the photo is not in the list that there is.
     """
     if identities is None:
         return f"celeba/{stem}"
@@ -105,8 +103,7 @@ def person_of(stem: str, identities: dict[str, list[str]] | None) -> str:
 def split_of(stem: str, partition: dict[str, list[str]] | None) -> Split:
     """Return the part that a photo of CelebA belongs to.
 
-    Raises:
-        LimelightError: the photo is not in the list that there is, or has no number where there is none.
+    Raises LimelightError: the photo is not in the list that there is, or has no number where there is none.
     """
     if partition is not None:
         if (row := partition.get(stem)) is None or len(row) != 1 or row[0] not in _SPLITS:

@@ -83,9 +83,7 @@ def label_map(mask: Sequence[Path]) -> NDArray[np.uint8]:
 
     Args:
         mask: `FaceSample.mask`, files named `NUMBER_CLASS.png` that are not 0 where the class is.
-
-    Raises:
-        LimelightError: a file is unreadable, of another size than the first, or of an unknown class.
+    Raises LimelightError: a file is unreadable, of another size than the first, or of an unknown class.
     """
     parts: dict[int, NDArray] = {}
     for path in mask:

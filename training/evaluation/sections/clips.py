@@ -117,9 +117,7 @@ def count_blinks(
     Args:
         raw, filtered: (T,) eyeBlinkLeft or eyeBlinkRight, 0..1; NaN where the face was not tracked.
         times: (T,) s.
-
-    Returns:
-        How many blinks the raw curve has, and how many of them are kept.
+    Returns: How many blinks the raw curve has, and how many of them are kept.
     """
     blinks = kept = 0
     tracked = np.isfinite(raw) & np.isfinite(filtered)

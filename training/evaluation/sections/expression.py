@@ -52,10 +52,8 @@ def slopes(weights: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[
 
     Args:
         weights, truth: (N, Ne).
-
-    Returns:
-        (Ne,): 1 for the truth, 0 for a constant and, but for chance, for the truth of other pictures; NaN for a unit
-        whose truth does not change.
+    Returns: (Ne,): 1 for the truth, 0 for a constant and, but for chance, for the truth of other pictures; NaN for a
+        unit whose truth does not change.
     """
     spread = truth - truth.mean(axis=0)
     power = (spread**2).sum(axis=0)

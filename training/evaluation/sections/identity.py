@@ -38,8 +38,7 @@ def name_pairs(names: ArrayLike, seed: int = 0) -> tuple[NDArray[np.int64], NDAr
     Every pair of the same person counts, at most ten of each, and as many pairs of different people, none twice, or
     all there are.
 
-    Raises:
-        ValueError: nobody is there twice, or nobody else.
+    Raises ValueError: nobody is there twice, or nobody else.
     """
     rng = np.random.default_rng(seed)
     people, who = np.unique(np.asarray(names), return_inverse=True)
@@ -71,9 +70,8 @@ def verification(
     In the intervals' draws of people a pair counts as often as both are there, but nobody is compared with themselves
     as if they were two.
 
-    Returns:
-        auc_cosine, auc_euclidean: the probability that a pair of one person is more alike than one of two, ties half,
-        by the angle about the mean vector and by distance (0.5 is chance).
+    Returns: auc_cosine, auc_euclidean: the probability that a pair of one person is more alike than one of two, ties
+        half, by the angle about the mean vector and by distance (0.5 is chance).
     """
     people, who = np.unique(np.asarray(names), return_inverse=True)
     one, other = np.concatenate([same, different]).T

@@ -79,9 +79,7 @@ def movement_errors(model: FaceModel, weights: NDArray, truth: NDArray) -> dict[
     Args:
         model: whose expressions move MediaPipe's points linearly.
         weights, truth: (N, Ne).
-
-    Returns:
-        {part of PARTS: (N,) mm, mean distance of its points}.
+    Returns: {part of PARTS: (N,) mm, mean distance of its points}.
     """
     moves = np.stack([model.landmarks478(shape) for shape in model.expression]).astype(np.float64)  # (Ne, 478, 3)
     difference = np.asarray(weights, np.float64) - truth
@@ -98,9 +96,7 @@ def openings(model: FaceModel, weights: NDArray, identity: NDArray) -> dict[str,
         model: the face model.
         weights: (N, Ne).
         identity: (N, Ni), of the same people.
-
-    Returns:
-        {"lip_gap": (N, 1) mm, "lid_opening": (N, 2) mm of the right and the left eye}.
+    Returns: {"lip_gap": (N, 1) mm, "lid_opening": (N, 2) mm of the right and the left eye}.
     """
     parts = [
         np.stack([model.landmarks478(shape) for shape in shapes]).astype(np.float64)
@@ -123,9 +119,7 @@ def picture_openings(points: NDArray, scale: float) -> dict[str, NDArray[np.floa
     Args:
         points: (478, 2) px.
         scale: of the head, px/mm.
-
-    Returns:
-        {"lip_gap": (1,) mm, "lid_opening": (2,) mm of the right and the left eye}, never below 0.
+    Returns: {"lip_gap": (1,) mm, "lid_opening": (2,) mm of the right and the left eye}, never below 0.
     """
     return {
         name: np.array([np.linalg.norm(points[up] - points[low], axis=1).mean() / scale for low, up in pairs])

@@ -31,11 +31,9 @@ def performer_report(model: FaceModel, pairs: Iterable[tuple[NDArray | None, NDA
     Args:
         model: of the parameters.
         pairs: (tracked (P,) or None, true (P,)) of each frame.
-
-    Returns:
-        {"tracked": ..., "mean": ...}: the mean of every measure of `errors_against_truth` over the tracked
-        frames, for the tracker and for the mean of the truths on the mean person; expression_rmse is pooled over
-        all active weights.
+    Returns: {"tracked": ..., "mean": ...}: the mean of every measure of `errors_against_truth` over the tracked frames,
+        for the tracker and for the mean of the truths on the mean person; expression_rmse is pooled over all active
+        weights.
     """
     pairs = list(pairs)
     constant = np.array([truth for _, truth in pairs]).mean(axis=0)

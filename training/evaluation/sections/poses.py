@@ -76,11 +76,9 @@ def _held_out_ytf(folder: Path) -> list[LabelledPhoto]:
 def photo_errors(model: FaceModel, photo: LabelledPhoto, vector: NDArray[np.floating]) -> dict[str, float]:
     """Return the errors of parameters (P,) in the photo's px.
 
-    Returns:
-        nme68, nme68_inner (without the jaw line), nme68_jaw: fractions of the face's size, as DESIGN.md measures.
-        inner_mouth_mm: where the label has a scale.
-        yaw, pitch, roll: signed, degrees, ours less the label's after ours was turned to the label's zero; angle:
-        geodesic; *_as_labelled: without that turn. Where the label has a pose.
+    Returns: nme68, nme68_inner (without the jaw line), nme68_jaw: fractions of the face's size, as DESIGN.md measures.
+        inner_mouth_mm: where the label has a scale. yaw, pitch, roll: signed, degrees, ours less the label's after ours
+        was turned to the label's zero; angle: geodesic; *_as_labelled: without that turn. Where the label has a pose.
     """
     points, truth = landmarks68_px(model, vector), photo.landmarks
     size = float(np.sqrt(np.prod(np.ptp(truth, axis=0))))  # px, what an NME is a share of
@@ -106,8 +104,7 @@ def measure_photos(
     A photo with several faces is shown as a window around each of them. A face whose middle lies outside the labelled
     one's box is another.
 
-    Raises:
-        LimelightError: a photo cannot be read.
+    Raises LimelightError: a photo cannot be read.
     """
     results: list[dict[str, float] | None] = []
     found: list[NDArray | None] = []
@@ -128,12 +125,10 @@ def measure_photos(
 def estimate_photos(photos: Sequence[LabelledPhoto], results: Sequence[dict[str, float] | None]) -> Estimate:
     """Return means over the photos whose face was found, with intervals over people (of ytf, else over photos).
 
-    Returns:
-        photos, found: counts. nme68, nme68_inner, nme68_jaw, inner_mouth_mm: means; nme68_median.
-        yaw, pitch, roll: mean absolute errors; pose: mean of the three, as published; pitch_bias: signed;
-        pose_as_labelled, pitch_bias_as_labelled, angle, angle_as_labelled.
-        nme68_0_30, nme68_30_60, nme68_60_90, and photos_*: by |yaw| of the label; nme68_balanced: mean of the bins
-        that hold photos. Absent where nothing is known.
+    Returns: photos, found: counts. nme68, nme68_inner, nme68_jaw, inner_mouth_mm: means; nme68_median. yaw, pitch,
+        roll: mean absolute errors; pose: mean of the three, as published; pitch_bias: signed; pose_as_labelled,
+        pitch_bias_as_labelled, angle, angle_as_labelled. nme68_0_30, nme68_30_60, nme68_60_90, and photos_*: by |yaw|
+        of the label; nme68_balanced: mean of the bins that hold photos. Absent where nothing is known.
     """
     known = [(photo, errors) for photo, errors in zip(photos, results, strict=True) if errors is not None]
     counts = Estimate({"photos": float(len(photos)), "found": float(len(known))})

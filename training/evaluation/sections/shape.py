@@ -28,8 +28,7 @@ def fitted_renders(material: Material) -> NDArray[np.float32]:
 
     Rows are NaN where MediaPipe finds no face. As for photos, the points' average offsets are learned from the set.
 
-    Raises:
-        LimelightError: the cache cannot be written.
+    Raises LimelightError: the cache cannot be written.
     """
     renders, model = material.renders, material.model
     path, make = material.cache / f"points_{len(renders)}.npz", partial(_points, renders, material.landmarker)

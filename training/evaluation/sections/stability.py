@@ -75,11 +75,9 @@ def jitter(
         model: of the parameters.
         vectors: T frames in order, each (P,) in frame px, or None where nothing was tracked.
         moving: (T,) which part a frame belongs to.
-
-    Returns:
-        {"still": ..., "moving": ...}, each with `landmarks` (68 points, mm on the head, by the clip's median scale),
-        `angle` (degrees, all axes together), `weights` (expression, 0..1), and `frames`, how many of them counted:
-        those between two tracked neighbours in the same part. NaN where there is none.
+    Returns: {"still": ..., "moving": ...}, each with `landmarks` (68 points, mm on the head, by the clip's median
+        scale), `angle` (degrees, all axes together), `weights` (expression, 0..1), and `frames`, how many of them
+        counted: those between two tracked neighbours in the same part. NaN where there is none.
     """
     tracked = np.array([vector is not None for vector in vectors], bool)
     known = [vector for vector in vectors if vector is not None] or [model.layout.neutral()]
