@@ -165,7 +165,9 @@ def _film(
 
     config = SessionConfig(paced=False, all_sinks=True, frames=args.frames, person="")
     session = Session(model, partial(make_tracker, args, model, MAX_FACES), config)
-    video = VideoFile(target, partial(Relit, compare=args.compare), across=2 if args.compare else 1)
+    across = 2 if args.compare else 1
+    drawing = partial(Relit, compare=args.compare)
+    video = VideoFile(target, drawing, lambda info: (across * info.width, info.height))
     session.add_sink(Worker(video, VIDEO_WORKER, str(target)))
     light.play(session.show)
     return work_through(session, partial(open_telling, session, str(source)), outputs, args.frames)
