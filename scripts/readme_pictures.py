@@ -17,9 +17,12 @@ from PyQt6.QtCore import QTimer
 from facemodel import Crop, FaceModel
 from facemodel.rotation import matrix_from_euler
 from realtime.engines import open_engine
+from realtime.light.lighting import Lighting
+from realtime.light.values import Value
 from realtime.opencv import cv2
 from realtime.reconstruction import Reconstructor
 from realtime.reconstruction_picture import draw_strip
+from realtime.relit_picture import relit_picture
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.session import Session
 from realtime.session_config import SessionConfig
@@ -34,6 +37,25 @@ from realtime.ui.window import MainWindow
 _PERFORMER_FRAME = 95
 _GRIMACES = (3.3, 10.2, 12.5, 35.5, 42.4, 65.4, 67.7, 83.8)
 """Seconds into the performance: smile, doubt, surprise, kiss, anger, wink, puff, laugh."""
+
+_RELIT_FRAME = 11
+_SHOWN = {
+    "light/source": "show",
+    "environment/intensity": 0.15,
+    "relight/background": "dim",
+    "relight/dim": 0.8,
+    "light/1/elevation": 10.0,
+}
+_LIGHTS: tuple[dict[str, Value], ...] = (
+    {"light/1/intensity": 1.6, "light/1/azimuth": -70.0, "light/1/elevation": 20.0},
+    {
+        "light/1/intensity": 1.3, "light/1/azimuth": -70.0, "light/1/color": (1.0, 0.12, 0.4),
+        "light/2/intensity": 1.3, "light/2/azimuth": 70.0, "light/2/color": (0.08, 0.45, 1.0),
+    },
+    {"environment/name": "sunset", "environment/intensity": 1.0},
+    {"light/1/intensity": 1.4, "light/1/azimuth": 0.0, "light/1/elevation": -55.0, "light/1/color": (1.0, 0.55, 0.2)},
+)  # fmt: skip
+"""Values of a show: from one side, two colours, a sunset, from below."""
 
 
 def _show(model: FaceModel, source: str, path: Path, seconds: float, state: str, prepare: Callable) -> None:
@@ -100,6 +122,24 @@ def picture_reconstruction(path: Path) -> None:
     cv2.imwrite(str(path), cv2.resize(strip, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
+def picture_relighting(path: Path) -> None:
+    """A frame of the performer, and the same in four other lights, by what one look at it gave."""
+    model = FaceModel.load()
+    with closing(SyntheticPerformer(width=640, height=480, fps=10.0, seed=7, live=False)) as source:
+        for _ in range(_RELIT_FRAME):
+            source.read()
+        frame = source.read()
+    if frame is None:
+        raise SystemExit("the synthetic performer ended early")
+    faces = Reconstructor(model, open_engine("student", model), open_finder())(frame.image)
+    shown = [frame.image]
+    for light in _LIGHTS:
+        lighting = Lighting.of({**_SHOWN, **light})
+        shown.append(relit_picture(model, frame.image, faces, lighting))
+    strip = np.hstack([picture[40:440, 140:500] for picture in shown])
+    cv2.imwrite(str(path), cv2.resize(strip, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA))
+
+
 def picture_expressions(path: Path, side: int = 200) -> None:
     """The performer's grimaces above, and below what one look at each of them gave, in clay."""
     model = FaceModel.load()
@@ -157,6 +197,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     picture_heads(options.out / "heads.png")
     picture_reconstruction(options.out / "reconstruction.png")
+    picture_relighting(options.out / "relighting.png")
     picture_expressions(options.out / "expressions.png")
     picture_window(options.out / "window.png", options.seconds)
     picture_take(options.out / "take.png")

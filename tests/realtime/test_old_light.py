@@ -11,7 +11,7 @@ from realtime.frame import Face, Frame, Person, TrackingState
 from realtime.light.environments import ENVIRONMENTS
 from realtime.light.lighting import Lighting
 from realtime.matte.person_matte import Matte
-from realtime.render import RenderOptions, ViewMode
+from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.render.old_light import CameraGain, OldLight, exposed
 from realtime.render.relit_scene import RelitScenes
 from tests.toy_model import toy_model
@@ -152,3 +152,32 @@ def test_the_scene_of_a_frame_has_matte_and_both_lights():
     np.testing.assert_allclose(half.faces[0].light.sh, 0.5 * p.sh, atol=1e-3)
     scenes.forget()
     assert scenes(Frame(0, 0.0, image), faces, show, options).lighting is show
+
+
+def test_a_still_picture_stays_still_in_another_light():
+    """Noise of camera and estimate comes through no stronger than the picture is brightened."""
+    scenes, random = RelitScenes(MODEL.layout), np.random.default_rng(0)
+    vector = MODEL.layout.neutral()
+    p = MODEL.layout.view(vector)
+    p.translation[:], p.scale = (96, 96), 0.8
+    p.sh[:] = ENVIRONMENTS["studio"].sh
+    p.key_position[:], p.key_color[:], p.shininess = (200.0, 300.0, 500.0), 0.3, 20.0
+    person = Person(1, p.identity, p.albedo, None)
+    options = RenderOptions(mode=ViewMode.RELIT)
+    part = np.s_[76:120, 76:116]
+    pictures, inputs = [], []
+    with HeadlessComposer(MODEL, 192, 192, samples=1) as composer:
+        plain = composer.render(None, vector, RenderOptions(whole_head=True)).astype(float)
+        for k in range(24):
+            image = np.clip(plain + random.normal(0.0, 1.5, plain.shape), 0, 255).astype(np.uint8)
+            raw = vector.copy()
+            MODEL.layout.view(raw).sh[:] *= 1.0 + 0.08 * random.normal(size=(9, 3))
+            face = Face(1, TrackingState.TRACKING, vector, person, raw=raw)
+            show = Lighting(estimated=False, environment=ENVIRONMENTS["sunset"])
+            relit = composer.draw(scenes(Frame(k, k / 30.0, image), [face], show, options))
+            pictures.append(relit[part].astype(float))
+            inputs.append(image[part].astype(float))
+    steps = [np.abs(np.diff(np.array(each[8:]), axis=0)).mean() for each in (pictures, inputs)]
+    assert steps[0] < 1.2 * steps[1]
+    means = np.array(pictures[8:]).mean(axis=(1, 2, 3))
+    assert np.abs(np.diff(np.log(means))).max() < 0.01

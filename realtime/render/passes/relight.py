@@ -30,6 +30,7 @@ _MISSED = 0.3
 _INNER_BITS = sum(REGION_BITS[name] for name in ("eyes", "teeth", "tongue", "mouth_lining"))
 _RIM_MM = 6.0
 _MIDDLE_MM = 40.0
+_CUT_MM = 45.0
 _HAIRLINE_MM = 12.0
 _THINNED = 3
 
@@ -338,8 +339,8 @@ def skin_parts(model: FaceModel) -> NDArray[np.float32]:
     """Return how far each vertex is no bare skin, (V, 3).
 
     First eyes and mouth, falling off over lids and lips, where the mesh lies never so well that its edges would be the
-    picture's; then the scalp, rising by degrees above the eyes to the border of the face, since the hairline is none of
-    the mesh's edges; then the eyeballs.
+    picture's, and the lower end of the neck, which is cut off there and is no shoulder; then the scalp, rising by
+    degrees above the eyes to the border of the face, since the hairline is none of the mesh's edges; then the eyeballs.
     """
     bits = region_bits(model)
     alpha = face_alpha(model, _HAIRLINE_MM)
@@ -347,6 +348,9 @@ def skin_parts(model: FaceModel) -> NDArray[np.float32]:
     gaps = model.mean[:, None] - model.mean[inside][None, ::_THINNED]  # (V, I, 3)
     distance = np.sqrt((gaps * gaps).sum(axis=-1).min(axis=1)) if inside.any() else np.full(model.n_vertices, np.inf)
     inner = np.where(inside, 1.0, np.clip(1.0 - distance / _RIM_MM, 0.0, 1.0))
+    neck = (bits & REGION_BITS["neck"]) != 0
+    cut = np.clip(1.0 - (model.mean[:, 1] - model.mean[:, 1].min()) / _CUT_MM, 0.0, 1.0)
+    inner = np.maximum(inner, np.where(neck, cut, 0.0))
     scalp, others = (bits & REGION_BITS["scalp"]) != 0, (bits & (REGION_BITS["ears"] | REGION_BITS["neck"])) != 0
     height = np.clip((model.mean[:, 1] + 10.0) / 40.0, 0.0, 1.0)
     hair = np.where(scalp, 1.0, np.where(others, 0.0, height * (1.0 - alpha)))
