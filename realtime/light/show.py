@@ -408,6 +408,17 @@ class Show:
         key = CueNumber.of(number)
         self.edit_cues(f"Name cue {key}", lambda cues: cues.put(replace(cues.cue(key), name=name)), at)
 
+    def renumber_cue(self, number: Number, to: Number, at: float | None = None) -> None:
+        """Give a cue another number, which may move it elsewhere; links to it go along.
+
+        Raises:
+            LimelightError: there is no such cue, or one of the new number.
+        """
+        old, new = CueNumber.of(number), CueNumber.of(to)
+        with self._lock:
+            self.edit_cues(f"Renumber cue {old}", lambda cues: cues.renumber(old, new), at)
+            self._playback.renumbered(old, new)
+
     def status(self, at: float | None = None) -> Status:
         """Return where the show is."""
         with self._lock:

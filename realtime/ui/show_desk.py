@@ -81,6 +81,10 @@ class ShowDesk(QObject):
         """Give a cue a name."""
         self._do(lambda: self._show.rename_cue(number, name))
 
+    def renumber(self, number: CueNumber, to: str) -> None:
+        """Give a cue another number."""
+        self._do(lambda: self._show.renumber_cue(number, to))
+
     def ask_file(self, owner: QWidget) -> None:
         """Ask which show to open, and play it from before its first cue."""
         name, _ = QFileDialog.getOpenFileName(owner, "Open show", str(self.file or ""), _FILES)

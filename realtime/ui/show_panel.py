@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PyQt6.QtCore import QSignalBlocker, Qt
-from PyQt6.QtGui import QAction, QBrush, QColor
+from PyQt6.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer
+from PyQt6.QtGui import QAction, QBrush, QColor, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -16,9 +16,12 @@ from PyQt6.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
+    QWidget,
 )
 
 from realtime.light.cues.cue import Cue, CueNumber, Times
@@ -143,8 +146,10 @@ class ShowPanel(QFrame):
             button.setEnabled(item is not None)
 
     def _edited(self, item: QTreeWidgetItem, column: int) -> None:
-        if column == _NAME:
-            self._desk.rename(item.data(_NUMBER, Qt.ItemDataRole.UserRole), item.text(_NAME))
+        number, text = item.data(_NUMBER, Qt.ItemDataRole.UserRole), item.text(column)
+        do = self._desk.rename if column == _NAME else self._desk.renumber
+        self._listed = None  # what was typed and cannot be is shown as it was
+        QTimer.singleShot(0, lambda: do(number, text))  # once the list has closed its editor
 
     def _list(self) -> QTreeWidget:
         cues = QTreeWidget()
@@ -153,13 +158,17 @@ class ShowPanel(QFrame):
         cues.setRootIsDecorated(False)
         cues.setUniformRowHeights(True)
         cues.setAccessibleName("Cues")
-        cues.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
+        cues.setToolTip("Double click: another name or number. Return: go to the selected cue")
+        cues.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
+        cues.setItemDelegate(_NamesAndNumbers(cues))
         header = cues.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         cues.currentItemChanged.connect(lambda _now, _before: self._choose())
-        cues.itemActivated.connect(lambda _item, _column: self._desk.go_to())
+        go_to = QShortcut(QKeySequence("Return"), cues)
+        go_to.setContext(Qt.ShortcutContext.WidgetShortcut)
+        go_to.activated.connect(self._desk.go_to)
         cues.itemChanged.connect(self._edited)
         return cues
 
@@ -193,6 +202,13 @@ class ShowPanel(QFrame):
         layout.addLayout(chosen)
         layout.addLayout(edits)
         layout.addLayout(last)
+
+
+class _NamesAndNumbers(QStyledItemDelegate):
+    """Lets names and numbers of cues be edited, and nothing else."""
+
+    def createEditor(self, parent: QWidget | None, option: QStyleOptionViewItem, index: QModelIndex) -> QWidget | None:
+        return super().createEditor(parent, option, index) if index.column() in (_NUMBER, _NAME) else None
 
 
 def _action_button(action: QAction, text: str, name: str) -> ActionButton:

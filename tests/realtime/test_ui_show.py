@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("pytestqt")
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QFileDialog, QMessageBox, QToolButton
+from PyQt6.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QToolButton
 
 from realtime.light.cues.cue import Cue, CueNumber, Times
 from realtime.light.cues.cue_list import CueList
@@ -140,10 +140,36 @@ def test_cue_only_leaves_the_next_cue_as_it_looks(qtbot, show, operator):
     assert show.document.cues.cue(n(2)).moves[A] == 1.0
 
 
-def test_a_name_is_edited_in_the_list(show, operator):
-    operator.cues.topLevelItem(1).setText(1, "Dusk")
-    assert show.document.cues.cue(n(2)).name == "Dusk"
+def edit(qtbot, operator, row, column, text):
+    """Double-click a cell and type."""
+    item = operator.cues.topLevelItem(row)
+    rect = operator.cues.visualRect(operator.cues.indexFromItem(item, column))
+    qtbot.mouseClick(operator.cues.viewport(), LEFT, pos=rect.center())
+    qtbot.mouseDClick(operator.cues.viewport(), LEFT, pos=rect.center())
+    editor = operator.cues.findChild(QLineEdit)
+    if editor is not None:
+        qtbot.keyClicks(editor, text)
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda: operator.cues.findChild(QLineEdit) is None)
+
+
+def test_names_and_numbers_are_edited_in_the_list(qtbot, show, operator):
+    press(qtbot, operator, "go")
+    edit(qtbot, operator, 1, 1, "Dusk")
+    qtbot.waitUntil(lambda: show.document.cues.cue(n(2)).name == "Dusk")
     assert operator.cues.topLevelItem(1).text(1) == "Dusk"
+    edit(qtbot, operator, 0, 0, "2.5")
+    qtbot.waitUntil(lambda: show.document.cues.find(n(1)) is None)
+    assert [str(cue.number) for cue in show.document.cues] == ["2", "2.5", "3.5"]
+    assert active(show) == "2.5"
+    assert operator.active.full_text() == "2.5  Warm key"
+    edit(qtbot, operator, 0, 0, "3.5")
+    qtbot.waitUntil(operator.window().area.banner.isVisible)
+    assert "3.5" in operator.window().area.banner.text.text()
+    assert [operator.cues.topLevelItem(row).text(0) for row in range(3)] == ["2", "2.5", "3.5"]
+    before = show.document
+    edit(qtbot, operator, 0, 2, "9")
+    assert (show.document, active(show)) == (before, "2.5")  # no other column is edited, and nothing started
 
 
 def test_the_master_dims_and_the_tempo_is_tapped(qtbot, show, operator):

@@ -250,6 +250,11 @@ class Playback:
         if self._standby is not None and cues.find(self._standby) is None:
             self._standby = None
 
+    def renumbered(self, number: CueNumber, to: CueNumber) -> None:
+        """Take in that a cue has another number, in a list that was told by `replace`."""
+        if self._active == number:
+            self._active = to
+
     def recorded(self, now: float, number: CueNumber) -> None:
         """Take what is seen as the look of a cue that was made from it: it is the active one, and complete."""
         self._advance(now)

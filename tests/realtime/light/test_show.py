@@ -155,6 +155,18 @@ def test_recorded_updated_deleted_and_undone():
     assert show.redo(at=5) == "Update cue 1"
 
 
+def test_renamed_and_renumbered_a_cue_is_still_the_active_one():
+    show = show_of(Cue(n(1), "One"), Cue(n(2), "Two"), Cue(n(3), "Three"))
+    show.go(at=0)
+    show.rename_cue(1, "First", at=1)
+    show.renumber_cue(1, 2.5, at=1)
+    status = show.status(at=1)
+    assert (status.active.name, status.active.number, status.next.number) == ("First", n(2.5), n(3))
+    with pytest.raises(LimelightError, match="cue 3"):
+        show.renumber_cue(2, 3, at=1)
+    assert [show.undo(at=1), show.undo(at=1)] == ["Renumber cue 1", "Name cue 1"]
+
+
 def test_there_must_be_a_cue_to_update():
     with pytest.raises(LimelightError, match="no cue is active"):
         show_of().update_cue()
