@@ -12,7 +12,7 @@ runtime=(
     libxcb-shape0 libxcb-xinerama0 libxcb-xkb1
 )
 testing=(libltc11 libportaudio2 strace xauth xvfb)
-apps=(chromium liblo-tools libgl1 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1) # Chromium; what Blender needs
+apps=(chromium liblo-tools ola libgl1 libsm6 libxfixes3 libxi6 libxkbcommon0 libxrender1 libxxf86vm1) # Chromium; what Blender needs
 command -v npm >/dev/null || apps+=(nodejs npm)
 
 wanted=("${runtime[@]}")

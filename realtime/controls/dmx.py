@@ -207,8 +207,9 @@ class DmxInput:
         Raises:
             LimelightError: the address is taken, or is not this machine's.
         """
-        opened = self.place.listen(self.config.kind)
-        if self.config.kind == "sacn" and not _is_loopback(self.place.host):
+        beyond = not _is_loopback(self.place.host)  # a desk on this machine listens there too
+        opened = self.place.listen(self.config.kind, shared=beyond)
+        if self.config.kind == "sacn" and beyond:
             member = socket.inet_aton(self.config.group) + socket.inet_aton("0.0.0.0")
             with suppress(OSError):  # without a network, until it is there, unicast alone is heard
                 opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)

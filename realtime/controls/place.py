@@ -9,6 +9,8 @@ from facemodel import LimelightError
 from realtime.sinks.address import cannot_listen, place_of
 
 LOOPBACK = "127.0.0.1"
+_ROOM = 1 << 20
+"""Bytes that the system keeps while nobody reads: a second of a flood."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,21 @@ class Place:
             raise LimelightError(f"{self}: no such host") from error
         return str(found[0][4][0]), self.port
 
-    def listen(self, what: str, room: int = 1 << 20) -> socket.socket:
+    def listen(self, what: str, shared: bool = False) -> socket.socket:
         """Return a UDP socket that listens here, and waits a fifth of a second at a time.
 
         Args:
             what: listens, for people.
-            room: bytes that the system keeps while nobody reads.
+            shared: other programs of this machine may listen here too, as to what is sent to everybody.
 
         Raises:
             LimelightError: the address is taken, or is not this machine's.
         """
         opened = socket.socket(self.family, socket.SOCK_DGRAM)
         try:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
+            if shared:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.settimeout(0.2)
             opened.bind((self.host, self.port))
         except (OSError, UnicodeError) as error:

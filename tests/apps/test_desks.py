@@ -1,11 +1,14 @@
-"""Other programs as desks: oscsend of liblo and node-osc send OSC, OLA sends sACN."""
+"""Other programs as desks: oscsend of liblo and node-osc send OSC, OLA sends sACN and Art-Net."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,6 +22,7 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.apps
 
 SCRIPT = Path(__file__).parent / "web" / "send_osc.mjs"
+OLA = Path(__file__).parent / "ola_desk.sh"
 
 
 @pytest.fixture
@@ -66,3 +70,14 @@ def test_node_osc_plays_a_show_and_is_told_where_it_is(listening):
     assert told["/limelight/cue/active"] == ["1"]
     assert told["/limelight/blackout"] == [False]
     assert osc.status().malformed == osc.status().unknown == inbox.status().refused == 0
+
+
+def test_ola_moves_lights_by_sacn_and_by_art_net():
+    """In a network of its own, which only root may make."""
+    if shutil.which("olad") is None or os.geteuid() != 0:
+        pytest.skip("no OLA, or not root")
+    with TemporaryDirectory() as folder:
+        command = ["unshare", "-n", "bash", str(OLA), folder, sys.executable, "-m", "tests.apps.ola_receiver"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {"sacn": [3.0, 180.0, 0], "artnet": [3.0, 180.0, 0]}
