@@ -22,8 +22,10 @@ _log = logging.getLogger(__name__)
 _DEFAULT_SIZE = (1280, 800)
 
 
-def view_options(settings: WindowSettings) -> ViewOptions:
-    """Return what the view shows at first."""
+def view_options(settings: WindowSettings, plays_show: bool = False) -> ViewOptions:
+    """Return what the view shows at first: the relit picture where a show is to be played."""
+    if plays_show:
+        return ViewOptions(ViewMode.RELIT, settings.mirror)
     mode = next((mode for mode in ViewMode if mode.value == settings.mode), ViewMode.OVERLAY)
     return ViewOptions(mode, settings.mirror)
 

@@ -63,7 +63,7 @@ class MainWindow(QMainWindow):
             session.show.set({**remembered.light, **session.config.lighting})
         self.selected_light = Observable(1)
         self._shown_light = session.show.now()
-        self.options = Observable(view_options(remembered))
+        self.options = Observable(view_options(remembered, session.config.show is not None))
         self.smoothing = Observable(session.config.smoothing or remembered.smoothing)
         self._last_picture, self._waiting = perf_counter(), False
         self.takes = TakeDesk(session)

@@ -14,6 +14,7 @@ from realtime.light.cues.cue import Cue, CueNumber, Times
 from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.show_file import load_show, save_show
+from realtime.render import ViewMode
 from realtime.ui.settings import SettingsFile
 from tests.realtime.window_parts import open_window
 
@@ -255,3 +256,9 @@ def test_without_cues_the_panel_waits_for_its_key(qtbot, window):
     assert window.operator.isVisible()
     qtbot.keyClick(window.view, Qt.Key.Key_F2)
     assert not window.operator.isVisible()
+
+
+def test_a_window_that_opens_with_a_show_shows_the_relit_picture(qtbot, session, tmp_path):
+    settings = SettingsFile(tmp_path / "window.json")
+    session.config = replace(session.config, show=ShowDocument("Test", CueList()))
+    assert open_window(qtbot, session, settings).options.value.mode is ViewMode.RELIT
