@@ -17,6 +17,8 @@ from PyQt6.QtCore import QTimer
 from facemodel import Crop, FaceModel
 from facemodel.rotation import matrix_from_euler
 from realtime.engines import open_engine
+from realtime.light.cues.document import ShowDocument
+from realtime.light.cues.show_file import DEMO_SHOW, load_show
 from realtime.light.lighting import Lighting
 from realtime.light.values import Value
 from realtime.opencv import cv2
@@ -58,14 +60,22 @@ _LIGHTS: tuple[dict[str, Value], ...] = (
 """Values of a show: from one side, two colours, a sunset, from below."""
 
 
-def _show(model: FaceModel, source: str, path: Path, seconds: float, state: str, prepare: Callable) -> None:
+def _show(
+    model: FaceModel,
+    source: str,
+    path: Path,
+    seconds: float,
+    state: str,
+    prepare: Callable,
+    show: ShowDocument | None = None,
+) -> None:
     """Save the real window, so many seconds after it opened a source and was prepared, once it is in a state."""
     application = make_application()
     with tempfile.TemporaryDirectory() as folder:
-        config = SessionConfig(person="", persons=Path(folder))
+        config = SessionConfig(person="", persons=Path(folder), show=show)
         session = Session(model, lambda: Tracker(model, open_engine("student", model), open_finder()), config)
         window = MainWindow(session, SettingsFile(Path(folder) / "window.json"))
-        window.resize(1280, 760)
+        window.resize(1280, 800)
         window.show()
         window.sources.start(source)
 
@@ -84,9 +94,12 @@ def _show(model: FaceModel, source: str, path: Path, seconds: float, state: str,
 
 
 def picture_window(path: Path, seconds: float) -> None:
-    """The window after so many seconds of the synthetic performer."""
-    mode = ViewMode.SIDE_BY_SIDE
-    _show(FaceModel.load(), "synthetic", path, seconds, "Tracking", lambda window: window.options.update(mode=mode))
+    """The window with the demo show after so many seconds of the synthetic performer."""
+
+    def prepare(window: MainWindow) -> None:
+        window.session.show.go_to("5", 0.0)
+
+    _show(FaceModel.load(), "synthetic", path, seconds, "Tracking", prepare, load_show(DEMO_SHOW))
 
 
 def picture_take(path: Path) -> None:

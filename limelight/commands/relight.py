@@ -156,8 +156,8 @@ def _film(
 ) -> int:
     from limelight.live_tracker import make_tracker
     from limelight.working_through import open_telling, work_through
-    from realtime.outputs.relit import Relit
-    from realtime.outputs.video_file import VideoFile
+    from realtime.outputs.relit import Relit, relit_and_frame_size
+    from realtime.outputs.video_file import VideoFile, frame_size
     from realtime.session import Session, SessionConfig
     from realtime.sinks.registry import VIDEO_WORKER
     from realtime.sinks.worker import Worker
@@ -165,9 +165,8 @@ def _film(
 
     config = SessionConfig(paced=False, all_sinks=True, frames=args.frames, person="")
     session = Session(model, partial(make_tracker, args, model, MAX_FACES), config)
-    across = 2 if args.compare else 1
-    drawing = partial(Relit, compare=args.compare)
-    video = VideoFile(target, drawing, lambda info: (across * info.width, info.height))
+    size = relit_and_frame_size if args.compare else frame_size
+    video = VideoFile(target, partial(Relit, compare=args.compare), size)
     session.add_sink(Worker(video, VIDEO_WORKER, str(target)))
     light.play(session.show)
     return work_through(session, partial(open_telling, session, str(source)), outputs, args.frames)

@@ -39,3 +39,8 @@ class Relit:
     def close(self) -> None:
         """Free the context; a second call does nothing."""
         self._relit.close()
+
+
+def relit_and_frame_size(info: StreamInfo) -> tuple[int, int]:
+    """Return the size, width and height in px, of pictures that compare."""
+    return 2 * info.width, info.height
