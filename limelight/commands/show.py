@@ -69,6 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--remote", nargs="?", const="", metavar="[HOST:]PORT", help="serve a page with GO for a phone (0.0.0.0:8781)"
     )
+    parser.add_argument("--chase", type=Path, metavar="FILE", help="timecodes that cues start at; with --timecode")
     add_source_arguments(parser)
     parser.add_argument("--headless", action="store_true", help="no window")
     parser.add_argument("--seconds", type=positive_float, metavar="S", help="without a window: stop after S seconds")
@@ -105,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
         return _write_gdtf(args)
     if args.midi_map is not None and args.midi is None:
         raise LimelightError("show --midi-map says what a MIDI desk does: add --midi")
+    if args.chase is not None and args.timecode is None:
+        raise LimelightError("show --chase follows timecode: add --timecode, such as --timecode mtc")
     document, file = _document(args)
     desk_config = _desk_config(args)
     headless = args.headless
@@ -219,6 +222,7 @@ def _desk_config(args: argparse.Namespace) -> DeskConfig:
         msc_device=args.msc_device,
         dmx=dmx,
         remote=place(args.remote, PORT),
+        chase=args.chase,
     )
 
 

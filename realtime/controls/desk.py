@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from realtime.controls.chase import Chase, read_marks
 from realtime.controls.commands import session_commands, show_commands, show_state
 from realtime.controls.dmx import DmxConfig, DmxInput
 from realtime.controls.inbox import Inbox
@@ -34,6 +35,7 @@ class DeskConfig:
         msc_device: number that MIDI Show Control is heard under.
         dmx: universes.
         remote: where the page for a phone is served; None for nowhere.
+        chase: file of the timecodes that cues start at; None for none.
     """
 
     osc: Place | None = None
@@ -44,6 +46,7 @@ class DeskConfig:
     msc_device: int = 0
     dmx: tuple[DmxConfig, ...] = ()
     remote: Place | None = None
+    chase: Path | None = None
 
 
 class _Input(Protocol):
@@ -72,7 +75,7 @@ class Desk:
         self.table.register(show_commands(show), lambda: show_state(show))
         self.table.register(session_commands(session))
         self.inbox = Inbox(self.table)
-        self._show = show
+        self._show, self._timecode = show, session.timecode
         self._started: list[_Input] = []
         self._lines: list[str] = []
 
@@ -128,6 +131,10 @@ class Desk:
             dmx = DmxInput(self.inbox, each, Personality(tuple(ENVIRONMENTS)))
             dmx.start()
             yield dmx, f"{each.kind} universe {each.universe}, from slot {each.address}, at {dmx.place}"
+        if config.chase is not None:
+            chase = Chase(self.inbox, read_marks(config.chase), self._timecode.at)
+            chase.start()
+            yield chase, f"cues by timecode: {config.chase}"
         if config.remote is not None:
             remote = Remote(self.inbox, self._show, config.remote.host, config.remote.port)
             remote.start()

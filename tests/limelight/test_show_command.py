@@ -59,6 +59,7 @@ def test_the_fixtures_are_written(tmp_path, capsys):
         (("--demo", "--osc", "99999"), "HOST:PORT"),
         (("--demo", "--osc-feedback", "desk"), "HOST:PORT"),
         (("--demo", "--sacn", "0"), "universes are 1 to 63999"),
+        (("--demo", "--chase", "marks.txt"), "add --timecode"),
         (("--demo", "--midi-map", "desk.toml"), "add --midi"),
         (("--demo", "--source", "synthetic", "--headless", "--osc", "203.0.113.7:9000"), "cannot listen there"),
         (("--demo", "--source", "synthetic", "--headless", "--midi", "no such port"), "midi: "),
