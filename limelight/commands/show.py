@@ -54,7 +54,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--midi", nargs="?", const="", metavar="PORT", help="listen to a MIDI input, by part of its name"
     )
-    parser.add_argument("--midi-map", type=Path, metavar="FILE.toml", help="what knobs and keys do")
+    parser.add_argument(
+        "--midi-map", type=Path, metavar="FILE.toml", help="what knobs and keys do; what is learned is kept"
+    )
     parser.add_argument(
         "--msc-device", type=_device, default=0, metavar="N", help="MIDI Show Control device, 0 to 111 (default: 0)"
     )

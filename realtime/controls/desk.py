@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from facemodel import LimelightError
 from realtime.controls.chase import Chase, read_marks
 from realtime.controls.commands import session_commands, show_commands, show_state
 from realtime.controls.dmx import DmxConfig, DmxInput
 from realtime.controls.inbox import Inbox
+from realtime.controls.osc_addresses import PREFIX
 from realtime.controls.osc_in import OscInput
 from realtime.controls.osc_query import OscQuery
 from realtime.controls.personality import Personality
 from realtime.controls.place import Place
-from realtime.controls.table import CommandTable
+from realtime.controls.table import Argument, Command, CommandTable, Kind
 from realtime.light.environments import ENVIRONMENTS
 from realtime.session import Session
 from realtime.timecode.midi_input import find_midi_port
 from realtime.web.remote import Remote
+
+if TYPE_CHECKING:
+    from realtime.controls.midi import MidiInput
+    from realtime.controls.midi_bindings import Binding
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class DeskConfig:
         osc_feedback: who is told of changes by OSC without asking.
         osc_query: where the addresses can be asked for over HTTP; None for nowhere.
         midi: part of a MIDI port's name, "" for the first one; None for none.
-        midi_map: file of bindings; None for none.
+        midi_map: file of bindings, which what is learned is kept in; None for none.
         msc_device: number that MIDI Show Control is heard under.
         dmx: universes.
         remote: where the page for a phone is served; None for nowhere.
@@ -123,8 +132,11 @@ class Desk:
             from realtime.controls.midi_bindings import read_bindings
             from realtime.controls.show_control import ShowControl
 
-            bindings = read_bindings(config.midi_map, self.table) if config.midi_map is not None else ()
-            port = MidiPort(MidiInput(self.inbox, bindings, ShowControl(config.msc_device)), config.midi)
+            file = config.midi_map
+            bindings = read_bindings(file, self.table) if file is not None and file.exists() else ()
+            midi = MidiInput(self.inbox, bindings, ShowControl(config.msc_device))
+            self.table.register(self._learning(midi))
+            port = MidiPort(midi, config.midi)
             port.start()
             yield port, f"MIDI from {port.name}"
         for each in config.dmx:
@@ -139,3 +151,35 @@ class Desk:
             remote = Remote(self.inbox, self._show, config.remote.host, config.remote.port)
             remote.start()
             yield remote, "remote: " + ", for others: ".join(remote.addresses())
+
+    def _learning(self, midi: MidiInput) -> Iterator[Command]:
+        """Yield the commands by which MIDI is learned; what was learned is kept in the file of bindings."""
+        from realtime.controls.midi_bindings import Control, write_bindings
+
+        def keep() -> None:
+            if self.config.midi_map is not None:
+                write_bindings(self.config.midi_map, midi.bindings)
+
+        def learned(_: Binding) -> None:
+            try:
+                keep()
+            except LimelightError as error:
+                _log.warning(str(error))
+
+        def forget(_at: float, control: str) -> None:
+            midi.forget(Control.parse(control))
+            keep()
+
+        yield Command(
+            "midi/learn",
+            "the next MIDI control that is moved calls this command from then on",
+            lambda _at, path: midi.learn(path.removeprefix(PREFIX), then=learned),
+            (Argument("path", Kind.TEXT),),
+        )
+        yield Command("midi/stop_learning", "learn nothing after all", lambda _at: midi.stop_learning())
+        yield Command(
+            "midi/forget",
+            "a MIDI control, such as cc 1 7, calls nothing any more",
+            forget,
+            (Argument("control", Kind.TEXT),),
+        )
