@@ -24,6 +24,7 @@ from realtime.persons.profile import Profile
 from realtime.persons.sitter import Sitter
 from realtime.persons.store import PersonStore, StoredPerson
 from realtime.session_config import SessionConfig
+from realtime.sinks.contract import Screens
 from realtime.sinks.rack import SinkRack
 from realtime.sinks.recordings import Recordings, RecordingStatus
 from realtime.sinks.registry import open_sink
@@ -238,6 +239,10 @@ class Session:
             loop = self._loop
         if loop is not None:
             loop.unlisten(listener)
+
+    def show_on(self, screens: Screens) -> None:
+        """Give sinks displays for their windows, those that are there and those that come; before a feed is opened."""
+        self._rack.show_on(screens)
 
     def add_sink(self, sink: str | Worker) -> Worker:
         """Send every result from now on to a sink, given by its address or as a worker, and return its worker.

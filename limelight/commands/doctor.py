@@ -221,12 +221,25 @@ def _describe_opengl() -> str:
 
 def _display() -> Iterator[Finding]:
     if sys.platform in ("darwin", "win32"):
-        yield Finding("display", True, "the system's own")
+        yield from _displays()
         return
     display = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
     yield Finding("display", bool(display), display or "none", "without one, limelight runs headless")
     if display and not ctypes.util.find_library("xcb-cursor"):
         yield Finding("xcb-cursor", False, "library not found", "install libxcb-cursor0 (xcb-util-cursor)")
+    elif display:
+        yield from _displays()
+
+
+def _displays() -> Iterator[Finding]:
+    """Yield what `display://N` can show on."""
+    from realtime.ui.display import list_displays
+
+    try:
+        for number, text in enumerate(list_displays(), 1):
+            yield Finding(f"display {number}", True, text)
+    except LimelightError as error:
+        yield Finding("displays", False, str(error))
 
 
 def _engines() -> Iterator[Finding]:

@@ -26,8 +26,7 @@ def open_spout(address: Address) -> PictureStream:
     name = address.place or _DEFAULT_NAME
 
     def open_sender(size: tuple[int, int], fps: float) -> _SpoutSender:  # noqa: ARG001 (receivers follow the pictures)
-        if _system() != "win32":
-            raise LimelightError(f"Spout {name}: there is Spout on Windows alone; {_otherwise()}")
+        _require("win32", f"Spout {name}: there is Spout on Windows alone")
         return _SpoutSender(library("SpoutGL", "SpoutGL", "spout", f"Spout {name}"), name, size)
 
     return PictureStream(f"Spout {name}", PictureOptions.of(address), open_sender)
@@ -42,8 +41,7 @@ def open_syphon(address: Address) -> PictureStream:
     name = address.place or _DEFAULT_NAME
 
     def open_sender(size: tuple[int, int], fps: float) -> _SyphonSender:  # noqa: ARG001 (receivers follow the pictures)
-        if _system() != "darwin":
-            raise LimelightError(f"Syphon {name}: there is Syphon on macOS alone; {_otherwise()}")
+        _require("darwin", f"Syphon {name}: there is Syphon on macOS alone")
         syphon, raw = (
             library(module, "syphon-python", "syphon", f"Syphon {name}") for module in ("syphon", "syphon.utils.raw")
         )
@@ -52,12 +50,10 @@ def open_syphon(address: Address) -> PictureStream:
     return PictureStream(f"Syphon {name}", PictureOptions.of(address), open_sender)
 
 
-def _system() -> str:
-    return sys.platform  # by itself it would let mypy take one side for unreachable
-
-
-def _otherwise() -> str:
-    return {"win32": "use spout:// here", "darwin": "use syphon:// here"}.get(_system(), "use ndi:// here")
+def _require(platform: str, line: str) -> None:
+    if sys.platform != platform:
+        here = {"win32": "use spout:// here", "darwin": "use syphon:// here"}.get(sys.platform, "use ndi:// here")
+        raise LimelightError(f"{line}; {here}")
 
 
 class _SpoutSender:

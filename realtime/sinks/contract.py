@@ -23,7 +23,7 @@ class Sink(Protocol):
     stops delivering. `begin` may be called again after `close`, by hand or with another feed.
 
     A sink may also have a method `prepare(result: Result) -> object`, see `Preparing`, and a method
-    `connected() -> bool | None`, see `Connecting`.
+    `connected() -> bool | None`, see `Connecting`, and an attribute `screens`, see `OnScreens`.
 
     Attributes:
         name: for people, such as "take session.mcap".
@@ -73,3 +73,29 @@ class Connecting(Protocol):
         May be called from any thread.
         """
         ...
+
+
+class Screens(Protocol):
+    """The displays of this machine, on which sinks have windows. All methods return at once, from any thread."""
+
+    def open(self, output: Any, /) -> None:
+        """Give an output a window, or let it keep the one that it has."""
+        ...
+
+    def refresh(self, output: Any, /) -> None:
+        """Draw an output's window again."""
+        ...
+
+    def close(self, output: Any, /) -> None:
+        """Take an output's window away, unless it is opened again in a moment, as with another feed."""
+        ...
+
+
+class OnScreens(Protocol):
+    """What a sink has that shows windows on displays.
+
+    Attributes:
+        screens: where; set by the session before the sink begins, None where the program has no windows.
+    """
+
+    screens: Screens | None

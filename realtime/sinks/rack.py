@@ -10,6 +10,7 @@ from facemodel.output_files import free_path
 from realtime.frame import StreamInfo
 from realtime.loop.loop import Loop
 from realtime.sinks.address import Address
+from realtime.sinks.contract import Screens
 from realtime.sinks.registry import open_sink
 from realtime.sinks.worker import Worker
 
@@ -26,14 +27,23 @@ class SinkRack:
         self._switching, self._loop = switching, loop
         self._workers: tuple[Worker, ...] = ()
         self._lock = threading.Lock()
+        self._screens: Screens | None = None
 
     def workers(self) -> tuple[Worker, ...]:
         """Return the workers, in the order in which they came."""
         return self._workers
 
+    def show_on(self, screens: Screens) -> None:
+        """Give displays to the sinks that show windows, those that are there and those that come."""
+        with self._switching:
+            self._screens = screens
+            for worker in self._workers:
+                self._give_screens(worker)
+
     def add(self, worker: Worker) -> Worker:
         """Deliver to a worker from now on, and return it; it begins at once where there is a feed."""
         with self._switching:
+            self._give_screens(worker)
             with self._lock:
                 self._workers = (*self._workers, worker)
             if (loop := self._loop()) is not None:
@@ -68,6 +78,10 @@ class SinkRack:
             worker.end()
         for worker in workers:
             self._drop(worker)
+
+    def _give_screens(self, worker: Worker) -> None:
+        if hasattr(worker.sink, "screens"):
+            worker.sink.screens = self._screens
 
     def _drop(self, worker: Worker) -> None:
         with self._lock:

@@ -40,6 +40,12 @@ def _picture_stream(scheme: str, name: str, title: str, examples: tuple[tuple[st
     return SinkKind(name, title, examples, opens, WorkerConfig(), scheme, options=_PICTURE_OPTIONS)
 
 
+def _open_display(address: Address) -> Sink:
+    from realtime.outputs.display import DisplayOutput
+
+    return DisplayOutput(address)
+
+
 def _open_view(address: Address) -> Sink:
     from realtime.web.view import open_view
 
@@ -107,6 +113,24 @@ KINDS = (
         "shares pictures with other programs on macOS",
         (("syphon://Stage?view=relit", "a server named Stage"),),
         "texture_sharing.open_syphon",
+    ),
+    SinkKind(
+        "display",
+        "shows the picture to the audience, full screen on a second display",
+        (
+            ("display://?view=relit", "the first display that is not the main one"),
+            ("display://2?view=relit&on-failure=black", "a certain one, black when anything fails"),
+            ("display://HDMI-1?state=test-card", "one by its name, with a test card"),
+        ),
+        _open_display,
+        WorkerConfig(),
+        scheme="display",
+        options=(
+            "view=overlay|relit|camera|...",
+            "mirror=yes|no",
+            "state=picture|black|freeze|test-card",
+            "on-failure=black|hold",
+        ),
     ),
     *STREAMS,
     SinkKind(

@@ -19,6 +19,7 @@ from realtime.interruption import Interruption, finishing_files
 from realtime.session import Session
 from realtime.ui.display import check_opengl, require_display
 from realtime.ui.options import Compared
+from realtime.ui.output_window import OutputScreens
 from realtime.ui.settings import SettingsFile
 from realtime.ui.theme import STYLESHEET
 from realtime.ui.window import MainWindow
@@ -60,6 +61,8 @@ def run_window(
     """
     with finishing_files() as interruption:
         application = make_application()
+        screens = OutputScreens()
+        session.show_on(screens)
         window = MainWindow(session, settings or SettingsFile())
         window.closed.connect(application.quit)
         timer = _close_when(interruption, window)
@@ -74,6 +77,7 @@ def run_window(
             status = application.exec()
         finally:
             timer.stop()
+            screens.shut_down()
             sys.excepthook = previous_hook
             problems = _stop(session)
     if problems is None:

@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from facemodel import LimelightError
+
+if TYPE_CHECKING:
+    from PyQt6.QtGui import QScreen
 
 _WITHOUT_WINDOW = "use 'limelight run --headless' to run without a window"
 
@@ -32,6 +36,29 @@ def require_display() -> Iterator[None]:
     _check_xcb_plugin()
     with _x_connection():
         yield
+
+
+def list_displays() -> list[str]:
+    """Return the displays of this machine for people, the main one first; they are numbered from 1 on.
+
+    Raises:
+        LimelightError: there is none, or a system library that Qt needs is missing.
+    """
+    from PyQt6.QtGui import QGuiApplication
+
+    if QGuiApplication.instance() is not None:
+        return [describe_screen(screen) for screen in QGuiApplication.screens()]
+    with require_display():
+        application = QGuiApplication(["limelight"])
+        described = [describe_screen(screen) for screen in application.screens()]
+        del application
+    return described
+
+
+def describe_screen(screen: QScreen) -> str:
+    """Return a display's name and its pixels, for people."""
+    ratio, size = screen.devicePixelRatio(), screen.size()
+    return f"{screen.name()} {round(size.width() * ratio)}x{round(size.height() * ratio)}"
 
 
 def check_opengl() -> None:
