@@ -7,7 +7,6 @@ from typing import Literal
 
 from platformdirs import user_cache_path
 
-from facemodel import LimelightError
 from training.losses.extra_losses import ExtraWeights
 from training.losses.paper_losses import PaperWeights
 from training.networks.checkpoint import NetworkConfig
@@ -122,11 +121,6 @@ class PaperConfig:
     labelled: int = 0
     label_weight: float = 1.0
 
-    def __post_init__(self) -> None:
-        _at_least(1, "paper.render_size", self.render_size)
-        _at_least(1, "paper.company", self.company)
-        _at_least(0, "paper.labelled", self.labelled)
-
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -187,14 +181,3 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossWeights = field(default_factory=LossWeights)
     paper: PaperConfig = field(default_factory=PaperConfig)
-
-    def __post_init__(self) -> None:
-        _at_least(1, "steps", self.steps)
-        _at_least(1, "batch_size", self.batch_size)
-        _at_least(0, "threads", self.threads)
-        _at_least(1, "network.resolution", self.network.resolution)
-
-
-def _at_least(least: int, name: str, value: int) -> None:
-    if value < least:
-        raise LimelightError(f"'{name}' must be at least {least}, not {value}")
