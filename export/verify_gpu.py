@@ -1,9 +1,11 @@
-"""All that only a machine with an NVIDIA GPU can tell of the TensorRT engine, in one command:
+"""All that only a machine with a GPU can tell of the TensorRT engine and of drawing, in one command:
 
     python -m export.verify_gpu [NETWORK ...] [--seconds 1800] [--json FILE]
+    python -m export.verify_gpu --drawing [--json FILE]
 
-For each network and precision: parity with ONNX Runtime, group by group and as landmark shift in pixels; a table of
-latencies for each number of crops; a soak that watches latency and memory. The exit status is 1 if something fails.
+For each network and precision, which takes an NVIDIA GPU: parity with ONNX Runtime, group by group and as landmark
+shift in pixels; a table of latencies for each number of crops; a soak that watches latency and memory. Then, or alone
+with `--drawing`, on the OpenGL of any GPU: what the composer's pictures cost. The exit status is 1 if something fails.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from tqdm import tqdm
 
 from benchmark.memory import resident_mb
 from export.crops import performer_crops
+from export.drawing_times import drawing_times, hardware_context, print_drawings
 from export.parity import Parity, parity
 from export.tensorrt import PlanCache, open_kept
 from facemodel import FaceModel, LimelightError
@@ -149,15 +152,21 @@ class _Times:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m export.verify_gpu", description="verify the TensorRT engine")
+    parser = argparse.ArgumentParser(
+        prog="python -m export.verify_gpu", description="verify the TensorRT engine, time drawing"
+    )
     parser.add_argument("networks", nargs="*", default=["student"], help="names or files (default: student)")
     parser.add_argument("--crops", type=int, default=200, metavar="N", help="to compare on (default: 200)")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="of each soak (default: 60)")
+    parser.add_argument("--drawing", action="store_true", help="time drawing alone, which needs no TensorRT")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     args = parser.parse_args(arguments)
     if args.crops < 1 or not 0.0 < args.seconds < np.inf:
         parser.error("--crops must be at least 1, --seconds above 0")
     try:
+        if args.drawing:
+            _write(args.json, [_drawing()])
+            return 0
         library, cuda = TensorRtLibrary.load(), open_cuda()
         print(f"{library.version} on {cuda.gpu()}, through {cuda.package}")
         networks = [network_file(name) for name in args.networks]  # a wrong name is told before minutes are spent
@@ -166,6 +175,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for network in networks:
             results += _verify(network, args, library, cuda)
             _write(args.json, results)
+        try:
+            results.append(_drawing())
+        except LimelightError as error:  # a machine without a screen: the engine is verified all the same
+            print(f"verify_gpu: drawing is not timed: {error}", file=sys.stderr)
+        _write(args.json, results)
     except LimelightError as error:
         print(f"verify_gpu: error: {error}", file=sys.stderr)
         return 1
@@ -224,6 +238,22 @@ def _verify(network: Path, args: argparse.Namespace, library: TensorRtLibrary, c
             }
         )
     return results
+
+
+def _drawing() -> dict:
+    """What the composer's pictures cost here.
+
+    Raises:
+        LimelightError: there is no OpenGL of a GPU.
+    """
+    ctx = hardware_context()
+    with ctx:
+        renderer = ctx.info["GL_RENDERER"]
+        drawings = drawing_times(ctx, FaceModel.load())
+    ctx.release()
+    print(f"\ndrawing on {renderer}")
+    print_drawings(drawings)
+    return {"renderer": renderer, "drawing": [asdict(row) for row in drawings], "problems": []}
 
 
 def _print(title: str, compared: dict[str, Parity], table: Sequence[Latency], soaked: Soak) -> None:

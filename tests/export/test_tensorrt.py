@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -341,6 +341,10 @@ def test_an_export_is_compared_with_onnx_runtime_before_it_is_written(
     assert not path.exists(), "crops that are mixed up among each other are noticed"
 
 
+def no_hardware() -> NoReturn:
+    raise LimelightError("OpenGL runs on the CPU here")
+
+
 class Verified:
     """`python -m export.verify_gpu` on a simulated GPU."""
 
@@ -349,6 +353,7 @@ class Verified:
         monkeypatch.setattr(TensorRtLibrary, "load", lambda: machine.library)
         monkeypatch.setattr(verify_gpu, "open_cuda", lambda: machine.cuda)
         monkeypatch.setattr(verify_gpu, "latencies", partial(verify_gpu.latencies, runs=3, warm_up=1))
+        monkeypatch.setattr(verify_gpu, "hardware_context", no_hardware)
         monkeypatch.setattr(FaceModel, "load", lambda: toy)
         monkeypatch.setattr(builder.platformdirs, "user_cache_path", lambda _name: folder)
 
@@ -380,7 +385,8 @@ def test_verification_fails_where_the_gpu_computes_something_else(
     verify = Verified(Simulated(toy, monkeypatch), toy, tmp_path, monkeypatch)
     verify.machine.distort = lambda parameters: parameters * np.float32(1.02)
     assert verify(network, "--json", tmp_path / "figures.json") == 1
-    failed = capsys.readouterr().err.splitlines()
+    drawing, *failed = capsys.readouterr().err.splitlines()
+    assert drawing == "verify_gpu: drawing is not timed: OpenGL runs on the CPU here"
     assert failed and all(line.startswith("verify_gpu: failed: toy fp") for line in failed)
     assert "differs by" in failed[0]
 
