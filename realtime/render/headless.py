@@ -16,6 +16,9 @@ from realtime.render.composer import Composer, Worn
 from realtime.render.options import RenderOptions
 from realtime.render.scene import Faces, Scene, estimated_scene
 
+_FATAL = ("GL_OUT_OF_MEMORY", "GL_UNKNOWN_ERROR")
+"""Errors after which pictures are wrong for good; the last is how moderngl calls a context that was lost."""
+
 
 def headless_context() -> moderngl.Context:
     """A standalone OpenGL 3.3 context, current on this thread: EGL, or else the platform's own kind.
@@ -70,6 +73,9 @@ class HeadlessComposer:
 
         Returns:
             (height, width, 3) uint8 BGR. The array is reused by the next call.
+
+        Raises:
+            LimelightError: the context was lost, or graphics memory is full.
         """
         if self._surface is None:
             raise RuntimeError("this composer is closed")
@@ -85,8 +91,10 @@ class HeadlessComposer:
         """Free the context; a second call does nothing."""
         if self._surface is not None:
             surface, self._surface = self._surface, None
-            self._thread.submit(surface.release).result()
-            self._thread.shutdown()
+            try:
+                self._thread.submit(surface.release).result()
+            finally:  # a context that is lost may refuse to be freed
+                self._thread.shutdown()
 
     def __enter__(self) -> HeadlessComposer:
         return self
@@ -110,6 +118,8 @@ class _Surface:
     def draw(self, scene: Scene) -> NDArray[np.uint8]:
         self._composer.draw(self._target, self._viewport, scene)
         self._target.read_into(self._pixels, components=4)
+        if (error := self._ctx.error) in _FATAL:
+            raise LimelightError(f"OpenGL draws no more ({error}); start this again, or free graphics memory first")
         cv2.flip(self._pixels, 0, dst=self._upright)
         return cv2.cvtColor(self._upright, cv2.COLOR_RGBA2BGR, dst=self._picture)
 
