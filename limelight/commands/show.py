@@ -139,11 +139,11 @@ def run(args: argparse.Namespace) -> int:
         _go_on(session.show, file)
     desk = Desk(session, desk_config)
     desk.start()
-    journal = Journal(session.show, file) if file is not None else None
+    journal = Journal(session.show, file, tell=_tell) if file is not None else None
     ended = False
     try:
         for line in desk.lines():
-            print(f"limelight: {line}", file=sys.stderr, flush=True)
+            _tell(line)
         if headless:
 
             def start() -> Loop:
@@ -176,6 +176,10 @@ def addresses() -> str:
 
     none = cast(Session, None)  # the commands are listed, not called
     return describe([*show_commands(Show()), *session_commands(none)])
+
+
+def _tell(line: str) -> None:
+    print(f"limelight: {line}", file=sys.stderr, flush=True)
 
 
 def _go_on(show: Show, file: Path) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,16 +95,24 @@ def recall(file: Path, folder: Path | None = None) -> Left | None:
         raise LimelightError(f"{file}: where the show was cannot be read ({reason}); it begins anew") from None
 
 
+def _nobody(_line: str) -> None:
+    pass
+
+
 class Journal:
     """Writes where a show is, on a thread of its own, until it is closed."""
 
-    def __init__(self, show: Show, file: Path, folder: Path | None = None) -> None:
+    def __init__(
+        self, show: Show, file: Path, folder: Path | None = None, tell: Callable[[str], object] = _nobody
+    ) -> None:
         """
         Args:
             show: that runs.
             file: of it.
             folder: of journals; None: the user's.
+            tell: is given in one line why it cannot be written, once until it can be again; on the journal's thread.
         """
+        self._tell = tell
         self._show = show
         self._file = file
         self._path = _path(file, folder)
@@ -161,7 +170,10 @@ class Journal:
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            self._trouble = f"{self._path}: where the show is cannot be written: {error.strerror or error}"
+            trouble = f"{self._path}: where the show is cannot be written: {error.strerror or error}"
+            if trouble != self._trouble:
+                self._trouble = trouble
+                self._tell(trouble)
             return
         self._trouble = None
         self._written = revision
