@@ -168,6 +168,7 @@ class StreamInfo:
         network: what computes the parameters, for people.
         sound: that belongs to the pictures; None without any.
         pictures: frames hold what a camera saw; False of a take without its video.
+        cues: a show of cues plays over it, so that drawings are to be ready for any of its light.
     """
 
     name: str
@@ -179,3 +180,4 @@ class StreamInfo:
     network: str = ""
     sound: Sound | None = None
     pictures: bool = True
+    cues: bool = False

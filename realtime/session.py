@@ -207,6 +207,7 @@ class Session:
         """
         with self._switching:
             self._end_loop()
+            feed.info = replace(feed.info, cues=self.config.show is not None)
             self._rack.begin(feed.info, self.config.all_sinks)
             with self._lock:
                 stopped = self._stopped

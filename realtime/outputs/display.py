@@ -44,12 +44,14 @@ class Look:
         model: that the parameters of its faces drive.
         alone: the feed has no pictures: heads are drawn on black.
         options: of the view.
+        cues: see `StreamInfo`.
     """
 
     result: Result
     model: FaceModel
     alone: bool
     options: RenderOptions
+    cues: bool = False
 
 
 class DisplayOutput:
@@ -123,7 +125,7 @@ class DisplayOutput:
         if info is None or screens is None:
             return
         with self._lock:
-            self._newest = Look(result, info.model, not info.pictures, self._options)
+            self._newest = Look(result, info.model, not info.pictures, self._options, info.cues)
             self._came = perf_counter()
             waiting, self._waiting = self._waiting, True
         if not waiting:

@@ -43,7 +43,8 @@ class Overlay:
         self._options = options if info.pictures else replace(options, whole_head=True)
         self._alone, self._raw = not info.pictures, raw
         self._scenes = ResultScenes(info.model.layout)
-        self._composer = HeadlessComposer(info.model, *(size or (info.width, info.height)))
+        width, height = size or (info.width, info.height)
+        self._composer = HeadlessComposer(info.model, width, height, warm=info.cues)
 
     def draw(self, result: Result) -> NDArray[np.uint8]:
         """Return (H, W, 3) uint8 BGR; the array is reused by the next call."""

@@ -12,20 +12,24 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, Parameters
 from facemodel.hair import WornHair
 from facemodel.hair_shading import HairLook
-from realtime.light.lighting import FaceLight
+from realtime.light.lighting import FaceLight, Lighting
+from realtime.matte.person_matte import Matte
 from realtime.render.gl import is_software
 from realtime.render.layer import Layer
 from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import Mesh
 from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
 from realtime.render.passes.blend import BlendPass, covered_part
-from realtime.render.passes.face import FacePass
+from realtime.render.passes.face import LAMP_COUNTS, FacePass
 from realtime.render.passes.frame import FramePass
 from realtime.render.passes.hair import HairPass
 from realtime.render.passes.relight import RelightPass, around
 from realtime.render.passes.shadow import ShadowPass
 from realtime.render.passes.wire import WirePass
 from realtime.render.scene import Scene, SceneFace
+
+_WARM_SIZE = (88, 56)
+"""Width and height, px, of pictures that only make drivers compile; no powers of two, which some sample otherwise."""
 
 Worn = tuple[WornHair, HairLook]
 """A hair style on the face model that is drawn, and its colour and shine."""
@@ -89,6 +93,27 @@ class Composer:
         else:
             shown = image if options.mode.shows_camera else None
             self._draw_view(target, viewport, shown, scene.faces, options, frame_size)
+
+    def warm(self, target: moderngl.Framebuffer) -> None:
+        """Draw small pictures in the light of every number of lamps, plain and relit, so that no cue waits for a driver
+        that compiles. To compile alone is not enough: drivers do most of it when something is drawn.
+
+        Args:
+            target: that they are drawn into, at the bottom left.
+        """
+        width, height = _WARM_SIZE
+        vector = self._layout.neutral()
+        face = self._layout.view(vector)
+        face.translation[:], face.scale = (width / 2, height / 2), height / 300.0
+        image = np.zeros((height, width, 3), np.uint8)
+        lines = np.ones((36, 64, 2), np.float32)
+        matte = Matte(lines, np.zeros((36, 64, 3), np.uint8), lines[..., 1], (0.0, 0.0, 1.0, 1.0))
+        seen = FaceLight.estimated(face)
+        for count in LAMP_COUNTS:
+            lamps = Lighting.of({f"light/{n}/intensity": 0.5 for n in range(1, count + 1)}).lights
+            faces = (SceneFace(vector, replace(seen, lights=lamps), seen),)
+            for mode in (ViewMode.OVERLAY, ViewMode.RELIT):
+                self.draw(target, (0, 0, width, height), Scene(image, faces, RenderOptions(mode), matte=matte))
 
     def release(self) -> None:
         """Free every OpenGL object that this composer made."""

@@ -47,13 +47,20 @@ class HeadlessComposer:
     """
 
     def __init__(
-        self, model: FaceModel, width: int, height: int, samples: int | None = None, hair: Sequence[Worn] = ()
+        self,
+        model: FaceModel,
+        width: int,
+        height: int,
+        samples: int | None = None,
+        hair: Sequence[Worn] = (),
+        warm: bool = False,
     ) -> None:
         """
         Args:
             model: the face model that parameter vectors belong to.
             width, height: of the pictures, px.
             samples, hair: as `Composer`'s.
+            warm: compile beforehand what light of cues will need, see `Composer.warm`.
 
         Raises:
             LimelightError: this machine offers no OpenGL 3.3.
@@ -63,7 +70,7 @@ class HeadlessComposer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="headless-composer")
         self._surface: _Surface | None = None
         try:
-            self._surface = self._thread.submit(_Surface, model, width, height, samples, hair).result()
+            self._surface = self._thread.submit(_Surface, model, width, height, samples, hair, warm).result()
         except BaseException:
             self._thread.shutdown()
             raise
@@ -106,10 +113,14 @@ class HeadlessComposer:
 class _Surface:
     """The composer's context and buffers; lives on its thread."""
 
-    def __init__(self, model: FaceModel, width: int, height: int, samples: int | None, hair: Sequence[Worn]) -> None:
+    def __init__(
+        self, model: FaceModel, width: int, height: int, samples: int | None, hair: Sequence[Worn], warm: bool
+    ) -> None:
         self._ctx = headless_context()
         self._composer = Composer(self._ctx, model, samples, hair)
         self._target = self._ctx.simple_framebuffer((width, height), components=4)
+        if warm:
+            self._composer.warm(self._target)
         self._viewport = (0, 0, width, height)
         self._pixels = np.empty((height, width, 4), np.uint8)  # RGBA, bottom row first
         self._upright = np.empty_like(self._pixels)

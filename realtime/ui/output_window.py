@@ -249,13 +249,15 @@ class _Artist:
 
     def draw(self, look: Look, size: tuple[int, int]) -> None:
         """Draw a look in a size, px."""
+        if self._spare is None or self._spare.size != size:
+            self._spare = _renewed(self._ctx, self._spare, size)
         if self._composer is None or self._scenes is None or self._model is not look.model:
             self._composer, old = Composer(self._ctx, look.model), self._composer
             self._model, self._scenes = look.model, ResultScenes(look.model.layout)
             if old is not None:
                 old.release()
-        if self._spare is None or self._spare.size != size:
-            self._spare = _renewed(self._ctx, self._spare, size)
+            if look.cues:
+                self._composer.warm(self._spare)
         scene = self._scenes(look.result, look.options, look.result.lighting, look.alone)
         self._composer.draw(self._spare, (0, 0, *size), scene)
         self.kept, self._spare = self._spare, self.kept

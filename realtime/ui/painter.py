@@ -39,17 +39,19 @@ class Painting:
 class Painter:
     """Keeps a composer for each face model that is shown. For the thread where its context is current."""
 
-    def __init__(self, ctx: moderngl.Context, model: FaceModel) -> None:
+    def __init__(self, ctx: moderngl.Context, model: FaceModel, warm: bool = False) -> None:
         """
         Args:
             ctx: OpenGL 3.3.
             model: that is shown first.
+            warm: make composers ready for any light with their first pictures, see `Composer.warm`.
 
         Raises:
             Exception: of moderngl's, where OpenGL is too old.
         """
         self.ctx = ctx
-        self.sides = [_Side(ctx, model)]
+        self._warm = warm
+        self.sides = [_Side(ctx, model, warm)]
         self._wipe = Wipe(ctx)
 
     def paint(self, target: moderngl.Framebuffer, viewport: Viewport, painting: Painting) -> None:
@@ -93,13 +95,16 @@ class Painter:
             scene = Scene(None, options=options)
         else:
             scene = side.scenes(shown[0], options, painting.lighting, now.alone, raw)
+        if side.cold:
+            side.composer.warm(target)
+            side.cold = False
         side.composer.draw(target, viewport, scene)
 
     def _side(self, model: FaceModel) -> _Side:
         for side in self.sides:
             if side.model is model:
                 return side
-        self.sides.append(side := _Side(self.ctx, model))
+        self.sides.append(side := _Side(self.ctx, model, self._warm))
         return side
 
     def _let_go(self, painting: Painting) -> None:
@@ -114,7 +119,7 @@ class Painter:
 class _Side:
     """What draws the results of one face model."""
 
-    def __init__(self, ctx: moderngl.Context, model: FaceModel) -> None:
-        self.model = model
+    def __init__(self, ctx: moderngl.Context, model: FaceModel, cold: bool) -> None:
+        self.model, self.cold = model, cold
         self.composer = Composer(ctx, model)
         self.scenes = ResultScenes(model.layout)

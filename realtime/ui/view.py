@@ -60,11 +60,13 @@ class FaceView(QOpenGLWidget):
         options: Observable[ViewOptions],
         lighting: Callable[[Result | None], Lighting],
         parent: QWidget | None = None,
+        warm: bool = False,
     ) -> None:
         super().__init__(parent)
         self._model = model
         self._options = options
         self._lighting = lighting
+        self._warm = warm
         self.handles: tuple[LightMark, ...] = ()
         self._result: Result | None = None
         self._painted: Result | None = None  # drawn, but not yet on the screen
@@ -132,7 +134,7 @@ class FaceView(QOpenGLWidget):
 
     def initializeGL(self) -> None:
         try:
-            self._painter = Painter(moderngl.create_context(require=330), self._model)
+            self._painter = Painter(moderngl.create_context(require=330), self._model, self._warm)
         except LimelightError as error:
             self.failed.emit(str(error))
         except Exception as error:  # moderngl raises bare Exception

@@ -73,7 +73,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("Limelight")
         self.setMinimumSize(720, 480)
         self.setAcceptDrops(True)
-        self.view = FaceView(session.model, self.options, self._lighting)
+        self.view = FaceView(session.model, self.options, self._lighting, warm=session.config.show is not None)
         self.area = ViewArea(self.view, self.selected_light)
         self.status_line = StatusLine()
         self.cues = ShowDesk(session.show)
