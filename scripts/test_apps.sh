@@ -28,3 +28,6 @@ elif ! has "$folder/blender" "$blender"; then
     "$folder/blender/bin/python" -m pip --disable-pip-version-check install -q "$blender"
     echo "$blender" >"$folder/blender/.installed"
 fi
+
+"$python" -m pip --disable-pip-version-check install -q cyndilib==0.1.3 || # with NDI's own library
+    echo "limelight: no cyndilib for this machine; the test with NDI is skipped" >&2

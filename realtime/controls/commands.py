@@ -11,6 +11,7 @@ from realtime.controls.table import Argument, Checked, Command, Kind
 from realtime.light.cues.playback import BACK_TIME
 from realtime.light.show import RELEASE_TIME, Show
 from realtime.light.values import VALUES, ValueSpec
+from realtime.outputs.display import DisplayOutput, DisplayState
 
 if TYPE_CHECKING:
     from realtime.session import Session
@@ -118,7 +119,7 @@ def show_state(show: Show) -> dict[str, tuple[Checked, ...]]:
 
 
 def session_commands(session: Session) -> Iterator[Command]:
-    """Yield the commands of a session: the performer, and takes."""
+    """Yield the commands of a session: the performer, takes, and the audience's displays."""
 
     def command(path: str, text: str, call: Callable[..., object], *arguments: Argument, slow: bool = False) -> Command:
         return Command(path, text, call, arguments, slow=slow)
@@ -148,6 +149,18 @@ def session_commands(session: Session) -> Iterator[Command]:
         lambda _at, text: session.mark(text),
         Argument("text", Kind.TEXT, default=""),
     )
+    yield command(
+        "display/state",
+        "what the audience's displays show",
+        lambda _at, state: _set_displays(session, DisplayState(state)),
+        Argument("state", Kind.CHOICE, choices=tuple(state.value for state in DisplayState)),
+    )
+
+
+def _set_displays(session: Session, state: DisplayState) -> None:
+    for worker in session.workers():
+        if isinstance(worker.sink, DisplayOutput):
+            worker.sink.state = state
 
 
 def _of_a_value(show: Show, spec: ValueSpec) -> Command:

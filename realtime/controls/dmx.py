@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from facemodel import LimelightError
-from realtime.controls.dmx_packets import SLOTS, DmxPacket, read_art_net, read_sacn
+from realtime.controls.dmx_packets import SLOTS, DmxPacket, art_poll_reply, is_art_poll, read_art_net, read_sacn
 from realtime.controls.inbox import Inbox
 from realtime.controls.personality import FOOTPRINT, Personality
 from realtime.controls.place import LOOPBACK, Place
@@ -22,6 +22,8 @@ LOSS = 2.5
 _BACKWARD = 20
 """Sequence numbers that are so far behind at most are old packets (E1.31, 6.7.2)."""
 _MOST_SOURCES = 16
+_ANSWERS = 0.1
+"""s at least between two answers to who is there."""
 _LARGEST = 2048
 
 SACN_PORT, ART_NET_PORT = 5568, 6454
@@ -170,6 +172,7 @@ class DmxInput:
         self._merge = DmxMerge()
         self._before: bytes | None = None
         self._packets = self._malformed = 0
+        self._answered = -_ANSWERS  # when, s
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._socket: socket.socket | None = None
@@ -235,7 +238,21 @@ class DmxInput:
                 data, sender = opened.recvfrom(_LARGEST)
             except OSError:  # nothing came
                 continue
-            self.hear(data, sender[0])
+            if self.config.kind == "artnet" and is_art_poll(data):
+                self._answer(opened, sender[0])
+            else:
+                self.hear(data, sender[0])
+
+    def _answer(self, opened: socket.socket, sender: str) -> None:
+        """Tell a desk that we are there, at most a few times a second."""
+        now = self._clock()
+        if now - self._answered < _ANSWERS:
+            return
+        self._answered = now
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            way.connect((sender, ART_NET_PORT))  # which says what our address is, seen from there
+            ours = socket.inet_aton(way.getsockname()[0])
+            opened.sendto(art_poll_reply(self.config.universe, ours, self.place.port), (sender, ART_NET_PORT))
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,7 +13,9 @@ _ACN = struct.pack(">HH", 0x0010, 0) + b"ASC-E1.17\0\0\0"
 _ROOT_DATA, _FRAMING_DATA, _DMP_SET = 4, 2, 2
 _PREVIEW, _ENDED = 0x80, 0x40
 _ART_NET = b"Art-Net\0"
-_OP_DMX = 0x5000
+_OP_POLL, _OP_POLL_REPLY, _OP_DMX = 0x2000, 0x2100, 0x5000
+_NO_MAKER = 0x7FF0
+"""ESTA's code for those who have none."""
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,32 @@ def read_art_net(data: bytes) -> DmxPacket | None:
     if version < 14 or net > 127 or not 1 <= count <= SLOTS or len(data) < 18 + count:
         raise ValueError("a wrong version or length")
     return DmxPacket(net << 8 | low, b"", 100, sequence or None, False, data[18 : 18 + count])
+
+
+def is_art_poll(data: bytes) -> bool:
+    """Return whether a packet of Art-Net asks who is there."""
+    return len(data) >= 14 and data.startswith(_ART_NET) and struct.unpack_from("<H", data, 8)[0] == _OP_POLL
+
+
+def art_poll_reply(universe: int, address: bytes, port: int) -> bytes:
+    """Return the answer to who is there: a node that takes one universe, by which desks send to it directly.
+
+    Args:
+        universe: 0..32767.
+        address: of this machine, 4 bytes.
+        port: that it listens to.
+    """
+    reply = bytearray(239)
+    reply[:12] = _ART_NET + struct.pack("<H", _OP_POLL_REPLY) + address[:2]
+    reply[12:14] = address[2:]
+    struct.pack_into("<H", reply, 14, port)
+    reply[18], reply[19] = universe >> 8, universe >> 4 & 15
+    struct.pack_into(">H", reply, 20, 0x00FF)  # an unknown maker
+    struct.pack_into("<H", reply, 24, _NO_MAKER)
+    reply[26:35] = reply[44:53] = b"Limelight"
+    reply[173] = 1  # port, which puts DMX out
+    reply[174] = reply[182] = 0x80
+    reply[190] = universe & 15
+    reply[207:211] = address
+    reply[211], reply[212] = 1, 0x08  # universes of 15 bits
+    return bytes(reply)

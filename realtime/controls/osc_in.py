@@ -13,20 +13,26 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from facemodel import LimelightError
 from realtime.controls.inbox import Inbox
 from realtime.controls.osc_addresses import PREFIX, OscAddresses
 from realtime.controls.osc_packet import MalformedError, Message, read_packet
 from realtime.controls.place import Place
 from realtime.controls.table import Checked, as_numbers
 from realtime.streams.osc_bundles import FULL_DATAGRAM
+from realtime.streams.udp import UdpSender
 
 FEEDBACK_PERIOD = 1.0 / 30.0
 """s at least between two messages about one value."""
 SUBSCRIBED = 60.0
 """s that a subscription lasts for."""
+_RENEWED = 10.0
+"""s after which who is always told of changes is told everything again."""
 _MOST_PEERS = 8
 _LARGEST = 65_536
 _HEADER, _WORD = 16, 4
+
+State = dict[str, tuple[Checked, ...]]
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,9 @@ class OscInput:
         self._inbox = inbox
         self._addresses = OscAddresses(inbox.table)
         self._fixed = tuple(feedback)
-        self._peers: dict[tuple[str, int], float] = {}  # until when, s of the monotonic clock
-        self._told: dict[tuple[str, int], dict[str, tuple[Checked, ...]]] = {}
+        self._senders: tuple[UdpSender, ...] = ()  # to the fixed ones
+        self._peers: dict[tuple[str, int], float] = {}  # that subscribed; until when, s of the monotonic clock
+        self._told: dict[tuple[str, int], State] = {}
         self._packets = self._malformed = self._unknown = 0
         self._socket: socket.socket | None = None
         self._threads: tuple[threading.Thread, ...] = ()
@@ -78,8 +85,7 @@ class OscInput:
         Raises:
             LimelightError: the address is taken, or is not this machine's; or nobody knows a host.
         """
-        for place in self._fixed:
-            self._peers[place.resolved()] = float("inf")
+        self._senders = tuple(_sender(place) for place in self._fixed)
         opened = self.place.listen("OSC")
         self._socket = opened
         self.place = Place(self.place.host, opened.getsockname()[1])
@@ -97,13 +103,15 @@ class OscInput:
         for thread in self._threads:
             thread.join()
         self._threads = ()
+        for sender in self._senders:
+            sender.close()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def status(self) -> OscStatus:
         """Return how it goes."""
-        return OscStatus(self._packets, self._malformed, self._unknown, len(self._peers))
+        return OscStatus(self._packets, self._malformed, self._unknown, len(self._senders) + len(self._peers))
 
     def _listen(self, opened: socket.socket) -> None:
         while not self._ended.is_set():
@@ -148,24 +156,49 @@ class OscInput:
             self._told.pop(peer, None)  # who asks anew is told everything
 
     def _tell(self, opened: socket.socket) -> None:
+        fixed: list[State] = [{} for _ in self._senders]
+        renewed = time.monotonic()
         while not self._ended.wait(FEEDBACK_PERIOD):
+            now = time.monotonic()
+            if now - renewed > _RENEWED:  # who came late knows nothing yet
+                renewed = now
+                fixed = [{} for _ in self._senders]
             with self._lock:
-                now = time.monotonic()
                 self._peers = {peer: until for peer, until in self._peers.items() if until > now}
                 self._told = {peer: self._told.get(peer, {}) for peer in self._peers}
                 peers = tuple(self._told.items())
-            if not peers:
+            if not peers and not fixed:
                 continue
             state = self._inbox.table.state()
+            for sender, told in zip(self._senders, fixed, strict=True):
+                for data in _news(state, told):
+                    sender.send(data)
             for peer, told in peers:
-                changed = {path: args for path, args in state.items() if told.get(path) != args}
-                told.update(changed)
-                for data in feedback_bundles(changed):
+                for data in _news(state, told):
                     with suppress(OSError):
                         opened.sendto(data, peer)
 
 
-def feedback_bundles(changed: dict[str, tuple[Checked, ...]]) -> list[bytes]:
+def _sender(place: Place) -> UdpSender:
+    """Return what sends to a place.
+
+    Raises:
+        LimelightError: nobody knows it, or nothing can be sent there.
+    """
+    try:
+        return UdpSender(place.host, place.port)
+    except LimelightError as error:
+        raise LimelightError(f"OSC feedback to {place}: {error}") from error
+
+
+def _news(state: State, told: State) -> list[bytes]:
+    """Return what is otherwise than it was told, as bundles, and count it as told."""
+    changed = {path: args for path, args in state.items() if told.get(path) != args}
+    told.update(changed)
+    return feedback_bundles(changed)
+
+
+def feedback_bundles(changed: State) -> list[bytes]:
     """Return how things stand as OSC bundles that fit into datagrams.
 
     Args:
@@ -177,7 +210,7 @@ def feedback_bundles(changed: dict[str, tuple[Checked, ...]]) -> list[bytes]:
     for path, args in changed.items():
         builder = OscMessageBuilder(f"{PREFIX}{path}")
         for arg in as_numbers(args):
-            builder.add_arg(arg)
+            builder.add_arg(arg.encode("utf-8", "replace").decode() if isinstance(arg, str) else arg)
         message = builder.build()
         if group and size + message.size + _WORD > FULL_DATAGRAM:
             found.append(_bundle(group))

@@ -54,18 +54,6 @@ class Place:
         """The kind of network."""
         return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
-    def resolved(self) -> tuple[str, int]:
-        """Return the address that datagrams are sent to.
-
-        Raises:
-            LimelightError: nobody knows the host.
-        """
-        try:
-            found = socket.getaddrinfo(self.host, self.port, self.family, socket.SOCK_DGRAM)
-        except (OSError, UnicodeError) as error:
-            raise LimelightError(f"{self}: no such host") from error
-        return str(found[0][4][0]), self.port
-
     def listen(self, what: str, shared: bool = False) -> socket.socket:
         """Return a UDP socket that listens here, and waits a fifth of a second at a time.
 

@@ -64,6 +64,7 @@ def run_window(
         screens = OutputScreens()
         session.show_on(screens)
         window = MainWindow(session, settings or SettingsFile())
+        window.closed.connect(screens.shut_down)  # first: an output's window refuses to be closed by `quit`
         window.closed.connect(application.quit)
         timer = _close_when(interruption, window)
         previous_hook, sys.excepthook = sys.excepthook, partial(_report, window)

@@ -140,7 +140,8 @@ class OutputWindow(QOpenGLWidget):
             return
         self.setScreen(screen)
         self.setGeometry(geometry)
-        self.showFullScreen()
+        self.setWindowState(Qt.WindowState.WindowFullScreen)
+        self.show()  # `showFullScreen` would ask for the keyboard
         self.setGeometry(geometry)  # where there is no window manager to do it
 
     def refresh(self) -> None:

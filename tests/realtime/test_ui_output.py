@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -223,3 +225,43 @@ def test_a_session_gives_its_displays_to_sinks_that_are_there_and_that_come(tmp_
     after = session.add_sink("display://2")
     assert before.sink.screens is displays
     assert after.sink.screens is displays
+
+
+CLOSE_WITH_AN_OUTPUT = """
+import sys
+from pathlib import Path
+from PyQt6.QtCore import QTimer
+from PyQt6.QtWidgets import QApplication
+from realtime.frame import StreamInfo
+from realtime.ui.app import make_application, run_window
+from realtime.ui.settings import SettingsFile
+from tests.realtime.fake_session import FakeSession
+from tests.toy_model import toy_model
+
+folder = Path(sys.argv[1])
+application = make_application()
+session = FakeSession(toy_model(), folder)
+worker = session.add_sink("display://1")
+
+def windows(title):
+    return [w for w in QApplication.topLevelWidgets() if w.windowTitle() == title and w.isVisible()]
+
+def close():
+    if not windows("Limelight output"):
+        QTimer.singleShot(50, close)
+        return
+    print("open", flush=True)
+    windows("Limelight")[0].close()
+
+QTimer.singleShot(300, lambda: worker.begin(StreamInfo("test", 320, 240, 30.0, True, session.model)))
+QTimer.singleShot(400, close)
+QTimer.singleShot(60000, lambda: application.exit(9))
+sys.exit(run_window(session, SettingsFile(folder / "window.json")))
+"""
+
+
+def test_the_program_ends_with_its_main_window_whatever_is_open_on_displays(qapp, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSE_WITH_AN_OUTPUT, str(tmp_path)], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["open"]), done.stderr

@@ -13,7 +13,7 @@ from stupidArtnet import StupidArtnet
 
 from facemodel import LimelightError
 from realtime.controls.dmx import DmxConfig, DmxInput, DmxMerge
-from realtime.controls.dmx_packets import DmxPacket, read_art_net, read_sacn
+from realtime.controls.dmx_packets import DmxPacket, art_poll_reply, is_art_poll, read_art_net, read_sacn
 from realtime.controls.gdtf import write_gdtf
 from realtime.controls.inbox import Inbox
 from realtime.controls.osc_addresses import Asked
@@ -21,7 +21,7 @@ from realtime.controls.personality import FOOTPRINT, GLOBAL, GLOBAL_SLOTS, LIGHT
 from realtime.controls.place import Place
 from realtime.controls.table import Call
 from tests.realtime.controls.small_show import make
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 ONE, OTHER = uuid.UUID(int=1).bytes, uuid.UUID(int=2).bytes
 
@@ -280,6 +280,42 @@ def test_packets_of_the_network_move_lights():
     finally:
         dmx.stop()
         inbox.stop()
+
+
+def test_who_asks_by_art_net_is_told_that_we_are_there():
+    poll = b"Art-Net\0\x00\x20\x00\x0e\x00\x00"
+    assert is_art_poll(poll) and not is_art_poll(poll[:-1]) and not is_art_poll(art_net(bytes(2)))
+    reply = art_poll_reply(0x1234, bytes((10, 0, 0, 7)), 6454)
+    assert len(reply) == 239
+    assert reply[:10] == b"Art-Net\0\x00\x21" and reply[10:14] == bytes((10, 0, 0, 7))
+    assert int.from_bytes(reply[14:16], "little") == 6454
+    assert (reply[18], reply[19], reply[190]) == (0x12, 0x3, 0x4)  # net, sub-net, universe
+    assert (reply[173], reply[174]) == (1, 0x80)  # one port, out
+
+
+def test_an_asking_desk_gets_one_answer_at_a_time(monkeypatch):
+    _, table = make()
+    now = [0.0]
+    dmx = DmxInput(Inbox(table), DmxConfig("artnet", 5, 1, Place("127.0.0.1", 0)), clock=lambda: now[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as desk:
+        desk.bind(("127.0.0.1", 0))
+        desk.settimeout(PATIENCE)
+        monkeypatch.setattr("realtime.controls.dmx.ART_NET_PORT", desk.getsockname()[1])
+        dmx.start()
+        try:
+            for _ in range(3):
+                desk.sendto(b"Art-Net\0\x00\x20\x00\x0e\x00\x00", ("127.0.0.1", dmx.place.port))
+            assert desk.recv(1024) == art_poll_reply(5, bytes((127, 0, 0, 1)), dmx.place.port)
+            desk.sendto(art_net(bytes(block(l1=FULL)), 5), ("127.0.0.1", dmx.place.port))
+            wait_for(lambda: dmx.status().sources == 1)
+            now[0] = 1.0
+            desk.sendto(b"Art-Net\0\x00\x20\x00\x0e\x00\x00", ("127.0.0.1", dmx.place.port))
+            assert desk.recv(1024)[:8] == b"Art-Net\0"
+            desk.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                desk.recv(1024)
+        finally:
+            dmx.stop()
 
 
 def test_a_flood_leaves_the_state_that_its_log_gives():

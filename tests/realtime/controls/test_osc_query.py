@@ -10,6 +10,7 @@ from facemodel import LimelightError
 from realtime.controls.osc_query import OscQuery
 from realtime.controls.place import Place
 from tests.realtime.controls.small_show import make
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def query():
 
 def ask(opened: OscQuery, path: str, **headers: str):
     request = urllib.request.Request(f"http://{opened.place}{path}", headers=headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return json.loads(answer.read()) if answer.status == 200 else answer.status
 
 

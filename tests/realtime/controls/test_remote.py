@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 from realtime.controls.inbox import Inbox
 from realtime.web.remote import Remote
 from tests.realtime.controls.small_show import make
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -26,15 +26,15 @@ def remote():
 
 def test_the_page_plays_the_show_and_is_told_where_it_is(remote):
     show, opened, _ = remote
-    with urllib.request.urlopen(opened.broadcast.url, timeout=30) as page:
+    with urllib.request.urlopen(opened.broadcast.url, timeout=PATIENCE) as page:
         assert b'id="go"' in page.read()
-    with connect(opened.broadcast.url.replace("http", "ws"), open_timeout=30) as phone:
-        state = json.loads(phone.recv(timeout=30))
+    with connect(opened.broadcast.url.replace("http", "ws"), open_timeout=PATIENCE) as phone:
+        state = json.loads(phone.recv(timeout=PATIENCE))
         assert state["cues"] == [["1", ""], ["2.5", ""]]
         assert (state["active"], state["next"], state["master"], state["blackout"]) == ("", "1", 1.0, False)
         phone.send('["cue/go"]')
         while state["active"] != "1":
-            state = json.loads(phone.recv(timeout=30))
+            state = json.loads(phone.recv(timeout=PATIENCE))
         assert state["next"] == "2.5"
         phone.send('["master", 0.5]')
         phone.send('["blackout", true]')
@@ -59,7 +59,7 @@ def test_the_page_plays_the_show_and_is_told_where_it_is(remote):
 )
 def test_what_no_page_says_is_ignored(remote, said):
     show, opened, inbox = remote
-    with connect(opened.broadcast.url.replace("http", "ws"), open_timeout=30) as phone:
+    with connect(opened.broadcast.url.replace("http", "ws"), open_timeout=PATIENCE) as phone:
         phone.send(said)
         wait_for(lambda: opened.ignored == 1)
         phone.send('["cue/go"]')

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +10,10 @@ from facemodel import LimelightError
 from realtime.controls.commands import session_commands
 from realtime.controls.table import Argument, Call, Command, CommandTable, Kind, as_numbers, cue_number, describe
 from realtime.light.values import VALUES
+from realtime.outputs.display import DisplayOutput, DisplayState
+from realtime.sinks.address import Address
 from tests.realtime.controls.small_show import Clock, make
+from tests.waiting import PATIENCE
 
 
 def test_every_value_of_a_show_is_a_command_that_can_be_read():
@@ -161,12 +165,12 @@ def test_a_slow_command_holds_up_no_other():
 
     def slow(at: float) -> None:
         begun.set()
-        done.wait(10.0)
+        done.wait(PATIENCE)
 
     table.register([Command("slow", "waits", slow, slow=True)])
     thread = threading.Thread(target=table.call, args=("slow",))
     thread.start()
-    assert begun.wait(10.0)
+    assert begun.wait(PATIENCE)
     table.call("light/1/azimuth", 5.0)
     assert thread.is_alive()
     done.set()
@@ -242,6 +246,18 @@ def test_a_session_is_commanded(tmp_path):
         ("stop_recording",),
     ]
     assert table.state() == {"record/on": (False,)}
+
+
+def test_the_audience_s_displays_are_switched_and_other_sinks_left_alone(tmp_path):
+    display, other = DisplayOutput(Address.parse("display://2")), object()
+    desk = Desk(tmp_path)
+    desk.workers = lambda: [SimpleNamespace(sink=other), SimpleNamespace(sink=display)]
+    table = CommandTable(session_commands(desk))
+    table.call("display/state", "test-card")
+    assert display.state is DisplayState.TEST_CARD
+    with pytest.raises(LimelightError, match="picture, black, freeze, test-card"):
+        table.call("display/state", "desktop")
+    assert display.state is DisplayState.TEST_CARD
 
 
 @pytest.mark.parametrize("name", ["../up", "/etc/take", "C:\\take", "a:b", ".hidden", ".."])
