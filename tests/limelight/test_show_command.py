@@ -15,6 +15,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from limelight.cli import main
 from limelight.commands.show import addresses
+from realtime.light.cues import journal
 from realtime.light.values import VALUES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -109,3 +110,13 @@ def test_a_show_is_played_from_a_desk(tmp_path, monkeypatch):
             out, error = process.communicate(timeout=240)
     assert process.returncode == 130, error
     assert json.loads(out)["frames"] > 0
+
+
+def test_a_place_that_cannot_be_written_is_one_line_and_the_show_goes_on(tmp_path, monkeypatch, capsys):
+    file, state = tmp_path / "small.yaml", tmp_path / "state"
+    file.write_text(SHOW)
+    state.write_text("no folder")
+    monkeypatch.setattr(journal, "default_folder", lambda: state)
+    assert main(["show", str(file), "--source", "synthetic", "--headless", "--seconds", "0.5"]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "where the show is cannot be written" in line]
+    assert line.startswith(f"limelight: {state}")
