@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import moderngl
@@ -15,12 +16,15 @@ from facemodel import FaceModel, LimelightError
 from realtime.frame import Result
 from realtime.light.lighting import Lighting
 from realtime.observable import Observable
+from realtime.one_line import one_line
 from realtime.ui.frame_sink import Shown
 from realtime.ui.light_marks import RADIUS as HANDLE_RADIUS
 from realtime.ui.light_marks import LightMark
 from realtime.ui.options import Compared, ViewOptions
 from realtime.ui.painter import Painter, Painting
 from realtime.ui.picture_fit import PictureFit
+
+_log = logging.getLogger(__name__)
 
 _DESK, _STAGE = (0.065, 0.072, 0.085), (0.0, 0.0, 0.0)
 """sRGB beside and behind the picture: in the window, and in full screen, where it goes to a projector."""
@@ -67,6 +71,7 @@ class FaceView(QOpenGLWidget):
         self._options = options
         self._lighting = lighting
         self._warm = warm
+        self._trouble = ""
         self.handles: tuple[LightMark, ...] = ()
         self._result: Result | None = None
         self._painted: Result | None = None  # drawn, but not yet on the screen
@@ -153,7 +158,16 @@ class FaceView(QOpenGLWidget):
             lighting=self.lighting,
             background=_STAGE if self.window().isFullScreen() else _DESK,
         )
-        self._painter.paint(target, viewport, painting)
+        try:
+            self._painter.paint(target, viewport, painting)
+        except Exception as error:  # of a driver, whatever it is: said once, while everything else goes on
+            line = f"the picture cannot be drawn: {one_line(error)}"
+            if line != self._trouble:
+                self._trouble = line
+                _log.exception("the view failed")
+                self.failed.emit(line)
+            return
+        self._trouble = ""
         self._painted = self._result
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
