@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PyQt6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PyQt6.QtWidgets import QColorDialog, QGridLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
 from facemodel.color import decode_srgb, encode_srgb
 from realtime.light.values import Rgb
+from realtime.ui.theme import ON_ACCENT
 
 _SWATCHES = (
     ("White", "#ffffff"),
@@ -85,13 +86,13 @@ class ColorRow(QWidget):
 
 
 def dot_icon(color: QColor) -> QIcon:
-    """Return an icon of a round spot of a colour."""
+    """Return an icon of a round spot of a colour, in a dark ring that parts it from a button of its own colour."""
     pixmap = QPixmap(32, 32)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setBrush(color)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.drawEllipse(2, 2, 28, 28)
+    painter.setPen(QPen(QColor(ON_ACCENT), 5.0))
+    painter.drawEllipse(3, 3, 26, 26)
     painter.end()
     return QIcon(pixmap)

@@ -11,7 +11,7 @@ from realtime.ui.actions import MODE_TITLES, mode_action
 from realtime.ui.controls import ActionButton, ActionCheck, ValueSlider, section_title
 from realtime.ui.options import ViewOptions
 
-_COLUMNS = 4
+_COLUMNS = 3
 _SHORT = {ViewMode.SIDE_BY_SIDE: "Split", ViewMode.WIREFRAME: "Wires"}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("pytestqt")
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PyQt6.QtGui import QDragEnterEvent, QDropEvent
+from PyQt6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPainter
 from PyQt6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QSlider
 
 from facemodel import LimelightError
@@ -27,9 +27,11 @@ from realtime.opencv import cv2
 from realtime.render import ViewMode
 from realtime.tracking.smoothing.settings import PRESETS
 from realtime.ui.actions import ACTIONS, key_text
+from realtime.ui.color_row import dot_icon
 from realtime.ui.handlers import match_estimate
 from realtime.ui.light_panel import LightPanel
 from realtime.ui.settings import SettingsFile, WindowSettings
+from realtime.ui.theme import ACCENT
 from realtime.ui.window import MainWindow
 from tests.conftest import ROOT
 from tests.realtime.fake_session import FakeSession, toy_face, toy_result
@@ -60,6 +62,20 @@ def test_v_cycles_through_the_modes(qtbot, window):
     window.options.update(mode=ViewMode.RELIT)
     qtbot.keyClick(window.view, Qt.Key.Key_V)
     assert window.options.value.mode is ViewMode.CAMERA
+
+
+def test_the_view_modes_stand_in_full_rows(window):
+    rows = [button.y() for button in window.panel.view.modes.values()]
+    assert {rows.count(y) for y in rows} == {3}
+
+
+def test_the_spot_of_a_light_shows_on_a_button_of_its_colour():
+    picture = QImage(16, 16, QImage.Format.Format_RGB32)
+    picture.fill(QColor(ACCENT))
+    painter = QPainter(picture)
+    dot_icon(QColor(ACCENT)).paint(painter, 0, 0, 16, 16)
+    painter.end()
+    assert min(picture.pixelColor(x, 8).lightness() for x in range(16)) < QColor(ACCENT).lightness() - 100
 
 
 def test_mirror_flips_the_display_and_nothing_that_is_recorded(qtbot, window, session):
