@@ -205,7 +205,7 @@ def picture_heads(path: Path, count: int = 21, side: int = 260) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs"))
-    parser.add_argument("--seconds", type=float, default=3.8, help="into the performance, for the window")
+    parser.add_argument("--seconds", type=float, default=12.0, help="into the performance, for the window")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     picture_heads(options.out / "heads.png")
