@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PyQt6.QtCore import QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtGui import QColor, QPaintEvent, QPen
 
 from facemodel import ParameterLayout
 from realtime.frame import Face
 from realtime.ui import theme
 from realtime.ui.picture_fit import PictureFit
+from realtime.ui.view_marks import ViewMarks
 
 _ABOVE_MM = 135.0
 """From the centre of the head to its mark."""
@@ -60,31 +60,11 @@ def place_marks(faces: Sequence[Face], layout: ParameterLayout, fit: PictureFit)
     return tuple(marks)
 
 
-class FaceMarks(QWidget):
+class FaceMarks(ViewMarks[FaceMark]):
     """Paints marks over the view, the performer's in the accent colour; clicks go through to the view."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setStyleSheet("background: transparent")
-        self.marks: tuple[FaceMark, ...] = ()
-        self.hide()
-
-    def show_marks(self, marks: tuple[FaceMark, ...]) -> None:
-        """Show these marks, and no others."""
-        if marks != self.marks:
-            self.marks = marks
-            self.setVisible(bool(marks))
-            self.update()
-
     def paintEvent(self, _event: QPaintEvent | None) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        font = painter.font()
-        font.setPixelSize(12)
-        font.setBold(True)
-        painter.setFont(font)
+        painter = self.bold_painter(12)
         for mark in self.marks:
             at = QPointF(mark.x, mark.y)
             ground, ink = (theme.ACCENT, theme.ON_ACCENT) if mark.performer else (theme.BACKGROUND, theme.TEXT)

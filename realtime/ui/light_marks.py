@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PyQt6.QtCore import QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtGui import QColor, QPaintEvent, QPen
 
 from facemodel import Parameters
 from realtime.light.lighting import Lighting, light_on
@@ -14,6 +13,7 @@ from realtime.render import ViewMode
 from realtime.ui import theme
 from realtime.ui.color_row import to_qcolor
 from realtime.ui.picture_fit import PictureFit
+from realtime.ui.view_marks import ViewMarks
 
 _AROUND_MM = 190.0
 """Radius of the sphere."""
@@ -70,31 +70,11 @@ def place_light_marks(lighting: Lighting, face: Parameters, fit: PictureFit, sel
     return tuple(marks)
 
 
-class LightMarks(QWidget):
+class LightMarks(ViewMarks[LightMark]):
     """Paints handles over the view: filled before the head, hollow behind it; the mouse goes through to the view."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setStyleSheet("background: transparent")
-        self.marks: tuple[LightMark, ...] = ()
-        self.hide()
-
-    def show_marks(self, marks: tuple[LightMark, ...]) -> None:
-        """Show these handles, and no others."""
-        if marks != self.marks:
-            self.marks = marks
-            self.setVisible(bool(marks))
-            self.update()
-
     def paintEvent(self, _event: QPaintEvent | None) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        font = painter.font()
-        font.setPixelSize(11)
-        font.setBold(True)
-        painter.setFont(font)
+        painter = self.bold_painter(11)
         for mark in self.marks:
             at, color = QPointF(mark.x, mark.y), to_qcolor(mark.color)
             dark = QColor(theme.BACKGROUND)
