@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _SECTIONS = (
     *("people", "photos", "poses", "shape", "mouth", "movement", "expression", "highlights", "light", "relighting"),
     *("identity", "groups"),
-    *("clips", "stability", "performer"),
+    *("clips", "stability", "flicker", "performer"),
 )
-_LIVE = ("clips", "stability", "performer")
+_LIVE = ("clips", "stability", "flicker", "performer")
 _CACHE = Path(".cache/evaluation")
 _CHECKPOINTS = Path(".cache/checkpoints")
 

@@ -11,6 +11,7 @@ from facemodel import ParameterLayout, Parameters
 from realtime.frame import Face, Frame
 from realtime.light.lighting import FaceLight, Lighting, light_on
 from realtime.matte.person_matte import PersonMatte
+from realtime.render.held_faces import HeldFaces
 from realtime.render.old_light import CameraGain, OldLight, exposed
 from realtime.render.options import RenderOptions
 from realtime.render.scene import Scene, SceneFace
@@ -31,6 +32,7 @@ class RelitScenes:
         self._matte = PersonMatte()
         self._gain = CameraGain()
         self._light = OldLight()
+        self._faces = HeldFaces(layout)
 
     def __call__(
         self,
@@ -50,6 +52,8 @@ class RelitScenes:
         matte = self._matte(frame.image, frame.index)
         gain = self._gain.update(matte, frame.timestamp)
         self._light.locked = lighting.relight.lock
+        self._faces.begin(matte, frame.timestamp)
+        size = (frame.image.shape[1], frame.image.shape[0])
         made = []
         for face in faces:
             if not face.seen:
@@ -57,8 +61,9 @@ class RelitScenes:
             estimate = self._layout.view(face.smoothed if face.raw is None else face.raw)
             light = self._light.update(face.id, estimate, frame.timestamp, gain)
             seen = exposed(light, gain)
-            new = seen if lighting.estimated else light_on(lighting, self._in(light, face.smoothed))
-            made.append(SceneFace(face.smoothed, new, seen))
+            shown = self._faces.face(face.id, face.smoothed, size)
+            new = seen if lighting.estimated else light_on(lighting, self._in(light, shown))
+            made.append(SceneFace(shown, new, seen))
         return Scene(frame.image, tuple(made), options, None, lighting, matte)
 
     def _in(self, light: FaceLight, vector: NDArray[np.float32]) -> Parameters:
@@ -69,8 +74,3 @@ class RelitScenes:
         )  # fmt: skip
         parameters.shininess = light.shininess
         return parameters
-
-    def forget(self) -> None:
-        """Start anew, as after a jump in a file."""
-        self._matte.forget()
-        self._gain, self._light = CameraGain(), OldLight()

@@ -58,7 +58,7 @@ def test_figures_of_a_clip_and_of_the_performer(clip, cache, tmp_path, capsys):
     target = tmp_path / "figures.json"
     assert evaluate(clip, "--performer-frames", 15, "--json", target, "--cache", cache) == 0
     network = json.loads(target.read_text())["networks"][0]
-    assert network["name"] == "student" and list(network["sections"]) == ["clips", "stability", "performer"]
+    assert network["name"] == "student" and list(network["sections"]) == ["clips", "stability", "flicker", "performer"]
     for stage in ("raw", "smoothed"):
         figures = network["sections"]["clips"]["tables"]["clips"][f"performer.mp4 {stage}"]
         assert figures["frames"] == 20 and figures["tracked"] >= 0.9

@@ -150,7 +150,6 @@ def test_the_scene_of_a_frame_has_matte_and_both_lights():
     np.testing.assert_allclose(relit.faces[0].seen.sh, p.sh, atol=1e-3)
     half = scenes(Frame(2, 0.2, image), faces, Lighting(estimated=False, intensity=0.5), options)
     np.testing.assert_allclose(half.faces[0].light.sh, 0.5 * p.sh, atol=1e-3)
-    scenes.forget()
     assert scenes(Frame(0, 0.0, image), faces, show, options).lighting is show
 
 

@@ -131,6 +131,9 @@ def test_registry_names_and_limits_are_those_that_must_hold():
         "groups.race_worst": 1.5,
         "groups.gender_worst": 1.5,
         "clips.blinks_kept": 0.95,
+        "flicker.one_lamp": 1.2,
+        "flicker.two_lamps": 1.2,
+        "flicker.sunset": 1.2,
     }
     assert all(len({m.key for m in s.measures}) == len(s.measures) for s in SECTIONS.values())
 
@@ -441,6 +444,30 @@ def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_pa
     assert found.figures["still_raw_landmarks"] == pytest.approx(2.0, rel=1e-3)
 
 
+def test_flicker_is_the_noise_of_relit_frames_over_that_of_the_clip(shown, tmp_path):
+    vector = LAYOUT.neutral()
+    p = LAYOUT.view(vector)
+    p.translation[:], p.scale = (112.0, 112.0), 0.9
+    p.sh[0] = 1.5
+    layers = face_layers(MODEL, vector)
+    plain = 255.0 * np.clip(encode_srgb(layers.diffuse), 0.1, 0.9)[..., ::-1]
+    frames, random = 8, np.random.default_rng(0)
+    film = cv2.VideoWriter(str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, layers.diffuse.shape[:2])
+    for _ in range(frames):
+        film.write(np.clip(plain + random.normal(0.0, 4.0, plain.shape), 0, 255).astype(np.uint8))
+    film.release()
+    points = np.tile(project_landmarks(MODEL, vector[None])[0].astype(float), (frames, 1, 1))
+    steady = TrackedClip("film.avi", 30.0, [vector] * frames, [vector] * frames, points, np.empty((frames, 4, 4)))
+    seen = context(material(MODEL, shown.cache, BUNDLE, named_clips=(tmp_path / "film.avi",)), truth)
+    seen.__dict__["tracked_clips"] = [steady]
+    found = SECTIONS["flicker"].measure(seen)
+    assert all(0.7 < found.figures[light] < 1.2 for light in ("one_lamp", "two_lamps", "sunset"))
+    assert found.tables["flicker"]["film.avi sunset"]["change"] > 1.0
+    seen.__dict__["tracked_clips"] = [replace(steady, landmarks=np.full_like(points, np.nan))]
+    with pytest.raises(UnmeasuredError, match="still"):
+        SECTIONS["flicker"].measure(seen)
+
+
 def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_keep(shown, tmp_path):
     frames, blink = 40, np.array([0.4, 0.9, 0.4])
     left, right = (
@@ -553,7 +580,7 @@ def test_labelled_photos_are_compared_with_their_labels_and_a_damaged_set_ends_n
     assert mouth.figures["aflw2000_mm"] == pytest.approx(0.0, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["people", "photos", "poses", "identity", "clips", "stability"])
+@pytest.mark.parametrize("name", ["people", "photos", "poses", "identity", "clips", "stability", "flicker"])
 def test_what_needs_data_says_so_in_one_line(shown, name, tmp_path):
     with pytest.raises(UnmeasuredError, match="no data folder"):
         SECTIONS[name].measure(context(shown, truth))

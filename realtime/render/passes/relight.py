@@ -16,6 +16,7 @@ from realtime.light.lighting import FaceLight, Relight
 from realtime.matte.person_matte import Matte
 from realtime.render.geometry import face_alpha
 from realtime.render.gl import is_software, make_program, write_uniform
+from realtime.render.held_faces import middle_of_face
 from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import REGION_BITS, Mesh, region_bits, set_pose
 from realtime.render.options import Viewport
@@ -305,12 +306,8 @@ def _number_samplers(program: moderngl.Program, names: tuple[str, ...]) -> None:
 
 def _seen_part(matte: Matte, face: Parameters, frame_size: tuple[int, int]) -> float:
     """Return the mean of a matte over the middle of a face; 1 where that lies outside the frame."""
-    rows, columns = matte.coverage.shape
-    x, y = face.translation[0] * columns / frame_size[0], face.translation[1] * rows / frame_size[1]
-    across, along = _MIDDLE_MM * face.scale * columns / frame_size[0], _MIDDLE_MM * face.scale * rows / frame_size[1]
-    x0, x1 = max(int(x - across), 0), min(math.ceil(x + across), columns)
-    y0, y1 = max(int(y - along), 0), min(math.ceil(y + along), rows)
-    return float(matte.coverage[y0:y1, x0:x1].mean()) if x0 < x1 and y0 < y1 else 1.0
+    part = matte.coverage[middle_of_face(face, frame_size, matte.coverage.shape, _MIDDLE_MM)]
+    return float(part.mean()) if part.size else 1.0
 
 
 def _within(part: Viewport, size: tuple[int, int], mirror: bool) -> tuple[float, float, float, float]:

@@ -6,6 +6,7 @@ from training.evaluation.section import Section
 from training.evaluation.sections import (
     clips,
     expression,
+    flicker,
     groups,
     highlights,
     identity,
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Section] = {
         groups,
         clips,
         stability,
+        flicker,
         performer,
     )
 }
