@@ -153,7 +153,8 @@ def _matte() -> Matte:
     left, top, right, bottom = _PERSON
     lines = np.zeros((height, width, 2), np.float32)
     lines[int(top * height) : int(bottom * height), int(left * width) : int(right * width), 1] = 1.0
-    return Matte(lines, np.zeros((height, width, 3), np.uint8), lines[..., 1], _PERSON)
+    tiles = lines[::8, ::8, 1] > 0.0
+    return Matte(lines, np.zeros((height, width, 3), np.uint8), lines[..., 1], tiles)
 
 
 def print_drawings(drawings: Sequence[Drawing]) -> None:

@@ -23,6 +23,9 @@ _MULTIPLE = 16
 _WINDOW = 9
 """Side of the guided filter's window, px of the network's input."""
 
+_REACH = np.ones((2 * _WINDOW - 1, 2 * _WINDOW - 1), np.uint8)
+"""That a matte is carried by its filter, which is two windows wide."""
+
 _EPSILON = 1e-3
 """Variance of luma below which an edge is none for the guided filter: (8 / 255)²."""
 
@@ -33,8 +36,11 @@ _DISAGREEMENT = 0.3
 """Between two mattes, from which on a change is followed at once: something moved."""
 
 
-_NOBODY = 0.02
+_NOBODY = 0.05
 """A matte so low counts as none."""
+
+_TILE = 8
+"""Side of a tile, px of the network's input."""
 
 
 class Matte(NamedTuple):
@@ -45,13 +51,13 @@ class Matte(NamedTuple):
             the frame's luma to its matte there.
         picture: (h, w, 3) uint8 BGR, the smaller picture.
         coverage: (h, w) float32 matte of the smaller picture, before it is given the frame's edges.
-        part: left, top, right, bottom as parts of the frame, 0..1; beyond it is nobody.
+        tiles: (h / 8, w / 8) bool, row 0 at the top: where somebody may be.
     """
 
     lines: NDArray[np.float32]
     picture: NDArray[np.uint8]
     coverage: NDArray[np.float32]
-    part: tuple[float, float, float, float]
+    tiles: NDArray[np.bool_]
 
     def of(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the matte of the whole frame: (H, W), 0 behind persons to 1 on them.
@@ -113,7 +119,7 @@ class PersonMatte:
             raise LimelightError(f"person matte: ONNX Runtime failed: {' '.join(str(error).split())}") from error
         memory.smooth()
         memory.fit_lines()
-        memory.matte = memory.matte._replace(part=memory.covered_part())
+        memory.find_tiles()
         return memory.matte
 
     def forget(self) -> None:
@@ -137,7 +143,8 @@ class _Memory:
         self.lines = np.empty((rows, columns, 2), np.float32)
         self._answer = np.empty((1, rows, columns), np.float32)
         self._matte = np.empty((rows, columns), np.float32)
-        self.matte = Matte(self.lines, self._bgr, self._matte, (0.0, 0.0, 1.0, 1.0))
+        tiles = np.ones((rows // _TILE, columns // _TILE), bool)
+        self.matte = Matte(self.lines, self._bgr, self._matte, tiles)
         self._begun = False
         self._rooms = [np.empty((rows, columns), np.float32) for _ in range(6)]
         self._gray = np.empty((rows, columns), np.uint8)
@@ -195,15 +202,12 @@ class _Memory:
         _box(mean_matte, product)
         cv2.merge([variance, product], dst=self.lines)
 
-    def covered_part(self) -> tuple[float, float, float, float]:
-        """Part of the frame beyond which the matte is 0, as far as the guided filter reaches."""
-        rows, columns = self._matte.shape
+    def find_tiles(self) -> None:
+        """Find the tiles that the matte reaches, as far as the guided filter carries it."""
         cv2.compare(self._matte, _NOBODY, cv2.CMP_GT, dst=self._gray)
-        x, y, width, height = cv2.boundingRect(self._gray)
-        if not width:
-            return 0.0, 0.0, 0.0, 0.0
-        left, top, right, bottom = x - _WINDOW, y - _WINDOW, x + width + _WINDOW, y + height + _WINDOW
-        return max(left, 0) / columns, max(top, 0) / rows, min(right / columns, 1.0), min(bottom / rows, 1.0)
+        cv2.dilate(self._gray, _REACH, dst=self._gray)
+        rows, columns = self.matte.tiles.shape
+        self._gray.reshape(rows, _TILE, columns, _TILE).any(axis=(1, 3), out=self.matte.tiles)
 
 
 def _box(source: NDArray[np.float32], out: NDArray[np.float32]) -> None:

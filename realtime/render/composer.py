@@ -23,10 +23,11 @@ from realtime.render.passes.blend import BlendPass, covered_part
 from realtime.render.passes.face import LAMP_COUNTS, FacePass
 from realtime.render.passes.frame import FramePass
 from realtime.render.passes.hair import HairPass
-from realtime.render.passes.relight import RelightPass, around
+from realtime.render.passes.relight import RelightPass
 from realtime.render.passes.shadow import ShadowPass
 from realtime.render.passes.wire import WirePass
 from realtime.render.scene import Scene, SceneFace
+from realtime.render.tiles import EVERYWHERE
 
 _WARM_SIZE = (88, 56)
 """Width and height, px, of pictures that only make drivers compile; no powers of two, which some sample otherwise."""
@@ -107,7 +108,7 @@ class Composer:
         face.translation[:], face.scale = (width / 2, height / 2), height / 300.0
         image = np.zeros((height, width, 3), np.uint8)
         lines = np.ones((36, 64, 2), np.float32)
-        matte = Matte(lines, np.zeros((36, 64, 3), np.uint8), lines[..., 1], (0.0, 0.0, 1.0, 1.0))
+        matte = Matte(lines, np.zeros((36, 64, 3), np.uint8), lines[..., 1], EVERYWHERE)
         seen = FaceLight.estimated(face)
         for count in LAMP_COUNTS:
             lamps = Lighting.of({f"light/{n}/intensity": 0.5 for n in range(1, count + 1)}).lights
@@ -169,13 +170,7 @@ class Composer:
             self._shadow.draw(face, self._light.lamps)
             radius = 1.01 * self._mesh.geometry.radius
             self._relight.add_face(face, scene_face.seen, scene_face.light, self._light, radius)
-        part = self._relight.person(relight, rectangle[2:], mirror)
-        target.use()
-        for strip in around(part, rectangle):
-            self._ctx.scissor = strip  # of the framebuffer in use
-            self._frame.draw(target, rectangle, mirror)
-        self._ctx.scissor = None
-        self._relight.draw(target, rectangle, part, relight, mirror)
+        self._relight.draw(target, rectangle, relight, mirror)
 
     def _draw_layer(
         self,

@@ -73,11 +73,14 @@ class HeldFaces:
         if held is None:
             held = self._held[face_id] = _Held(found.copy(), self._picture.copy())
             return held.vector
-        part = middle_of_face(self._layout.view(found), frame_size, self._picture.shape, _MIDDLE_MM)
+        face = self._layout.view(found)
+        part = middle_of_face(face, frame_size, self._picture.shape, _MIDDLE_MM)
         slow = 1.0 - math.exp(-self._passed / _TAU)
         share = max((_motion(self._picture[part], held.picture[part]) - _STILL) / (_MOVED - _STILL), slow)
         share = min(share, 1.0)
         held.vector += np.float32(share) * (found - held.vector)
+        shown = self._layout.view(held.vector)
+        shown.identity[:], shown.albedo[:] = face.identity, face.albedo  # the person's: not drawn anew for a rounding
         cv2.accumulateWeighted(self._picture, held.picture, share)
         return held.vector
 

@@ -26,7 +26,7 @@ _FORGET = 2.0
 
 _EPSILON = 1e-4
 
-_STEP = 3
+_STEP = 4
 """Every so manieth pixel of the small picture counts, on each side."""
 
 _BEHIND = 0.1

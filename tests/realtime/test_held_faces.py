@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from facemodel import FaceModel
 from realtime.matte.person_matte import Matte
 from realtime.render.held_faces import HeldFaces, middle_of_face
+from realtime.render.tiles import EVERYWHERE
 
 MODEL = FaceModel.load()
 SIZE = (640, 360)
@@ -21,7 +22,7 @@ def textured(shift: int = 0, noise: float = 0.0, seed: int = 0) -> Matte:
     luma = 120.0 + 40.0 * np.sin((x - shift) / 6.0) * np.cos(y / 7.0)
     luma += noise * np.random.default_rng(seed).normal(size=luma.shape)
     picture = np.repeat(np.clip(luma, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-    return Matte(NO_LINES, picture, np.ones((144, 256), np.float32), (0.0, 0.0, 1.0, 1.0))
+    return Matte(NO_LINES, picture, np.ones((144, 256), np.float32), EVERYWHERE)
 
 
 def found(x: float, scale: float = 1.0) -> NDArray[np.float32]:

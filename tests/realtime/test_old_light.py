@@ -14,6 +14,7 @@ from realtime.matte.person_matte import Matte
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.render.old_light import CameraGain, OldLight, exposed
 from realtime.render.relit_scene import RelitScenes
+from realtime.render.tiles import EVERYWHERE
 from tests.toy_model import toy_model
 
 MODEL = toy_model()
@@ -86,7 +87,7 @@ def picture(gain: float | np.ndarray = 1.0, noise: float = 0.01, seed: int = 0, 
     coverage[30:, 90 + person : 160 + person] = 1.0
     linear[coverage > 0.5] = np.random.default_rng(seed + 100).uniform(0.0, 1.0, 3)
     bgr = np.round(255 * encode_srgb(linear))[..., ::-1].astype(np.uint8)
-    return Matte(np.zeros((144, 256, 2), np.float32), bgr, coverage, (0.0, 0.0, 1.0, 1.0))
+    return Matte(np.zeros((144, 256, 2), np.float32), bgr, coverage, EVERYWHERE)
 
 
 def test_the_gain_stays_one_while_people_move():

@@ -20,6 +20,7 @@ from realtime.matte.person_matte import Matte
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.render.passes import relight as relight_pass
 from realtime.render.scene import Scene, SceneFace
+from realtime.render.tiles import EVERYWHERE
 from tests.toy_model import toy_model
 
 SIZE = 224
@@ -66,20 +67,20 @@ def noise(seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
 
 
-def matte_of(lines: NDArray[np.float32], part: tuple[float, float, float, float]) -> Matte:
-    return Matte(lines, np.zeros((*lines.shape[:2], 3), np.uint8), lines[..., 1], part)
+def matte_of(lines: NDArray[np.float32], tiles: NDArray[np.bool_] = EVERYWHERE) -> Matte:
+    return Matte(lines, np.zeros((*lines.shape[:2], 3), np.uint8), lines[..., 1], tiles)
 
 
 def everywhere() -> Matte:
     lines = np.zeros((32, 32, 2), np.float32)
     lines[..., 1] = 1.0
-    return matte_of(lines, (0.0, 0.0, 1.0, 1.0))
+    return matte_of(lines)
 
 
 def left_half() -> Matte:
     lines = np.zeros((8, 8, 2), np.float32)
     lines[:, :4, 1] = 1.0
-    return matte_of(lines, (0.0, 0.0, 0.65, 1.0))
+    return matte_of(lines, np.array([[True, True, False]]))
 
 
 def scene(

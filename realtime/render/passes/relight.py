@@ -21,6 +21,7 @@ from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import REGION_BITS, Mesh, region_bits, set_pose
 from realtime.render.options import Viewport
 from realtime.render.passes.face import LAMP_COUNTS
+from realtime.render.tiles import EVERYWHERE, TileProgram, rectangles_of
 
 _FILL_REDUCTION = 8
 """Of the frame's size, on each side, for what is carried outwards."""
@@ -73,16 +74,16 @@ class RelightPass:
         self._reduce_program = make_program(ctx, "screen.vert", "relight_reduce.frag")
         self._fill_program = make_program(ctx, "screen.vert", "relight_fill.frag")
         self._join_program = make_program(ctx, "screen.vert", "relight_join.frag")
-        self._program = make_program(ctx, "screen.vert", "relight.frag")
+        self._relit, self._untouched = TileProgram(ctx, "relight.frag"), TileProgram(ctx, "frame.frag")
         _number_samplers(self._reduce_program, ("ratio", "residue"))
         _number_samplers(self._fill_program, ("small_ratio", "small_residue"))
         _number_samplers(self._join_program, ("ratio", "addition", "filled", "evenness"))
-        _number_samplers(self._program, ("frame", "value", "added", "lines"))
+        _number_samplers(self._relit.program, ("frame", "value", "added", "lines"))
         self._parts = ctx.buffer(skin_parts(model).tobytes())
         self._mesh = mesh
         self._screens = {
             program: ctx.vertex_array(program, [])
-            for program in (self._reduce_program, self._fill_program, self._join_program, self._program)
+            for program in (self._reduce_program, self._fill_program, self._join_program)
         }
         self._targets: _Targets | None = None
         self._lines: moderngl.Texture | None = None
@@ -150,7 +151,6 @@ class RelightPass:
         self,
         target: moderngl.Framebuffer,
         rectangle: Viewport,
-        part: Viewport,
         relight: Relight,
         mirror: bool,
     ) -> None:
@@ -159,14 +159,15 @@ class RelightPass:
         Args:
             target: to draw into.
             rectangle: of the target, that the whole frame covers.
-            part: x, y, width, height within the rectangle, all that is drawn.
             relight: how.
             mirror: flip left and right.
         """
         targets, matte = self._targets, self._matte
         assert targets is not None
         self._ctx.enable_only(moderngl.NOTHING)
-        seen = _within(part, rectangle[2:], mirror)
+        tiles = self._persons(relight)
+        persons, others = rectangles_of(tiles), rectangles_of(~tiles)
+        seen = _around(persons)
         self._render(self._reduce_program, targets.reduced, (targets.ratio, targets.residue))
         targets.small_ratio.build_mipmaps()
         targets.small_residue.build_mipmaps()
@@ -185,8 +186,8 @@ class RelightPass:
             seen,
         )
 
-        program = self._program
-        program["mirror"] = mirror
+        program = self._relit.program
+        program["mirror"] = self._untouched.program["mirror"] = mirror
         program["has_matte"], program["missed"] = matte is not None, self._missed
         follows = relight.strength * relight.dim if relight.background == "dim" else 0.0
         program["background"] = tuple(np.exp(follows * self._mean_ratio).tolist())
@@ -199,21 +200,8 @@ class RelightPass:
             textures.append(self._upload(matte.lines))
         for unit, texture in enumerate(textures):
             texture.use(unit)
-        self._ctx.scissor = (rectangle[0] + part[0], rectangle[1] + part[1], part[2], part[3])
-        self._screens[program].render(moderngl.TRIANGLES, vertices=3)
-        self._ctx.scissor = None
-
-    def person(self, relight: Relight, size: tuple[int, int], mirror: bool) -> Viewport:
-        """Return the part of a view of this size that relighting changes: x, y, width, height, px from bottom left."""
-        width, height = size
-        matte = self._matte
-        if matte is None or self._missed or relight.background != "keep":
-            return 0, 0, width, height
-        left, top, right, bottom = matte.part
-        if mirror:
-            left, right = 1.0 - right, 1.0 - left
-        x0, y0 = int(left * width), int((1.0 - bottom) * height)
-        return x0, y0, math.ceil(right * width) - x0, math.ceil((1.0 - top) * height) - y0
+        self._relit.draw(persons)
+        self._untouched.draw(others)
 
     def release(self) -> None:
         """Free the OpenGL objects."""
@@ -222,11 +210,16 @@ class RelightPass:
             program.release()
         for item in (
             *self._screens.values(), self._parts, self._reduce_program,
-            self._fill_program, self._join_program, self._program, self._targets, self._lines,
+            self._fill_program, self._join_program, self._relit, self._untouched, self._targets, self._lines,
         ):  # fmt: skip
             if item is not None:
                 item.release()
         self._targets = self._lines = None
+
+    def _persons(self, relight: Relight) -> NDArray[np.bool_]:
+        """Return the tiles of the frame that relighting changes."""
+        matte = self._matte
+        return EVERYWHERE if matte is None or self._missed or relight.background != "keep" else matte.tiles
 
     def _make_face_shader(self, lamps: int) -> tuple[moderngl.Program, moderngl.VertexArray]:
         defines = [f"LAMPS {lamps}"] if lamps else []
@@ -310,26 +303,13 @@ def _seen_part(matte: Matte, face: Parameters, frame_size: tuple[int, int]) -> f
     return float(part.mean()) if part.size else 1.0
 
 
-def _within(part: Viewport, size: tuple[int, int], mirror: bool) -> tuple[float, float, float, float]:
-    """Return left, bottom, right, top of a part of a view as parts of the frame, 0..1."""
-    x, y, width, height = part
-    left, right = x / size[0], (x + width) / size[0]
-    if mirror:
-        left, right = 1.0 - right, 1.0 - left
-    return left, y / size[1], right, (y + height) / size[1]
-
-
-def around(part: Viewport, rectangle: Viewport) -> list[Viewport]:
-    """Return what of a rectangle lies below, above, left and right of a part that is given within it."""
-    x, y, width, height = rectangle
-    left, bottom, wide, high = part
-    strips = [
-        (x, y, width, bottom),
-        (x, y + bottom + high, width, height - bottom - high),
-        (x, y + bottom, left, high),
-        (x + left + wide, y + bottom, width - left - wide, high),
-    ]
-    return [strip for strip in strips if strip[2] > 0 and strip[3] > 0]
+def _around(rectangles: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of all rectangles (N, 4) together."""
+    if not len(rectangles):
+        return 0.0, 0.0, 0.0, 0.0
+    left, bottom = rectangles[:, :2].min(axis=0).tolist()
+    right, top = rectangles[:, 2:].max(axis=0).tolist()
+    return left, bottom, right, top
 
 
 def skin_parts(model: FaceModel) -> NDArray[np.float32]:
