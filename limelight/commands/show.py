@@ -154,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
             from realtime.ui.app import run_window
 
             with outputs.replacing():
-                status = run_window(session, source=args.source, show_file=file)
+                status = run_window(session, source=args.source, show_file=file, desk=desk)
             for path in outputs.claimed:
                 outputs.written(path)
         ended = True

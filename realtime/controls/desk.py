@@ -70,6 +70,7 @@ class Desk:
     Attributes:
         table: of the commands.
         inbox: through which what comes from outside goes.
+        midi: what MIDI does; None while none is heard.
     """
 
     def __init__(self, session: Session, config: DeskConfig | None = None) -> None:
@@ -84,6 +85,7 @@ class Desk:
         self.table.register(show_commands(show), lambda: show_state(show))
         self.table.register(session_commands(session))
         self.inbox = Inbox(self.table)
+        self.midi: MidiInput | None = None
         self._show, self._timecode = show, session.timecode
         self._started: list[_Input] = []
         self._lines: list[str] = []
@@ -135,9 +137,9 @@ class Desk:
             file = config.midi_map
             bindings = read_bindings(file, self.table) if file is not None and file.exists() else ()
             midi = MidiInput(self.inbox, bindings, ShowControl(config.msc_device))
-            self.table.register(self._learning(midi))
             port = MidiPort(midi, config.midi)
             port.start()
+            self.learn_from(midi)
             yield port, f"MIDI from {port.name}"
         for each in config.dmx:
             dmx = DmxInput(self.inbox, each, Personality(tuple(ENVIRONMENTS)))
@@ -151,6 +153,11 @@ class Desk:
             remote = Remote(self.inbox, self._show, config.remote.host, config.remote.port)
             remote.start()
             yield remote, "remote: " + ", for others: ".join(remote.addresses())
+
+    def learn_from(self, midi: MidiInput) -> None:
+        """Let what a MIDI input hears be learned, by command."""
+        self.midi = midi
+        self.table.register(self._learning(midi))
 
     def _learning(self, midi: MidiInput) -> Iterator[Command]:
         """Yield the commands by which MIDI is learned; what was learned is kept in the file of bindings."""

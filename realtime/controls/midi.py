@@ -62,6 +62,16 @@ class MidiInput:
         with self._lock:
             return tuple(self._bindings.values())
 
+    @property
+    def learning(self) -> str:
+        """Return the path of the command that the next control is bound to; "" while nothing is learned."""
+        with self._lock:
+            return "" if self._learning is None else self._learning[0]
+
+    def controls_of(self, path: str) -> tuple[Control, ...]:
+        """Return the controls that call a command."""
+        return tuple(binding.control for binding in self.bindings if binding.path == path)
+
     def learn(self, path: str, how: How | None = None, then: Callable[[Binding], None] | None = None) -> None:
         """Bind the next control that is moved to a command, in place of whatever it did.
 

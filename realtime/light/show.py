@@ -12,15 +12,18 @@ from realtime.light.cues.cue import Cue, CueNumber, Times
 from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.effects import turns_of
-from realtime.light.cues.history import History
+from realtime.light.cues.history import Edit, History
 from realtime.light.cues.journal import ShowState
 from realtime.light.cues.playback import BACK_TIME, EffectRun, Playback, Progress
 from realtime.light.cues.tempo import Tempo
+from realtime.light.cues.typed import typed
 from realtime.light.library import EnvironmentLibrary
 from realtime.light.lighting import Lighting
 from realtime.light.values import Value, spec_of
 
 Listener = Callable[[Mapping[str, Value]], None]
+LiveEdit = Edit[ShowDocument]
+"""Of live values; see `Show.adjust`."""
 Number = CueNumber | str | int | float
 """Of a cue, as people and desks say it: `12`, `"1.5"`."""
 
@@ -129,7 +132,35 @@ class Show:
     # Values
 
     def set(self, values: Mapping[str, object], at: float | None = None) -> None:
-        """Set some values by hand, at once; whatever faded them ends for them.
+        """Set some values at once; whatever faded them ends for them.
+
+        It is what desks (OSC, MIDI, DMX) and programs do, and no edit: see `adjust`.
+
+        Raises:
+            LimelightError: there is no such value, or it cannot be so; none is set then.
+        """
+        checked = {name: spec_of(name).checked(value) for name, value in values.items()}
+        with self._lock:
+            changed = self._set(self._now(at), checked)
+        self._tell(changed)
+
+    def adjust(
+        self, text: str, values: Mapping[str, object], joins: LiveEdit | None = None, at: float | None = None
+    ) -> LiveEdit | None:
+        """Set some values by hand at this machine, as an edit that can be undone; see `set`.
+
+        What a cue fades, or a desk elsewhere sets (OSC, MIDI, DMX), is no edit and is never undone: an undo brings back
+        those values alone that still stand as the edit left them.
+
+        Args:
+            text: what it does, "Light 1 intensity".
+            values: by name.
+            joins: what the last call returned, where this one goes on with it, as in the drag of a slider: both are one
+                edit then, unless another came between.
+            at: when.
+
+        Returns:
+            the edit; None where the values were so already.
 
         Raises:
             LimelightError: there is no such value, or it cannot be so; none is set then.
@@ -137,12 +168,11 @@ class Show:
         checked = {name: spec_of(name).checked(value) for name, value in values.items()}
         with self._lock:
             now = self._now(at)
-            before = self._playback.at(now)
-            self._playback.set(now, checked)
-            self._changed()
-            changed = {name: value for name, value in checked.items() if before[name] != value}
-            changed = self._playback.settled() | changed
+            was = self._playback.targets(now)
+            changed = self._set(now, checked)
+            edit = self._history.note(text, {name: was[name] for name in checked}, checked, joins)
         self._tell(changed)
+        return edit
 
     def values(self, at: float | None = None) -> dict[str, Value]:
         """Return every value as it is at a time, effects included."""
@@ -316,27 +346,29 @@ class Show:
         Raises:
             LimelightError: `change` did, or the show cannot be so; nothing is changed then.
         """
-        with self._lock:
-            self._history.edit(text, change)
-            self._took_edit(at)
+        self._edit(text, change, at)
 
     def edit_cues(self, text: str, change: Callable[[CueList], CueList], at: float | None = None) -> None:
         """Edit the cues alone; see `edit`."""
         self.edit(text, lambda document: document.with_cues(change(document.cues)), at)
 
     def undo(self, at: float | None = None) -> str | None:
-        """Undo the last edit; return what it was, or None if there is none."""
+        """Undo the last edit, of cues or of live values; return what it was, or None if there is none."""
         with self._lock:
-            text = self._history.undo()
-            self._took_edit(at)
-        return text
+            if (edit := self._history.undo()) is None:
+                return None
+            changed = self._take_back(self._now(at), edit.became, edit.was, edit.renumbered and edit.renumbered[::-1])
+        self._tell(changed)
+        return edit.text
 
     def redo(self, at: float | None = None) -> str | None:
         """Make the edit again that was undone last; return what it was, or None if there is none."""
         with self._lock:
-            text = self._history.redo()
-            self._took_edit(at)
-        return text
+            if (edit := self._history.redo()) is None:
+                return None
+            changed = self._take_back(self._now(at), edit.was, edit.became, edit.renumbered)
+        self._tell(changed)
+        return edit.text
 
     def record_cue(
         self,
@@ -399,14 +431,32 @@ class Show:
         key = CueNumber.of(number)
         self.edit_cues(f"Delete cue {key}", lambda cues: cues.delete(key, cue_only), at)
 
-    def rename_cue(self, number: Number, name: str, at: float | None = None) -> None:
-        """Give a cue a name.
+    def type_cue(self, number: Number, word: str, text: str, at: float | None = None) -> None:
+        """Let a cue say something else for a word of show files, as a person typed it; see `typed`.
+
+        Raises:
+            LimelightError: there is no such cue, or it cannot have that.
+        """
+        key = CueNumber.of(number)
+        self.edit_cues(f"Cue {key} {word}", lambda cues: cues.put(typed(cues.cue(key), word, text)), at)
+
+    def set_block(self, number: Number, on: bool, at: float | None = None) -> None:
+        """Let a cue block, or track again; see `CueList.set_block`.
 
         Raises:
             LimelightError: there is no such cue.
         """
         key = CueNumber.of(number)
-        self.edit_cues(f"Name cue {key}", lambda cues: cues.put(replace(cues.cue(key), name=name)), at)
+        self.edit_cues(f"{'Block' if on else 'Unblock'} cue {key}", lambda cues: cues.set_block(key, on), at)
+
+    def set_assert(self, number: Number, on: bool, at: float | None = None) -> None:
+        """Let a cue play what is tracked too, or no longer.
+
+        Raises:
+            LimelightError: there is no such cue.
+        """
+        key = CueNumber.of(number)
+        self.edit_cues(f"{'Assert' if on else 'Unassert'} cue {key}", lambda cues: cues.set_assert(key, on), at)
 
     def renumber_cue(self, number: Number, to: Number, at: float | None = None) -> None:
         """Give a cue another number, which may move it elsewhere; links to it go along.
@@ -415,9 +465,20 @@ class Show:
             LimelightError: there is no such cue, or one of the new number.
         """
         old, new = CueNumber.of(number), CueNumber.of(to)
+        self._renumber(f"Renumber cue {old}", old, new, at)
+
+    def move_cue(self, number: Number, before: Number | None, at: float | None = None) -> CueNumber:
+        """Put a cue directly before another (None: at the end), and return the number that it has then: the shortest
+        one that fits in between, as on Eos.
+
+        Raises:
+            LimelightError: there is no such cue, or no number left in between.
+        """
+        old = CueNumber.of(number)
         with self._lock:
-            self.edit_cues(f"Renumber cue {old}", lambda cues: cues.renumber(old, new), at)
-            self._playback.renumbered(old, new)
+            new = self._history.now.cues.number_before(old, None if before is None else CueNumber.of(before))
+            self._renumber(f"Move cue {old}", old, new, at)
+        return new
 
     def status(self, at: float | None = None) -> Status:
         """Return where the show is."""
@@ -530,8 +591,45 @@ class Show:
             raise LimelightError(f"there is no effect {name!r}; this show has {known}")
         self._play(at, lambda now: self._playback.switch_effect(now, name, on, _seconds(time)))
 
-    def _took_edit(self, at: float | None) -> None:
-        self._playback.replace(self._now(at), self._history.now.cues)
+    def _set(self, now: float, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Set values, and return what listeners are to be told."""
+        before = self._playback.at(now)
+        self._playback.set(now, values)
+        self._changed()
+        changed = {name: value for name, value in values.items() if before[name] != value}
+        return self._playback.settled() | changed
+
+    def _edit(
+        self,
+        text: str,
+        change: Callable[[ShowDocument], ShowDocument],
+        at: float | None,
+        renumbered: tuple[CueNumber, CueNumber] | None = None,
+    ) -> None:
+        with self._lock:
+            self._history.edit(text, change, renumbered)
+            self._took_edit(self._now(at), renumbered)
+
+    def _renumber(self, text: str, old: CueNumber, new: CueNumber, at: float | None) -> None:
+        self._edit(text, lambda said: said.with_cues(said.cues.renumber(old, new)), at, (old, new))
+
+    def _take_back(
+        self,
+        now: float,
+        left: Mapping[str, Value],
+        values: Mapping[str, Value],
+        renumbered: tuple[CueNumber, CueNumber] | None,
+    ) -> dict[str, Value]:
+        """Take in an undo or a redo: set the live values that still stand as they were left, and return what listeners
+        are to be told."""
+        self._took_edit(now, renumbered)
+        stand = self._playback.targets(now)
+        return self._set(now, {name: value for name, value in values.items() if stand[name] == left[name]})
+
+    def _took_edit(self, now: float, renumbered: tuple[CueNumber, CueNumber] | None) -> None:
+        if renumbered is not None:
+            self._playback.renumbered(*renumbered)
+        self._playback.replace(now, self._history.now.cues)
         self._changed()
 
     def _tell(self, changed: Mapping[str, Value]) -> None:

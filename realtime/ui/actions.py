@@ -184,6 +184,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("tap", "Tap the beat", ("T",), "Show"),
     ActionSpec("record_cue", "Record a cue", ("Ctrl+R",), "Show", "The look becomes a new cue after the last"),
     ActionSpec("update_cue", "Update the active cue", ("Ctrl+U",), "Show", "The look is put into it"),
+    ActionSpec("edit_cue", "Edit the selected cue", ("F3",), "Show", "Its times, name and notes", checkable=True),
     ActionSpec("undo", "Undo", ("Ctrl+Z",), "Show", "Undo the last edit of the show"),
     ActionSpec("redo", "Redo", ("Ctrl+Shift+Z",), "Show", "Make the edit again"),
     ActionSpec("open_show", "Open show …", ("Ctrl+Shift+S",), "Show", "Play the cues of a file"),
@@ -195,6 +196,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
 GESTURES: tuple[tuple[str, str], ...] = (
     ("Drag a light's spot, or with Ctrl or the right button", "move the light around the head"),
     ("Wheel on a light's spot", "make it brighter or darker"),
+    ("In the list of cues: drag, Alt+Up, Alt+Down", "move the selected cue"),
+    ("In the list of cues: Return, Del, double click", "go to it, delete it, edit it"),
+    ("Right click on a slider or button of light and show", "let a MIDI control move it"),
     ("In the curves: wheel, Shift and wheel, double click", "zoom, move, show all"),
     (f"Click on a face, or Ctrl+1 to Ctrl+{CHOICES[-1]}", "make it the performer"),
     ("Drop a file", "open a video, a picture, a folder or a take"),

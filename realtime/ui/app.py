@@ -10,6 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QSurfaceFormat
@@ -23,6 +24,9 @@ from realtime.ui.output_window import OutputScreens
 from realtime.ui.settings import SettingsFile
 from realtime.ui.theme import STYLESHEET
 from realtime.ui.window import MainWindow
+
+if TYPE_CHECKING:
+    from realtime.controls.desk import Desk
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +43,7 @@ def run_window(
     beside: Path | None = None,
     wipe: bool = False,
     show_file: Path | None = None,
+    desk: Desk | None = None,
 ) -> int:
     """Show the window until it is closed, or Ctrl-C, SIGTERM or SIGHUP closes it, then stop the session.
 
@@ -52,6 +57,7 @@ def run_window(
         beside: another take that is shown beside the one that `source` is.
         wipe: show two versions with a line between them at first.
         show_file: where the session's show is saved; None asks for a place.
+        desk: what hears controls from outside, which a right click binds; None for none.
 
     Returns:
         The exit status of the process.
@@ -72,6 +78,7 @@ def run_window(
         window.activateWindow()  # without a window manager nobody else gives it the keyboard
         window.takes.beside_next = beside
         window.cues.file = show_file
+        window.midi.desk = desk
         window.options.update(compared=Compared.WIPE if wipe else Compared.A)
         window.sources.start(source)
         try:

@@ -37,9 +37,11 @@ def from_qcolor(color: QColor) -> Rgb:
 
 
 class ColorRow(QWidget):
-    """Shows swatches, and a dialog for every other colour; `chosen` carries linear RGB."""
+    """Shows swatches, and a dialog for every other colour; `chosen` carries linear RGB, `held` whether the dialog is
+    open."""
 
     chosen = pyqtSignal(tuple)
+    held = pyqtSignal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,8 +83,17 @@ class ColorRow(QWidget):
         dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
         dialog.setWindowTitle("Colour of the light")
         dialog.currentColorChanged.connect(lambda color: self.chosen.emit(from_qcolor(color)))
-        dialog.rejected.connect(lambda: self.chosen.emit(before))
+        dialog.finished.connect(
+            lambda result: self._asked(before if result == QColorDialog.DialogCode.Rejected else None)
+        )
+        self.held.emit(True)
         dialog.open()
+
+    def _asked(self, before: Rgb | None) -> None:
+        """Let go, back at the colour of before where the dialog was cancelled."""
+        if before is not None:
+            self.chosen.emit(before)
+        self.held.emit(False)
 
 
 def dot_icon(color: QColor) -> QIcon:

@@ -64,10 +64,12 @@ class ElidedLabel(QLabel):
 class ValueSlider(QWidget):
     """A labelled slider over a range of real numbers, with its value beside the label.
 
-    `moved` is emitted with the value when a person moves it, not when `set_value` does.
+    `moved` is emitted with the value when a person moves it, not when `set_value` does; `held` when the mouse takes its
+    handle (True) and lets go of it.
     """
 
     moved = pyqtSignal(float)
+    held = pyqtSignal(bool)
     _STEPS = 500
 
     def __init__(
@@ -103,6 +105,8 @@ class ValueSlider(QWidget):
         layout.addWidget(self._value)
         self.setFocusProxy(self.slider)
         self.slider.valueChanged.connect(self._moved)
+        self.slider.sliderPressed.connect(lambda: self.held.emit(True))
+        self.slider.sliderReleased.connect(lambda: self.held.emit(False))
 
     def value(self) -> float:
         fraction = self.slider.value() / self._STEPS

@@ -53,6 +53,7 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "match_light": partial(_match_light, window),
         "help": lambda: window.show_help(not window.area.help.isVisible()),
         "operator": lambda: window.show_operator(window.operator.isHidden()),
+        "edit_cue": partial(_edit_cue, window),
         **window.cues.handlers(window),
         **_playback(window),
     }
@@ -192,6 +193,12 @@ def _toggle_pause(window: MainWindow) -> None:
         window.refresh()
 
 
+def _edit_cue(window: MainWindow) -> None:
+    if window.operator.isHidden():
+        window.show_operator(True)
+    window.operator.edit_cue()
+
+
 def _leave(window: MainWindow) -> None:
     if window.area.help.isVisible():
         window.show_help(False)
@@ -204,7 +211,7 @@ def _leave(window: MainWindow) -> None:
 def _toggle_light(window: MainWindow) -> None:
     show = window.session.show
     own = show.values()["light/source"] == "show"
-    show.set({"light/source": "estimated" if own else "show"})
+    show.adjust("Light source", {"light/source": "estimated" if own else "show"})
     window.show_light()
 
 
@@ -239,7 +246,8 @@ def match_estimate(show: Show, number: int, estimate: FaceLight) -> None:
     color = np.maximum(estimate.key_color, 0.0)
     color = color / color.max() if color.max() > 1e-3 else np.ones(3)
     at = f"light/{number}"
-    show.set(
+    show.adjust(
+        f"Match light {number}",
         {
             "light/source": "show",
             "environment/name": "",
@@ -251,5 +259,5 @@ def match_estimate(show: Show, number: int, estimate: FaceLight) -> None:
             f"{at}/color": [float(part) for part in color],
             f"{at}/temperature": WHITE,
             f"{at}/intensity": 0.5 * float(falls.mean()),
-        }
+        },
     )

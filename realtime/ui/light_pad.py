@@ -23,11 +23,12 @@ Direction = tuple[float, float, float]
 class LightPad(QWidget):
     """The directions around the head on a disc: straight from the camera in the middle, behind the head at the rim.
 
-    `moved` carries the unit vector that a person dragged the light to, `nudged` an arrow key's turn (right, up)
-    in radians.
+    `moved` carries the unit vector that a person dragged the light to, `held` whether a button of the mouse is down,
+    `nudged` an arrow key's turn (right, up) in radians.
     """
 
     moved = pyqtSignal(tuple)
+    held = pyqtSignal(bool)
     nudged = pyqtSignal(float, float)
 
     def __init__(self) -> None:
@@ -86,7 +87,11 @@ class LightPad(QWidget):
         return float(x * across), float(y * across), float(np.cos(angle))
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
+        self.held.emit(True)
         self._drag(event)
+
+    def mouseReleaseEvent(self, _event: QMouseEvent | None) -> None:
+        self.held.emit(False)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         self._drag(event)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -17,8 +18,9 @@ from realtime.observable import Observable
 from realtime.ui.color_row import ColorRow, dot_icon, to_qcolor
 from realtime.ui.controls import ActionButton, ActionCheck, ValueSlider, section_title
 from realtime.ui.environment_row import EnvironmentRow
+from realtime.ui.hand import Hand
 from realtime.ui.light_pad import Direction, LightPad
-from realtime.ui.show_values import ValueSliders, show_choice, value_choice, value_slider
+from realtime.ui.show_values import Bindable, ValueSliders, show_choice, value_choice, value_slider
 
 _SLIDERS = (
     ("intensity", "Intensity"),
@@ -51,6 +53,7 @@ class LightPanel(QWidget):
         """
         super().__init__()
         self._show, self._selected = show, selected
+        self._hand = Hand(show)
         self.diffuse = ActionCheck(actions["diffuse"], "Diffuse")
         self.specular = ActionCheck(actions["specular"], "Highlights")
         self.follow = QToolButton()
@@ -65,7 +68,7 @@ class LightPanel(QWidget):
             name: value_slider(label, VALUES[f"light/1/{name}"]) for name, label in _SLIDERS
         }
         self.environment = EnvironmentRow(show.environments)
-        self.around = ValueSliders(show, _ENVIRONMENT)
+        self.around = ValueSliders(_ENVIRONMENT)
         self._build()
         self._connect()
 
@@ -103,6 +106,18 @@ class LightPanel(QWidget):
         self.sliders["beam"].setEnabled(values[f"light/{n}/kind"] == "spot")
         self.environment.show_name(cast(str, values["environment/name"]))
         self.around.show_values(values)
+
+    def bindable(self) -> Iterator[Bindable]:
+        """Yield what a MIDI control can be bound to, of the selected light."""
+        for name, control in {**self.sliders, "kind": self.kind, "fixed": self.fixed}.items():
+            yield control, partial(self._path, name)
+        yield from self.around.bindable()
+        for button in (self.follow, self.override):
+            yield button, partial(str, "light/source")
+
+    def hold(self, on: bool) -> None:
+        """Begin a gesture, all of which is one edit, or end it."""
+        self._hand.hold(on)
 
     def move_light(self, right: float, up: float) -> None:
         """Move the selected light around the head, as a drag over the front of a ball moves it, radians."""
@@ -176,6 +191,8 @@ class LightPanel(QWidget):
         self.follow.clicked.connect(lambda: self._change({"light/source": "estimated"}))
         self.pad.moved.connect(self._place)
         self.pad.nudged.connect(self.move_light)
+        for held in (self.pad.held, self.color.held, self.around.held, *(s.held for s in self.sliders.values())):
+            held.connect(self.hold)
         self.color.chosen.connect(lambda color: self._set("color", color))
         for name, slider in self.sliders.items():
             slider.moved.connect(lambda value, name=name: self._set(name, value))
@@ -183,29 +200,31 @@ class LightPanel(QWidget):
         self.fixed.activated.connect(lambda _index: self._set("fixed", self.fixed.currentData()))
         self.environment.chosen.connect(lambda name: self._take_over({"environment/name": name}))
         self.environment.failed.connect(self.failed)
-        for slider in self.around.sliders.values():
-            slider.moved.connect(lambda _value: self._take_over({}))
+        self.around.moved.connect(lambda name, value: self._take_over({name: value}))
         self._selected.listen(lambda _number: self.show_values())
 
     def _place(self, direction: Direction) -> None:
         azimuth, elevation = place_of(direction)
         n = self._selected.value
-        self._touch({f"light/{n}/azimuth": azimuth, f"light/{n}/elevation": elevation})
+        self._touch({f"light/{n}/azimuth": azimuth, f"light/{n}/elevation": elevation}, f"Move light {n}")
+
+    def _path(self, name: str) -> str:
+        return f"light/{self._selected.value}/{name}"
 
     def _set(self, name: str, value: object) -> None:
-        self._touch({f"light/{self._selected.value}/{name}": value})
+        self._touch({self._path(name): value})
 
-    def _touch(self, values: Mapping[str, object]) -> None:
+    def _touch(self, values: Mapping[str, object], text: str = "") -> None:
         """Set values of the selected light, which shines then."""
         intensity = f"light/{self._selected.value}/intensity"
         lit = {} if cast(float, self._show.values()[intensity]) > 0.0 else {intensity: _LIT}
-        self._take_over({**lit, **values})
+        self._take_over({**lit, **values}, text)
 
-    def _take_over(self, values: Mapping[str, object]) -> None:
-        self._change({"light/source": "show", **values})
+    def _take_over(self, values: Mapping[str, object], text: str = "") -> None:
+        self._change({"light/source": "show", **values}, text)
 
-    def _change(self, values: Mapping[str, object]) -> None:
-        self._show.set(values)
+    def _change(self, values: Mapping[str, object], text: str = "") -> None:
+        self._hand.set(values, text)
         with QSignalBlocker(self):
             self.show_values()
 

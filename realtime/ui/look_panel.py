@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import cast
 
 from PyQt6.QtCore import QSignalBlocker
@@ -11,7 +13,8 @@ from realtime.light.show import Show
 from realtime.light.values import VALUES, Rgb
 from realtime.ui.color_row import ColorRow
 from realtime.ui.controls import section_title
-from realtime.ui.show_values import ValueSliders, show_choice, value_choice
+from realtime.ui.hand import Hand
+from realtime.ui.show_values import Bindable, ValueSliders, show_choice, value_choice
 
 _SKIN = (
     ("material/diffuse", "Diffuse"),
@@ -32,16 +35,21 @@ class LookPanel(QWidget):
         """
         super().__init__()
         self._show = show
-        self.skin, self.video = ValueSliders(show, _SKIN), ValueSliders(show, _VIDEO)
+        hand = Hand(show)
+        self.skin, self.video = ValueSliders(_SKIN), ValueSliders(_VIDEO)
+        for sliders in (self.skin, self.video):
+            sliders.held.connect(hand.hold)
+            sliders.moved.connect(lambda name, value: hand.set({name: value}))
         self.background = value_choice("Background", VALUES["relight/background"])
         self.background.activated.connect(
-            lambda _index: show.set({"relight/background": self.background.currentData()})
+            lambda _index: hand.set({"relight/background": self.background.currentData()})
         )
         self.backdrop = ColorRow()
-        self.backdrop.chosen.connect(lambda color: show.set({"relight/backdrop": color}))
+        self.backdrop.held.connect(hand.hold)
+        self.backdrop.chosen.connect(lambda color: hand.set({"relight/backdrop": color}))
         self.lock = QCheckBox("Hold the light that the camera saw")
         self.lock.setToolTip(VALUES["relight/lock"].text)
-        self.lock.toggled.connect(lambda on: show.set({"relight/lock": on}))
+        self.lock.toggled.connect(lambda on: hand.set({"relight/lock": on}))
         behind = QHBoxLayout()
         behind.addWidget(QLabel("Background"))
         behind.addWidget(self.background, 1)
@@ -55,6 +63,13 @@ class LookPanel(QWidget):
         layout.addLayout(behind)
         layout.addWidget(self.backdrop)
         layout.addWidget(self.lock)
+
+    def bindable(self) -> Iterator[Bindable]:
+        """Yield what a MIDI control can be bound to."""
+        yield from self.skin.bindable()
+        yield from self.video.bindable()
+        yield self.background, partial(str, "relight/background")
+        yield self.lock, partial(str, "relight/lock")
 
     def show_values(self) -> None:
         """Show the show as it is now."""

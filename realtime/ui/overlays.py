@@ -18,8 +18,8 @@ from realtime.ui.light_marks import LightMarks, place_light_marks
 from realtime.ui.view import FaceView
 
 _MARGIN = 16
-_COLUMNS = 3
-"""Of the F1 page."""
+_COLUMNS, _COLUMN = 3, 310
+"""Of the F1 page at most, and px that one needs."""
 
 
 class HelpPage(QFrame):
@@ -33,19 +33,17 @@ class HelpPage(QFrame):
         title = QLabel("Keyboard and mouse")
         title.setObjectName("helpTitle")
         rows = QWidget()
-        grid = QGridLayout(rows)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(14)
-        grid.setVerticalSpacing(5)
-        entries = [(" ".join(map(key_text, spec.keys)), spec.text) for spec in specs if spec.on_help_page]
-        high = -(-len(entries) // _COLUMNS)
-        for i, (key, text) in enumerate(entries):
-            column = 2 * (i // high)
-            label = QLabel(key)
-            label.setObjectName("key")
-            grid.addWidget(label, i % high, column, Qt.AlignmentFlag.AlignRight)
-            grid.addWidget(QLabel(text), i % high, column + 1)
-            grid.setColumnStretch(column + 1, 1)
+        self._grid = QGridLayout(rows)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(5)
+        self._columns = 0
+        self._entries: list[tuple[QLabel, QLabel]] = []
+        for spec in specs:
+            if spec.on_help_page:
+                key = QLabel(" ".join(map(key_text, spec.keys)))
+                key.setObjectName("key")
+                self._entries.append((key, QLabel(spec.text)))
         area = QScrollArea()
         area.setWidget(rows)
         area.setWidgetResizable(True)
@@ -57,8 +55,24 @@ class HelpPage(QFrame):
         layout.setSpacing(14)
         layout.addWidget(title)
         layout.addWidget(area, 1)
-        layout.addWidget(QLabel("\n".join(f"{gesture}: {text}" for gesture, text in GESTURES)))
+        gestures = QLabel("\n".join(f"{gesture}: {text}" for gesture, text in GESTURES))
+        gestures.setWordWrap(True)
+        layout.addWidget(gestures)
         self.hide()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        columns = min(max(self.width() // _COLUMN, 1), _COLUMNS)
+        if columns == self._columns:
+            return
+        self._columns = columns
+        high = -(-len(self._entries) // columns)
+        for i, (key, text) in enumerate(self._entries):
+            column = 2 * (i // high)
+            self._grid.addWidget(key, i % high, column, Qt.AlignmentFlag.AlignRight)
+            self._grid.addWidget(text, i % high, column + 1)
+        for column in range(_COLUMNS):
+            self._grid.setColumnStretch(2 * column + 1, int(column < columns))
 
     def mousePressEvent(self, _event: QMouseEvent | None) -> None:
         self.closed.emit()

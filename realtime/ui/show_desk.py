@@ -25,7 +25,7 @@ class ShowDesk(QObject):
     Attributes:
         file: of the show; None while it has none.
         cue_only: edits leave the next cue as it looks.
-        chosen: the cue that is selected in the list, which `go_to`, `make_next` and `delete` are about.
+        chosen: the cue that is selected in the list, which `go_to`, `make_next`, `delete` and `step` are about.
     """
 
     changed = pyqtSignal()
@@ -73,17 +73,55 @@ class ShowDesk(QObject):
             self._do(lambda: self._show.standby(number))
 
     def delete(self) -> None:
-        """Delete the chosen cue."""
+        """Delete the chosen cue, and choose the one after it."""
         if (number := self.chosen) is not None:
-            self._do(lambda: self._show.delete_cue(number, self.cue_only))
+            cues = self._show.document.cues
+            other = cues.after(number) or cues.before(number)
 
-    def rename(self, number: CueNumber, name: str) -> None:
-        """Give a cue a name."""
-        self._do(lambda: self._show.rename_cue(number, name))
+            def delete() -> None:
+                self._show.delete_cue(number, self.cue_only)
+                self.chosen = other.number if other is not None else None
 
-    def renumber(self, number: CueNumber, to: str) -> None:
-        """Give a cue another number."""
-        self._do(lambda: self._show.renumber_cue(number, to))
+            self._do(delete)
+
+    def type(self, number: CueNumber, word: str, text: str) -> None:
+        """Let a cue say something else for a word: `number`, or see `Show.type_cue`."""
+
+        def change() -> None:
+            if word == "number":
+                self._show.renumber_cue(number, text)
+                self.chosen = CueNumber.of(text)
+            else:
+                self._show.type_cue(number, word, text)
+
+        self._do(change)
+
+    def move(self, number: CueNumber, before: CueNumber | None) -> None:
+        """Put a cue directly before another, or at the end."""
+        self._do(lambda: setattr(self, "chosen", self._show.move_cue(number, before)))
+
+    def step(self, by: int) -> None:
+        """Put the chosen cue one place up (-1) or down (1)."""
+        cues = self._show.document.cues
+        if (number := self.chosen) is None:
+            return
+        if by < 0 and (above := cues.before(number)) is not None:
+            self.move(number, above.number)
+        elif by > 0 and (below := cues.after(number)) is not None:
+            beyond = cues.after(below.number)
+            self.move(number, beyond.number if beyond is not None else None)
+
+    def set_block(self, number: CueNumber, on: bool) -> None:
+        """Let a cue block, or track again."""
+        self._do(lambda: self._show.set_block(number, on))
+
+    def set_assert(self, number: CueNumber, on: bool) -> None:
+        """Let a cue play what is tracked too, or no longer."""
+        self._do(lambda: self._show.set_assert(number, on))
+
+    def switch_effect(self, name: str, on: bool) -> None:
+        """Start an effect by hand, or stop it."""
+        self._do(lambda: self._show.start_effect(name) if on else self._show.stop_effect(name))
 
     def ask_file(self, owner: QWidget) -> None:
         """Ask which show to open, and play it from before its first cue."""

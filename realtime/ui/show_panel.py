@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from PyQt6.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer
-from PyQt6.QtGui import QAction, QBrush, QColor, QKeySequence, QShortcut
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import (
-    QAbstractItemView,
     QCheckBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QProgressBar,
     QPushButton,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
-    QTreeWidget,
-    QTreeWidgetItem,
+    QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from realtime.light.cues.cue import Cue, CueNumber, Times
-from realtime.light.cues.cue_list import CueList
+from realtime.light.cues.cue import Cue, CueNumber
 from realtime.light.show import Show, Status
-from realtime.ui import theme
 from realtime.ui.controls import ActionButton, ElidedLabel, ValueSlider
+from realtime.ui.cue_form import CueForm
+from realtime.ui.cue_table import CueTable
+from realtime.ui.effect_button import EffectButton
 from realtime.ui.show_desk import ShowDesk
+from realtime.ui.show_values import Bindable
 
 _WIDTH = 350
-_NUMBER, _NAME, _TIME = range(3)
+
+_COMMANDS = {
+    "go": "cue/go",
+    "back": "cue/back",
+    "hold": "cue/pause",
+    "release": "cue/release",
+    "panic": "cue/panic",
+    "blackout": "blackout",
+    "tap": "tempo/tap",
+}
+"""Paths of the commands of buttons."""
 
 
 class ShowPanel(QFrame):
@@ -49,9 +58,6 @@ class ShowPanel(QFrame):
         self.setObjectName("showPanel")
         self.setFixedWidth(_WIDTH)
         self._show, self._desk, self._actions = show, desk, actions
-        self._listed: CueList | None = None
-        self._marked: tuple[CueNumber | None, CueNumber | None] = (None, None)
-        self._items: dict[CueNumber | None, QTreeWidgetItem] = {}
         self.active, self.next, self.state = ElidedLabel(), ElidedLabel(), QLabel()
         self.active.setObjectName("activeCue")
         self.next.setObjectName("nextCue")
@@ -59,26 +65,33 @@ class ShowPanel(QFrame):
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
-        self.cues = self._list()
+        self.cues, self.form = CueTable(), CueForm()
+        self.form.hide()
+        self._area = QScrollArea()  # of all that may be out of sight where the window is low
+        self._area.setObjectName("showScroll")
+        self._area.setWidgetResizable(True)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.only = QCheckBox("Cue Only")
         self.only.setToolTip("Edits leave the next cue as it looks, instead of tracking into it")
         self.only.toggled.connect(lambda on: setattr(desk, "cue_only", on))
         self.to_cue, self.to_next, self.delete = (
             _button(text, tip, do)
             for text, tip, do in (
-                ("Go to", "Start the selected cue, in its time (Return)", desk.go_to),
+                ("Go to", "Start the selected cue, in its time (Return in the list)", desk.go_to),
                 ("Make next", "GO starts the selected cue", desk.make_next),
-                ("Delete", "Delete the selected cue", desk.delete),
+                ("Delete", "Delete the selected cue (Del in the list)", desk.delete),
             )
         )
         self.master = ValueSlider(
             "Master", 0.0, 1.0, lambda part: f"{100 * part:.0f} %", "Grand master: a factor on all light of the show"
         )
         self.master.moved.connect(show.set_master)
+        self.effects = EffectButton()
         self.tempo = QLabel()
         self.tempo.setObjectName("value")
         self._lay_out()
-        desk.changed.connect(self.refresh)
+        self._connect()
         self.refresh()
 
     def refresh(self) -> None:
@@ -99,78 +112,52 @@ class ShowPanel(QFrame):
         self._actions["save_show"].setEnabled(status.edited)
         if not self.master.slider.isSliderDown():
             self.master.set_value(status.master)
+        document = self._show.document
+        self.effects.show_effects(document.effects, status.effects)
         self.tempo.setText(f"{status.bpm:.0f} bpm")
-        self._show_cues(self._show.document.cues)
-        self._mark(progress.active, progress.next)
+        self.cues.show_cues(document.cues, self._desk.chosen)
+        self.cues.mark(progress.active, progress.next)
 
-    def _show_cues(self, cues: CueList) -> None:
-        if cues is self._listed:
-            return
-        self._listed, self._items, self._marked = cues, {}, (None, None)
-        with QSignalBlocker(self.cues):
-            self.cues.clear()
-            for cue in cues:
-                item = QTreeWidgetItem([str(cue.number), cue.name, _times(cue)])
-                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-                item.setToolTip(_NAME, cue.notes or cue.name)
-                item.setData(_NUMBER, Qt.ItemDataRole.UserRole, cue.number)
-                self.cues.addTopLevelItem(item)
-                self._items[cue.number] = item
-            if (item := self._items.get(self._desk.chosen)) is not None:
-                self.cues.setCurrentItem(item)
-        self._choose()
+    def edit_cue(self) -> None:
+        """Show the fields of the selected cue and type into them, or hide them."""
+        on = self.form.isHidden()
+        if on and self._desk.chosen is None:
+            progress = self._show.status().progress
+            self.cues.choose(progress.active or progress.next)
+        self.form.setVisible(on)
+        self._actions["edit_cue"].setChecked(on)
+        if on:
+            self.form.focus()
+            QTimer.singleShot(0, partial(self._area.ensureWidgetVisible, self.form))
+        else:
+            self.cues.setFocus()
 
-    def _mark(self, active: CueNumber | None, following: CueNumber | None) -> None:
-        if (active, following) == self._marked:
-            return
-        for number in self._marked:
-            self._color(number, None, theme.TEXT)
-        self._color(following, None, theme.ACCENT)
-        self._color(active, theme.GOOD, theme.ON_ACCENT)
-        if (item := self._items.get(active)) is not None and active != self._marked[0]:
-            self.cues.scrollToItem(item)
-        self._marked = active, following
+    def bindable(self) -> Iterator[Bindable]:
+        """Yield what a MIDI control can be bound to."""
+        yield self.master, partial(str, "master")
+        for name, path in _COMMANDS.items():
+            yield self.findChild(ActionButton, f"show_{name}"), partial(str, path)
 
-    def _color(self, number: CueNumber | None, background: str | None, text: str) -> None:
-        if (item := self._items.get(number)) is None:
-            return
-        with QSignalBlocker(self.cues):
-            for column in (_NUMBER, _NAME, _TIME):
-                item.setBackground(column, QBrush() if background is None else QBrush(QColor(background)))
-                item.setForeground(column, QColor(text))
-
-    def _choose(self) -> None:
-        item = self.cues.currentItem()
-        self._desk.chosen = None if item is None else item.data(_NUMBER, Qt.ItemDataRole.UserRole)
+    def _choose(self, number: CueNumber | None) -> None:
+        self._desk.chosen = number
         for button in (self.to_cue, self.to_next, self.delete):
-            button.setEnabled(item is not None)
+            button.setEnabled(number is not None)
+        self.form.show_cue(None if number is None else self._show.document.cues.find(number))
 
-    def _edited(self, item: QTreeWidgetItem, column: int) -> None:
-        number, text = item.data(_NUMBER, Qt.ItemDataRole.UserRole), item.text(column)
-        do = self._desk.rename if column == _NAME else self._desk.renumber
-        self._listed = None  # what was typed and cannot be is shown as it was
-        QTimer.singleShot(0, lambda: do(number, text))  # once the list has closed its editor
-
-    def _list(self) -> QTreeWidget:
-        cues = QTreeWidget()
-        cues.setObjectName("cues")
-        cues.setHeaderLabels(["Cue", "Name", "Time"])
-        cues.setRootIsDecorated(False)
-        cues.setUniformRowHeights(True)
-        cues.setAccessibleName("Cues")
-        cues.setToolTip("Double click: another name or number. Return: go to the selected cue")
-        cues.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
-        cues.setItemDelegate(_NamesAndNumbers(cues))
-        header = cues.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        cues.currentItemChanged.connect(lambda _now, _before: self._choose())
-        go_to = QShortcut(QKeySequence("Return"), cues)
-        go_to.setContext(Qt.ShortcutContext.WidgetShortcut)
-        go_to.activated.connect(self._desk.go_to)
-        cues.itemChanged.connect(self._edited)
-        return cues
+    def _connect(self) -> None:
+        desk, cues, form = self._desk, self.cues, self.form
+        desk.changed.connect(self.refresh)
+        cues.chosen.connect(self._choose)
+        for typed in (cues.typed, form.typed):
+            typed.connect(desk.type)
+        cues.move_asked.connect(desk.move)
+        cues.go_asked.connect(desk.go_to)
+        cues.delete_asked.connect(desk.delete)
+        cues.step_asked.connect(desk.step)
+        form.blocked.connect(desk.set_block)
+        form.asserted.connect(desk.set_assert)
+        self.effects.switched.connect(desk.switch_effect)
+        form.left.connect(cues.setFocus)
 
     def _lay_out(self) -> None:
         go = _action_button(self._actions["go"], "GO", "go")
@@ -181,34 +168,42 @@ class ShowPanel(QFrame):
         ):
             grid.addWidget(_action_button(self._actions[name], text, name), i // 3, i % 3)
         grid.addWidget(_action_button(self._actions["tap"], "Tap", "tap"), 1, 2)
-        chosen, edits, last = QHBoxLayout(), QGridLayout(), QHBoxLayout()
-        for button in (self.to_cue, self.to_next, self.delete):
-            chosen.addWidget(button)
-        for i, (name, text) in enumerate(
-            (("record_cue", "Record"), ("update_cue", "Update"), ("undo", "Undo"), ("redo", "Redo"))
+        chosen, edits, last = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        for button in (
+            self.to_cue,
+            self.to_next,
+            _action_button(self._actions["edit_cue"], "Edit", "edit"),
+            self.delete,
         ):
-            edits.addWidget(ActionButton(self._actions[name], text), i // 2, i % 2)
+            chosen.addWidget(button, 1)
+        for name, text in (("record_cue", "Record"), ("update_cue", "Update"), ("undo", "Undo"), ("redo", "Redo")):
+            edits.addWidget(ActionButton(self._actions[name], text), 1)
+        for row in (chosen, edits):
+            row.setSpacing(6)
         last.addWidget(self.only)
         last.addStretch(1)
+        last.addWidget(self.effects)
         last.addWidget(self.tempo)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 12, 12, 12)
-        layout.setSpacing(8)
+        playing, editing = QWidget(), QWidget()
+        playing.setObjectName("showPlaying")
+        upper, lower, layout = QVBoxLayout(playing), QVBoxLayout(editing), QVBoxLayout(self)
         for widget in (self.state, self.active, self.progress, self.next, go):
-            layout.addWidget(widget)
-        layout.addLayout(grid)
-        layout.addWidget(self.master)
-        layout.addWidget(self.cues, 1)
-        layout.addLayout(chosen)
-        layout.addLayout(edits)
-        layout.addLayout(last)
-
-
-class _NamesAndNumbers(QStyledItemDelegate):
-    """Lets names and numbers of cues be edited, and nothing else."""
-
-    def createEditor(self, parent: QWidget | None, option: QStyleOptionViewItem, index: QModelIndex) -> QWidget | None:
-        return super().createEditor(parent, option, index) if index.column() in (_NUMBER, _NAME) else None
+            upper.addWidget(widget)
+        upper.addLayout(grid)
+        upper.addWidget(self.master)
+        lower.addWidget(self.cues, 1)
+        lower.addWidget(self.form)
+        for row in (chosen, edits, last):
+            lower.addLayout(row)
+        self._area.setWidget(editing)
+        layout.addWidget(playing)
+        layout.addWidget(self._area, 1)
+        layout.setSpacing(0)
+        layout.setContentsMargins(0, 0, 1, 0)
+        upper.setContentsMargins(12, 12, 12, 8)
+        lower.setContentsMargins(12, 0, 12, 12)
+        for part in (upper, lower):
+            part.setSpacing(8)
 
 
 def _action_button(action: QAction, text: str, name: str) -> ActionButton:
@@ -219,6 +214,7 @@ def _action_button(action: QAction, text: str, name: str) -> ActionButton:
 
 def _button(text: str, tip: str, do: Callable[[], object]) -> QPushButton:
     button = QPushButton(text)
+    button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)  # as high as others in its row
     button.setToolTip(tip)
     button.clicked.connect(lambda _checked: do())
     return button
@@ -227,22 +223,6 @@ def _button(text: str, tip: str, do: Callable[[], object]) -> QPushButton:
 def _title(cue: Cue | None) -> str:
     """Return number and name of a cue; a cue that was deleted has none."""
     return "deleted" if cue is None else f"{cue.number}  {cue.name}".rstrip()
-
-
-def _times(cue: Cue) -> str:
-    """Return the times of a cue, and what starts the next, in short."""
-    said = [f"{cue.time.up:g}"]
-    if cue.time.down is not None:
-        said = [f"{cue.time.up:g} / {cue.time.down:g}"]
-    if cue.delay != Times(0.0):
-        said.append(f"delay {max(part for part in vars(cue.delay).values() if part is not None):g}")
-    if cue.follow is not None:
-        said.append(f"follow {cue.follow:g}")
-    if cue.hang is not None:
-        said.append(f"hang {cue.hang:g}")
-    if cue.link is not None:
-        said.append(f"→ {cue.link}")
-    return ", ".join(said)
 
 
 def _state(status: Status) -> str:

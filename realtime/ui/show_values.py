@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import cast
 
-from PyQt6.QtCore import QSignalBlocker
+from PyQt6.QtCore import QSignalBlocker, pyqtSignal
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
-from realtime.light.show import Show
 from realtime.light.values import VALUES, Value, ValueSpec
 from realtime.ui.controls import Choice, ValueSlider
 
 Text = Callable[[float], str]
+Bindable = tuple[QWidget, Callable[[], str]]
+"""A control of the window, and what returns the path of the command that it gives."""
 
 _TEXTS: Mapping[str, Text] = {
     "": lambda v: f"{v:.2f}",
@@ -53,12 +55,15 @@ def show_choice(choice: Choice, value: Value) -> None:
 
 
 class ValueSliders(QWidget):
-    """A column of sliders of a show's numbers."""
+    """A column of sliders of a show's numbers. `moved` carries the name and the value of one that a person moves;
+    `held` is that of the sliders."""
 
-    def __init__(self, show: Show, labels: Iterable[tuple[str, str]]) -> None:
+    moved = pyqtSignal(str, float)
+    held = pyqtSignal(bool)
+
+    def __init__(self, labels: Iterable[tuple[str, str]]) -> None:
         """
         Args:
-            show: that is shown and changed.
             labels: (name of a value, text beside its slider).
         """
         super().__init__()
@@ -68,8 +73,14 @@ class ValueSliders(QWidget):
         layout.setSpacing(6)
         for name, label in labels:
             slider = self.sliders[name] = value_slider(label, VALUES[name])
-            slider.moved.connect(lambda value, name=name: show.set({name: value}))
+            slider.moved.connect(lambda value, name=name: self.moved.emit(name, value))
+            slider.held.connect(self.held)
             layout.addWidget(slider)
+
+    def bindable(self) -> Iterator[Bindable]:
+        """Yield what a MIDI control can be bound to."""
+        for name, slider in self.sliders.items():
+            yield slider, partial(str, name)
 
     def show_values(self, values: Mapping[str, Value]) -> None:
         """Show the values of a show."""

@@ -47,6 +47,7 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #flat:hover, #flat:focus { color: $TEXT; border-color: $LINE; }
 #record { font-weight: 600; padding: 9px 12px; }
 #record:checked { background: $RECORD; color: white; border-color: $RECORD; }
+#showPlaying, #showScroll, #showScroll > QWidget > QWidget { background: $PANEL; border: none; }
 #showPanel { background: $PANEL; border-right: 1px solid $LINE; }
 #activeCue { font-size: 24px; font-weight: 700; }
 #nextCue { font-size: 16px; color: $ACCENT; }
@@ -62,6 +63,9 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #cues { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; outline: none; font-size: 15px; }
 #cues::item { padding: 5px 3px; }
 #cues::item:selected { border: 1px solid $ACCENT; }
+#cueField { padding: 3px 5px; }
+#cueNotes { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; padding: 0 2px; }
+#cueNotes:focus { border-color: $ACCENT; }
 QHeaderView::section { background: $PANEL; color: $MUTED; border: none; padding: 3px 5px; }
 QProgressBar { background: $BACKGROUND; border: none; border-radius: 3px; max-height: 6px; }
 QProgressBar::chunk { background: $GOOD; border-radius: 3px; }

@@ -41,16 +41,17 @@ class FaceView(QOpenGLWidget):
 
     Repaints when the result or the options change. Dragging the handle of a light is told through `light_grabbed` (its
     number) and `light_dragged` (radians right and up in the picture), dragging with the right button, or with Ctrl,
-    through the latter alone, the wheel on a handle through `light_grabbed` and `light_dimmed` (steps), a click into the
-    picture through `picked` (x, y in frame pixels), where the line between two versions is dragged to through `wiped`
-    (0 to 1); `failed` carries one line if OpenGL does; `shown` carries a result once, when its picture has come to the
-    screen.
+    through the latter alone, both between two of `light_held` (True and False), the wheel on a handle through
+    `light_grabbed` and `light_dimmed` (steps), a click into the picture through `picked` (x, y in frame pixels), where
+    the line between two versions is dragged to through `wiped` (0 to 1); `failed` carries one line if OpenGL does;
+    `shown` carries a result once, when its picture has come to the screen.
 
     Attributes:
         handles: of the lights, as they are marked over the picture.
     """
 
     light_grabbed = pyqtSignal(int)
+    light_held = pyqtSignal(bool)
     light_dimmed = pyqtSignal(float)
     light_dragged = pyqtSignal(float, float)
     picked = pyqtSignal(float, float)
@@ -174,9 +175,9 @@ class FaceView(QOpenGLWidget):
         left = event.button() == Qt.MouseButton.LeftButton
         with_ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
         if event.button() == Qt.MouseButton.RightButton or (left and with_ctrl):
-            self._grabbed_at = event.position()
+            self._grab(event.position())
         elif left and (handle := self._handle_at(event.position())) is not None:
-            self._grabbed_at = event.position()
+            self._grab(event.position())
             self.light_grabbed.emit(handle.number)
         elif left and self._at_wipe(event.position()):
             self._wiping = True
@@ -200,6 +201,8 @@ class FaceView(QOpenGLWidget):
         self.light_dragged.emit(side * moved_by.x() * per_pixel, -moved_by.y() * per_pixel)
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        if self._grabbed_at is not None:
+            self.light_held.emit(False)
         pressed_at, self._pressed_at, self._grabbed_at, self._wiping = self._pressed_at, None, None, False
         fit = self.fit
         if pressed_at is None or fit is None or event.button() != Qt.MouseButton.LeftButton:
@@ -215,6 +218,10 @@ class FaceView(QOpenGLWidget):
             event.accept()
         else:
             event.ignore()
+
+    def _grab(self, position: QPointF) -> None:
+        self._grabbed_at = position
+        self.light_held.emit(True)
 
     def _handle_at(self, position: QPointF) -> LightMark | None:
         """The light whose handle lies under the mouse; of several, the one before the head."""

@@ -18,6 +18,7 @@ from realtime.ui.alerts import Remedy, alert_of, stands_at_end, why_nothing_come
 from realtime.ui.frame_sink import FrameSink
 from realtime.ui.handlers import handlers, keep_check_marks, offer_what_makes_sense
 from realtime.ui.layout import lay_out
+from realtime.ui.midi_menu import MidiMenu
 from realtime.ui.options import ViewOptions
 from realtime.ui.overlays import ViewArea
 from realtime.ui.person_desk import PersonDesk
@@ -86,6 +87,9 @@ class MainWindow(QMainWindow):
         self.persons = PersonDesk(session, self.panel.person, self.area)
         lay_out(self)
         self.show_operator(bool(session.show.document.cues))
+        self.midi = MidiMenu(self)
+        for part in (self.operator, self.panel.light, self.panel.look):
+            self.midi.offer(part.bindable())
         self._connect()
         restore_place(self, remembered)
         session.listen(self._sink.submit)
@@ -230,6 +234,7 @@ class MainWindow(QMainWindow):
         self.panel.record.slate.timecode_asked.connect(self.sinks.use_timecode)
         self.view.shown.connect(self.screen_latency.note)
         self.view.light_grabbed.connect(lambda number: setattr(self.selected_light, "value", number))
+        self.view.light_held.connect(self.panel.light.hold)
         self.view.light_dragged.connect(self.panel.light.move_light)
         self.view.light_dimmed.connect(self.panel.light.change_intensity)
         self.light_changed.connect(self.show_light)
@@ -240,6 +245,7 @@ class MainWindow(QMainWindow):
         self.view.wiped.connect(lambda at: self.options.update(wipe=at))
         self.takes.failed.connect(self.area.banner.show_error)
         self.cues.failed.connect(self.area.banner.show_error)
+        self.midi.failed.connect(self.area.banner.show_error)
         self.panel.light.failed.connect(self.area.banner.show_error)
         self.panel.light.restore_panorama()
         self.playback.changed.connect(self.refresh)

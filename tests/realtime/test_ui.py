@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("pytestqt")
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPainter
-from PyQt6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QSlider
+from PyQt6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QScrollArea, QSlider
 
 from facemodel import LimelightError
 from realtime.frame import TrackingState
@@ -132,6 +132,16 @@ def test_help_lists_every_shortcut(qtbot, window):
     assert any("Ctrl+1 to Ctrl+8" in text for text in shown)
     qtbot.keyClick(window.view, Qt.Key.Key_Escape)
     assert not window.area.help.isVisible()
+
+
+@pytest.mark.parametrize("width", [1280, 1900])
+def test_the_help_page_shows_all_of_each_line_beside_the_cues_too(qtbot, window, width):
+    window.resize(width, 800)
+    window.show_operator(True)
+    qtbot.keyClick(window.view, Qt.Key.Key_F1)
+    area = window.area.help.findChild(QScrollArea)
+    qtbot.waitUntil(area.isVisible)
+    assert 0 < area.widget().minimumSizeHint().width() <= area.viewport().width()
 
 
 def test_no_two_actions_share_a_key():

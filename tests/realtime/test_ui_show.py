@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 pytest.importorskip("pytestqt")
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtWidgets import QFileDialog, QLineEdit, QMessageBox, QToolButton
 
 from realtime.light.cues.cue import Cue, CueNumber, Times
 from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.document import ShowDocument
+from realtime.light.cues.effects import Lfo, Pace
 from realtime.light.cues.show_file import load_show, save_show
 from realtime.render import ViewMode
 from realtime.ui.settings import SettingsFile
@@ -68,7 +69,7 @@ def test_go_starts_cues_and_the_panel_says_which(qtbot, show, operator):
     assert active(show) == "2"
     assert 0 <= operator.progress.value() < 500
     rows = [[operator.cues.topLevelItem(row).text(column) for column in range(3)] for row in range(3)]
-    assert rows == [["1", "Warm key", "0"], ["2", "Sunset", "60 / 30, hang 1"], ["3.5", "Blackout", "0"]]
+    assert rows == [["1", "Warm key", "0"], ["2", "Sunset", "60 / 30 H1"], ["3.5", "Blackout", "0"]]
     qtbot.keyClick(operator.window().view, Qt.Key.Key_F6)
     assert active(show) == "1"
 
@@ -173,6 +174,25 @@ def test_names_and_numbers_are_edited_in_the_list(qtbot, show, operator):
     assert (show.document, active(show)) == (before, "2.5")  # no other column is edited, and nothing started
 
 
+def test_effects_are_started_and_stopped_from_their_button(qtbot, show, operator):
+    assert not operator.effects.isEnabled()
+    show.edit("Make swell", lambda document: document.with_effect("swell", Lfo((A,), Pace(seconds=4.0), depth=0.5)))
+    operator.refresh()
+    assert (operator.effects.isEnabled(), operator.effects.text()) == (True, "Effects")
+
+    def choose():
+        """Press the only line of the menu, once it is open."""
+        menu = operator.effects.menu()
+        QTimer.singleShot(100, lambda: qtbot.keyClick(menu, Qt.Key.Key_Down))
+        QTimer.singleShot(200, lambda: qtbot.keyClick(menu, Qt.Key.Key_Return))
+        operator.effects.showMenu()  # which returns when the menu has closed
+
+    choose()
+    assert (show.status().effects, operator.effects.text()) == (("swell",), "Effects: 1 on")
+    choose()
+    assert (show.status().effects, operator.effects.text()) == ((), "Effects")
+
+
 def test_the_master_dims_and_the_tempo_is_tapped(qtbot, show, operator):
     operator.master.slider.setValue(100)
     assert show.master == pytest.approx(0.2)
@@ -203,7 +223,7 @@ def test_a_show_is_opened_edited_and_saved(qtbot, show, operator, tmp_path, monk
     qtbot.waitUntil(lambda: show.document.name == "Night")
     operator.refresh()
     assert not window.actions_by_name["save_show"].isEnabled()
-    window.cues.rename(n(7), "Other")
+    window.cues.type(n(7), "name", "Other")
     assert window.actions_by_name["save_show"].isEnabled()
     window.actions_by_name["save_show"].trigger()
     qtbot.waitUntil(lambda: not show.status().edited)
@@ -221,7 +241,7 @@ def test_edits_are_not_lost_unasked(show, window, tmp_path, monkeypatch, answer,
     asked, path = [], tmp_path / "show.yaml"
     monkeypatch.setattr(QMessageBox, "question", lambda *args: asked.append(args) or QMessageBox.StandardButton[answer])
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / "show"), ""))
-    window.cues.rename(n(1), "Cold key")
+    window.cues.type(n(1), "name", "Cold key")
     window.actions_by_name["quit"].trigger()
     assert len(asked) == 1
     assert window.isVisible() != closes

@@ -149,18 +149,20 @@ class CueList:
         linked = tuple(replace(other, link=to) if other.link == number else other for other in cues)
         return self._edited(linked, min(number, to), False)
 
-    def move(self, number: CueNumber, before: CueNumber | None) -> CueList:
-        """Return the list with a cue directly before another (None: at the end), under the shortest number that fits.
+    def number_before(self, number: CueNumber, before: CueNumber | None) -> CueNumber:
+        """Return the number that puts a cue directly before another (None: at the end), the shortest one that fits; its
+        own, where it stands there already.
 
         Raises:
             LimelightError: there is no such cue, or no number left in between.
         """
-        if number == before:
-            return self
-        rest = CueList(self._without(self.cue(number).number))
+        following = self.after(self.cue(number).number)
+        if before in (number, following and following.number):
+            return number
+        rest = CueList(tuple(replace(cue, link=None) for cue in self._without(number)))
         upper = rest.cue(before).number if before else None
         lower = rest.before(upper) if upper else (rest.cues[-1] if rest.cues else None)
-        return self.renumber(number, number_between(lower.number if lower else None, upper))
+        return number_between(lower.number if lower else None, upper)
 
     def record(
         self, cue: Cue, values: Mapping[str, Value], effects: Iterable[str] = (), cue_only: bool = False

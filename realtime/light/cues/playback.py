@@ -251,9 +251,11 @@ class Playback:
             self._standby = None
 
     def renumbered(self, number: CueNumber, to: CueNumber) -> None:
-        """Take in that a cue has another number, in a list that was told by `replace`."""
+        """Take in that a cue has another number, in a list that `replace` tells next."""
         if self._active == number:
             self._active = to
+        if self._standby == number:
+            self._standby = to
 
     def recorded(self, now: float, number: CueNumber) -> None:
         """Take what is seen as the look of a cue that was made from it: it is the active one, and complete."""

@@ -158,13 +158,92 @@ def test_recorded_updated_deleted_and_undone():
 def test_renamed_and_renumbered_a_cue_is_still_the_active_one():
     show = show_of(Cue(n(1), "One"), Cue(n(2), "Two"), Cue(n(3), "Three"))
     show.go(at=0)
-    show.rename_cue(1, "First", at=1)
+    show.type_cue(1, "name", "First", at=1)
     show.renumber_cue(1, 2.5, at=1)
     status = show.status(at=1)
     assert (status.active.name, status.active.number, status.next.number) == ("First", n(2.5), n(3))
     with pytest.raises(LimelightError, match="cue 3"):
         show.renumber_cue(2, 3, at=1)
-    assert [show.undo(at=1), show.undo(at=1)] == ["Renumber cue 1", "Name cue 1"]
+    assert [show.undo(at=1), show.undo(at=1)] == ["Renumber cue 1", "Cue 1 name"]
+
+
+def test_an_undone_renumbering_leaves_the_active_and_the_next_cue_as_they_were():
+    show = show_of(Cue(n(1)), Cue(n(2)), Cue(n(3)), Cue(n(4)))
+    show.go(at=0)
+    show.standby(3, at=0)
+    show.renumber_cue(1, 3.5, at=1)
+    show.renumber_cue(3, 9, at=1)
+    status = show.status(at=1)
+    assert (status.active.number, status.next.number) == (n(3.5), n(9))
+    show.undo(at=2)
+    show.undo(at=2)
+    status = show.status(at=2)
+    assert (status.active.number, status.next.number) == (n(1), n(3))
+    show.redo(at=3)
+    assert show.status(at=3).active.number == n(3.5)
+
+
+def test_a_moved_cue_takes_a_number_between_its_neighbours_and_is_still_the_active_one():
+    show = show_of(Cue(n(1)), Cue(n(2)), Cue(n(3)))
+    show.go_to(3, at=0)
+    assert show.move_cue(3, 2, at=1) == n(1.5)
+    assert show.status(at=1).active.number == n(1.5)
+    assert show.move_cue(1.5, 2, at=1) == n(1.5)  # it stands there
+    assert (show.undo(at=2), show.status(at=2).active.number, show.undo(at=2)) == ("Move cue 3", n(3), None)
+
+
+def test_cues_block_and_assert_and_no_longer():
+    show = show_of(Cue(n(1), moves={A: 1.0}), Cue(n(2)))
+    show.set_block(2, True, at=0)
+    show.set_assert(2, True, at=0)
+    cue = show.document.cues.cue(n(2))
+    assert (cue.blocks, cue.asserts, cue.moves) == (True, True, {A: 1.0})
+    show.set_assert(2, False, at=0)
+    show.set_block(2, False, at=0)
+    assert show.document.cues.cue(n(2)) == Cue(n(2))
+    assert [show.undo(at=0) for _ in range(4)] == ["Unblock cue 2", "Unassert cue 2", "Assert cue 2", "Block cue 2"]
+
+
+def test_live_values_and_cues_are_undone_in_one_order():
+    show = show_of(Cue(n(1), moves={A: 1.0}))
+    heard = []
+    show.listen(heard.append)
+    show.adjust("Light 1 intensity", {A: 0.4}, at=1)
+    show.record_cue(2, at=2)
+    show.adjust("Light 2 intensity", {B: 0.7}, at=3)
+    assert (show.status(at=3).undo, show.values(at=3)[B]) == ("Light 2 intensity", 0.7)
+    assert [show.undo(at=4), show.undo(at=4), show.undo(at=4)] == [
+        "Light 2 intensity", "Record cue 2", "Light 1 intensity",
+    ]  # fmt: skip
+    assert (show.values(at=4)[A], show.values(at=4)[B], len(show.document.cues)) == (0.0, 0.0, 1)
+    assert heard[1:] == [{A: 0.4}, {B: 0.7}, {B: 0.0}, {A: 0.0}]
+    assert [show.redo(at=5), show.redo(at=5)] == ["Light 1 intensity", "Record cue 2"]
+    assert show.values(at=5)[A] == 0.4
+    assert not show_of().status(at=5).edited
+
+
+def test_what_cues_and_desks_set_is_no_edit_and_is_never_undone():
+    show = show_of(Cue(n(1), moves={A: 1.0}, time=Times(2.0)))
+    show.set({A: 0.1}, at=0)
+    show.go(at=0)
+    assert show.status(at=1).undo is None
+    show.adjust("Light 1 intensity", {A: 0.4, B: 0.4}, at=1)
+    show.set({B: 0.9}, at=2)  # a desk
+    assert show.undo(at=3) == "Light 1 intensity"
+    values = show.values(at=3)
+    assert (values[A], values[B]) == (1.0, 0.9)  # the fade counts as complete; the desk's value stays
+    assert show.redo(at=4) == "Light 1 intensity"
+    show.go_to(1, time=0.0, at=5)
+    show.undo(at=6)
+    assert show.values(at=6)[A] == 1.0  # as the cue has it
+
+
+def test_a_live_value_that_cannot_be_is_no_edit():
+    show = show_of()
+    with pytest.raises(LimelightError, match="no such value"):
+        show.adjust("Nonsense", {"light/9/intensity": 1.0})
+    assert show.adjust("Nothing", {A: 0.0}) is None
+    assert show.undo() is None
 
 
 def test_there_must_be_a_cue_to_update():

@@ -99,11 +99,17 @@ def test_numbers_are_unique():
 
 def test_a_cue_is_moved_between_others():
     the_list = cues({A: 0.1}, {A: 0.2}, {A: 0.3})
-    moved = the_list.move(n(3), before=n(2))
+    moved = the_list.renumber(n(3), the_list.number_before(n(3), n(2)))
     assert [str(cue.number) for cue in moved] == ["1", "1.5", "2"]
     assert looks(moved, A) == [(0.1,), (0.3,), (0.2,)]
-    assert [str(cue.number) for cue in the_list.move(n(1), before=None)] == ["2", "3", "4"]
-    assert the_list.move(n(1), before=n(1)) == the_list
+    assert the_list.number_before(n(1), None) == n(4)
+    uneven = the_list.renumber(n(2), n(2.5))
+    for number, before in ((1, 1), (1, 2.5), (2.5, 3), (3, None)):
+        assert uneven.number_before(n(number), n(before) if before else None) == n(number)  # it stands there already
+    with pytest.raises(LimelightError, match="cue 9"):
+        the_list.number_before(n(1), n(9))
+    linked = CueList((Cue(n(1), link=n(2)), Cue(n(2)), Cue(n(3))))
+    assert linked.renumber(n(2), linked.number_before(n(2), None)).cue(n(1)).link == n(4)
 
 
 @pytest.mark.parametrize(
