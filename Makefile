@@ -4,9 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# Tests open real windows on a virtual display; without Xvfb (macOS) they use the real one.
-ON_DISPLAY = $(shell command -v xvfb-run >/dev/null 2>&1 && echo 'xvfb-run -a -s "-screen 0 1600x1200x24"')
-
 .PHONY: help run test test-apps lint format clean system-run system-test system-apps
 
 help:
@@ -21,11 +18,11 @@ run: system-run $(VENV)/.installed-run
 	@$(BIN)/limelight run
 
 test: system-test lint
-	$(ON_DISPLAY) $(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-apps: system-apps $(VENV)/.installed-test
 	@bash scripts/test_apps.sh $(BIN)/python
-	$(ON_DISPLAY) $(BIN)/python -m pytest -m apps
+	$(BIN)/python -m pytest -m apps
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -142,6 +142,7 @@ def outputs(graph: ModelProto, feeds: Sequence[Feed]) -> list[NDArray]:
     """Each output of a graph for some inputs, the rows of all side by side."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as the engine's
     session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
     rows = [session.run(None, feed) for feed in feeds]
     return [np.concatenate(column) for column in zip(*rows, strict=True)]

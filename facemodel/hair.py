@@ -264,18 +264,20 @@ class SkinPlaces:
         regions = [model.region_names.index(name) for name in SKIN_REGIONS if name in model.region_names]
         skin = np.flatnonzero(np.isin(model.triangle_region, regions))
         corners = model.uv[model.uv_triangles[skin]].astype(np.float64)  # (T, 3, 2)
-        low, high = corners.min(axis=1), corners.max(axis=1)
+        left, top = corners.min(axis=1).T.copy()  # (T,) each: contiguous, they are compared for every cell
+        right, bottom = corners.max(axis=1).T.copy()
         cells = np.floor(np.clip(uv, 0.0, 1.0 - 1e-6) * _CELLS).astype(int)
         keys = cells[:, 0] * _CELLS + cells[:, 1]
         triangles = np.zeros(len(uv), int)
         weights = np.zeros((len(uv), 3))
         for key in np.unique(keys):
             asked = np.flatnonzero(keys == key)
-            corner = np.array(divmod(key, _CELLS)) / _CELLS
+            u, v = np.array(divmod(key, _CELLS)) / _CELLS
             margin = 0.02 / _CELLS
             near = np.empty(0, int)
             while len(near) == 0:
-                near = np.flatnonzero(((low <= corner + 1.0 / _CELLS + margin) & (high >= corner - margin)).all(axis=1))
+                across = (left <= u + 1.0 / _CELLS + margin) & (right >= u - margin)
+                near = np.flatnonzero(across & (top <= v + 1.0 / _CELLS + margin) & (bottom >= v - margin))
                 margin *= 8.0
             inside = _barycentric(uv[asked, None].astype(np.float64), corners[near])  # (A, N, 3)
             best = inside.min(axis=2).argmax(axis=1)

@@ -16,6 +16,7 @@ import torch
 from facemodel import CROP_SIZE, FaceModel, LimelightError
 from facemodel.rotation import matrix_from_euler
 from tests.toy_model import toy_model
+from tests.training.shared_work import write_number
 from training.config import TrainConfig
 from training.data.storage import STORED_SIZE, Samples, ShardWriter
 from training.networks import Student, StudentConfig, load_network
@@ -260,12 +261,6 @@ def test_scale_shrinks_counts_to_a_least(toy: FaceModel, tmp_path: Path) -> None
     job = Job(Recipe("r", "R.", (stage,)), tmp_path, toy, nothing, scale=0.05, pace=0.5)
     assert (job.count(stage, 4), job.count(stage, 400), job.count(stage, 4000)) == (50, 400, 1000)
     assert job.minutes(stage) == pytest.approx(60.0 * 2.0 * 0.05 * 0.5)
-
-
-def write_number(path: Path, number: int) -> None:
-    if number == 3:
-        raise LimelightError("three is too many")
-    (path / str(number)).touch()
 
 
 def test_processes_share_the_work_and_say_what_fails(tmp_path: Path) -> None:
