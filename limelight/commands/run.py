@@ -164,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
         from realtime.ui.app import run_window
 
         with outputs.replacing():
-            status = run_window(session, source=args.source)
+            status = run_window(session, source=args.source, tour=True)
         for path in outputs.claimed:
             outputs.written(path)
         return status

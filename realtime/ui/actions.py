@@ -143,7 +143,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         True,
     ),
     ActionSpec("full_screen", "Full screen (stage output)", ("F11",), "View", "The picture alone", checkable=True),
-    ActionSpec("leave_full_screen", "Leave full screen or help", ("Esc",), "View"),
+    ActionSpec("leave_full_screen", "Leave full screen, help or tour", ("Esc",), "View"),
     ActionSpec("recenter", "Re-centre the head", ("C",), "Tracking", "The present pose becomes straight ahead"),
     ActionSpec(
         "calibrate",
@@ -190,6 +190,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec("open_show", "Open show …", ("Ctrl+Shift+S",), "Show", "Play the cues of a file"),
     ActionSpec("save_show", "Save show", ("Ctrl+S",), "Show", "Write the cues to a file"),
     ActionSpec("operator", "Cues beside the picture", ("F2",), "Show", "The operator's panel", checkable=True),
+    ActionSpec("tour", "First steps: begin, next", ("Shift+F1",), "Help", "Four steps from a camera to a take"),
     ActionSpec("help", "Keyboard shortcuts", ("F1",), "Help", "This page", checkable=True),
 )
 

@@ -43,6 +43,7 @@ def run_window(
     beside: Path | None = None,
     wipe: bool = False,
     show_file: Path | None = None,
+    tour: bool = False,
     desk: Desk | None = None,
 ) -> int:
     """Show the window until it is closed, or Ctrl-C, SIGTERM or SIGHUP closes it, then stop the session.
@@ -57,6 +58,7 @@ def run_window(
         beside: another take that is shown beside the one that `source` is.
         wipe: show two versions with a line between them at first.
         show_file: where the session's show is saved; None asks for a place.
+        tour: take who never saw it through the first steps.
         desk: what hears controls from outside, which a right click binds; None for none.
 
     Returns:
@@ -81,6 +83,8 @@ def run_window(
         window.midi.desk = desk
         window.options.update(compared=Compared.WIPE if wipe else Compared.A)
         window.sources.start(source)
+        if tour:
+            window.tour.offer()
         try:
             status = application.exec()
         finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QModelIndex, QSignalBlocker, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QBrush, QColor, QDropEvent, QKeySequence, QResizeEvent, QShortcut
+from PyQt6.QtGui import QBrush, QColor, QDropEvent, QKeySequence, QPainter, QPen, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTreeWidget,
@@ -139,7 +140,25 @@ class CueTable(QTreeWidget):
 
 
 class _NamesAndNumbers(QStyledItemDelegate):
-    """Lets names and numbers of cues be edited, and nothing else."""
+    """Lets names and numbers of cues be edited, and nothing else; a cue that is selected keeps the colours of its state
+    within a frame.
+    """
+
+    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        option.state &= ~(QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_HasFocus)
+        super().paint(painter, option, index)
+        if selected:
+            painter.save()
+            painter.setPen(QPen(QColor(theme.TEXT), 2.0))
+            box = option.rect.adjusted(1, 1, -1, -1)
+            painter.drawLine(box.topLeft(), box.topRight())
+            painter.drawLine(box.bottomLeft(), box.bottomRight())
+            if index.column() == _NUMBER:
+                painter.drawLine(box.topLeft(), box.bottomLeft())
+            elif index.column() == _TIME:
+                painter.drawLine(box.topRight(), box.bottomRight())
+            painter.restore()
 
     def createEditor(self, parent: QWidget | None, option: QStyleOptionViewItem, index: QModelIndex) -> QWidget | None:
         return super().createEditor(parent, option, index) if index.column() in (_NUMBER, _NAME) else None

@@ -52,6 +52,7 @@ def handlers(window: MainWindow) -> dict[str, Callable[[], object]]:
         "specular": lambda: options.update(specular=not options.value.specular),
         "match_light": partial(_match_light, window),
         "help": lambda: window.show_help(not window.area.help.isVisible()),
+        "tour": lambda: window.tour.begin_or_advance(),
         "operator": lambda: window.show_operator(window.operator.isHidden()),
         "edit_cue": partial(_edit_cue, window),
         **window.cues.handlers(window),
@@ -206,6 +207,8 @@ def _leave(window: MainWindow) -> None:
         window.persons.cancel()
     elif window.isFullScreen():
         window.set_full_screen(False)
+    else:
+        window.tour.tour.leave()
 
 
 def _toggle_light(window: MainWindow) -> None:

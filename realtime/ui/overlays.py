@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
-from PyQt6.QtGui import QMouseEvent, QResizeEvent
-from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PyQt6.QtCore import QEvent, QObject, Qt
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QLabel, QWidget
 
 from realtime.observable import Observable
-from realtime.ui.actions import ACTIONS, GESTURES, ActionSpec, key_text
 from realtime.ui.banner import Banner
 from realtime.ui.compare_marks import CompareMarks
 from realtime.ui.face_marks import FaceMarks, place_marks
 from realtime.ui.guide_card import GuideCard
+from realtime.ui.help_page import HelpPage
 from realtime.ui.light_marks import LightMarks, place_light_marks
 from realtime.ui.view import FaceView
 
 _MARGIN = 16
-_COLUMNS, _COLUMN = 3, 310
-"""Of the F1 page at most, and px that one needs."""
-
-
-class HelpPage(QFrame):
-    """Every shortcut of the action table; a click closes it."""
-
-    closed = pyqtSignal()
-
-    def __init__(self, parent: QWidget, specs: Iterable[ActionSpec] = ACTIONS) -> None:
-        super().__init__(parent)
-        self.setObjectName("help")
-        title = QLabel("Keyboard and mouse")
-        title.setObjectName("helpTitle")
-        rows = QWidget()
-        self._grid = QGridLayout(rows)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(14)
-        self._grid.setVerticalSpacing(5)
-        self._columns = 0
-        self._entries: list[tuple[QLabel, QLabel]] = []
-        for spec in specs:
-            if spec.on_help_page:
-                key = QLabel(" ".join(map(key_text, spec.keys)))
-                key.setObjectName("key")
-                self._entries.append((key, QLabel(spec.text)))
-        area = QScrollArea()
-        area.setWidget(rows)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        rows.setStyleSheet("background: transparent")
-        area.setStyleSheet("background: transparent")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(26, 20, 26, 20)
-        layout.setSpacing(14)
-        layout.addWidget(title)
-        layout.addWidget(area, 1)
-        gestures = QLabel("\n".join(f"{gesture}: {text}" for gesture, text in GESTURES))
-        gestures.setWordWrap(True)
-        layout.addWidget(gestures)
-        self.hide()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        super().resizeEvent(event)
-        columns = min(max(self.width() // _COLUMN, 1), _COLUMNS)
-        if columns == self._columns:
-            return
-        self._columns = columns
-        high = -(-len(self._entries) // columns)
-        for i, (key, text) in enumerate(self._entries):
-            column = 2 * (i // high)
-            self._grid.addWidget(key, i % high, column, Qt.AlignmentFlag.AlignRight)
-            self._grid.addWidget(text, i % high, column + 1)
-        for column in range(_COLUMNS):
-            self._grid.setColumnStretch(2 * column + 1, int(column < columns))
-
-    def mousePressEvent(self, _event: QMouseEvent | None) -> None:
-        self.closed.emit()
 
 
 class ViewArea(QWidget):
@@ -103,7 +43,7 @@ class ViewArea(QWidget):
         self.placeholder.setWordWrap(True)
         self.placeholder.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.banner = Banner(self)
-        self.help = HelpPage(self)
+        self.help = HelpPage()
         self.guide = GuideCard(self)
         for part in (self.banner, self.guide):
             part.installEventFilter(self)
@@ -146,5 +86,3 @@ class ViewArea(QWidget):
         self.banner.setGeometry((width - banner_width) // 2, _MARGIN, banner_width, banner_height)
         guide_width, guide_height = min(520, width - 2 * _MARGIN), self.guide.sizeHint().height()
         self.guide.setGeometry((width - guide_width) // 2, height - guide_height - _MARGIN, guide_width, guide_height)
-        help_width, help_height = min(980, width - 2 * _MARGIN), min(620, height - 2 * _MARGIN)
-        self.help.setGeometry((width - help_width) // 2, (height - help_height) // 2, help_width, help_height)

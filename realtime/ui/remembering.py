@@ -61,6 +61,7 @@ def save_settings(window: MainWindow, file: SettingsFile) -> None:
         light=before.light
         if window.session.show.document.cues
         else _own_light(changed_values(window.session.show.beneath()), window.session.config.lighting, before),
+        tour_seen=window.tour.tour.value.seen,
         streams=window.sinks.list.kept,
         curves=window.playback.curves.chosen,
         curves_shown=window.playback.curves_wanted,

@@ -33,6 +33,7 @@ class WindowSettings:
         light: values of the show that are not as usual, by name.
         curves: names of the channels whose curves are drawn; empty for the usual ones.
         curves_shown: the curves of a take are shown.
+        tour_seen: the tour of the first run was gone through, or left.
         streams: addresses that the Streams panel lists; they are off when the window opens.
     """
 
@@ -42,6 +43,7 @@ class WindowSettings:
     mode: str = "overlay"
     mirror: bool = True
     smoothing: SmoothingSettings = SmoothingSettings()
+    tour_seen: bool = False
     light: Mapping[str, Value] = field(default_factory=dict)
     streams: tuple[str, ...] = ()
     curves: tuple[str, ...] = ()

@@ -30,8 +30,6 @@ from realtime.ui.effect_button import EffectButton
 from realtime.ui.show_desk import ShowDesk
 from realtime.ui.show_values import Bindable
 
-_WIDTH = 350
-
 _COMMANDS = {
     "go": "cue/go",
     "back": "cue/back",
@@ -56,7 +54,6 @@ class ShowPanel(QFrame):
         """
         super().__init__()
         self.setObjectName("showPanel")
-        self.setFixedWidth(_WIDTH)
         self._show, self._desk, self._actions = show, desk, actions
         self.active, self.next, self.state = ElidedLabel(), ElidedLabel(), QLabel()
         self.active.setObjectName("activeCue")
@@ -100,7 +97,7 @@ class ShowPanel(QFrame):
         progress = status.progress
         self.active.setText(_title(status.active) if progress.active else "—")
         self.next.setText(f"Next: {_title(status.next)}" if status.next else "Next: the show is at its end")
-        self.state.setText(_state(status))
+        self.state.setText(state_of(status))
         self.state.setVisible(bool(self.state.text()))
         self.progress.setValue(round(1000 * progress.fraction) if progress.active else 0)
         self._actions["hold"].setChecked(progress.paused)
@@ -187,10 +184,11 @@ class ShowPanel(QFrame):
         playing, editing = QWidget(), QWidget()
         playing.setObjectName("showPlaying")
         upper, lower, layout = QVBoxLayout(playing), QVBoxLayout(editing), QVBoxLayout(self)
-        for widget in (self.state, self.active, self.progress, self.next, go):
+        for widget in (self.active, self.progress, self.next, go):
             upper.addWidget(widget)
         upper.addLayout(grid)
         upper.addWidget(self.master)
+        upper.addWidget(self.state)  # below what must not move away from a hand
         lower.addWidget(self.cues, 1)
         lower.addWidget(self.form)
         for row in (chosen, edits, last):
@@ -225,9 +223,11 @@ def _title(cue: Cue | None) -> str:
     return "deleted" if cue is None else f"{cue.number}  {cue.name}".rstrip()
 
 
-def _state(status: Status) -> str:
-    """Return what must not be overlooked, or ""."""
+def state_of(status: Status) -> str:
+    """Return what of a show must not be overlooked, or ""."""
     said = []
+    if status.progress.panicked:
+        said.append("PANIC")
     if status.blackout:
         said.append("BLACKOUT")
     if status.progress.paused:

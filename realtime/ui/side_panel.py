@@ -50,21 +50,34 @@ class SidePanel(QFrame):
         self.look = LookPanel(show)
         self.sinks = SinkPanel()
         self.record = RecordPanel(actions["record"])
+        self._sections = QVBoxLayout()
+        self._scroll = self._scrolling(self._sections)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(1, 0, 0, 0)
         layout.setSpacing(0)
-        sections = (self.source, self.view, self.person, self.smoothing, self.light, self.look, self.sinks)
-        layout.addWidget(self._scrolling(*sections), 1)
+        layout.addWidget(self._scroll, 1)
         layout.addWidget(self.record)
+        self.arrange(False)
 
-    def _scrolling(self, *sections: QWidget) -> QScrollArea:
+    def arrange(self, operated: bool) -> None:
+        """Put what is needed most at the top.
+
+        Args:
+            operated: a show is run: light comes first, and takes have no slate; else a face is captured.
+        """
+        capture: tuple[QWidget, ...] = (self.source, self.view, self.person, self.smoothing)
+        lighting: tuple[QWidget, ...] = (self.light, self.look, self.sinks)
+        for place, section in enumerate(lighting + capture if operated else capture + lighting):
+            self._sections.insertWidget(place, section)
+        self.record.slate.setVisible(not operated)
+        self._scroll.verticalScrollBar().setValue(0)
+
+    def _scrolling(self, sections: QVBoxLayout) -> QScrollArea:
         column = QWidget()
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(14, 12, 14, 12)
-        layout.setSpacing(16)
-        for section in sections:
-            layout.addWidget(section)
-        layout.addStretch(1)
+        sections.setContentsMargins(14, 12, 14, 12)
+        sections.setSpacing(16)
+        sections.addStretch(1)
+        column.setLayout(sections)
         area = QScrollArea()
         area.setObjectName("panelScroll")
         area.setWidget(column)

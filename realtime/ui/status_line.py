@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from PyQt6.QtCore import QSize
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel
 
 from realtime.frame import TrackingState
@@ -26,15 +27,18 @@ class StatusLine(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("statusLine")
+        self.show_state = QLabel()
+        self.show_state.setObjectName("showState")
+        self.show_state.setAccessibleName("State of the show")
         self.state = QLabel()
         self.state.setAccessibleName("Tracking state")
         self.source = _text("Source")
         self.faces = _text("Faces")
         self.faces.setToolTip("Faces that are followed")
-        self.speed = _text("Frames a second")
-        self.latency = _text("Latency")
+        self.speed = _Figure("Frames a second", "000 fps")
+        self.latency = _Figure("Latency", "0000 ms")
         self.latency.setToolTip("From a frame's arrival to its parameters")
-        self.to_screen = _text("Latency to the screen")
+        self.to_screen = _Figure("Latency to the screen", "0000 ms to screen")
         self.to_screen.setToolTip("From a picture's capture to the screen; the median of the last two seconds")
         self.lost = _text("Lost")
         self.message = ElidedLabel()
@@ -43,6 +47,7 @@ class StatusLine(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 5, 14, 5)
         layout.setSpacing(18)
+        layout.addWidget(self.show_state)
         for label in (self.state, self.source, self.faces, self.speed, self.latency, self.to_screen, self.lost):
             layout.addWidget(label)
         layout.addWidget(self.message, 1)
@@ -58,6 +63,7 @@ class StatusLine(QFrame):
         still: bool = False,
         message: str = "",
         screen_ms: float | None = None,
+        show_state: str = "",
     ) -> None:
         """Show where the loop stands.
 
@@ -71,6 +77,7 @@ class StatusLine(QFrame):
             still: no new picture has come for a while.
             message: one line; "" if there is nothing to tell.
             screen_ms: from a picture's capture to the screen; None where it is not known.
+            show_state: what of the show must not be overlooked; "" if that is nothing, or told elsewhere.
         """
         at_end = at_end or status.ended
         sign, text, color = _state(status, stopped, paused, at_end, waiting, still)
@@ -81,6 +88,8 @@ class StatusLine(QFrame):
         self.speed.setText(f"{status.fps:.0f} fps" if running else "")
         self.latency.setText(f"{status.latency_ms:.0f} ms" if running and status.latency_ms >= 0.5 else "")
         self.to_screen.setText(f"{screen_ms:.0f} ms to screen" if running and screen_ms is not None else "")
+        self.show_state.setText(show_state)
+        self.show_state.setVisible(bool(show_state))
         self._show_lost(status, sinks)
         self.message.setText(message)
 
@@ -115,6 +124,22 @@ def _state(
     if waiting:
         return "◐", "Waiting for a picture", theme.WARNING
     return _STATES[status.state]
+
+
+class _Figure(QLabel):
+    """A number with its unit, which has the room of its longest, so that what is beside it stands still."""
+
+    def __init__(self, name: str, longest: str) -> None:
+        super().__init__()
+        self.setObjectName("statusText")
+        self.setAccessibleName(name)
+        self._longest = longest
+
+    def sizeHint(self) -> QSize:
+        return super().sizeHint().expandedTo(QSize(self.fontMetrics().horizontalAdvance(self._longest) + 2, 0))
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
 
 
 def _text(name: str) -> QLabel:

@@ -62,7 +62,6 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #show_panic:hover, #show_blackout:checked { background: $RECORD; color: white; border-color: $RECORD; }
 #cues { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; outline: none; font-size: 15px; }
 #cues::item { padding: 5px 3px; }
-#cues::item:selected { border: 1px solid $ACCENT; }
 #cueField { padding: 3px 5px; }
 #cueNotes { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; padding: 0 2px; }
 #cueNotes:focus { border-color: $ACCENT; }
@@ -115,6 +114,14 @@ QScrollBar:vertical { background: transparent; width: 10px; }
 QScrollBar::handle:vertical { background: $LINE; border-radius: 4px; min-height: 30px; margin: 1px 2px; }
 QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page { background: none; height: 0; }
 
+#statusLine #showState { font-size: 14px; padding: 1px 8px; }
+#statusLine[operated="true"] QLabel { font-size: 17px; }
+#showPanel[large="true"] #activeCue { font-size: 36px; }
+#showPanel[large="true"] #nextCue, #showPanel[large="true"] #cues { font-size: 22px; }
+#showPanel[large="true"] #showState { font-size: 28px; }
+#showPanel[large="true"] #show_go { font-size: 44px; padding: 26px; }
+#showPanel[large="true"] QPushButton, #showPanel[large="true"] QToolButton,
+    #showPanel[large="true"] QCheckBox { font-size: 17px; }
 #statusLine { background: $PANEL; border-top: 1px solid $LINE; }
 #banner { background: #3a2420; border: 1px solid #7a3b33; border-radius: 8px; }
 #banner QLabel { color: #ffd9d2; }
@@ -126,8 +133,12 @@ QTableWidget { background: $BACKGROUND; border: 1px solid $LINE; gridline-color:
 QTableWidget::item:selected { background: $HOVER; }
 QHeaderView::section { background: $RAISED; border: none; padding: 5px 8px; }
 QDoubleSpinBox { background: $BACKGROUND; border: 1px solid $ACCENT; padding: 0 4px; }
+#tour { background: rgba(18, 20, 24, 235); border: 2px solid $ACCENT; border-radius: 12px; }
+#tour #tourTitle { font-size: 17px; font-weight: 600; }
+#tour QLabel { font-size: 14px; }
+#ring { background: transparent; border: 3px solid $ACCENT; border-radius: 9px; }
 #placeholder { color: $MUTED; font-size: 15px; background: transparent; }
-#help { background: rgba(18, 20, 24, 235); border: 1px solid $LINE; border-radius: 12px; }
+#help { background: rgba(18, 20, 24, 250); border: 1px solid $LINE; border-radius: 12px; }
 #help QLabel { font-size: 13px; }
 #help #helpTitle { font-size: 17px; font-weight: 600; }
 #key { background: $RAISED; border: 1px solid $LINE; border-radius: 4px; padding: 2px 7px; color: $ACCENT; }

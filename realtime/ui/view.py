@@ -18,7 +18,6 @@ from realtime.light.lighting import Lighting
 from realtime.observable import Observable
 from realtime.one_line import one_line
 from realtime.ui.frame_sink import Shown
-from realtime.ui.light_marks import RADIUS as HANDLE_RADIUS
 from realtime.ui.light_marks import LightMark
 from realtime.ui.options import Compared, ViewOptions
 from realtime.ui.painter import Painter, Painting
@@ -227,7 +226,7 @@ class FaceView(QOpenGLWidget):
         """The light whose handle lies under the mouse; of several, the one before the head."""
         near = [
             mark for mark in self.handles
-            if (position - QPointF(mark.x, mark.y)).manhattanLength() < 1.5 * HANDLE_RADIUS
+            if (position - QPointF(mark.x, mark.y)).manhattanLength() < 1.5 * mark.radius
         ]  # fmt: skip
         return min(near, key=lambda mark: mark.behind, default=None)
 

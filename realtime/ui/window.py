@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QResizeEvent
 from PyQt6.QtWidgets import QMainWindow
 
 from realtime.frame import Result
@@ -17,7 +17,7 @@ from realtime.ui.actions import build_actions
 from realtime.ui.alerts import Remedy, alert_of, stands_at_end, why_nothing_comes
 from realtime.ui.frame_sink import FrameSink
 from realtime.ui.handlers import handlers, keep_check_marks, offer_what_makes_sense
-from realtime.ui.layout import lay_out
+from realtime.ui.layout import fit_operator, lay_out, restyle
 from realtime.ui.midi_menu import MidiMenu
 from realtime.ui.options import ViewOptions
 from realtime.ui.overlays import ViewArea
@@ -26,12 +26,13 @@ from realtime.ui.playback import Playback
 from realtime.ui.remembering import restore_place, save_settings, view_options
 from realtime.ui.settings import SettingsFile
 from realtime.ui.show_desk import ShowDesk
-from realtime.ui.show_panel import ShowPanel
+from realtime.ui.show_panel import ShowPanel, state_of
 from realtime.ui.side_panel import SidePanel
 from realtime.ui.sink_desk import SinkDesk
 from realtime.ui.source_desk import SourceDesk
 from realtime.ui.status_line import StatusLine
 from realtime.ui.take_desk import TakeDesk
+from realtime.ui.tour_desk import TourDesk
 from realtime.ui.view import FaceView
 
 _REFRESH_MS = 200
@@ -85,6 +86,7 @@ class MainWindow(QMainWindow):
         self.sources = SourceDesk(session, self.panel.source, self.area, remembered.source)
         self.sinks = SinkDesk(session, remembered.streams)
         self.persons = PersonDesk(session, self.panel.person, self.area)
+        self.tour = TourDesk(self, remembered.tour_seen)
         lay_out(self)
         self.show_operator(bool(session.show.document.cues))
         self.midi = MidiMenu(self)
@@ -123,6 +125,7 @@ class MainWindow(QMainWindow):
             or status.feed.message
             or self.sources.notice,
             screen_ms=self.screen_latency.median(),
+            show_state="" if self._operated else state_of(session.show.status()),
         )
         if not self.isFullScreen() and not opening:
             self.area.banner.show_alert(alert)
@@ -138,6 +141,7 @@ class MainWindow(QMainWindow):
         frozen = self.options.value.frozen if transport is None else not transport.playing
         self.actions_by_name["pause"].setChecked(frozen)
         self.actions_by_name["record"].setChecked(recording is not None)
+        self.tour.follow_recording(recording is not None)
         self.panel.source.network.setText(session.network_name)
         self.panel.source.show_controls(session.camera_controls)
         self.panel.smoothing.setEnabled(not plays_take)
@@ -156,6 +160,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name["light_override"].setChecked(own)
         self.show_recorded_light()
         self.area.show_marks()
+        self.tour.follow_light()
         self.view.update()
 
     def show_recorded_light(self) -> None:
@@ -167,6 +172,8 @@ class MainWindow(QMainWindow):
     def show_operator(self, on: bool) -> None:
         """Show or hide the operator's panel."""
         self._operated = on
+        self.panel.arrange(on)
+        restyle(self.status_line, "operated", on)
         self.operator.setVisible(on and not self.isFullScreen())
         self.actions_by_name["operator"].setChecked(on)
 
@@ -174,6 +181,7 @@ class MainWindow(QMainWindow):
         """Show or hide the F1 page."""
         self.area.help.setVisible(on)
         self.area.help.raise_()
+        self.tour.place()
         self.actions_by_name["help"].setChecked(on)
 
     def set_full_screen(self, on: bool) -> None:
@@ -187,7 +195,12 @@ class MainWindow(QMainWindow):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
         self.actions_by_name["full_screen"].setChecked(on)
         self.area.show_marks()
+        self.tour.place()
         self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        fit_operator(self)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         if event.spontaneous() and not self.cues.may_close(self):

@@ -86,6 +86,7 @@ class Progress:
         remaining: seconds until it is complete, at the present rate.
         next_in: seconds until the next starts by itself, or None.
         paused: fades stand still.
+        panicked: all light was taken out, and no cue was started since.
         rate: of the clock of the show.
     """
 
@@ -95,6 +96,7 @@ class Progress:
     remaining: float
     next_in: float | None
     paused: bool
+    panicked: bool
     rate: float
 
 
@@ -318,6 +320,7 @@ class Playback:
             left / self._rate,
             None if self._chain is None else max(self._chain - position, 0.0) / self._rate,
             self._paused,
+            self._panicking,
             self._rate,
         )
 
