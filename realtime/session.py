@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Result, Sound, StreamInfo
@@ -40,6 +41,9 @@ from realtime.timecode.choice import TimecodeChoice
 from realtime.tracking.smoothing import SmoothingSettings
 from realtime.tracking.tracker import Tracker
 
+if TYPE_CHECKING:
+    from realtime.render import ViewMode
+
 
 class Session:
     """Builds a loop for each feed, and carries sinks, listeners and smoothing from one to the next.
@@ -52,6 +56,7 @@ class Session:
         timecode: where it comes from; may be chosen anew.
         sitter: whose face the performer's is, as far as is known.
         as_recorded: a take that plays stands in the light that was recorded, rather than the show's; may be set.
+        asked_view: that a command asked the window for, which takes it from here; None once it did.
         show: what is done to light and picture. Files that are worked through without a pace take its cues in their own
             time.
     """
@@ -76,6 +81,7 @@ class Session:
         clock = perf_counter if self.config.paced else lambda: self._moment
         self.show = Show(self.config.lighting, self.config.show, clock=clock)
         self.as_recorded = self.config.recorded_light
+        self.asked_view: ViewMode | None = None
         self._scratch: TemporaryDirectory[str] | None = None
         self.sitter = Sitter(
             model,

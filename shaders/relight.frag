@@ -3,6 +3,7 @@
 #include "srgb.glsl"
 #include "srgb_decoding.glsl"
 #include "relighting.glsl"
+#include "person_matte.glsl"
 
 uniform sampler2D frame;       // row 0 is the top of the picture
 uniform sampler2D value;       // log ratio; weight of the head
@@ -22,8 +23,7 @@ void main() {
     vec4 change = texture(value, place);
     float person = change.a;
     if (has_matte) {
-        vec2 line = texture(lines, down).rg;
-        person = clamp(line.x * dot(encoded, vec3(0.299, 0.587, 0.114)) + line.y, 0.0, 1.0);
+        person = person_matte(texture(lines, down).rg, encoded);
         if (missed) person = max(person, change.a);
     }
     vec3 seen = decode_srgb(encoded);

@@ -11,9 +11,12 @@ from realtime.controls.table import Argument, Checked, Command, Kind
 from realtime.light.cues.playback import BACK_TIME
 from realtime.light.show import RELEASE_TIME, Show
 from realtime.light.values import VALUES, ValueSpec
-from realtime.outputs.display import DisplayOutput, DisplayState
+from realtime.outputs.display import DisplayState, display_outputs, set_displays
+from realtime.outputs.picture_options import VIEWS
+from realtime.sinks.contract import ShowsView
 
 if TYPE_CHECKING:
+    from realtime.render import ViewMode
     from realtime.session import Session
 
 _LONGEST = 3600.0
@@ -149,18 +152,34 @@ def session_commands(session: Session) -> Iterator[Command]:
         lambda _at, text: session.mark(text),
         Argument("text", Kind.TEXT, default=""),
     )
-    yield command(
+    yield Command(
         "display/state",
         "what the audience's displays show",
-        lambda _at, state: _set_displays(session, DisplayState(state)),
-        Argument("state", Kind.CHOICE, choices=tuple(state.value for state in DisplayState)),
+        lambda _at, state: set_displays(session.workers(), DisplayState(state)),
+        (Argument("state", Kind.CHOICE, choices=tuple(state.value for state in DisplayState)),),
+        lambda: (_display_state(session).value,),
+    )
+    yield command(
+        "view/mode",
+        "the view of the window, and of outputs other than files",
+        lambda _at, mode, where: _show_view(session, VIEWS[mode], where),
+        Argument("mode", Kind.CHOICE, choices=tuple(VIEWS)),
+        Argument("where", Kind.CHOICE, choices=("all", "window", "outputs"), default="all"),
     )
 
 
-def _set_displays(session: Session, state: DisplayState) -> None:
-    for worker in session.workers():
-        if isinstance(worker.sink, DisplayOutput):
-            worker.sink.state = state
+def _display_state(session: Session) -> DisplayState:
+    """What the first display shows; the picture without any."""
+    displays = display_outputs(session.workers())
+    return displays[0].state if displays else DisplayState.PICTURE
+
+
+def _show_view(session: Session, mode: ViewMode, where: str) -> None:
+    if where != "outputs":
+        session.asked_view = mode
+    for worker in session.workers() if where != "window" else ():
+        if isinstance(worker.sink, ShowsView):
+            worker.sink.show_view(mode)
 
 
 def _of_a_value(show: Show, spec: ValueSpec) -> Command:

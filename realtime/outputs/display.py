@@ -6,7 +6,7 @@ The window draws it; this sink keeps what is to be drawn.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from time import perf_counter
@@ -14,9 +14,10 @@ from time import perf_counter
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Result, StreamInfo
 from realtime.outputs.picture_options import PictureOptions, choice
-from realtime.render.options import RenderOptions
+from realtime.render.options import RenderOptions, ViewMode
 from realtime.sinks.address import Address
 from realtime.sinks.contract import Screens
+from realtime.sinks.worker import Worker
 
 
 class DisplayState(Enum):
@@ -101,6 +102,10 @@ class DisplayOutput:
         if self.screens is not None:
             self.screens.refresh(self)
 
+    def show_view(self, mode: ViewMode) -> None:
+        """Show another view from the next result on."""
+        self._options = replace(self._options, mode=mode)
+
     @property
     def silent(self) -> bool:
         """Whether nothing has come for 2 s."""
@@ -152,6 +157,17 @@ class DisplayOutput:
         if self._info is not None and self.screens is not None:
             self.screens.close(self)
         self._info = None
+
+
+def display_outputs(workers: Iterable[Worker]) -> tuple[DisplayOutput, ...]:
+    """Return those of a session's sinks that are displays."""
+    return tuple(worker.sink for worker in workers if isinstance(worker.sink, DisplayOutput))
+
+
+def set_displays(workers: Iterable[Worker], state: DisplayState) -> None:
+    """Let all displays of a session show the same."""
+    for display in display_outputs(workers):
+        display.state = state
 
 
 def display_for(wanted: str, names: Mapping[int, str]) -> int | None:

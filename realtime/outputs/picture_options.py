@@ -10,12 +10,15 @@ from typing import TypeVar
 from facemodel import LimelightError
 from realtime.frame import StreamInfo
 from realtime.outputs.overlay import Overlay
-from realtime.render import RenderOptions, ViewMode
+from realtime.render import Alpha, RenderOptions, ViewMode
 from realtime.sinks.address import Address
 
 _T = TypeVar("_T")
-_VIEWS = {mode.value.replace(" ", "-"): mode for mode in ViewMode}
+VIEWS = {mode.value.replace(" ", "-"): mode for mode in ViewMode}
+"""View modes by their names in addresses and commands."""
+
 _LEAST, _LARGEST = 16, 8192
+_D = TypeVar("_D")
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,35 @@ class PictureOptions:
     size: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, address: Address) -> PictureOptions:
+    def of(cls, address: Address, premultiplied: bool = False) -> PictureOptions:
         """Read the options of an address; those that are none of pictures are left to others.
+
+        Args:
+            address: that was asked for.
+            premultiplied: how the output wants its alpha, where it carries any.
 
         Raises:
             LimelightError: an option's value makes no sense.
         """
-        view = choice(address, "view", _VIEWS, ViewMode.OVERLAY)
+        view = choice(address, "view", VIEWS, ViewMode.OVERLAY)
         mirror = choice(address, "mirror", {"yes": True, "no": False}, False)
-        return cls(RenderOptions(view, mirror), _size(address))
+        alpha = choice(address, "alpha", {each.value: each for each in Alpha}, None)
+        options = cls(RenderOptions(view, mirror, alpha=alpha, premultiplied=premultiplied), _size(address))
+        if reason := options.why_not(view):
+            raise LimelightError(f"sink {address.text}: {reason}")
+        return options
+
+    def why_not(self, view: ViewMode) -> str:
+        """Return in one line why the alpha that was asked for cannot be had with a view; "" if it can."""
+        alpha = self.render.alpha
+        if alpha is not None and view is ViewMode.SIDE_BY_SIDE:
+            return f"alpha={alpha.value} needs a view of one picture, not of two"
+        if alpha is Alpha.PERSON and not view.shows_camera:
+            return (
+                "alpha=person cuts the person out of the camera's picture; "
+                "choose view=camera, overlay, wireframe or relit, or alpha=face"
+            )
+        return ""
 
     def size_for(self, info: StreamInfo) -> tuple[int, int]:
         """Return (width, height) of the pictures of a feed, px."""
@@ -54,7 +77,7 @@ class PictureOptions:
         return Overlay(info, self.render, size=self.size)
 
 
-def choice(address: Address, option: str, choices: Mapping[str, _T], default: _T) -> _T:
+def choice(address: Address, option: str, choices: Mapping[str, _T], default: _D) -> _T | _D:
     """Return what an option of an address says.
 
     Args:

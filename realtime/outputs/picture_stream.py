@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import Protocol
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 
 from facemodel import LimelightError
 from realtime.frame import Result, StreamInfo
+from realtime.opencv import cv2
+from realtime.outputs.overlay import Overlay
 from realtime.outputs.picture_options import PictureOptions
-from realtime.outputs.video_file import Drawing
+from realtime.render import ViewMode
 
 
 class Sender(Protocol):
@@ -23,7 +26,8 @@ class Sender(Protocol):
     """What it sends to, for people, such as the name of the virtual camera."""
 
     def send(self, picture: NDArray[np.uint8]) -> None:
-        """Send (H, W, 3) uint8 BGR; the array may be reused afterwards.
+        """Send (H, W, 3) uint8 BGR, or (H, W, 4) BGRA if its address asks for alpha; the array may be reused
+        afterwards.
 
         Raises:
             LimelightError: what it sends to is gone.
@@ -62,7 +66,7 @@ class PictureStream:
         self.sent = 0
         self._options, self._open_sender = options, open_sender
         self._sender: Sender | None = None
-        self._drawing: Drawing | None = None
+        self._drawing: Overlay | None = None
 
     def begin(self, info: StreamInfo) -> None:
         """Open the sender.
@@ -82,6 +86,13 @@ class PictureStream:
         if self._drawing is not None and self._sender is not None:
             self._sender.send(self._drawing.draw(result))
             self.sent += 1
+
+    def show_view(self, mode: ViewMode) -> None:
+        """Show another view from the next result on, unless the alpha that was asked for does not go with it."""
+        if not self._options.why_not(mode):
+            self._options = replace(self._options, render=replace(self._options.render, mode=mode))
+            if (drawing := self._drawing) is not None:
+                drawing.show_view(mode)
 
     def status(self) -> str:
         """Return what is sent to, and how many pictures were."""
@@ -103,6 +114,14 @@ class PictureStream:
         finally:
             if sender is not None:
                 sender.close()
+
+
+def four_channels(picture: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> None:
+    """Write (H, W, 3) BGR, opaque, or (H, W, 4) BGRA to `pixels` (H, W, 4)."""
+    if picture.shape[2] == 4:
+        np.copyto(pixels, picture)
+    else:
+        cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA, dst=pixels)
 
 
 def library(module: str, package: str, extra: str, name: str) -> ModuleType:

@@ -14,20 +14,33 @@ from facemodel import LimelightError
 from realtime.frame import Sound
 from realtime.sources.file_kind import shown
 
-_COPIED = frozenset({"aac", "ac3", "alac", "eac3", "flac", "mp3", "mp3float", "opus"})
-"""Names of the decoders of what stands in mp4 files that players know; anything else becomes AAC."""
+IN_MOV = frozenset({"aac", "ac3", "alac", "eac3", "mp3", "mp3float"})
+"""Names of the decoders of what stands in mov files that players know; anything else becomes AAC."""
+
+IN_MP4 = IN_MOV | {"flac", "opus"}
+"""The same of mp4 files."""
 
 _AAC_RATES = frozenset({96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350})
 
 
+def aac_rate(rate: int) -> int:
+    """Return the sample rate of AAC for sound of a rate: that one, if there is such AAC."""
+    return rate if rate in _AAC_RATES else 48000
+
+
 class SoundTrack:
-    """Gives a video's sound as packets of a stream in its container: copied where mp4 can hold it, else as AAC.
+    """Gives a video's sound as packets of a stream in its container: copied where that can hold it, else as AAC.
 
     Times of the video count from its first frame. For one thread at a time.
     """
 
-    def __init__(self, sound: Sound, output: OutputContainer) -> None:
+    def __init__(self, sound: Sound, output: OutputContainer, copied: frozenset[str]) -> None:
         """Open the file and add a stream to the container, whose header is not written yet.
+
+        Args:
+            sound: where it is.
+            output: the container.
+            copied: names of the decoders of what is copied into it.
 
         Raises:
             LimelightError: the file is gone, or holds no sound that can be read.
@@ -43,13 +56,12 @@ class SoundTrack:
             if not isinstance(source, AudioStream) or source.codec_context is None:
                 raise LimelightError(f"{name} holds no sound that can be read")
             self._source = source
-            self._copied = source.codec_context.name in _COPIED and not _is_adts(source)
+            self._copied = source.codec_context.name in copied and not _is_adts(source)
             if self._copied:
                 self._stream = output.add_stream_from_template(source)
             else:
                 layout = "mono" if source.channels == 1 else "stereo"
-                rate = source.rate if source.rate in _AAC_RATES else 48000
-                self._stream = output.add_stream("aac", rate=rate, layout=layout)
+                self._stream = output.add_stream("aac", rate=aac_rate(source.rate), layout=layout)
         except (av.FFmpegError, ValueError) as error:
             self._input.close()
             raise LimelightError(f"the sound of {name} cannot be kept ({error})") from error

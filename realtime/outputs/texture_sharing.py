@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facemodel import LimelightError
 from realtime.opencv import cv2
 from realtime.outputs.picture_options import PictureOptions
-from realtime.outputs.picture_stream import PictureStream, library
+from realtime.outputs.picture_stream import PictureStream, four_channels, library
 from realtime.sinks.address import Address
 
 _DEFAULT_NAME = "Limelight"
@@ -29,7 +29,7 @@ def open_spout(address: Address) -> PictureStream:
         _require("win32", f"Spout {name}: there is Spout on Windows alone")
         return _SpoutSender(library("SpoutGL", "SpoutGL", "spout", f"Spout {name}"), name, size)
 
-    return PictureStream(f"Spout {name}", PictureOptions.of(address), open_sender)
+    return PictureStream(f"Spout {name}", PictureOptions.of(address, premultiplied=True), open_sender)
 
 
 def open_syphon(address: Address) -> PictureStream:
@@ -47,7 +47,7 @@ def open_syphon(address: Address) -> PictureStream:
         )
         return _SyphonSender(syphon, raw, name, size)
 
-    return PictureStream(f"Syphon {name}", PictureOptions.of(address), open_sender)
+    return PictureStream(f"Syphon {name}", PictureOptions.of(address, premultiplied=True), open_sender)
 
 
 def _require(platform: str, line: str) -> None:
@@ -69,7 +69,7 @@ class _SpoutSender:
         self._sender.setSenderName(name)
 
     def send(self, picture: NDArray[np.uint8]) -> None:
-        cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA, dst=self._pixels)
+        four_channels(picture, self._pixels)
         height, width = picture.shape[:2]
         if not self._sender.sendImage(self._pixels, width, height, self._format, False, 0):
             raise LimelightError(f"Spout {self.line}: takes no pictures any more")
@@ -97,7 +97,7 @@ class _SyphonSender:
         self._watched = False
 
     def send(self, picture: NDArray[np.uint8]) -> None:
-        cv2.cvtColor(picture, cv2.COLOR_BGR2RGBA, dst=self._pixels)
+        cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGBA, dst=self._pixels)
         self._raw.copy_bytes_to_mtl_texture(self._pixels.tobytes(), self._texture)
         self._server.publish_frame_texture(self._texture, is_flipped=True)
         self._watched = self._server.has_clients

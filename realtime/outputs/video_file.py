@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from facemodel import LimelightError
 from realtime.frame import Result, StreamInfo
-from realtime.outputs.h264 import CODEC, H264Encoder
-from realtime.outputs.sound_track import SoundTrack
+from realtime.outputs import h264, prores
+from realtime.outputs.heard_track import HeardTrack
+from realtime.outputs.sound_track import IN_MOV, IN_MP4, SoundTrack
 from realtime.sound.block import JUMP
 from realtime.sources.file_kind import shown
 from realtime.sources.images import pad_to_size
@@ -27,10 +28,53 @@ log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = 10.0  # seconds that a live performance may pause in the video
 _CONTAINER_OPTIONS = {
-    "movflags": "frag_keyframe+empty_moov+default_base_moof",
     "flush_packets": "1",
     "max_interleave_delta": "100000",  # microseconds that pictures wait for sound that ended
     "video_track_timescale": "90000",
+}
+
+
+class Encoder(Protocol):
+    """Encodes pictures as they come."""
+
+    def encode(self, image: NDArray[np.uint8], time: float) -> list[av.Packet]:
+        """Return the packets of one picture (H, W, 3) uint8 BGR at `time`, s."""
+        ...
+
+    def flush(self) -> list[av.Packet]:
+        """Return what the encoder still holds; it takes no more pictures."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A container with a codec of pictures.
+
+    Attributes:
+        container, codec: FFmpeg's names.
+        options: of the container.
+        encoder: makes one for pictures of width, height, px, and so many frames a second, in a stream's context.
+        sounds: decoders of what is copied into it.
+    """
+
+    container: str
+    codec: str
+    options: Mapping[str, str]
+    encoder: Callable[[int, int, float, VideoCodecContext], Encoder]
+    sounds: frozenset[str]
+
+
+_FORMS = {
+    ".mp4": _Form(
+        "mp4", h264.CODEC, {"movflags": "frag_keyframe+empty_moov+default_base_moof"}, h264.H264Encoder, IN_MP4
+    ),
+    ".mov": _Form(  # fragments while it is written; closed, an index for programs that know none
+        "mov",
+        prores.CODEC,
+        {"movflags": "hybrid_fragmented+default_base_moof", "frag_duration": str(round(1e6 * h264.KEY_SECONDS))},
+        prores.ProResEncoder,
+        IN_MOV,
+    ),
 }
 
 
@@ -38,7 +82,7 @@ class Drawing(Protocol):
     """Draws results; made, used and closed on one thread."""
 
     def draw(self, result: Result) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 BGR; the array may be reused by the next call."""
+        """(H, W, 3) uint8 BGR, or with alpha (H, W, 4) BGRA; the array may be reused by the next call."""
         ...
 
     def close(self) -> None:
@@ -52,12 +96,12 @@ def frame_size(info: StreamInfo) -> tuple[int, int]:
 
 
 class VideoFile:
-    """Draws every result and encodes it as H.264; see `realtime.sinks.contract.Sink`.
+    """Draws every result and encodes it as H.264, or in a .mov as ProRes 4444; see `realtime.sinks.contract.Sink`.
 
     Frames have the times of their results, whatever their rate. A stall is no frame: the picture before stays. Where
     the clock of the feed runs backwards, as with another source, the video goes on one frame later; a live performance
-    that pauses for more than 10 s is joined. The sound of the feed is kept. The file is a fragmented mp4: killed, it
-    lacks at most its last quarter of a second and a frame.
+    that pauses for more than 10 s is joined. The sound of the feed, or a microphone's, is kept. The file is fragmented:
+    killed, it lacks at most its last quarter of a second and a frame.
 
     Attributes:
         name: for people.
@@ -71,23 +115,26 @@ class VideoFile:
         path: str | Path,
         drawing: Callable[[StreamInfo], Drawing],
         size: Callable[[StreamInfo], tuple[int, int]] = frame_size,
+        microphone: str | None = None,
     ) -> None:
         """
         Args:
-            path: ends in .mp4; never a file that exists when the first feed begins.
+            path: ends in .mp4, or for pictures with alpha in .mov; never a file that exists when the first feed begins.
             drawing: makes what draws the results, once a feed begins and on its thread.
             size: gives (width, height) of the video of a feed, px.
+            microphone: heard with a live feed that has no sound of its own, by part of its name; the default one if "".
+                None for no sound then.
 
         Raises:
-            LimelightError: the path does not end in .mp4.
+            LimelightError: the path ends in neither.
         """
         self.path = Path(path)
         self.name = f"video {shown(self.path)}"
-        if self.path.suffix.lower() != ".mp4":
-            raise LimelightError(f"{self.name}: the name must end in .mp4")
+        if self.path.suffix.lower() not in _FORMS:
+            raise LimelightError(f"{self.name}: the name must end in .mp4 or .mov")
         self.frames = 0
         self.seconds = 0.0
-        self._make_drawing, self._size = drawing, size
+        self._make_drawing, self._size, self._microphone = drawing, size, microphone
         self._drawing: Drawing | None = None
         self._writing: _Writing | None = None
         self._sound_note = ""
@@ -103,7 +150,8 @@ class VideoFile:
         width, height = self._size(info)
         self._drawing = self._make_drawing(info)
         try:
-            self._writing = _Writing(self.path, self.name, replace(info, width=width, height=height))
+            about = replace(info, width=width, height=height)
+            self._writing = _Writing(self.path, self.name, about, self._microphone)
         except BaseException:
             self._drawing.close()
             raise
@@ -150,8 +198,8 @@ class VideoFile:
 class _Writing:
     """One video that is being written."""
 
-    def __init__(self, path: Path, name: str, info: StreamInfo) -> None:
-        self._path, self._name, self._info = path, name, info
+    def __init__(self, path: Path, name: str, info: StreamInfo, microphone: str | None) -> None:
+        self._path, self._name, self._info, self._microphone = path, name, info, microphone
         self.frames = 0
         self.sound_note = ""
         self._nominal = 1.0 / info.fps
@@ -169,13 +217,15 @@ class _Writing:
             else:
                 reason = f"cannot be created ({error.strerror})"
             raise LimelightError(f"{name}: {reason}") from error
-        self._sound: SoundTrack | None = None
+        self._sound: SoundTrack | HeardTrack | None = None
+        self._form = form = _FORMS[path.suffix.lower()]
         try:
-            self._container = av.open(self._file, "w", format="mp4", options=_CONTAINER_OPTIONS)
-            self._stream = self._container.add_stream(CODEC)
+            options = {**_CONTAINER_OPTIONS, **form.options}
+            self._container = av.open(self._file, "w", format=form.container, options=options)
+            self._stream = self._container.add_stream(form.codec)
             context = self._stream.codec_context
             assert isinstance(context, VideoCodecContext)
-            self._encoder = H264Encoder(info.width, info.height, info.fps, context)
+            self._encoder = form.encoder(info.width, info.height, info.fps, context)
             self._sound = self._open_sound(self._container)
             self._container.start_encoding()
         except BaseException as error:
@@ -191,7 +241,7 @@ class _Writing:
         return self._position + self._nominal if self.frames else 0.0
 
     def add(self, image: NDArray[np.uint8], time: float, shift: float) -> None:
-        """Encode one picture (H, W, 3) uint8 BGR of the feed's `time`, s, which has a `shift`, see `Frame`."""
+        """Encode one picture (H, W, 3) uint8 BGR, or (H, W, 4) BGRA, of the feed's `time`, s; `shift` is `Frame`'s."""
         if self._failed:
             return
         position = self._place(time, shift)
@@ -241,14 +291,25 @@ class _Writing:
                 f"{self._name}: cannot be written ({error.strerror}); it ends after {self.frames} frames"
             ) from error
 
-    def _open_sound(self, container: OutputContainer) -> SoundTrack | None:
+    def _open_sound(self, container: OutputContainer) -> SoundTrack | HeardTrack | None:
         if self._info.sound is None:
-            return None
+            return self._open_microphone(container)
         try:
-            return SoundTrack(self._info.sound, container)
+            return SoundTrack(self._info.sound, container, self._form.sounds)
         except LimelightError as error:
             self._note(f"it has no sound: {error}")
             return None
+
+    def _open_microphone(self, container: OutputContainer) -> HeardTrack | None:
+        if self._microphone is None:
+            return None
+        if not self._info.live:
+            self._note("it has no sound: the source has none")
+            return None
+        try:
+            return HeardTrack(self._microphone, container)
+        except LimelightError as error:
+            raise LimelightError(f"{self._name}: {error}") from error
 
     def _start_sound(self, time: float) -> None:
         if self._sound is not None:

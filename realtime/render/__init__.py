@@ -2,10 +2,11 @@
 
 from realtime.render.composer import Composer
 from realtime.render.headless import HeadlessComposer, headless_context
-from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
+from realtime.render.options import Alpha, RenderOptions, ViewMode, Viewport, letterbox
 from realtime.render.scene import Scene, SceneFace, estimated_scene
 
 __all__ = [
+    "Alpha",
     "Composer",
     "HeadlessComposer",
     "RenderOptions",

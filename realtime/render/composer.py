@@ -18,8 +18,9 @@ from realtime.render.gl import is_software
 from realtime.render.layer import Layer
 from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import Mesh
-from realtime.render.options import RenderOptions, ViewMode, Viewport, letterbox
+from realtime.render.options import Alpha, RenderOptions, ViewMode, Viewport, letterbox
 from realtime.render.passes.blend import BlendPass, covered_part
+from realtime.render.passes.cut import CutPass
 from realtime.render.passes.face import LAMP_COUNTS, FacePass
 from realtime.render.passes.frame import FramePass
 from realtime.render.passes.hair import HairPass
@@ -70,6 +71,7 @@ class Composer:
         self._blend = BlendPass(ctx)
         self._light, self._hair_light = LightUniforms(), LightUniforms()
         self._layer: Layer | None = None
+        self._cut: CutPass | None = None
 
     def draw(self, target: moderngl.Framebuffer, viewport: Viewport, scene: Scene) -> None:
         """Draw one picture, letter-boxed.
@@ -79,10 +81,19 @@ class Composer:
             viewport: x, y, width, height in pixels of `target`.
             scene: what is drawn.
         """
-        image, options = scene.image, scene.options
         frame_size = scene.size
         if frame_size is None:
+            image = scene.image
             frame_size = viewport[2:] if image is None else (image.shape[1], image.shape[0])
+        if scene.options.alpha is None:
+            self._draw_picture(target, viewport, scene, frame_size)
+        else:
+            self._draw_cut(target, viewport, scene, frame_size)
+
+    def _draw_picture(
+        self, target: moderngl.Framebuffer, viewport: Viewport, scene: Scene, frame_size: tuple[int, int]
+    ) -> None:
+        image, options = scene.image, scene.options
         target.clear(*options.background, 1.0, viewport=viewport)
         if options.mode is ViewMode.SIDE_BY_SIDE:
             x, y, width, height = viewport
@@ -120,11 +131,33 @@ class Composer:
         """Free every OpenGL object that this composer made."""
         for item in (
             self._frame, self._shadow, self._face, self._wire, self._relight, *self._hair, self._blend, self._mesh,
-            self._layer,
+            self._layer, self._cut,
         ):  # fmt: skip
             if item is not None:
                 item.release()
-        self._layer = None
+        self._layer = self._cut = None
+
+    def _draw_cut(
+        self, target: moderngl.Framebuffer, viewport: Viewport, scene: Scene, frame_size: tuple[int, int]
+    ) -> None:
+        """The picture with alpha."""
+        self._cut = cut = self._cut or CutPass(self._ctx)
+        cut.begin(viewport[2:])
+        inside = (0, 0, *viewport[2:])
+        options = replace(scene.options, background=(0.0, 0.0, 0.0))
+        image = scene.image if options.mode.shows_camera else None
+        self._draw_picture(cut.picture, inside, replace(scene, options=options), frame_size)
+        rectangle = letterbox(frame_size, inside)
+        if options.alpha is Alpha.FACE:
+            whole = replace(options, mode=ViewMode.OVERLAY, opacity=1.0)
+            for scene_face in scene.faces:
+                light = FaceLight.estimated(self._layout.view(scene_face.parameters))  # any light, without lamps
+                covered = replace(scene_face, light=light)
+                self._draw_face(cut.coverage, rectangle, covered, whole, image is not None, frame_size)
+        elif image is not None and scene.matte is not None:
+            frame = self._frame.upload(image, rectangle[2:])
+            cut.cover_by_matte(frame, scene.matte.lines, rectangle, options.mirror)
+        cut.draw(target, viewport, image is None, options.premultiplied)
 
     def _draw_view(
         self,
@@ -137,19 +170,31 @@ class Composer:
     ) -> None:
         """One frame-shaped view: each face's layer over the image, or over the background without one."""
         rectangle = letterbox(frame_size, viewport)
-        size = rectangle[2:]
         if image is not None:
-            self._frame.upload(image, size)
+            self._frame.upload(image, rectangle[2:])
             self._frame.draw(target, rectangle, options.mirror)
         for scene_face in faces if options.mode is not ViewMode.CAMERA else ():
-            face = self._layout.view(scene_face.parameters)
-            layer = self._draw_layer(face, scene_face.light, options, image is not None, frame_size, size)
-            part = covered_part(self._bounds(face), face, frame_size, size, options.mirror)
-            if part is not None:
-                opacity = 1.0 if image is None else options.opacity
-                lines = options.mode is ViewMode.WIREFRAME  # drawn encoded and smooth
-                smooth = self._samples == 1 and not lines
-                self._blend.draw(layer, target, rectangle, part, opacity, options.mirror, smooth, not lines)
+            self._draw_face(target, rectangle, scene_face, options, image is not None, frame_size)
+
+    def _draw_face(
+        self,
+        target: moderngl.Framebuffer,
+        rectangle: Viewport,
+        scene_face: SceneFace,
+        options: RenderOptions,
+        on_frame: bool,
+        frame_size: tuple[int, int],
+    ) -> None:
+        """A face's layer over what is there."""
+        face = self._layout.view(scene_face.parameters)
+        size = rectangle[2:]
+        layer = self._draw_layer(face, scene_face.light, options, on_frame, frame_size, size)
+        part = covered_part(self._bounds(face), face, frame_size, size, options.mirror)
+        if part is not None:
+            opacity = options.opacity if on_frame else 1.0
+            lines = options.mode is ViewMode.WIREFRAME  # drawn encoded and smooth
+            smooth = self._samples == 1 and not lines
+            self._blend.draw(layer, target, rectangle, part, opacity, options.mirror, smooth, not lines)
 
     def _draw_relit(
         self, target: moderngl.Framebuffer, rectangle: Viewport, image: NDArray[np.uint8], scene: Scene

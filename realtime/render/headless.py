@@ -79,7 +79,8 @@ class HeadlessComposer:
         """Draw one picture.
 
         Returns:
-            (height, width, 3) uint8 BGR. The array is reused by the next call.
+            (height, width, 3) uint8 BGR, or (height, width, 4) BGRA where the scene's options ask for alpha. The array
+            is reused by the next call.
 
         Raises:
             LimelightError: the context was lost, or graphics memory is full.
@@ -132,6 +133,8 @@ class _Surface:
         if (error := self._ctx.error) in _FATAL:
             raise LimelightError(f"OpenGL draws no more ({error}); start this again, or free graphics memory first")
         cv2.flip(self._pixels, 0, dst=self._upright)
+        if scene.options.alpha is not None:
+            return cv2.cvtColor(self._upright, cv2.COLOR_RGBA2BGRA, dst=self._pixels)
         return cv2.cvtColor(self._upright, cv2.COLOR_RGBA2BGR, dst=self._picture)
 
     def release(self) -> None:

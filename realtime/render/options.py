@@ -27,6 +27,13 @@ class ViewMode(Enum):
         return self in (ViewMode.CAMERA, ViewMode.OVERLAY, ViewMode.RELIT, ViewMode.SIDE_BY_SIDE, ViewMode.WIREFRAME)
 
 
+class Alpha(Enum):
+    """What of a picture is opaque."""
+
+    FACE = "face"  # what the mesh of the face covers; the whole head in views without the frame
+    PERSON = "person"  # what the person matte says
+
+
 @dataclass(frozen=True)
 class RenderOptions:
     """How to draw one picture.
@@ -40,6 +47,8 @@ class RenderOptions:
             modes always do.
         soft_border: fade the face out over 18 mm at its border on the frame; False cuts it there.
         background: sRGB 0..1 behind the plain modes and beside a letter-boxed frame.
+        alpha: what is opaque, the rest being transparent and black; None for a picture without alpha. Not side by side.
+        premultiplied: colour is multiplied by alpha, as it is encoded; False for straight alpha.
     """
 
     mode: ViewMode = ViewMode.OVERLAY
@@ -50,6 +59,8 @@ class RenderOptions:
     whole_head: bool = False
     soft_border: bool = True
     background: tuple[float, float, float] = (0.11, 0.12, 0.135)
+    alpha: Alpha | None = None
+    premultiplied: bool = False
 
 
 def letterbox(frame_size: tuple[int, int], viewport: Viewport) -> Viewport:

@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import ParameterLayout
-from realtime.frame import Face, Result
+from realtime.frame import Face, Frame, Result
 from realtime.light.lighting import Lighting, light_on
-from realtime.render.options import RenderOptions, ViewMode
+from realtime.matte.person_matte import Matte, PersonMatte
+from realtime.render.options import Alpha, RenderOptions, ViewMode
 from realtime.render.relit_scene import RelitScenes
 from realtime.render.scene import Scene, SceneFace
 
-_ON_PICTURE = (ViewMode.OVERLAY, ViewMode.WIREFRAME, ViewMode.RELIT)
+_ON_PICTURE = (ViewMode.CAMERA, ViewMode.OVERLAY, ViewMode.WIREFRAME, ViewMode.RELIT)
 """Modes in which faces must lie where the camera saw them, whatever was re-centred."""
 
 
@@ -26,6 +27,7 @@ class ResultScenes:
         """
         self._layout = layout
         self._relit: RelitScenes | None = None
+        self._matte: PersonMatte | None = None
 
     def __call__(
         self, result: Result, options: RenderOptions, lighting: Lighting, alone: bool = False, raw: bool = False
@@ -53,7 +55,13 @@ class ResultScenes:
         drawn = []
         for vector in self._vectors(result, options.mode, alone, raw):
             drawn.append(SceneFace(vector, light_on(lighting, self._layout.view(vector))))
-        return Scene(None if alone else image, tuple(drawn), options, size, lighting)
+        if options.alpha is not Alpha.PERSON:
+            return Scene(None if alone else image, tuple(drawn), options, size, lighting)
+        return Scene(image, tuple(drawn), options, size, lighting, self._matte_of(result.frame))
+
+    def _matte_of(self, frame: Frame) -> Matte:
+        self._matte = self._matte or PersonMatte()
+        return self._matte(frame.image, frame.index)
 
     def _vectors(self, result: Result, mode: ViewMode, alone: bool, raw: bool) -> list[NDArray[np.float32]]:
         """(P,) parameters of each face to draw, the farther ones first."""

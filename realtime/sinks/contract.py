@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from realtime.frame import Result, StreamInfo
 
@@ -22,8 +22,9 @@ class Sink(Protocol):
     Whatever a sink raises, of whatever type, costs nobody else a frame: its worker logs it, shows it as one line, and
     stops delivering. `begin` may be called again after `close`, by hand or with another feed.
 
-    A sink may also have a method `prepare(result: Result) -> object`, see `Preparing`, and a method
-    `connected() -> bool | None`, see `Connecting`, and an attribute `screens`, see `OnScreens`.
+    A sink may also have a method `prepare(result: Result) -> object`, see `Preparing`, a method
+    `connected() -> bool | None`, see `Connecting`, a method `show_view(mode)`, see `ShowsView`, and an attribute
+    `screens`, see `OnScreens`.
 
     Attributes:
         name: for people, such as "take session.mcap".
@@ -72,6 +73,15 @@ class Connecting(Protocol):
 
         May be called from any thread.
         """
+        ...
+
+
+@runtime_checkable
+class ShowsView(Protocol):
+    """What a sink has whose view can be switched while it runs."""
+
+    def show_view(self, mode: Any, /) -> None:
+        """Show this `realtime.render.ViewMode` from the next result on, if it can. May be called from any thread."""
         ...
 
 

@@ -16,6 +16,7 @@ from facemodel import LimelightError
 from facemodel.output_files import free_path
 from realtime.frame import Result, StreamInfo
 from realtime.sound.block import JUMP
+from realtime.sound.feed_sound import open_sound
 from realtime.takes.format import TakeHeader
 from realtime.takes.messages import Marker
 from realtime.takes.slate import Slate
@@ -178,20 +179,13 @@ class Recorder:
         self._sound, self._sound_begins, self._silent = None, 0.0, ""
         if self._sound_wanted is None:
             return
-        if info.sound is not None:
-            from realtime.sound.file_sound import FileSound  # loads FFmpeg
-
-            try:
-                self._sound = FileSound(info.sound)
-            except LimelightError as error:
-                self._silent = f", no sound: {error}"
-        elif info.live:
-            from realtime.sound.microphone import Microphone
-
-            self._sound = Microphone(self._sound_wanted)
-        else:
-            self._silent = ", no sound: the source has none"
         self._hears_live = info.sound is None
+        try:
+            self._sound = open_sound(info, self._sound_wanted)
+        except LimelightError as error:
+            if self._hears_live and info.live:
+                raise
+            self._silent = f", no sound: {error}"
 
     def _write_sound(self, result: Result) -> None:
         """Write what was to be heard until a result."""

@@ -26,18 +26,21 @@ def _open_video(address: Address) -> Sink:
     from realtime.outputs.video_file import VideoFile
 
     options = PictureOptions.of(address)
-    return VideoFile(address.path, options.drawing, options.size_for)
+    return VideoFile(address.path, options.drawing, options.size_for, address.options.get("sound"))
 
 
-def _picture_stream(scheme: str, name: str, title: str, examples: tuple[tuple[str, str], ...], opener: str) -> SinkKind:
-    """Return a kind that hands pictures to other programs; `opener` is MODULE.FUNCTION of `realtime.outputs`."""
+def _picture_stream(
+    scheme: str, name: str, title: str, examples: tuple[tuple[str, str], ...], opener: str, *options: str
+) -> SinkKind:
+    """Return a kind that hands pictures to other programs; `opener` is MODULE.FUNCTION of `realtime.outputs`, and
+    `options` are those that not all pictures have."""
 
     def opens(address: Address) -> Sink:
         module, _, function = opener.partition(".")
         sink: Sink = getattr(import_module(f"realtime.outputs.{module}"), function)(address)
         return sink
 
-    return SinkKind(name, title, examples, opens, WorkerConfig(), scheme, options=_PICTURE_OPTIONS)
+    return SinkKind(name, title, examples, opens, WorkerConfig(), scheme, options=(*_PICTURE_OPTIONS, *options))
 
 
 def _open_display(address: Address) -> Sink:
@@ -53,6 +56,8 @@ def _open_view(address: Address) -> Sink:
 
 
 _PICTURE_OPTIONS = ("view=overlay|relit|camera|...", "mirror=yes|no", "size=WxH")
+_ALPHA = "alpha=face|person"
+_SOUND = "sound=DEVICE"
 
 VIDEO_WORKER = WorkerConfig(Policy.NEWEST, offline=Policy.IN_STEP, room=8, per_feed=True)
 """A live performance does not wait for the encoder; a file does."""
@@ -69,7 +74,7 @@ KINDS = (
         _open_take,
         WorkerConfig(Policy.EVERY, offline=Policy.IN_STEP, room=6, per_feed=True),
         suffix=".mcap",
-        options=("pictures", "sound=DEVICE", "scene=TEXT", "take=N", "notes=TEXT"),
+        options=("pictures", _SOUND, "scene=TEXT", "take=N", "notes=TEXT"),
     ),
     SinkKind(
         "video",
@@ -77,11 +82,24 @@ KINDS = (
         (
             ("overlay.mp4", "H.264; it can be read even if the program is killed"),
             ("show.mp4?view=relit&size=1280x720", "the picture in the light of the show"),
+            ("show.mp4?view=relit&sound", "a camera's, with the sound of a microphone"),
         ),
         _open_video,
         VIDEO_WORKER,
         suffix=".mp4",
-        options=_PICTURE_OPTIONS,
+        options=(*_PICTURE_OPTIONS, _SOUND),
+    ),
+    SinkKind(
+        "video with alpha",
+        "films the face or the person alone, in ProRes 4444, with the source's sound",
+        (
+            ("cut.mov?view=relit&alpha=person", "the person in the light of the show, to set before something else"),
+            ("avatar.mov?view=geometry&alpha=face", "the head of a view without the camera's picture"),
+        ),
+        _open_video,
+        VIDEO_WORKER,
+        suffix=".mov",
+        options=(*_PICTURE_OPTIONS, _ALPHA, _SOUND),
     ),
     _picture_stream(
         "vcam",
@@ -97,8 +115,15 @@ KINDS = (
         "ndi",
         "NDI",
         "sends video over the network to OBS, vMix, Resolume, TouchDesigner",
-        (("ndi://Stage?view=relit&size=1920x1080", "a source named Stage"),),
+        (
+            ("ndi://Stage?view=relit&size=1920x1080", "a source named Stage"),
+            ("ndi://Stage?view=relit&alpha=person", "the person alone, with alpha"),
+            ("ndi://Stage?view=relit&sound", "with the source's sound, or a microphone's, in step with the picture"),
+        ),
         "ndi.open_ndi",
+        _ALPHA,
+        _SOUND,
+        "sound-delay=MS",
     ),
     _picture_stream(
         "spout",
@@ -106,6 +131,7 @@ KINDS = (
         "shares pictures with other programs on Windows",
         (("spout://Stage?view=relit", "a sender named Stage"),),
         "texture_sharing.open_spout",
+        _ALPHA,
     ),
     _picture_stream(
         "syphon",
@@ -113,6 +139,7 @@ KINDS = (
         "shares pictures with other programs on macOS",
         (("syphon://Stage?view=relit", "a server named Stage"),),
         "texture_sharing.open_syphon",
+        _ALPHA,
     ),
     SinkKind(
         "display",
@@ -159,7 +186,9 @@ def open_sink(text: str) -> Worker:
         if kind.takes(address):
             if unknown := [option for option in address.options if option not in kind.option_names]:
                 known = f"it knows {', '.join(kind.option_names)}" if kind.options else "it knows none"
-                raise LimelightError(f"sink {text}: a {kind.name} has no option '{unknown[0]}'; {known}")
+                having = ", ".join(other.name for other in KINDS if unknown[0] in other.option_names)
+                elsewhere = f" ({having} have)" if having else ""
+                raise LimelightError(f"sink {text}: a {kind.name} has no option '{unknown[0]}'{elsewhere}; {known}")
             return Worker(kind.open(address), kind.worker, text)
     known = ", ".join(kind.examples[0][0] for kind in KINDS)
     raise LimelightError(f"sink {text}: no such kind of sink; addresses look like {known} (see 'limelight sinks')")

@@ -34,7 +34,15 @@ class SoundBlock:
 
 
 class SoundSource(Protocol):
-    """Gives sound in order. One thread reads."""
+    """Gives sound in order. One thread reads.
+
+    Attributes:
+        rate: samples a second.
+        channels: of each.
+    """
+
+    rate: int
+    channels: int
 
     def until(self, time: float) -> Iterator[SoundBlock]:
         """Give the blocks that follow and begin before a time, s, as far as there are any yet."""

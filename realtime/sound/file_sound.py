@@ -37,6 +37,7 @@ class FileSound:
             self._input.close()
             raise LimelightError(f"{name} holds no sound that can be read")
         self._source, self._start = source, sound.start
+        self.rate, self.channels = source.rate, 1 if source.channels == 1 else 2
         self._blocks = self._decode()
         self._waiting: SoundBlock | None = None
 
@@ -56,9 +57,7 @@ class FileSound:
         self._input.close()
 
     def _decode(self) -> Generator[SoundBlock]:
-        layout = "mono" if self._source.channels == 1 else "stereo"
-        resampler = AudioResampler("s16", layout, self._source.rate)
-        channels = 1 if layout == "mono" else 2
+        resampler = AudioResampler("s16", "mono" if self.channels == 1 else "stereo", self.rate)
         try:
             for packet in self._input.demux(self._source):
                 try:
@@ -71,7 +70,7 @@ class FileSound:
                         continue
                     time = frame.time - self._start
                     for part in resampler.resample(frame):
-                        samples = part.to_ndarray().reshape(-1, channels).astype(np.int16, copy=False)  # (N, C)
+                        samples = part.to_ndarray().reshape(-1, self.channels).astype(np.int16, copy=False)  # (N, C)
                         yield SoundBlock(time, part.sample_rate, samples)
                         time += len(samples) / part.sample_rate
         except av.FFmpegError:

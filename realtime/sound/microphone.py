@@ -89,6 +89,8 @@ class Microphone:
         name: of the input.
     """
 
+    channels = 1
+
     def __init__(self, device: str = "") -> None:
         """
         Args:
@@ -99,7 +101,8 @@ class Microphone:
         """
         self._blocks: deque[SoundBlock] = deque(maxlen=_WAITING)
         self._end: float | None = None  # of the newest block
-        self._stream, self.name, self._rate = open_input(device, "sound", self._hear, "int16")
+        self._stream, self.name, rate = open_input(device, "sound", self._hear, "int16")
+        self.rate = round(rate)
         start(self._stream, "sound")
 
     def until(self, time: float) -> Iterator[SoundBlock]:
@@ -113,9 +116,9 @@ class Microphone:
         """Take in a block (N, 1); PortAudio's callback, whose memory is used again."""
         if flags:
             _log.info("sound input: %s", flags)
-        start = began(frames, self._rate, times)
+        start = began(frames, self.rate, times)
         if self._end is not None and not flags and abs(start - self._end) < 0.1:
             start = self._end + 0.01 * (start - self._end)  # the input's own clock, kept with ours
-        taken = SoundBlock(start, round(self._rate), block.copy())
+        taken = SoundBlock(start, self.rate, block.copy())
         self._end = taken.end
         self._blocks.append(taken)

@@ -26,6 +26,7 @@ from realtime.light.show import Show, Status
 from realtime.ui.controls import ActionButton, ElidedLabel, ValueSlider
 from realtime.ui.cue_form import CueForm
 from realtime.ui.cue_table import CueTable
+from realtime.ui.display_row import DisplayRow
 from realtime.ui.effect_button import EffectButton
 from realtime.ui.show_desk import ShowDesk
 from realtime.ui.show_values import Bindable
@@ -85,6 +86,7 @@ class ShowPanel(QFrame):
         )
         self.master.moved.connect(show.set_master)
         self.effects = EffectButton()
+        self.displays = DisplayRow("Audience")
         self.tempo = QLabel()
         self.tempo.setObjectName("value")
         self._lay_out()
@@ -187,6 +189,7 @@ class ShowPanel(QFrame):
         for widget in (self.active, self.progress, self.next, go):
             upper.addWidget(widget)
         upper.addLayout(grid)
+        upper.addWidget(self.displays)
         upper.addWidget(self.master)
         upper.addWidget(self.state)  # below what must not move away from a hand
         lower.addWidget(self.cues, 1)

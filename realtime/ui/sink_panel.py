@@ -21,10 +21,12 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from realtime.outputs.display import DisplayOutput, DisplayState
 from realtime.sinks import registry
 from realtime.sinks.worker import SinkState
 from realtime.ui import theme
 from realtime.ui.controls import ElidedLabel, Switch, section_title
+from realtime.ui.display_row import DisplayRow
 from realtime.ui.sink_list import SinkEntry
 
 _PAGE = re.compile(r"https?://[^\s,]+")
@@ -166,6 +168,8 @@ class SinkRow(QWidget):
         self.rate = QLabel()
         for label in (self.address, self.line, self.rate):
             label.setObjectName("muted")
+        self.display = DisplayRow()
+        self.display.asked.connect(self._set_display)
         self.switch = Switch(f"On: {entry.address}")
         self.again = _button("⟳", "Start the sink again", "Start it again")
         self.end = _button("✕", "Remove", "")
@@ -180,6 +184,7 @@ class SinkRow(QWidget):
         layout.setColumnStretch(1, 1)
         layout.addWidget(self.address, 1, 1, 1, 5)
         layout.addWidget(self.line, 2, 1, 1, 5)
+        layout.addWidget(self.display, 3, 1, 1, 5)
 
     def show_entry(self, entry: SinkEntry) -> None:
         """Show how the sink goes."""
@@ -200,6 +205,16 @@ class SinkRow(QWidget):
         self.switch.setVisible(not entry.is_file)
         self.again.setVisible(status is not None and status.state is SinkState.FAILED)
         self.end.setToolTip("Finish the file" if entry.is_file else "Remove it from the list")
+        display = self._shown_display()
+        self.display.show_states([] if display is None else [display.state])
+
+    def _shown_display(self) -> DisplayOutput | None:
+        sink = None if self.entry.worker is None else self.entry.worker.sink
+        return sink if isinstance(sink, DisplayOutput) else None
+
+    def _set_display(self, state: DisplayState) -> None:
+        if (display := self._shown_display()) is not None:
+            display.state = state
 
 
 def _light(entry: SinkEntry) -> tuple[str, str, str]:

@@ -60,6 +60,10 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #show_back, #show_hold, #show_release, #show_panic, #show_blackout, #show_tap { font-weight: 600; padding: 11px 2px; }
 #show_panic { background: #4a2124; border-color: $RECORD; color: #ffd9d2; }
 #show_panic:hover, #show_blackout:checked { background: $RECORD; color: white; border-color: $RECORD; }
+#display_picture, #display_black, #display_freeze, #display_test_card { font-weight: 600; padding: 9px 2px; }
+#display_picture:checked { background: $GOOD; color: $ON_ACCENT; border-color: $GOOD; }
+#display_black:checked, #display_freeze:checked { background: $RECORD; color: white; border-color: $RECORD; }
+#display_test_card:checked { background: $WARNING; color: $ON_ACCENT; border-color: $WARNING; }
 #cues { background: $BACKGROUND; border: 1px solid $LINE; border-radius: 6px; outline: none; font-size: 15px; }
 #cues::item { padding: 5px 3px; }
 #cueField { padding: 3px 5px; }

@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QMainWindow
 from realtime.frame import Result
 from realtime.light.lighting import Lighting
 from realtime.observable import Observable
+from realtime.outputs.display import display_outputs, set_displays
 from realtime.screen_latency import ScreenLatency
 from realtime.session import Session
 from realtime.ui.actions import build_actions
@@ -133,7 +134,11 @@ class MainWindow(QMainWindow):
             self.show_light()  # it fades
         if (info := session.info) is not None:
             self.options.update(alone=not info.pictures)
+        if (asked := session.asked_view) is not None:
+            session.asked_view = None
+            self.options.update(mode=asked)
         self.operator.refresh()
+        self.operator.displays.show_states([display.state for display in display_outputs(session.workers())])
         self.playback.refresh(self.isFullScreen())
         plays_take = session.take is not None
         offer_what_makes_sense(self.actions_by_name, plays_take, transport)
@@ -257,6 +262,7 @@ class MainWindow(QMainWindow):
         self.view.failed.connect(self.area.banner.show_error)
         self.view.wiped.connect(lambda at: self.options.update(wipe=at))
         self.takes.failed.connect(self.area.banner.show_error)
+        self.operator.displays.asked.connect(lambda state: set_displays(self.session.workers(), state))
         self.cues.failed.connect(self.area.banner.show_error)
         self.midi.failed.connect(self.area.banner.show_error)
         self.panel.light.failed.connect(self.area.banner.show_error)

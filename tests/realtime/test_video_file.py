@@ -222,9 +222,11 @@ for i in range(100_000):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system has no SIGKILL")
-@pytest.mark.parametrize(("fps", "frames"), [(30.0, 77), (60.0, 131), (8.0, 30)])
-def test_a_video_that_is_killed_lacks_at_most_a_third_of_a_second(tmp_path, fps, frames):
-    path = tmp_path / "out.mp4"
+@pytest.mark.parametrize(
+    ("fps", "frames", "suffix"), [(30.0, 77, ".mp4"), (60.0, 131, ".mp4"), (8.0, 30, ".mp4"), (30.0, 77, ".mov")]
+)
+def test_a_video_that_is_killed_lacks_at_most_a_third_of_a_second(tmp_path, fps, frames, suffix):
+    path = tmp_path / f"out{suffix}"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", FILM_FOR_EVER, str(path), str(fps)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
@@ -343,7 +345,9 @@ def test_a_video_of_nothing_may_begin_again(tmp_path):
     assert len(read_video(tmp_path / "out.mp4")[0]) == 1
 
 
-@pytest.mark.parametrize(("name", "reason"), [("out.avi", "must end in .mp4"), ("file/out.mp4", "cannot be created")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [("out.avi", "must end in .mp4 or .mov"), ("file/out.mp4", "cannot be created")]
+)
 def test_a_bad_path_is_one_line(tmp_path, name, reason):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(LimelightError, match=reason):

@@ -18,7 +18,9 @@ HERE = Place("127.0.0.1", 0)
 
 def session():
     show, _ = make()
-    return SimpleNamespace(show=show, timecode=SimpleNamespace(at=lambda moment: None), recording=lambda: None)
+    return SimpleNamespace(
+        show=show, timecode=SimpleNamespace(at=lambda moment: None), recording=lambda: None, workers=tuple
+    )
 
 
 class Port:

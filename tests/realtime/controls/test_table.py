@@ -11,6 +11,7 @@ from realtime.controls.commands import session_commands
 from realtime.controls.table import Argument, Call, Command, CommandTable, Kind, as_numbers, cue_number, describe
 from realtime.light.values import VALUES
 from realtime.outputs.display import DisplayOutput, DisplayState
+from realtime.render import ViewMode
 from realtime.sinks.address import Address
 from tests.realtime.controls.small_show import Clock, make
 from tests.waiting import PATIENCE
@@ -225,6 +226,9 @@ class Desk:
     def recording(self) -> None:
         return None
 
+    def workers(self) -> list[object]:
+        return []
+
 
 def test_a_session_is_commanded(tmp_path):
     desk = Desk(tmp_path)
@@ -245,7 +249,7 @@ def test_a_session_is_commanded(tmp_path):
         ("mark", ""),
         ("stop_recording",),
     ]
-    assert table.state() == {"record/on": (False,)}
+    assert table.state() == {"record/on": (False,), "display/state": ("picture",)}
 
 
 def test_the_audience_s_displays_are_switched_and_other_sinks_left_alone(tmp_path):
@@ -254,10 +258,27 @@ def test_the_audience_s_displays_are_switched_and_other_sinks_left_alone(tmp_pat
     desk.workers = lambda: [SimpleNamespace(sink=other), SimpleNamespace(sink=display)]
     table = CommandTable(session_commands(desk))
     table.call("display/state", "test-card")
+    assert table.state()["display/state"] == ("test-card",)
     assert display.state is DisplayState.TEST_CARD
     with pytest.raises(LimelightError, match="picture, black, freeze, test-card"):
         table.call("display/state", "desktop")
     assert display.state is DisplayState.TEST_CARD
+
+
+def test_the_view_of_the_window_and_of_the_outputs_is_switched_and_files_keep_theirs(tmp_path):
+    display, film = DisplayOutput(Address.parse("display://2")), object()
+    desk = Desk(tmp_path)
+    desk.workers = lambda: [SimpleNamespace(sink=film), SimpleNamespace(sink=display)]
+    table = CommandTable(session_commands(desk))
+    table.call("view/mode", "relit")
+    assert (desk.asked_view, display._options.mode) == (ViewMode.RELIT, ViewMode.RELIT)
+    table.call("view/mode", "side-by-side", "window")
+    assert (desk.asked_view, display._options.mode) == (ViewMode.SIDE_BY_SIDE, ViewMode.RELIT)
+    table.call("view/mode", "camera", "outputs")
+    assert (desk.asked_view, display._options.mode) == (ViewMode.SIDE_BY_SIDE, ViewMode.CAMERA)
+    for args in (("desktop",), ("relit", "phone")):
+        with pytest.raises(LimelightError, match="must be one of"):
+            table.call("view/mode", *args)
 
 
 @pytest.mark.parametrize("name", ["../up", "/etc/take", "C:\\take", "a:b", ".hidden", ".."])

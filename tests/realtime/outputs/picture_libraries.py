@@ -126,16 +126,16 @@ class Syphon:
 
 
 class Ndi:
-    """Stands in for cyndilib 0.1: `Sender`, `VideoSendFrame`, `FourCC`."""
+    """Stands in for cyndilib 0.1: `Sender`, `VideoSendFrame`, `AudioSendFrame`, `FourCC`."""
 
     def __init__(self) -> None:
-        self.FourCC = SimpleNamespace(BGRX=1481787202)
+        self.FourCC = SimpleNamespace(BGRX=1481787202, BGRA=1095911234)
         self.senders: list[NdiSender] = []
-        self.VideoSendFrame = NdiFrame
+        self.VideoSendFrame, self.AudioSendFrame = NdiFrame, NdiSound
         self.Sender = self._make
 
     def _make(self, ndi_name, ndi_groups="", clock_video=True, clock_audio=True):
-        assert not clock_video  # it would wait in the calls
+        assert not clock_video and not clock_audio  # it would wait in the calls
         self.senders.append(NdiSender(ndi_name))
         return self.senders[-1]
 
@@ -151,20 +151,36 @@ class NdiFrame:
         self.fourcc = fourcc
 
 
+class NdiSound:
+    def __init__(self, max_num_samples: int = 1602) -> None:
+        self.length = max_num_samples
+
+
 class NdiSender:
     def __init__(self, name: str) -> None:
         self.name = f"MACHINE ({name})"
         self.frames: list[np.ndarray] = []
+        self.sounds: list[tuple[int, np.ndarray]] = []  # with how many frames were sent before
+        self.heard: NdiSound | None = None
         self.receivers, self.works, self.running = 1, True, False
 
     def set_video_frame(self, frame: NdiFrame) -> None:
         self.frame = frame
+
+    def set_audio_frame(self, frame: NdiSound) -> None:
+        assert not self.running
+        self.heard = frame
 
     def open(self) -> None:
         self.running = True
 
     def close(self) -> None:
         self.running = False
+
+    def write_audio(self, data: np.ndarray) -> None:
+        assert self.running and self.heard is not None
+        assert (data.dtype, data.shape) == (np.float32, (self.heard.num_channels, self.heard.length))
+        self.sounds.append((len(self.frames), data.copy()))
 
     def write_video_async(self, data: np.ndarray) -> bool:
         assert self.running and data.ndim == 1 and data.size == 4 * self.frame.size[0] * self.frame.size[1]
