@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QTimer
+from PyQt6.QtGui import QImage
 
 from facemodel import Crop, FaceModel
 from facemodel.rotation import matrix_from_euler
@@ -40,6 +41,9 @@ _PERFORMER_FRAME = 95
 _GRIMACES = (3.3, 10.2, 12.5, 35.5, 42.4, 65.4, 67.7, 83.8)
 """Seconds into the performance: smile, doubt, surprise, kiss, anger, wink, puff, laugh."""
 
+_PICTURES, _STEP_MS, _QUALITY = 45, 160, 75
+"""Of the moving picture."""
+
 _RELIT_FRAME = 11
 _SHOWN = {
     "light/source": "show",
@@ -63,14 +67,16 @@ _LIGHTS: tuple[dict[str, Value], ...] = (
 def _show(
     model: FaceModel,
     source: str,
-    path: Path,
     seconds: float,
     state: str,
-    prepare: Callable,
+    prepare: Callable[[MainWindow], None],
     show: ShowDocument | None = None,
-) -> None:
-    """Save the real window, so many seconds after it opened a source and was prepared, once it is in a state."""
+    pictures: int = 1,
+) -> list[NDArray[np.uint8]]:
+    """Return pictures of the real window, so many seconds after it opened a source and was prepared, once it is in a
+    state: (H, W, 3) uint8 BGR, one every `_STEP_MS`."""
     application = make_application()
+    grabbed: list[NDArray[np.uint8]] = []
     with tempfile.TemporaryDirectory() as folder:
         config = SessionConfig(person="", persons=Path(folder), show=show)
         session = Session(model, lambda: Tracker(model, open_engine("student", model), open_finder()), config)
@@ -83,7 +89,10 @@ def _show(
             if state not in window.status_line.state.text():  # a slow machine stalls now and then
                 QTimer.singleShot(20, grab)
                 return
-            window.grab().save(str(path))
+            grabbed.append(_pixels(window.grab().toImage()))
+            if len(grabbed) < pictures:
+                QTimer.singleShot(_STEP_MS, grab)
+                return
             window.close()
             application.quit()
 
@@ -91,15 +100,28 @@ def _show(
         QTimer.singleShot(int(1000 * seconds), grab)
         application.exec()
         session.stop()
+    return grabbed
 
 
-def picture_window(path: Path, seconds: float) -> None:
-    """The window with the demo show after so many seconds of the synthetic performer."""
+def _pixels(image: QImage) -> NDArray[np.uint8]:
+    image = image.convertToFormat(QImage.Format.Format_BGR888)
+    rows = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8).reshape(image.height(), -1)
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()  # Qt's memory goes with it
+
+
+def picture_window(path: Path, moving: Path, seconds: float) -> None:
+    """The window with the demo show after so many seconds of the synthetic performer; and it moving, in two cues."""
 
     def prepare(window: MainWindow) -> None:
         window.session.show.go_to("5", 0.0)
+        QTimer.singleShot(int(500 * seconds) + _STEP_MS * _PICTURES // 3, window.session.show.go)
 
-    _show(FaceModel.load(), "synthetic", path, seconds, "Tracking", prepare, load_show(DEMO_SHOW))
+    pictures = _show(FaceModel.load(), "synthetic", seconds, "Tracking", prepare, load_show(DEMO_SHOW), _PICTURES)
+    cv2.imwrite(str(path), pictures[0])
+    film = cv2.Animation()
+    film.frames = [cv2.resize(each, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA) for each in pictures]
+    film.durations = [_STEP_MS] * len(pictures)
+    cv2.imwriteanimation(str(moving), film, (cv2.IMWRITE_WEBP_QUALITY, _QUALITY))
 
 
 def picture_take(path: Path) -> None:
@@ -118,7 +140,7 @@ def picture_take(path: Path) -> None:
             window.session.transport.show(290)
             window.session.transport.playing = False
 
-        _show(model, str(take), path, 6.0, "Paused", prepare)
+        cv2.imwrite(str(path), _show(model, str(take), 6.0, "Paused", prepare)[0])
 
 
 def picture_reconstruction(path: Path) -> None:
@@ -212,7 +234,7 @@ def main() -> None:
     picture_reconstruction(options.out / "reconstruction.png")
     picture_relighting(options.out / "relighting.png")
     picture_expressions(options.out / "expressions.png")
-    picture_window(options.out / "window.png", options.seconds)
+    picture_window(options.out / "window.png", options.out / "window.webp", options.seconds)
     picture_take(options.out / "take.png")
 
 
