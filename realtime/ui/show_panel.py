@@ -28,6 +28,7 @@ from realtime.ui.cue_form import CueForm
 from realtime.ui.cue_table import CueTable
 from realtime.ui.display_row import DisplayRow
 from realtime.ui.effect_button import EffectButton
+from realtime.ui.layout import restyle
 from realtime.ui.show_desk import ShowDesk
 from realtime.ui.show_values import Bindable
 
@@ -60,6 +61,7 @@ class ShowPanel(QFrame):
         self.active.setObjectName("activeCue")
         self.next.setObjectName("nextCue")
         self.state.setObjectName("showState")
+        self.go = _action_button(actions["go"], "GO", "go")
         self.progress = QProgressBar()
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
@@ -98,7 +100,8 @@ class ShowPanel(QFrame):
         status = self._show.status()
         progress = status.progress
         self.active.setText(_title(status.active) if progress.active else "—")
-        self.next.setText(f"Next: {_title(status.next)}" if status.next else "Next: the show is at its end")
+        self.next.setText(_next(status, bool(self._show.document.cues)))
+        restyle(self.go, "idle", status.next is None and not progress.paused)
         self.state.setText(state_of(status))
         self.state.setVisible(bool(self.state.text()))
         self.progress.setValue(round(1000 * progress.fraction) if progress.active else 0)
@@ -159,7 +162,6 @@ class ShowPanel(QFrame):
         form.left.connect(cues.setFocus)
 
     def _lay_out(self) -> None:
-        go = _action_button(self._actions["go"], "GO", "go")
         grid = QGridLayout()
         grid.setSpacing(6)
         for i, (name, text) in enumerate(
@@ -186,7 +188,7 @@ class ShowPanel(QFrame):
         playing, editing = QWidget(), QWidget()
         playing.setObjectName("showPlaying")
         upper, lower, layout = QVBoxLayout(playing), QVBoxLayout(editing), QVBoxLayout(self)
-        for widget in (self.active, self.progress, self.next, go):
+        for widget in (self.active, self.progress, self.next, self.go):
             upper.addWidget(widget)
         upper.addLayout(grid)
         upper.addWidget(self.displays)
@@ -219,6 +221,13 @@ def _button(text: str, tip: str, do: Callable[[], object]) -> QPushButton:
     button.setToolTip(tip)
     button.clicked.connect(lambda _checked: do())
     return button
+
+
+def _next(status: Status, any_cue: bool) -> str:
+    """Return what GO starts."""
+    if not any_cue:
+        return "No cues yet: Record makes one of the look"
+    return f"Next: {_title(status.next)}" if status.next else "Next: the show is at its end"
 
 
 def _title(cue: Cue | None) -> str:

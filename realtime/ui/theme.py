@@ -56,6 +56,7 @@ QPushButton:disabled, QToolButton:disabled { color: #646c79; background: $PANEL;
 #show_go { font-size: 30px; font-weight: 800; padding: 16px; background: $GOOD; color: $ON_ACCENT;
     border-color: $GOOD; }
 #show_go:hover { background: #63d39d; }
+#show_go[idle="true"] { background: $PANEL; color: $MUTED; }
 #show_go:pressed { background: #379a6c; }
 #show_back, #show_hold, #show_release, #show_panic, #show_blackout, #show_tap { font-weight: 600; padding: 11px 2px; }
 #show_panic { background: #4a2124; border-color: $RECORD; color: #ffd9d2; }
@@ -126,6 +127,8 @@ QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::su
 #showPanel[large="true"] #show_go { font-size: 44px; padding: 26px; }
 #showPanel[large="true"] QPushButton, #showPanel[large="true"] QToolButton,
     #showPanel[large="true"] QCheckBox { font-size: 17px; }
+#showPanel[large="true"] QLineEdit, #showPanel[large="true"] QPlainTextEdit,
+    #showPanel[large="true"] #muted { font-size: 15px; }
 #statusLine { background: $PANEL; border-top: 1px solid $LINE; }
 #banner { background: #3a2420; border: 1px solid #7a3b33; border-radius: 8px; }
 #banner QLabel { color: #ffd9d2; }

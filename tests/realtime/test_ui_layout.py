@@ -8,9 +8,12 @@ pytest.importorskip("pytestqt")
 from PyQt6.QtCore import QPoint, QRect, Qt
 from PyQt6.QtWidgets import QApplication, QLabel, QToolButton, QWidget
 
+from realtime.light.cues.cue import Cue, CueNumber, Times
+from realtime.light.cues.cue_list import CueList
+from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.show_file import DEMO_SHOW, load_show
 from realtime.loop.loop import LoopStatus
-from realtime.ui.theme import GOOD, TEXT
+from realtime.ui.theme import GOOD, PANEL, TEXT
 from realtime.ui.window import MainWindow
 from tests.realtime.window_parts import settle, show_frame
 
@@ -88,6 +91,24 @@ def test_a_show_that_does_not_shine_says_why_in_both_layouts(qtbot, window, sess
     qtbot.keyClick(window.view, Qt.Key.Key_F9 if press == Qt.Key.Key_F9 else Qt.Key.Key_F5)
     window.refresh()
     assert not told.isVisible()
+
+
+def test_go_looks_as_if_it_did_something_only_where_there_is_a_cue_to_start(window, session):
+    window.show_operator(True)
+    go = window.operator.go
+
+    def looks() -> str:
+        window.refresh()
+        QApplication.processEvents()
+        return go.grab().toImage().pixelColor(12, go.height() // 2).name()
+
+    assert looks() == PANEL and "No cues yet" in window.operator.next.full_text()
+    session.show.load(ShowDocument("One", CueList((Cue(CueNumber.of(1), time=Times(60.0)),))))
+    assert looks() == GOOD
+    session.show.go()
+    assert looks() == PANEL and "at its end" in window.operator.next.full_text()
+    session.show.pause()
+    assert looks() == GOOD  # it goes on
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
