@@ -95,16 +95,16 @@ def added_light(
     return filled + np.maximum(change, 0.0) + there * np.minimum(change, 0.0)
 
 
-def relit(seen: ArrayLike, value: ArrayLike, added: ArrayLike, encoded: ArrayLike) -> NDArray[np.floating]:
+def relit(seen: ArrayLike, ratio: ArrayLike, added: ArrayLike, encoded: ArrayLike) -> NDArray[np.floating]:
     """Return the picture in the new light, linear, not clipped.
 
     Args:
         seen: (..., 3) linear picture.
-        value: (..., 3) log ratio.
+        ratio: (..., 3) of the new to the old light.
         added: (..., 3) light that is added.
         encoded: (..., 3) the picture, sRGB 0..1.
     """
     brightest = np.max(encoded, axis=-1, keepdims=True)
     white = np.clip((brightest - WHITE) / (1.0 - WHITE), 0.0, 1.0)
-    value = np.asarray(value, dtype=float)
-    return seen * np.exp(value - white * np.maximum(value, 0.0)) + added
+    ratio = np.asarray(ratio, dtype=float)
+    return seen * (ratio - white * np.maximum(ratio - 1.0, 0.0)) + added

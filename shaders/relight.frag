@@ -6,7 +6,7 @@
 #include "person_matte.glsl"
 
 uniform sampler2D frame;       // row 0 is the top of the picture
-uniform sampler2D value;       // log ratio; weight of the head
+uniform sampler2D value;       // ratio of the lights; weight of the head
 uniform sampler2D added;       // linear light
 uniform sampler2D lines;       // slope and offset from luma to the matte; row 0 is the top
 uniform bool has_matte;
@@ -29,7 +29,7 @@ void main() {
     vec3 seen = decode_srgb(encoded);
     vec3 behind = mix(seen * background, backdrop.rgb, backdrop.a);
     // Steeper, so that nothing of a soft edge spills; light even less than shade.
-    float less = luminance(change.rgb) > 0.0 ? 0.6 : 0.1;
+    float less = luminance(change.rgb) > 1.0 ? 0.6 : 0.1;
     float edge = backdrop.a > 0.0 ? person : clamp(1.6 * person - less, 0.0, 1.0);
     vec3 shown = relit(seen, change.rgb, texture(added, place).rgb, encoded);
     color = vec4(encode_srgb(mix(behind, shown, edge)), 1.0);

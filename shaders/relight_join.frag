@@ -8,7 +8,7 @@ uniform float strength;
 uniform float even;
 
 in vec2 place;
-layout(location = 0) out vec4 value;  // log ratio; weight of the head
+layout(location = 0) out vec4 value;  // ratio of the lights; weight of the head
 layout(location = 1) out vec4 added;  // linear light
 
 void main() {
@@ -16,6 +16,6 @@ void main() {
     vec4 around = texture(filled, place);
     float own = 1.0 - around.a;  // where something else is in front of the head, its details count less
     vec3 joined = mix(around.rgb, head.rgb / max(head.a, 1e-4), own * head.a);
-    value = vec4(strength * (joined - even * texture(evenness, place).r), head.a);
+    value = vec4(exp(strength * (joined - even * texture(evenness, place).r)), head.a);
     added = vec4(strength * own * texture(addition, place).rgb, 1.0);
 }

@@ -35,7 +35,7 @@ vec3 added_light(
     return filled + max(change, 0.0) + there * min(change, 0.0);
 }
 
-vec3 relit(vec3 seen, vec3 value, vec3 added, vec3 encoded) {
+vec3 relit(vec3 seen, vec3 ratio, vec3 added, vec3 encoded) {
     float white = clamp((max(max(encoded.r, encoded.g), encoded.b) - WHITE) / (1.0 - WHITE), 0.0, 1.0);
-    return seen * exp(value - white * max(value, 0.0)) + added;
+    return seen * (ratio - white * max(ratio - 1.0, 0.0)) + added;
 }

@@ -159,6 +159,12 @@ def session_commands(session: Session) -> Iterator[Command]:
         (Argument("state", Kind.CHOICE, choices=tuple(state.value for state in DisplayState)),),
         lambda: (_display_state(session).value,),
     )
+    yield Command(
+        "display/count",
+        "how many displays the audience has",
+        None,
+        read=lambda: (len(display_outputs(session.workers())),),
+    )
     yield command(
         "view/mode",
         "the view of the window, and of outputs other than files",

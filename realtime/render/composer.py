@@ -151,12 +151,12 @@ class Composer:
         if options.alpha is Alpha.FACE:
             whole = replace(options, mode=ViewMode.OVERLAY, opacity=1.0)
             for scene_face in scene.faces:
-                light = FaceLight.estimated(self._layout.view(scene_face.parameters))  # any light, without lamps
-                covered = replace(scene_face, light=light)
-                self._draw_face(cut.coverage, rectangle, covered, whole, image is not None, frame_size)
+                part = self._draw_face(cut.coverage, rectangle, scene_face, whole, image is not None, frame_size, True)
+                if part is not None:
+                    cut.covers(rectangle, part)
         elif image is not None and scene.matte is not None:
             frame = self._frame.upload(image, rectangle[2:])
-            cut.cover_by_matte(frame, scene.matte.lines, rectangle, options.mirror)
+            cut.cover_by_matte(frame, scene.matte, rectangle, options.mirror)
         cut.draw(target, viewport, image is None, options.premultiplied)
 
     def _draw_view(
@@ -184,17 +184,20 @@ class Composer:
         options: RenderOptions,
         on_frame: bool,
         frame_size: tuple[int, int],
-    ) -> None:
-        """A face's layer over what is there."""
+        coverage: bool = False,
+    ) -> Viewport | None:
+        """A face's layer over what is there; returns the part of the rectangle that it can cover."""
         face = self._layout.view(scene_face.parameters)
         size = rectangle[2:]
-        layer = self._draw_layer(face, scene_face.light, options, on_frame, frame_size, size)
+        light = None if coverage else scene_face.light
+        layer = self._draw_layer(face, light, options, on_frame, frame_size, size)
         part = covered_part(self._bounds(face), face, frame_size, size, options.mirror)
         if part is not None:
             opacity = options.opacity if on_frame else 1.0
             lines = options.mode is ViewMode.WIREFRAME  # drawn encoded and smooth
             smooth = self._samples == 1 and not lines
             self._blend.draw(layer, target, rectangle, part, opacity, options.mirror, smooth, not lines)
+        return part
 
     def _draw_relit(
         self, target: moderngl.Framebuffer, rectangle: Viewport, image: NDArray[np.uint8], scene: Scene
@@ -220,13 +223,13 @@ class Composer:
     def _draw_layer(
         self,
         face: Parameters,
-        light: FaceLight,
+        light: FaceLight | None,
         options: RenderOptions,
         on_frame: bool,
         frame_size: tuple[int, int],
         size: tuple[int, int],
     ) -> moderngl.Texture:
-        """Draw the face alone, premultiplied; returns the picture."""
+        """Draw the face alone, premultiplied, or without light its coverage; returns the picture."""
         self._update(face)
         if self._layer is None or self._layer.size != size:
             if self._layer is not None:
@@ -234,17 +237,21 @@ class Composer:
             self._layer = Layer(self._ctx, size, self._samples)
         fade = on_frame and not options.whole_head
         radius = 1.01 * max(self._mesh.geometry.radius, *(hair.radius for hair in self._hair), 0.0)
-        self._light.update(light, options)
-        self._shadow.draw(face, self._light.lamps)
+        if light is not None:
+            self._light.update(light, options)
+            self._shadow.draw(face, self._light.lamps)
         self._layer.begin()
         self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        if options.mode is ViewMode.WIREFRAME:
+        if light is None:
+            self._face.cover(face, options, fade, frame_size, radius)
+        elif options.mode is ViewMode.WIREFRAME:
             self._wire.draw(face, options, fade, frame_size, radius, size)
         else:
             self._face.draw(face, self._light, light.shininess, options, fade, frame_size, radius)
         if self._hair and options.whole_head and options.mode is ViewMode.OVERLAY:
             self._ctx.enable_only(moderngl.DEPTH_TEST | moderngl.BLEND)  # strands cover a part of a pixel
             self._ctx.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+            light = light or FaceLight.estimated(face)
             self._hair_light.update(replace(light, diffuse=1.0, specular=1.0, tone=0.0), options)  # that is the skin's
             for hair in self._hair:
                 hair.draw(face, self._hair_light, frame_size, radius)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime.render.gl import make_program
+from realtime.render.options import Viewport
 
 EVERYWHERE = np.ones((1, 1), bool)
 """Tiles that are the whole frame."""
@@ -73,3 +76,27 @@ def rectangles_of(tiles: NDArray[np.bool_]) -> NDArray[np.float32]:
     rectangles /= (columns, rows, columns, rows)
     rectangles[:, 1::2] = 1.0 - rectangles[:, 1::2]
     return rectangles
+
+
+def bounds_of(rectangles: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """Return left, bottom, right, top of all rectangles (N, 4) together; 0 of none."""
+    if not len(rectangles):
+        return 0.0, 0.0, 0.0, 0.0
+    left, bottom = rectangles[:, :2].min(axis=0).tolist()
+    right, top = rectangles[:, 2:].max(axis=0).tolist()
+    return left, bottom, right, top
+
+
+def part_of_view(bounds: tuple[float, float, float, float], size: tuple[int, int], mirror: bool) -> Viewport:
+    """Return a part of the frame in a view of this size: x, y, width, height, px from bottom left.
+
+    Args:
+        bounds: left, bottom, right, top as parts of the frame.
+        size: width, height of the view, px.
+        mirror: whether it is flipped.
+    """
+    left, bottom, right, top = bounds
+    if mirror:
+        left, right = 1.0 - right, 1.0 - left
+    x0, y0 = int(left * size[0]), int(bottom * size[1])
+    return x0, y0, math.ceil(right * size[0]) - x0, math.ceil(top * size[1]) - y0

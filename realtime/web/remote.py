@@ -1,4 +1,4 @@
-"""A remote for a phone: GO, back, pause, panic, blackout, grand master, and the list of cues."""
+"""A remote for a phone: GO, back, pause, panic, blackout, grand master, the list of cues, and what outputs show."""
 
 from __future__ import annotations
 
@@ -16,7 +16,19 @@ PERIOD = 0.1
 """s at least between two messages to the page."""
 
 ALLOWED = frozenset(
-    {"cue/go", "cue/back", "cue/pause", "cue/resume", "cue/go_to", "cue/panic", "cue/release", "master", "blackout"}
+    {
+        "cue/go",
+        "cue/back",
+        "cue/pause",
+        "cue/resume",
+        "cue/go_to",
+        "cue/panic",
+        "cue/release",
+        "master",
+        "blackout",
+        "display/state",
+        "view/mode",
+    }
 )
 """What the page may call: a phone that is lost in the audience does not get further."""
 
@@ -33,6 +45,8 @@ class Remote:
             port: 0 takes a free one.
         """
         self.ignored = 0
+        view = inbox.table.find("view/mode")
+        self._views = [] if view is None else list(view.arguments[0].choices)
         self._inbox, self._show = inbox, show
         self.broadcast = Broadcast(host, port, self._page, self._hear)
         self._ended = threading.Event()
@@ -76,8 +90,18 @@ class Remote:
                 "paused": progress.paused,
                 "master": round(status.master, 3),
                 "blackout": status.blackout,
+                "display": self._display(),
+                "views": self._views,
             }
         )
+
+    def _display(self) -> str:
+        """What the audience's displays show; "" without any."""
+        table = self._inbox.table
+        count, state = table.find("display/count"), table.find("display/state")
+        if count is None or count.read is None or state is None or state.read is None or not count.read()[0]:
+            return ""
+        return str(state.read()[0])
 
     def _tell(self) -> None:
         told = ""

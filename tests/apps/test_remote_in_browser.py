@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from realtime.controls.commands import session_commands
 from realtime.controls.inbox import Inbox
 from realtime.light.show import Show
+from realtime.outputs.display import DisplayOutput
+from realtime.sinks.address import Address
 from realtime.web.remote import Remote
 from tests.apps.devtools import Tab, open_tab
 from tests.realtime.controls.small_show import make
@@ -19,6 +23,11 @@ pytestmark = pytest.mark.apps
 @pytest.fixture
 def opened(tmp_path) -> Iterator[tuple[Show, Tab, Remote]]:
     show, table = make()
+    displays = (SimpleNamespace(sink=DisplayOutput(Address.parse("display://2"))),)
+    session = SimpleNamespace(
+        workers=lambda: displays, recording=lambda: None, asked_view=None, config=SimpleNamespace(takes=tmp_path)
+    )
+    table.register(session_commands(session))
     inbox = Inbox(table)
     remote = Remote(inbox, show, port=0)
     inbox.start()
@@ -47,6 +56,11 @@ def test_buttons_play_the_show(opened):
     tab.evaluate("at('master').value = 0.25; at('master').dispatchEvent(new Event('input'))")
     tab.wait_for("at('level').textContent === '25 %'")
     assert show.master == 0.25
+    assert tab.evaluate("document.querySelector('[data-state=picture]').getAttribute('aria-pressed')") == "true"
+    tab.evaluate("document.querySelector('[data-state=black]').click()")
+    tab.wait_for("document.querySelector('[data-state=black]').getAttribute('aria-pressed') === 'true'")
+    tab.evaluate("at('view').value = 'relit'; at('view').dispatchEvent(new Event('change'))")
+    tab.wait_for("at('view').value === ''")
     tab.evaluate("window.confirm = () => true; document.querySelectorAll('.cue')[1].click()")
     wait_for(lambda: str(show.status().progress.active) == "2.5")
     tab.evaluate("at('panic').click()")
@@ -55,7 +69,9 @@ def test_buttons_play_the_show(opened):
 
 def test_targets_are_large_and_nothing_is_cut_off(opened):
     _, tab, _ = opened
-    sizes = tab.evaluate("[...document.querySelectorAll('button, input')].map((e) => e.getBoundingClientRect().height)")
+    sizes = tab.evaluate(
+        "[...document.querySelectorAll('button, input, select')].map((e) => e.getBoundingClientRect().height)"
+    )
     assert min(sizes) >= 48
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     assert tab.evaluate("at('panic').getBoundingClientRect().bottom") <= 844

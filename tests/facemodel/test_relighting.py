@@ -29,7 +29,7 @@ NOTHING = np.zeros((200, 3))
 def shown(seen, new, old, new_gloss=NOTHING, old_gloss=NOTHING):
     value = log_ratio(new, old, FLOOR)
     added = added_light(ALBEDO, 1.0, new, old, np.exp(value), new_gloss, old_gloss, seen)
-    return relit(seen, value, added, np.zeros_like(seen))
+    return relit(seen, np.exp(value), added, np.zeros_like(seen))
 
 
 def test_the_same_light_changes_nothing_however_dark():
@@ -91,9 +91,9 @@ def test_highlights_are_added_bounded_and_taken_out_where_they_are_seen():
 
 
 def test_white_stays_white():
-    white, value = np.ones((1, 3)), np.array([[1.0, 0.5, -0.5]])
-    np.testing.assert_allclose(relit(white, value, 0.0, white), [[1.0, 1.0, math.exp(-0.5)]])
-    np.testing.assert_allclose(relit(white, value, 0.0, 0.9 * white), np.exp(value))
+    white, ratio = np.ones((1, 3)), np.array([[2.0, 1.5, 0.6]])
+    np.testing.assert_allclose(relit(white, ratio, 0.0, white), [[1.0, 1.0, 0.6]])
+    np.testing.assert_allclose(relit(white, ratio, 0.0, 0.9 * white), ratio)
 
 
 def test_hair_over_skin_is_not_filled():

@@ -134,7 +134,7 @@ def reference(model: FaceModel, old: FaceLight, new: FaceLight) -> tuple[NDArray
     seen = picture.diffuse
     nothing = np.zeros_like(seen)
     added = added_light(albedo, 1.0, after, before, np.exp(value), nothing, nothing, seen)
-    expected = relit(seen, value, added, encode_srgb(seen))
+    expected = relit(seen, np.exp(value), added, encode_srgb(seen))
     parts = relight_pass.skin_parts(model)
     skin = (parts[model.triangles[picture.triangle]].max(axis=(-2, -1)) == 0.0) & picture.mask & (n[..., 2] > 0.4)
     return encode_srgb(seen), encode_srgb(expected), skin

@@ -21,6 +21,7 @@ class FacePass:
     def __init__(self, ctx: moderngl.Context, mesh: Mesh) -> None:
         self._ctx, self._mesh = ctx, mesh
         self._shaders = {0: self._make_shader(0)}  # by the number of lamps
+        self._coverage: tuple[moderngl.Program, moderngl.VertexArray] | None = None
 
     def draw(
         self,
@@ -54,9 +55,22 @@ class FacePass:
         set_pose(program, face, frame_size, radius)
         mesh.render(moderngl.TRIANGLES)
 
+    def cover(
+        self, face: Parameters, options: RenderOptions, fade: bool, frame_size: tuple[int, int], radius: float
+    ) -> None:
+        """Draw the coverage alone, black, as `draw` would."""
+        if self._coverage is None:
+            program = make_program(self._ctx, "face.vert", "coverage.frag")
+            self._coverage = program, self._mesh.vertex_array(program)
+        program, mesh = self._coverage
+        set_fade(program, options, fade)
+        set_pose(program, face, frame_size, radius)
+        mesh.render(moderngl.TRIANGLES)
+
     def release(self) -> None:
         """Free the OpenGL objects."""
-        for program, mesh in self._shaders.values():
+        made = [*self._shaders.values(), *([] if self._coverage is None else [self._coverage])]
+        for program, mesh in made:
             mesh.release()
             program.release()
 

@@ -18,10 +18,11 @@ from realtime.render.geometry import face_alpha
 from realtime.render.gl import is_software, make_program, write_uniform
 from realtime.render.held_faces import middle_of_face
 from realtime.render.light_uniforms import LightUniforms
+from realtime.render.matte_texture import MatteTexture
 from realtime.render.mesh import REGION_BITS, Mesh, region_bits, set_pose
 from realtime.render.options import Viewport
 from realtime.render.passes.face import LAMP_COUNTS
-from realtime.render.tiles import EVERYWHERE, TileProgram, rectangles_of
+from realtime.render.tiles import EVERYWHERE, TileProgram, bounds_of, rectangles_of
 
 _FILL_REDUCTION = 8
 """Of the frame's size, on each side, for what is carried outwards."""
@@ -86,7 +87,7 @@ class RelightPass:
             for program in (self._reduce_program, self._fill_program, self._join_program)
         }
         self._targets: _Targets | None = None
-        self._lines: moderngl.Texture | None = None
+        self._lines = MatteTexture(ctx)
         self._matte: Matte | None = None
         self._missed = False
         self._frame_size = (0, 0)
@@ -167,7 +168,7 @@ class RelightPass:
         self._ctx.enable_only(moderngl.NOTHING)
         tiles = self._persons(relight)
         persons, others = rectangles_of(tiles), rectangles_of(~tiles)
-        seen = _around(persons)
+        seen = bounds_of(persons)
         self._render(self._reduce_program, targets.reduced, (targets.ratio, targets.residue))
         targets.small_ratio.build_mipmaps()
         targets.small_residue.build_mipmaps()
@@ -197,7 +198,7 @@ class RelightPass:
         self._ctx.viewport = rectangle
         textures = [self._frame, targets.value, targets.added]
         if matte is not None:
-            textures.append(self._upload(matte.lines))
+            textures.append(self._lines.upload(matte))
         for unit, texture in enumerate(textures):
             texture.use(unit)
         self._relit.draw(persons)
@@ -214,7 +215,7 @@ class RelightPass:
         ):  # fmt: skip
             if item is not None:
                 item.release()
-        self._targets = self._lines = None
+        self._targets = None
 
     def _persons(self, relight: Relight) -> NDArray[np.bool_]:
         """Return the tiles of the frame that relighting changes."""
@@ -244,16 +245,6 @@ class RelightPass:
             texture.use(unit)
         self._screens[program].render(moderngl.TRIANGLES, vertices=3)
         self._ctx.scissor = None
-
-    def _upload(self, lines: NDArray[np.float32]) -> moderngl.Texture:
-        size = (lines.shape[1], lines.shape[0])
-        if self._lines is None or self._lines.size != size:
-            if self._lines is not None:
-                self._lines.release()
-            self._lines = self._ctx.texture(size, 2, dtype="f4")
-            self._lines.repeat_x = self._lines.repeat_y = False
-        self._lines.write(lines)
-        return self._lines
 
 
 class _Targets:
@@ -301,15 +292,6 @@ def _seen_part(matte: Matte, face: Parameters, frame_size: tuple[int, int]) -> f
     """Return the mean of a matte over the middle of a face; 1 where that lies outside the frame."""
     part = matte.coverage[middle_of_face(face, frame_size, matte.coverage.shape, _MIDDLE_MM)]
     return float(part.mean()) if part.size else 1.0
-
-
-def _around(rectangles: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    """Return left, bottom, right, top of all rectangles (N, 4) together."""
-    if not len(rectangles):
-        return 0.0, 0.0, 0.0, 0.0
-    left, bottom = rectangles[:, :2].min(axis=0).tolist()
-    right, top = rectangles[:, 2:].max(axis=0).tolist()
-    return left, bottom, right, top
 
 
 def skin_parts(model: FaceModel) -> NDArray[np.float32]:

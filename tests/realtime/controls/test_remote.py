@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from websockets.sync.client import connect
 
+from realtime.controls.commands import session_commands
 from realtime.controls.inbox import Inbox
+from realtime.outputs.display import DisplayOutput, DisplayState
+from realtime.render import ViewMode
+from realtime.sinks.address import Address
 from realtime.web.remote import Remote
 from tests.realtime.controls.small_show import make
 from tests.waiting import PATIENCE, wait_for
@@ -40,6 +45,32 @@ def test_the_page_plays_the_show_and_is_told_where_it_is(remote):
         phone.send('["blackout", true]')
         phone.send('["cue/go_to", "2.5"]')
         wait_for(lambda: show.master == 0.5 and show.blackout and str(show.status().progress.active) == "2.5")
+
+
+def test_the_page_says_and_switches_what_the_audience_sees(tmp_path):
+    show, table = make()
+    displays = []
+    session = SimpleNamespace(
+        workers=lambda: tuple(displays), recording=lambda: None, asked_view=None, config=SimpleNamespace(takes=tmp_path)
+    )
+    table.register(session_commands(session))
+    inbox = Inbox(table)
+    remote = Remote(inbox, show, port=0)
+    state = json.loads(remote.state())
+    assert state["display"] == "" and "relit" in state["views"]
+    display = DisplayOutput(Address.parse("display://2"))
+    displays.append(SimpleNamespace(sink=display))
+    assert json.loads(remote.state())["display"] == "picture"
+    inbox.start()
+    remote.start()
+    with connect(remote.broadcast.url.replace("http", "ws"), open_timeout=PATIENCE) as phone:
+        phone.send('["display/state", "black"]')
+        phone.send('["view/mode", "relit"]')
+        wait_for(lambda: display.state is DisplayState.BLACK and session.asked_view is ViewMode.RELIT)
+        while json.loads(phone.recv(timeout=PATIENCE))["display"] != "black":
+            pass
+    remote.stop()
+    inbox.stop()
 
 
 @pytest.mark.parametrize(

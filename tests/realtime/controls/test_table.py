@@ -249,7 +249,7 @@ def test_a_session_is_commanded(tmp_path):
         ("mark", ""),
         ("stop_recording",),
     ]
-    assert table.state() == {"record/on": (False,), "display/state": ("picture",)}
+    assert table.state() == {"record/on": (False,), "display/state": ("picture",), "display/count": (0,)}
 
 
 def test_the_audience_s_displays_are_switched_and_other_sinks_left_alone(tmp_path):
