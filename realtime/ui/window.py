@@ -37,6 +37,8 @@ from realtime.ui.tour_desk import TourDesk
 from realtime.ui.view import FaceView
 
 _REFRESH_MS = 200
+_NARROWEST, _NARROWEST_OPERATED, _LOWEST = 720, 1010, 480
+"""px of a window; with the operator's panel both panels and a picture stand side by side."""
 _STILL_SECONDS = 1.5
 """Without a new picture for so long, the picture is called still."""
 
@@ -74,7 +76,6 @@ class MainWindow(QMainWindow):
         self.screen_latency = ScreenLatency()
 
         self.setWindowTitle("Limelight")
-        self.setMinimumSize(720, 480)
         self.setAcceptDrops(True)
         self.view = FaceView(session.model, self.options, self._lighting, warm=session.config.show is not None)
         self.area = ViewArea(self.view, self.selected_light)
@@ -177,6 +178,7 @@ class MainWindow(QMainWindow):
     def show_operator(self, on: bool) -> None:
         """Show or hide the operator's panel."""
         self._operated = on
+        self.setMinimumSize(_NARROWEST_OPERATED if on else _NARROWEST, _LOWEST)
         self.panel.arrange(on)
         restyle(self.status_line, "operated", on)
         self.operator.setVisible(on and not self.isFullScreen())

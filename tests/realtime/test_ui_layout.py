@@ -187,6 +187,20 @@ def test_the_operators_layout_puts_light_first_and_the_capture_one_the_source(wi
         assert not widget.visibleRegion().isEmpty()  # without scrolling
 
 
+def test_a_window_with_both_panels_is_never_too_narrow_for_them(window):
+    resize(window, 720, 480)
+    assert window.width() == 720
+    window.show_operator(True)
+    resize(window, 720, 480)
+    inside = on_screen(window.centralWidget())
+    left, middle, right = (on_screen(part) for part in (window.operator, window.area, window.panel))
+    assert inside.contains(left) and inside.contains(right)
+    assert left.right() < middle.left() and middle.right() < right.left()
+    window.show_operator(False)
+    resize(window, 720, 480)
+    assert window.width() == 720
+
+
 def test_figures_of_the_status_line_stand_still(window):
     line = window.status_line
     places = []
