@@ -10,7 +10,6 @@ out as probabilities.
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections.abc import Sequence
@@ -22,13 +21,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from export.from_tflite import GROUP, GraphWriter, Original, comparison_pictures, read_package, tensorflow_lite
-from facemodel import LimelightError
-from facemodel.whole_files import whole_file
+from export.from_tflite import GROUP, GraphWriter, Original, read_package, run_command, tensorflow_lite, write_graph
 from realtime.onnx_runtime import onnxruntime
-
-_TOLERANCE = 2e-3
-"""Of an answer, which is in pixels of the input or a probability: both run times round in their own order."""
 
 _NOTICE = "MediaPipe face detection, Copyright Google LLC, Apache License 2.0; converted by Limelight"
 
@@ -153,25 +147,11 @@ def greatest_difference(content: bytes, model: onnx.ModelProto, pictures: Sequen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m export.face_detectors", description=__doc__.split("\n")[0])
-    parser.add_argument("package", type=Path, metavar="TGZ", help="the npm package, as 'npm pack' writes it")
-    parser.add_argument("--out", type=Path, default=Path("realtime/assets"), metavar="DIR", help="folder to write to")
-    args = parser.parse_args(arguments)
-    try:
-        for name, content in read_originals(args.package).items():
-            converter = Converter(content, name)
-            model = converter()
-            difference = greatest_difference(content, model, comparison_pictures(*converter.size))
-            if not difference <= _TOLERANCE:
-                raise LimelightError(f"{name}: differs from TensorFlow Lite by {difference:.2g}; not written")
-            target = args.out / f"{name}.onnx"
-            with whole_file(target, str(target)) as partial:
-                partial.write_bytes(model.SerializeToString())
-            print(f"{target}: {target.stat().st_size} bytes, within {difference:.1g} of TensorFlow Lite")
-    except LimelightError as error:
-        print(f"export.face_detectors: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    def convert(package: Path, folder: Path) -> None:
+        for name, content in read_originals(package).items():
+            write_graph(Converter(content, name), content, folder / f"{name}.onnx", greatest_difference)
+
+    return run_command("export.face_detectors", __doc__, convert, arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ that it cannot leave in them. Weights stay 16 bits, as they are in the original.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
+import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,9 +23,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from facemodel import LimelightError
+from facemodel.whole_files import whole_file
 from realtime.opencv import cv2
 
 _OPSET = 17
+
+_TOLERANCE = 2e-3
+"""Of an answer, which is in pixels of the input or a probability: both run times round in their own order."""
 
 GROUP = 16
 """Channels that ONNX Runtime keeps side by side on a processor with AVX-512; half as many on others."""
@@ -80,6 +86,7 @@ class GraphWriter:
         notice: whose the weights are.
 
     Attributes:
+        name: the same.
         size: rows and columns of the original's input, px.
 
     Raises:
@@ -89,7 +96,7 @@ class GraphWriter:
 
     def __init__(self, content: bytes, name: str, notice: str) -> None:
         schema = tensorflow_lite("schema_py_generated")
-        self._name, self._notice = name, notice
+        self.name, self._notice = name, notice
         self._file = schema.ModelT.InitFromPackedBuf(content, 0)
         self._graph = self._file.subgraphs[0]
         rows, columns = self._graph.tensors[self._graph.inputs[0]].shape[1:3]
@@ -130,10 +137,10 @@ class GraphWriter:
             elif kind in self._write:
                 self._write[kind](operator, f"t{operator.outputs[0]}")
             else:
-                raise LimelightError(f"{self._name}: holds the operator {kind}, which such networks do not have")
+                raise LimelightError(f"{self.name}: holds the operator {kind}, which such networks do not have")
         graph = helper.make_graph(
             self._nodes,
-            self._name,
+            self.name,
             [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["N", "H", "W", 3])],
             self._answers(),
             self._constants,
@@ -264,3 +271,39 @@ def comparison_pictures(rows: int, columns: int) -> list[NDArray[np.uint8]]:
     finally:
         performer.close()
     return pictures
+
+
+def write_graph(
+    converter: GraphWriter,
+    content: bytes,
+    target: Path,
+    difference: Callable[[bytes, onnx.ModelProto, Sequence[NDArray[np.uint8]]], float],
+) -> None:
+    """Write the graph of a .tflite file's content, and print by how much its answers differ from TensorFlow Lite's.
+
+    Raises:
+        LimelightError: they differ too much (not written), or the file cannot be written.
+    """
+    model = converter()
+    found = difference(content, model, comparison_pictures(*converter.size))
+    if not found <= _TOLERANCE:
+        raise LimelightError(f"{converter.name}: differs from TensorFlow Lite by {found:.2g}; not written")
+    with whole_file(target, str(target)) as partial:
+        partial.write_bytes(model.SerializeToString())
+    print(f"{target}: {target.stat().st_size} bytes, within {found:.1g} of TensorFlow Lite")
+
+
+def run_command(
+    module: str, about: str | None, convert: Callable[[Path, Path], None], arguments: Sequence[str] | None
+) -> int:
+    """Run a module that converts an npm package into a folder, as a command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=(about or "").split("\n")[0])
+    parser.add_argument("package", type=Path, metavar="TGZ", help="the npm package, as 'npm pack' writes it")
+    parser.add_argument("--out", type=Path, default=Path("realtime/assets"), metavar="DIR", help="folder to write to")
+    args = parser.parse_args(arguments)
+    try:
+        convert(args.package, args.out)
+    except LimelightError as error:
+        print(f"{module}: error: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -10,7 +10,6 @@ oblong pictures: it is half as large as the other, and takes any shape whose sid
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,20 +20,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from export.from_tflite import GraphWriter, Original, comparison_pictures, filled_up, read_package, tensorflow_lite
+from export.from_tflite import GraphWriter, Original, filled_up, read_package, run_command, tensorflow_lite, write_graph
 from facemodel import LimelightError
-from facemodel.whole_files import whole_file
 from realtime.onnx_runtime import onnxruntime
 
 ORIGINAL = Original(
     "selfie_segmentation_landscape",
     "4aafe6223bb8dac6fac8ca8ed56852870a33051ef3f6238822d282a109962894",
 )
-
-_TARGET = "person_matte.onnx"
-
-_TOLERANCE = 2e-3
-"""Of a probability: both run times round in their own order."""
 
 _NOTICE = "MediaPipe selfie segmentation, Copyright Google LLC, Apache License 2.0; converted by Limelight"
 
@@ -66,10 +59,10 @@ class Converter(GraphWriter):
         code = self._file.operatorCodes[operator.opcodeIndex].customCode
         _, *strides = np.frombuffer(bytes(operator.customOptions), np.int32).tolist()
         if code != _TRANSPOSED or len(strides) != 2:
-            raise LimelightError(f"{self._name}: holds the operator {code!r}, which this network does not have")
+            raise LimelightError(f"{self.name}: holds the operator {code!r}, which this network does not have")
         kernel = self._arrays[operator.inputs[1]].transpose(3, 0, 1, 2)  # (I, O, H, W)
         if list(kernel.shape[2:]) != strides:
-            raise LimelightError(f"{self._name}: a transposed convolution's kernel is not as large as its stride")
+            raise LimelightError(f"{self.name}: a transposed convolution's kernel is not as large as its stride")
         kernel = filled_up(kernel, 0, self._channels(operator.inputs[0]))
         weights = [
             self._weights(f"{out}.kernel", kernel),
@@ -107,30 +100,13 @@ def greatest_difference(content: bytes, model: onnx.ModelProto, pictures: Sequen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m export.person_matte", description=__doc__.split("\n")[0])
-    parser.add_argument("package", type=Path, metavar="TGZ", help="the npm package, as 'npm pack' writes it")
-    parser.add_argument("--out", type=Path, default=Path("realtime/assets"), metavar="DIR", help="folder to write to")
-    args = parser.parse_args(arguments)
-    try:
-        content = read_package(
-            args.package,
-            [ORIGINAL],
-            "MediaPipe's selfie segmentation",
-            "@mediapipe/selfie_segmentation@0.1.1675465747",
-        )[ORIGINAL.name]
-        converter = Converter(content, ORIGINAL.name)
-        model = converter()
-        difference = greatest_difference(content, model, comparison_pictures(*converter.size))
-        if not difference <= _TOLERANCE:
-            raise LimelightError(f"{ORIGINAL.name}: differs from TensorFlow Lite by {difference:.2g}; not written")
-        target = args.out / _TARGET
-        with whole_file(target, str(target)) as partial:
-            partial.write_bytes(model.SerializeToString())
-        print(f"{target}: {target.stat().st_size} bytes, within {difference:.1g} of TensorFlow Lite")
-    except LimelightError as error:
-        print(f"export.person_matte: error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    def convert(package: Path, folder: Path) -> None:
+        name = ORIGINAL.name
+        fetched = "MediaPipe's selfie segmentation", "@mediapipe/selfie_segmentation@0.1.1675465747"
+        content = read_package(package, [ORIGINAL], *fetched)[name]
+        write_graph(Converter(content, name), content, folder / "person_matte.onnx", greatest_difference)
+
+    return run_command("export.person_matte", __doc__, convert, arguments)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,24 @@ def source_settings(args: argparse.Namespace, live: bool) -> SourceSettings:
     return SourceSettings(image_fps=args.fps, synthetic_live=live, rotate=rotate)
 
 
+def add_faces_argument(parser: argparse.ArgumentParser) -> None:
+    """Add how many faces are followed."""
+    parser.add_argument(
+        "--faces", type=face_count, default=1, metavar="N", help="follow up to N faces, 8 at most (default: 1)"
+    )
+
+
+def add_sink_argument(parser: argparse.ArgumentParser) -> None:
+    """Add where else results go."""
+    parser.add_argument(
+        "--sink",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="where else results go, such as vmc:// or FILE.mcap; repeatable; 'limelight sinks' lists the addresses",
+    )
+
+
 def add_person_arguments(parser: argparse.ArgumentParser) -> None:
     """Add who sits before the camera."""
     parser.add_argument(

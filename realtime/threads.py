@@ -1,8 +1,10 @@
-"""How many processors this program takes: every pool of threads is pinned to what the user allows."""
+"""Threads: every pool of them is pinned to what the user allows, and one that calls something again and again."""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 
 from threadpoolctl import threadpool_limits
 
@@ -20,3 +22,29 @@ def limit_threads(count: int) -> None:
     threadpool_limits(1)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # for libraries that are loaded later
     os.environ.setdefault("LP_NUM_THREADS", str(count))
+
+
+class Ticker:
+    """Calls a function on a thread of its own, with `period` seconds before each call."""
+
+    def __init__(self, tick: Callable[[], None], period: float, name: str) -> None:
+        self._tick, self._period, self._name = tick, period, name
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, which may be again after `stop`."""
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for a call that runs, and call no more; a second time does nothing."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._period):
+            self._tick()

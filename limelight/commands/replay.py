@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facemodel import LimelightError
-from limelight.arguments import add_engine_arguments
+from limelight.arguments import add_engine_arguments, add_sink_argument
 from limelight.live_tracker import make_tracker
 from limelight.working_through import claim_outputs, work_through
 
@@ -31,13 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("take", type=Path, metavar="TAKE", help="recorded with 'limelight run --take', or key R")
     parser.add_argument("--headless", action="store_true", help="no window; needs --video or --sink")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="draw into a video instead of a window")
-    parser.add_argument(
-        "--sink",
-        action="append",
-        default=[],
-        metavar="ADDRESS",
-        help="where else results go; repeatable; see 'limelight sinks'",
-    )
+    add_sink_argument(parser)
     parser.add_argument("--mode", choices=MODES, help="what the video shows (default: shaded)")
     parser.add_argument("--raw", action="store_true", help="draw the network's own parameters, not the smoothed ones")
     parser.add_argument(

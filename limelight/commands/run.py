@@ -10,7 +10,9 @@ from pathlib import Path
 
 from limelight.arguments import (
     add_engine_arguments,
+    add_faces_argument,
     add_person_arguments,
+    add_sink_argument,
     add_source_arguments,
     add_timecode_argument,
     face_count,
@@ -37,9 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--headless", action="store_true", help="no window; every frame of a file is processed")
     parser.add_argument("--seconds", type=positive_float, metavar="S", help="stop after S seconds of the source")
     parser.add_argument("--frames", type=positive_int, metavar="N", help="stop after N frames")
-    parser.add_argument(
-        "--faces", type=face_count, default=1, metavar="N", help="follow up to N faces, 8 at most (default: 1)"
-    )
+    add_faces_argument(parser)
     parser.add_argument(
         "--performer",
         type=face_count,
@@ -86,13 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add_timecode_argument(parser)
     parser.add_argument("--pictures", action="store_true", help="keep the source's pictures in the take")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="film the overlay, with the source's sound")
-    parser.add_argument(
-        "--sink",
-        action="append",
-        default=[],
-        metavar="ADDRESS",
-        help="where else results go, such as vmc:// or FILE.mcap; repeatable; 'limelight sinks' lists the addresses",
-    )
+    add_sink_argument(parser)
     parser.add_argument(
         "--light",
         metavar="PRESET|PANORAMA",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from limelight.arguments import (
     add_engine_arguments,
+    add_faces_argument,
     add_person_arguments,
+    add_sink_argument,
     add_source_arguments,
     add_timecode_argument,
-    face_count,
     positive_float,
     source_settings,
 )
@@ -75,16 +76,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     add_source_arguments(parser)
     parser.add_argument("--headless", action="store_true", help="no window")
     parser.add_argument("--seconds", type=positive_float, metavar="S", help="without a window: stop after S seconds")
-    parser.add_argument(
-        "--faces", type=face_count, default=1, metavar="N", help="follow up to N faces, 8 at most (default: 1)"
-    )
-    parser.add_argument(
-        "--sink",
-        action="append",
-        default=[],
-        metavar="ADDRESS",
-        help="where results go, such as FILE.mcap; repeatable; 'limelight sinks' lists the addresses",
-    )
+    add_faces_argument(parser)
+    add_sink_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_person_arguments(parser)
     add_timecode_argument(parser)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from limelight.arguments import (
     add_engine_arguments,
+    add_faces_argument,
     add_person_arguments,
     add_source_arguments,
     add_timecode_argument,
@@ -41,9 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--loop", action="store_true", help="begin a take, or a video, again at its end")
     parser.add_argument("--pattern", action="store_true", help="stream the test pattern instead of a source")
     parser.add_argument("--seconds", type=positive_float, metavar="S", help="stop after S seconds")
-    parser.add_argument(
-        "--faces", type=face_count, default=1, metavar="N", help="follow up to N faces, 8 at most (default: 1)"
-    )
+    add_faces_argument(parser)
     parser.add_argument(
         "--performer", type=face_count, metavar="N", help="who is streamed where there is room for one: the N-th from "
         "the left (default: the largest)",

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from limelight.arguments import (
     add_engine_arguments,
+    add_faces_argument,
     add_person_arguments,
+    add_sink_argument,
     add_source_arguments,
-    face_count,
     source_settings,
 )
 from limelight.live_tracker import make_tracker
@@ -42,16 +43,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--port", type=_port, default=8780, metavar="N", help="port; 0 takes a free one (default: %(default)s)"
     )
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
-    parser.add_argument(
-        "--faces", type=face_count, default=1, metavar="N", help="follow up to N faces, 8 at most (default: 1)"
-    )
-    parser.add_argument(
-        "--sink",
-        action="append",
-        default=[],
-        metavar="ADDRESS",
-        help="where else results go; repeatable; see 'limelight sinks'",
-    )
+    add_faces_argument(parser)
+    add_sink_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_person_arguments(parser)
     add_engine_arguments(parser)

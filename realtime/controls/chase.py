@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from facemodel import LimelightError
 from realtime.controls.inbox import TICK, Inbox
 from realtime.controls.table import cue_number
 from realtime.frame_rate import Timecode
+from realtime.threads import Ticker
 
 _BACK, _AHEAD = 0.5, 1.0
 """s: timecode that is so far behind or ahead of where it was has jumped, and does not merely tremble or stall."""
@@ -76,8 +76,7 @@ class Chase:
         self._times = [mark.at for mark in self._marks]
         self._passed: int | None = None  # how many marks; None: it was not heard yet
         self._newest = 0.0  # s of timecode
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ticker = Ticker(lambda: self.follow(self._timecode(time.perf_counter())), TICK, "limelight-chase")
 
     def follow(self, timecode: Timecode | None) -> None:
         """Take in what timecode it is now."""
@@ -98,17 +97,8 @@ class Chase:
 
     def start(self) -> None:
         """Begin to follow."""
-        self._ended.clear()
-        self._thread = threading.Thread(target=self._run, name="limelight-chase", daemon=True)
-        self._thread.start()
+        self._ticker.start()
 
     def stop(self) -> None:
         """Follow no more; a second call does nothing."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _run(self) -> None:
-        while not self._ended.wait(TICK):
-            self.follow(self._timecode(time.perf_counter()))
+        self._ticker.stop()

@@ -15,6 +15,7 @@ from realtime.controls.inbox import Inbox
 from realtime.controls.midi_bindings import Binding, Control, How, usual
 from realtime.controls.show_control import ShowControl
 from realtime.controls.table import Argument, Checked, Kind
+from realtime.threads import Ticker
 from realtime.timecode.midi_input import find_midi_port, open_midi_input
 
 FEEDBACK_PERIOD = 1.0 / 30.0
@@ -248,8 +249,7 @@ class MidiPort:
         self._midi, self._port = midi, port
         self._input: Any = None
         self._output: Any = None
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ticker = Ticker(self._tell, FEEDBACK_PERIOD, "limelight-midi-out")
 
     def start(self) -> None:
         """Begin to listen.
@@ -261,24 +261,19 @@ class MidiPort:
         self._input = open_midi_input(self.name, self._midi.hear, "midi")
         with suppress(Exception):  # no output, or another program's: then the desk has no lamps
             self._output = mido.open_output(find_midi_port(self._port or self.name.split(":")[0], "midi", inputs=False))
-            self._thread = threading.Thread(target=self._tell, name="limelight-midi-out", daemon=True)
-            self._thread.start()
+            self._ticker.start()
 
     def stop(self) -> None:
         """Let the ports go; a second call does nothing."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._ticker.stop()
         for port in (self._input, self._output):
             if port is not None:
                 port.close()
         self._input = self._output = None
 
     def _tell(self) -> None:
-        while not self._ended.wait(FEEDBACK_PERIOD):
-            for message in self._midi.feedback():
-                self._output.send(message)
+        for message in self._midi.feedback():
+            self._output.send(message)
 
 
 def _steps(how: How, value: int) -> int:

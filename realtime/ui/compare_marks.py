@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PyQt6.QtWidgets import QWidget
 
 from realtime.ui import theme
 from realtime.ui.options import Compared
+from realtime.ui.view_marks import ViewMarks
 
 
-class CompareMarks(QWidget):
-    """Paints the line and a label for each version that is shown; clicks go through to the view."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
-        self.setStyleSheet("background: transparent")
-        self.compared, self.wipe = Compared.A, 0.5
-        self.names = ("", "")
-        self.hide()
+class CompareMarks(ViewMarks[tuple[Compared, float, tuple[str, str]]]):
+    """Paints the line and a label for each version that is shown; all of that is one mark."""
 
     def show_compared(self, compared: Compared, wipe: float, names: tuple[str, str]) -> None:
         """Show which version is shown; nothing while it is A alone.
@@ -30,19 +21,17 @@ class CompareMarks(QWidget):
             wipe: where the line is, 0 to 1.
             names: of A and B, for people.
         """
-        if (compared, wipe, names) != (self.compared, self.wipe, self.names):
-            self.compared, self.wipe, self.names = compared, wipe, names
-            self.setVisible(compared is not Compared.A)
-            self.update()
+        self.show_marks(() if compared is Compared.A else ((compared, wipe, names),))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        a, b = (f"{letter}  {name}" for letter, name in zip("AB", self.names, strict=True))
-        if self.compared is Compared.B:
+        ((compared, wipe, names),) = self.marks
+        a, b = (f"{letter}  {name}" for letter, name in zip("AB", names, strict=True))
+        if compared is Compared.B:
             self._label(painter, b, 12.0, True)
             return
-        x = self.wipe * self.width()
+        x = wipe * self.width()
         painter.setPen(QPen(QColor(theme.ACCENT), 1.6))
         painter.drawLine(QPointF(x, 0.0), QPointF(x, self.height()))
         self._label(painter, a, x - 8.0, False)

@@ -123,6 +123,21 @@ class ValueSlider(QWidget):
         self.moved.emit(self.value())
 
 
+def _follow(button: QAbstractButton, action: QAction) -> None:
+    """Let a button trigger an action, and be called, checked and enabled as it is."""
+
+    def trigger() -> None:
+        action.trigger()
+        button.setChecked(action.isChecked())
+
+    button.setAccessibleName(action.text())
+    button.setChecked(action.isChecked())
+    button.setEnabled(action.isEnabled())
+    button.clicked.connect(trigger)
+    action.toggled.connect(button.setChecked)
+    action.enabledChanged.connect(button.setEnabled)
+
+
 class ActionButton(QToolButton):
     """A button that triggers an action and shows its check mark, with a text of its own."""
 
@@ -130,20 +145,10 @@ class ActionButton(QToolButton):
         super().__init__()
         self.setText(text)
         self.setToolTip(action.toolTip())
-        self.setAccessibleName(action.text())
         self.setCheckable(action.isCheckable())
-        self.setChecked(action.isChecked())
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._action = action
-        self.setEnabled(action.isEnabled())
-        self.clicked.connect(self._trigger)
-        action.toggled.connect(self.setChecked)
-        action.enabledChanged.connect(self.setEnabled)
-
-    def _trigger(self) -> None:
-        self._action.trigger()
-        self.setChecked(self._action.isChecked())
+        _follow(self, action)
 
 
 class Check(QCheckBox):
@@ -173,17 +178,7 @@ class ActionCheck(Check):
 
     def __init__(self, action: QAction, text: str) -> None:
         super().__init__(text, action.toolTip())
-        self.setAccessibleName(action.text())
-        self.setChecked(action.isChecked())
-        self._action = action
-        self.setEnabled(action.isEnabled())
-        self.clicked.connect(self._trigger)
-        action.toggled.connect(self.setChecked)
-        action.enabledChanged.connect(self.setEnabled)
-
-    def _trigger(self) -> None:
-        self._action.trigger()
-        self.setChecked(self._action.isChecked())
+        _follow(self, action)
 
 
 class Switch(QAbstractButton):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from importlib.resources import files
 
 from realtime.controls.inbox import Inbox
 from realtime.light.show import Show
+from realtime.threads import Ticker
 from realtime.web.broadcast import Broadcast, Message, Page
 from realtime.web.view import network_address
 
@@ -49,8 +49,8 @@ class Remote:
         self._views = [] if view is None else list(view.arguments[0].choices)
         self._inbox, self._show = inbox, show
         self.broadcast = Broadcast(host, port, self._page, self._hear)
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._told = ""
+        self._ticker = Ticker(self._tell, PERIOD, "limelight-remote")
 
     def start(self) -> None:
         """Begin to listen.
@@ -59,16 +59,13 @@ class Remote:
             LimelightError: the address is taken, or is not this machine's.
         """
         self.broadcast.open()
-        self._ended.clear()
-        self._thread = threading.Thread(target=self._tell, name="limelight-remote", daemon=True)
-        self._thread.start()
+        self._told = ""
+        self._tell()
+        self._ticker.start()
 
     def stop(self) -> None:
         """Stop listening; a second call does nothing."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._ticker.stop()
         self.broadcast.close()
 
     def addresses(self) -> tuple[str, ...]:
@@ -104,13 +101,9 @@ class Remote:
         return str(state.read()[0])
 
     def _tell(self) -> None:
-        told = ""
-        while True:
-            if (state := self.state()) != told:
-                told = state
-                self.broadcast.send(state)
-            if self._ended.wait(PERIOD):
-                return
+        if (state := self.state()) != self._told:
+            self._told = state
+            self.broadcast.send(state)
 
     def _hear(self, message: Message) -> None:
         """Take in what a page says: a JSON list of a path and its arguments."""

@@ -100,6 +100,11 @@ class Collector:
             raise self.error
         self.results.append(result)
 
+    @property
+    def frames(self):
+        """Indices of the frames that came; on a busy machine the last one may be repeated before the next."""
+        return [result.frame.index for result in self.results if not result.stalled]
+
     def status(self):
         return f"{len(self.results)} results"
 

@@ -199,8 +199,8 @@ def test_streams_go_on_with_the_next_feed_and_files_do_not(session):
     session.use_source(ListSource(10, name="first")).wait(60)
     session.use_source(ListSource(10, name="second")).wait(60)
     session.stop()
-    assert len(lasting.results) == 20
-    assert len(file.results) == 10
+    assert lasting.frames == [*range(10), *range(10)]
+    assert file.frames == list(range(10))
     assert file.closed == 1
     assert [info.name for info in file.begun] == ["first"]
 
@@ -228,7 +228,7 @@ def test_a_failing_sink_is_shown_and_costs_the_others_nothing(session):
     assert "disk full" in session.status().error
     assert [status.state for status in session.sinks()] == [SinkState.FAILED, SinkState.RUNNING]
     assert session.stop() == (worker.problem,)
-    assert len(good.results) == 50
+    assert good.frames == list(range(50))
 
 
 def test_a_failed_take_goes_on_in_a_new_file(session, tmp_path):

@@ -6,7 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+from realtime.threads import Ticker
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,3 +57,15 @@ def test_every_pool_is_pinned(tmp_path):
 
 def test_the_environment_may_say_otherwise_for_opengl(tmp_path):
     assert pools(tmp_path, 2, LP_NUM_THREADS="1")["opengl"] == 1
+
+
+def test_a_ticker_calls_until_it_is_stopped_and_may_begin_again():
+    calls = []
+    ticker = Ticker(lambda: calls.append(threading.current_thread().name), 0.001, "tick")
+    for _ in range(2):
+        calls.clear()
+        ticker.start()
+        wait_for(lambda: len(calls) > 2)
+        ticker.stop()
+        ticker.stop()
+        assert set(calls) == {"tick"} and "tick" not in {thread.name for thread in threading.enumerate()}

@@ -323,15 +323,16 @@ class SlowSink(Collector):
 
 
 def test_a_closed_window_waits_for_a_sink_that_still_writes(session, monkeypatch):
-    sink = SlowSink()
+    sink = SlowSink(hang=threading.Event())
     monkeypatch.setattr(app, "_STOP_SECONDS", 0.5)
     clock = SimpleNamespace(monotonic=lambda: 0.03 * len(sink.results))  # time passes as the sink writes
     monkeypatch.setattr(app, "time", clock)
     session.add_sink(Worker(sink, WorkerConfig(Policy.EVERY)))
     assert session.use_source(ListSource(60)).wait(60)
+    sink.hang.set()
     assert len(sink.results) < 40
     assert app._stop(session) == ()
-    assert len(sink.results) == 60 and sink.closed
+    assert sink.frames == list(range(60)) and sink.closed
 
 
 def test_a_closed_window_gives_up_a_sink_that_hangs(session, monkeypatch):

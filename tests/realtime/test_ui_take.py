@@ -314,7 +314,7 @@ def test_a_is_smoothed_and_b_is_raw(qtbot, playing):
     assert playing.playback.bar.compare.isChecked() and playing.options.value.compared is Compared.B
     b = pixels(playing)
     assert difference(a, b) > 0.2
-    assert playing.area.compare.isVisible() and playing.area.compare.names == ("smoothed", "raw")
+    assert playing.area.compare.isVisible() and playing.area.compare.marks[0][2] == ("smoothed", "raw")
     key(qtbot, playing, Qt.Key.Key_W)
     both, middle = pixels(playing), a.shape[1] // 2
     assert difference(both[:, : middle - 2], a[:, : middle - 2]) < 0.1
@@ -342,7 +342,7 @@ def test_another_take_is_b_at_the_same_moment(qtbot, playing, tmp_path):
     assert there.frame.index == 60 and model is playing.takes.other.model
     key(qtbot, playing, Qt.Key.Key_A)
     b = pixels(playing)
-    assert difference(a, b) > 0.2 and playing.area.compare.names == ("a.mcap", "b.mcap")
+    assert difference(a, b) > 0.2 and playing.area.compare.marks[0][2] == ("a.mcap", "b.mcap")
     qtbot.waitUntil(lambda: playing.takes.other_curves.read == 80)
     key(qtbot, playing, Qt.Key.Key_G)
     qtbot.waitUntil(lambda: playing.playback.curves.plot.lines[2].other is not None)

@@ -25,6 +25,7 @@ from realtime.light.cues.playback import Place
 from realtime.light.cues.show_reader import parse_show
 from realtime.light.cues.show_writer import escaped_show
 from realtime.light.values import spec_of
+from realtime.threads import Ticker
 
 if TYPE_CHECKING:
     from realtime.light.show import Show
@@ -120,9 +121,8 @@ class Journal:
         self._document: tuple[ShowDocument, str] | None = None  # the last that was written, and as text
         self._trouble: str | None = None
         self._writing = threading.Lock()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
+        self._ticker = Ticker(self.write, SECONDS, "journal")
+        self._ticker.start()
 
     @property
     def trouble(self) -> str | None:
@@ -132,8 +132,7 @@ class Journal:
     def close(self, ended: bool = True) -> None:
         """Write no more. A show that has ended leaves nothing behind; else, or with edits that were not saved, it will
         come up where it is."""
-        self._closing.set()
-        self._thread.join()
+        self._ticker.stop()
         if ended and not self._show.status().edited:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
@@ -177,10 +176,6 @@ class Journal:
             return
         self._trouble = None
         self._written = revision
-
-    def _run(self) -> None:
-        while not self._closing.wait(SECONDS):
-            self.write()
 
 
 def _path(file: Path, folder: Path | None) -> Path:
