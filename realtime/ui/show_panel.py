@@ -226,7 +226,7 @@ def _button(text: str, tip: str, do: Callable[[], object]) -> QPushButton:
 def _next(status: Status, any_cue: bool) -> str:
     """Return what GO starts."""
     if not any_cue:
-        return "No cues yet: Record makes one of the look"
+        return "No cues yet: Record makes one"
     return f"Next: {_title(status.next)}" if status.next else "Next: the show is at its end"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -60,15 +62,21 @@ class SidePanel(QFrame):
         self.arrange(False)
 
     def arrange(self, operated: bool) -> None:
-        """Put what is needed most at the top.
+        """Put what is needed most at the top, and first for the Tab key.
 
         Args:
             operated: a show is run: light comes first, and takes have no slate; else a face is captured.
         """
         capture: tuple[QWidget, ...] = (self.source, self.view, self.person, self.smoothing)
         lighting: tuple[QWidget, ...] = (self.light, self.look, self.sinks)
-        for place, section in enumerate(lighting + capture if operated else capture + lighting):
+        sections = lighting + capture if operated else capture + lighting
+        for place, section in enumerate(sections):
             self._sections.insertWidget(place, section)
+        parts = [part for section in (*sections, self.record) for part in section.findChildren(QWidget)]
+        within = [part for part in parts if part.window() is self.window()]  # lists of boxes are windows
+        reached = [part for part in within if part.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        for one, following in pairwise(reached):
+            self.setTabOrder(one, following)
         self.record.slate.setVisible(not operated)
         self._scroll.verticalScrollBar().setValue(0)
 

@@ -13,6 +13,7 @@ from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.show_file import DEMO_SHOW, load_show
 from realtime.loop.loop import LoopStatus
+from realtime.ui.status_line import StatusLine
 from realtime.ui.theme import GOOD, PANEL, TEXT
 from realtime.ui.window import MainWindow
 from tests.realtime.window_parts import settle, show_frame
@@ -38,6 +39,16 @@ def clipped(widget: QWidget) -> list[str]:
         for label in widget.findChildren(QLabel)
         if label.isVisible() and label.width() < label.fontMetrics().horizontalAdvance(label.text())
     ]
+
+
+def reached_by_tab(begin: QWidget, within: QWidget) -> int:
+    """How many times Tab is pressed until something in a widget has the focus."""
+    at, presses = begin.nextInFocusChain(), 0
+    while not (within.isAncestorOf(at) and at.focusPolicy() & Qt.FocusPolicy.TabFocus):
+        presses += bool(at.focusPolicy() & Qt.FocusPolicy.TabFocus)
+        at = at.nextInFocusChain()
+        assert at is not begin
+    return presses
 
 
 @pytest.mark.parametrize("operated", [False, True])
@@ -102,7 +113,8 @@ def test_go_looks_as_if_it_did_something_only_where_there_is_a_cue_to_start(wind
         QApplication.processEvents()
         return go.grab().toImage().pixelColor(12, go.height() // 2).name()
 
-    assert looks() == PANEL and "No cues yet" in window.operator.next.full_text()
+    resize(window, 1280, 800)
+    assert looks() == PANEL and window.operator.next.text() == "No cues yet: Record makes one"  # not shortened
     session.show.load(ShowDocument("One", CueList((Cue(CueNumber.of(1), time=Times(60.0)),))))
     assert looks() == GOOD
     session.show.go()
@@ -180,6 +192,8 @@ def test_the_operators_layout_puts_light_first_and_the_capture_one_the_source(wi
         QApplication.processEvents()
         assert (on_screen(panel.light).top() < on_screen(panel.source).top()) is operated
         assert panel.record.slate.isVisible() is not operated
+        first, then = (panel.light, panel.source) if operated else (panel.source, panel.light)
+        assert reached_by_tab(window.view, first) < reached_by_tab(window.view, then)
         assert window.status_line.state.font().pixelSize() == (17 if operated else 13)
     window.show_operator(True)
     QApplication.processEvents()
@@ -201,8 +215,11 @@ def test_a_window_with_both_panels_is_never_too_narrow_for_them(window):
     assert window.width() == 720
 
 
-def test_figures_of_the_status_line_stand_still(window):
-    line = window.status_line
+def test_figures_of_the_status_line_stand_still(qapp, qtbot):
+    line = StatusLine()
+    qtbot.addWidget(line)
+    line.resize(900, 30)
+    line.show()
     places = []
     for milliseconds in (9.0, 58.0, 1113.0):
         status = LoopStatus(source_name="camera", fps=30.0, latency_ms=milliseconds)
