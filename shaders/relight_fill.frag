@@ -5,6 +5,7 @@ uniform sampler2D small_ratio;    // with all its reductions
 uniform sampler2D small_residue;
 uniform float residue_level;      // of its reductions, that has the details which count as light
 uniform int levels;
+uniform vec3 away;                // log ratio where there is no head at all
 
 in vec2 place;
 layout(location = 0) out vec4 filled;    // log ratio; strangeness of the frame
@@ -32,6 +33,6 @@ void main() {
     vec4 residue = smooth_level(small_residue, residue_level);
     float known = residue.a / (residue.a + 0.1);
     vec2 smooth_residue = known * residue.rg / max(residue.a, 1e-4);
-    filled = vec4(sum.rgb / max(sum.a, 1e-9), smooth_residue.g);
+    filled = vec4(sum.a > 1e-9 ? sum.rgb / sum.a : away, smooth_residue.g);
     evenness = vec4(clamp(smooth_residue.r, -0.35, 0.35), 0.0, 0.0, 1.0);
 }

@@ -206,10 +206,13 @@ class Composer:
         relight, mirror = scene.lighting.relight, scene.options.mirror
         texture = self._frame.upload(image, rectangle[2:])
         faces = [face for face in scene.faces if face.seen is not None]
-        if relight.strength == 0.0 or not faces:
+        away = None if faces or scene.matte is None else scene.away
+        if relight.strength == 0.0 or not (faces or away):
             self._frame.draw(target, rectangle, mirror)
             return
         self._relight.begin(texture, scene.matte)
+        if away is not None and away.seen is not None:
+            self._relight.add_away(away.seen, away.light)
         for scene_face in faces:
             face = self._layout.view(scene_face.parameters)
             self._update(face)

@@ -33,6 +33,8 @@ class RelitScenes:
         self._gain = CameraGain()
         self._light = OldLight()
         self._faces = HeldFaces(layout)
+        away = layout.neutral()
+        self._away = away, FaceLight.estimated(layout.view(away))  # of the face that was last seen, and its light
 
     def __call__(
         self,
@@ -54,17 +56,24 @@ class RelitScenes:
         self._light.locked = lighting.relight.lock
         self._faces.begin(matte, frame.timestamp)
         size = (frame.image.shape[1], frame.image.shape[0])
-        made = []
+        made: list[SceneFace] = []
         for face in faces:
             if not face.seen:
                 continue
             estimate = self._layout.view(face.smoothed if face.raw is None else face.raw)
             light = self._light.update(face.id, estimate, frame.timestamp, gain)
-            seen = exposed(light, gain)
             shown = self._faces.face(face.id, face.smoothed, size)
-            new = seen if lighting.estimated else light_on(lighting, self._in(light, shown))
-            made.append(SceneFace(shown, new, seen))
-        return Scene(frame.image, tuple(made), options, None, lighting, matte)
+            self._away = shown, light
+            made.append(self._relit(shown, light, gain, lighting))
+        away = None if made or lighting.estimated else self._relit(*self._away, gain, lighting)
+        return Scene(frame.image, tuple(made), options, None, lighting, matte, away)
+
+    def _relit(
+        self, shown: NDArray[np.float32], light: FaceLight, gain: NDArray[np.float64], lighting: Lighting
+    ) -> SceneFace:
+        """A face in the show's light, which was seen in a light at a gain of 1."""
+        seen = exposed(light, gain)
+        return SceneFace(shown, seen if lighting.estimated else light_on(lighting, self._in(light, shown)), seen)
 
     def _in(self, light: FaceLight, vector: NDArray[np.float32]) -> Parameters:
         """A face in the filtered light, which the show may build upon."""

@@ -45,6 +45,8 @@ class Scene:
         options: what of it is shown, and how.
         lighting: that the show makes; the light of each face follows from it already.
         matte: of the image, or None.
+        away: in relit video without faces, the face whose light persons are taken to stand in, or None: it may have
+            been lost, or turned away.
     """
 
     image: NDArray[np.uint8] | None
@@ -53,6 +55,7 @@ class Scene:
     size: tuple[int, int] | None = None
     lighting: Lighting = Lighting()
     matte: Matte | None = None
+    away: SceneFace | None = None
 
 
 def estimated_scene(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -152,6 +154,24 @@ def test_the_scene_of_a_frame_has_matte_and_both_lights():
     half = scenes(Frame(2, 0.2, image), faces, Lighting(estimated=False, intensity=0.5), options)
     np.testing.assert_allclose(half.faces[0].light.sh, 0.5 * p.sh, atol=1e-3)
     assert scenes(Frame(0, 0.0, image), faces, show, options).lighting is show
+
+
+def test_who_turns_away_stays_in_the_light_of_the_show():
+    scenes = RelitScenes(MODEL.layout)
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    show, options = Lighting(estimated=False, environment=ENVIRONMENTS["sunset"]), RenderOptions(mode=ViewMode.RELIT)
+    before = scenes(Frame(0, 0.0, image), [], show, options)
+    assert before.away is not None and np.all(before.away.light.sh[0] > 0.0)
+    vector = MODEL.layout.neutral()
+    p = MODEL.layout.view(vector)
+    p.sh[:], p.translation[:], p.scale = 0.5 * ENVIRONMENTS["studio"].sh, (80, 60), 0.5
+    face = Face(1, TrackingState.TRACKING, vector, Person(1, p.identity, p.albedo), raw=vector)
+    assert scenes(Frame(1, 0.1, image), [face], show, options).away is None
+    lost = scenes(Frame(2, 0.2, image), [replace(face, state=TrackingState.NEUTRAL)], show, options)
+    assert not lost.faces and lost.away is not None and lost.away.seen is not None
+    np.testing.assert_allclose(lost.away.seen.sh, p.sh, atol=1e-3)
+    np.testing.assert_allclose(lost.away.light.sh, ENVIRONMENTS["sunset"].sh, atol=1e-4)
+    assert scenes(Frame(3, 0.3, image), [], Lighting(), options).away is None
 
 
 def test_a_still_picture_stays_still_in_another_light():

@@ -205,6 +205,20 @@ def test_behind_the_person_the_frame_is_kept_dimmed_or_replaced(toy, composer):
         replaced[behind].reshape(-1, 3)), atol=1)  # fmt: skip
 
 
+def test_persons_whose_face_is_lost_stand_evenly_in_the_mean_of_the_new_light(toy, composer):
+    image, dark = np.full_like(noise(), 120), new_light()
+    dark = replace(dark, sh=0.25 * dark.sh)
+    face = scene(toy, image, dark).faces[0]
+    lost = Scene(image, (), RELIT, None, Lighting(), left_half(), face)
+    picture = composer.draw(lost).copy()
+    np.testing.assert_array_equal(picture[:, 150:], image[:, 150:])
+    person = picture[10:-10, 10:80].reshape(-1, 3)
+    assert np.ptp(person, axis=0).max() <= 1 and person.mean() < 0.7 * 120
+    followed = composer.draw(scene(toy, image, dark, left_half()))
+    assert abs(followed[100:120, 60:90].mean() - person.mean()) < 12  # no jump when it is lost
+    np.testing.assert_array_equal(composer.draw(replace(lost, matte=None)), image)
+
+
 def test_without_a_matte_the_head_alone_is_relit(toy, composer):
     image = noise()
     picture = composer.draw(scene(toy, image, new_light(lamp(-60.0, (1.0, 0.2, 0.1)))))
@@ -214,7 +228,7 @@ def test_without_a_matte_the_head_alone_is_relit(toy, composer):
 
 def test_a_head_that_the_matte_does_not_see_is_relit_too(toy, composer):
     image, new = noise(), new_light(lamp(-60.0, (1.0, 0.2, 0.1)))
-    nobody = matte_of(np.zeros((32, 32, 2), np.float32), (0.0, 0.0, 0.0, 0.0))
+    nobody = matte_of(np.zeros((32, 32, 2), np.float32), ~EVERYWHERE)
     without = composer.draw(scene(toy, image, new)).copy()
     np.testing.assert_array_equal(composer.draw(scene(toy, image, new, nobody)), without)
 

@@ -55,9 +55,9 @@ class _Difference(NamedTuple):
 class RelightPass:
     """Draws the frame as if other lights had shone on the people in it.
 
-    For a frame: `begin`, `add_face` for each face while the mesh has its shape, `draw`. What a head's surface makes
-    lies in half-float targets smaller than the frame; it is carried over hair, neck and shoulders at an eighth of the
-    frame's size; one pass over the picture, or over the persons in it, multiplies the frame.
+    For a frame: `begin`, `add_face` for each face while the mesh has its shape, or `add_away`, `draw`. What a head's
+    surface makes lies in half-float targets smaller than the frame; it is carried over hair, neck and shoulders at an
+    eighth of the frame's size; one pass over the tiles that persons reach, or over all of them, multiplies the frame.
     """
 
     def __init__(self, ctx: moderngl.Context, mesh: Mesh, model: FaceModel, reduction: int | None = None) -> None:
@@ -148,6 +148,14 @@ class RelightPass:
         self._frame.use(0)
         mesh.render(moderngl.TRIANGLES)
 
+    def add_away(self, old: FaceLight, new: FaceLight) -> None:
+        """Relight persons in whom no face is seen: evenly, as the mean of a face that stood in their light.
+
+        Args:
+            old, new: as of `add_face`.
+        """
+        self._mean_ratio, self._share = _compare(old, new).mean_ratio, 0.0
+
     def draw(
         self,
         target: moderngl.Framebuffer,
@@ -176,6 +184,7 @@ class RelightPass:
             0.0, math.log2(max(_RESIDUE_MM * self._scale, 1e-3) / _FILL_REDUCTION)
         )
         self._fill_program["levels"] = targets.levels
+        self._fill_program["away"] = tuple(self._mean_ratio.tolist())
         self._render(self._fill_program, targets.fill, (targets.small_ratio, targets.small_residue), seen)
 
         self._join_program["strength"] = relight.strength
