@@ -209,11 +209,12 @@ def project_points(model: FaceModel, frame: Frame) -> NDArray:
 
 
 def test_performers_of_other_seeds_have_other_hair(embedded: FaceModel) -> None:
-    chosen = {(worn.name, look.color) for seed in range(12) for worn, look in choose_hair(embedded, seed)[2:]}
+    hair = [choose_hair(embedded, seed) for seed in range(12)]
+    chosen = {(worn.name, look.color) for one in hair for worn, look in one[2:]}
     assert len({name for name, _ in chosen}) == 3
     assert len({color for _, color in chosen}) > 3
-    assert all(worn.follows_skin for seed in range(3) for worn, _ in choose_hair(embedded, seed)[:2])
-    assert len({choose_hair(embedded, seed)[1][0].name for seed in range(12)}) > 2
+    assert all(worn.follows_skin for one in hair for worn, _ in one[:2])
+    assert len({one[1][0].name for one in hair}) > 2
 
 
 def test_a_model_with_another_skin_layout_acts_without_hair(toy: FaceModel) -> None:
