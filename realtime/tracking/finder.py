@@ -80,6 +80,13 @@ class _Piece:
     longest: int | None = None
 
 
+_HEAD, _SMALL = 0.65, 0.25
+"""Of a face's size: how far its head reaches from its middle, and what on it is too small to be a face."""
+
+_FACE_OF_CROP = 0.75
+"""Size of a face in its crop, of the crop's side."""
+
+
 class TurningFaceFinder:
     """Finds faces with MediaPipe's full-range and short-range detectors together; see `FaceFinder`.
 
@@ -236,11 +243,12 @@ class TurningFaceFinder:
         return bool(down >= self._lean * math.hypot(x, y))
 
     def _apart(self, faces: Iterable[FoundFace]) -> list[FoundFace]:
-        """One of each group that overlaps, the best-scoring; the best first."""
+        """One of each group that overlaps, the best-scoring; the best first. None on the head of another."""
         apart: list[FoundFace] = []
         for face in sorted(faces, key=lambda face: -face.score):
             boxes = np.array([other.box for other in apart]).reshape(-1, 4)
-            if not np.any(overlaps(face.box, boxes)[1] > self._config.same_face):
+            same = np.any(overlaps(face.box, boxes)[1] > self._config.same_face)
+            if not same and not any(_is_on_head(face, other.centre, other.size) for other in apart):
                 apart.append(face)
         return apart
 
@@ -284,11 +292,12 @@ class TurningFaceFinder:
         return np.linspace(0.0, length - side, math.ceil((length - side) / step) + 1).tolist()
 
 
-def open_finder(threads: int = 1) -> TurningFaceFinder:
+def open_finder(threads: int = 1, clock: Callable[[], float] = time.perf_counter) -> TurningFaceFinder:
     """Open the finder with the detectors that ship with Limelight.
 
     Args:
         threads: that one run of a detector uses; a second one gains next to nothing.
+        clock: seconds; see `TurningFaceFinder`.
 
     Raises:
         LimelightError: a detector's file is missing or corrupt.
@@ -297,9 +306,19 @@ def open_finder(threads: int = 1) -> TurningFaceFinder:
     full_range, short_range = (
         FaceDetector(folder / f"face_detection_{kind}_range.onnx", threads) for kind in ("full", "short")
     )
-    return TurningFaceFinder(full_range, short_range)
+    return TurningFaceFinder(full_range, short_range, clock=clock)
 
 
 def _is_known(face: FoundFace, known: Sequence[Crop]) -> bool:
-    """Whether a candidate lies in the middle of a crop."""
-    return any(math.dist(face.centre, crop.centre) < 0.3 * crop.side for crop in known)
+    """Whether a candidate lies in the middle of a crop, or on the head in it."""
+    return any(
+        math.dist(face.centre, crop.centre) < 0.3 * crop.side
+        or _is_on_head(face, crop.centre, _FACE_OF_CROP * crop.side)
+        for crop in known
+    )
+
+
+def _is_on_head(face: FoundFace, centre: Sequence[float] | NDArray[np.float64], size: float) -> bool:
+    """Whether a candidate is so small, and so near the middle of a face of this size, that it is an ear or a jewel."""
+    near = np.abs(np.subtract(face.centre, centre)).max() < _HEAD * size
+    return bool(near and face.size < _SMALL * size)

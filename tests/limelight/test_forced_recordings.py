@@ -44,7 +44,7 @@ def test_a_sink_that_cannot_begin_costs_no_old_file(old, monkeypatch, capsys):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("realtime.outputs.video_file.H264Encoder", full)
+    monkeypatch.setattr("realtime.outputs.h264.H264Encoder.__init__", full)
     assert run(old, "--source", "synthetic", "--frames", 2, "--force") == 1
     said = capsys.readouterr()
     assert "No space left on device" in said.err and "written: " not in said.err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from facemodel.rotation import angle_between, in_plane, matrix_from_euler
 from realtime.opencv import cv2
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
 from realtime.sources.performer import Performer
-from realtime.sources.synthetic import make_room
+from realtime.sources.synthetic import SyntheticPerformer, make_room
 from realtime.tracking.finder import TurningFaceFinder, open_finder
 
 WIDTH, HEIGHT = 640, 480
@@ -224,6 +225,17 @@ def test_another_size_begins_a_new_search(finder, draw, model):
     number, face = looks(slow, scene.image, 2, seconds=1.0)
     assert number == 1
     check_place([face], scene, model)
+
+
+def test_an_ear_is_no_face(finder, model):
+    with closing(SyntheticPerformer(live=False)) as source:
+        frames = [source.read() for _ in range(21)][::20]
+    for frame in frames:
+        (face,) = finder.find(frame.image)
+        assert face.size > 150
+        p = model.layout.view(frame.truth)
+        known = (Crop.around_head(p.rotation, p.translation, p.scale),)
+        assert looks(with_clock(finder, 1e-6), frame.image, 6, seconds=10.0, known=known) == (None, None)
 
 
 def test_known_faces_are_not_looked_for_and_others_are(finder, draw, model):
