@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 
 from realtime.controls.dmx import DmxConfig, DmxInput
 from realtime.controls.inbox import Inbox
@@ -27,9 +28,14 @@ def main() -> None:
         dmx = DmxInput(inbox, DmxConfig.parse(kind, f"{universe}@0.0.0.0"))
         dmx.start()
         inbox.start()
-        slots = ",".join(map(str, _SLOTS))
-        subprocess.run(["ola_streaming_client", "-u", str(universe), "-d", slots], check=True)
-        wait_for(lambda: show.values()["light/1/intensity"] > 0.0, 20.0)  # noqa: B023
+        send = ["ola_streaming_client", "-u", str(universe), "-d", ",".join(map(str, _SLOTS))]
+
+        def arrived() -> bool:
+            subprocess.run(send, check=True)  # noqa: B023, again: what it is told first it may not send
+            time.sleep(0.3)
+            return show.values()["light/1/intensity"] > 0.0  # noqa: B023
+
+        wait_for(arrived, 20.0)
         dmx.stop()
         inbox.stop()
         values = show.values()
