@@ -158,6 +158,7 @@ def write_reconstruction(
         "image": shown(image_path),
         "width": width,
         "height": height,
+        "model": {"name": model.name, "digest": model.digest},  # whose coefficients identity and albedo are
         "faces": [describe(model, face) for face in faces],
     }
     target = folder / f"{image_path.stem}.json"

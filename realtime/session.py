@@ -21,7 +21,7 @@ from realtime.loop.loop import Listener, Loop, LoopStatus
 from realtime.loop.source_reader import Reopening
 from realtime.loop.take_feed import TakeFeed
 from realtime.persons.guide import Guide
-from realtime.persons.profile import Profile
+from realtime.persons.profile import Profile, as_in_take
 from realtime.persons.sitter import Sitter
 from realtime.persons.store import PersonStore, StoredPerson
 from realtime.session_config import SessionConfig
@@ -308,8 +308,9 @@ class Session:
         """
         take = self.take  # its persons are known already, as the recording knew them
         if take is not None:
-            return self.sitter.keep(name, guide, take.who(), take.header.model_digest)
-        return self.sitter.keep(name, guide, guide.person(), self.model.digest)
+            return self.sitter.keep(guide, as_in_take(take, name))
+        who = guide.person()
+        return self.sitter.keep(guide, StoredPerson.of(name, self.model, who.identity, who.albedo))
 
     def choose(self, number: int) -> None:
         """Make the `number`-th face from the left, from 1 on, the performer."""

@@ -67,7 +67,8 @@ def _processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _persons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Persons inside the tests are not those of the user."""
+    """Persons inside the tests are not those of the user, nor are face models that are kept for files."""
+    monkeypatch.setattr("realtime.kept_models.users_folder", lambda: tmp_path / "users" / "models")
     monkeypatch.setattr("realtime.persons.store.users_folder", lambda: tmp_path / "users" / "persons")
 
 

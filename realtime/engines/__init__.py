@@ -16,6 +16,9 @@ AUTO = "auto"
 DEFAULT_NETWORK = "student-int8"
 """What `AUTO` stands for on a CPU: `student` in 8 bits, which is faster and hardly worse."""
 
+_REPOSITORY_ONLY = ("resnet50",)
+"""Networks that are too large for the wheel."""
+
 
 def open_engine(network: str, model: FaceModel, threads: int = 2) -> Engine:
     """Open the engine for a network on the CPU.
@@ -49,5 +52,10 @@ def network_file(network: str, default: str = DEFAULT_NETWORK) -> Path:
         return assets / f"{network}.onnx"
     if Path(network).is_file():
         return Path(network)
+    if network in _REPOSITORY_ONLY:
+        raise LimelightError(
+            f"network '{network}': is too large for the package; take realtime/assets/{network}.onnx from the "
+            "repository, and give its path"
+        )
     shipped = ", ".join(sorted(path.stem for path in assets.glob("*.onnx"))) or "none"
     raise LimelightError(f"network '{network}': no such file, and not one of the shipped ones ({shipped})")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from facemodel import FaceModel, LimelightError
-from realtime.frame import Person
 from realtime.persons.calibration import Calibration
 from realtime.persons.guide import Guide
 from realtime.persons.profile import Profile, adjust, describe, keep
@@ -48,14 +47,15 @@ class Sitter:
         self.store = store
         self.glasses = glasses
         self._model, self._camera, self._changed = model, camera, changed
-        self._person: StoredPerson | None = None
+        self._know(None)
         self._problem = ""
         if name is None and (last := store.chosen()) is not None:
             chosen, self.glasses = last.name, glasses or last.glasses
         else:
             chosen = name or ""
+        store.complete(model)
         try:
-            self._person = store.load(chosen) if chosen else None
+            self._know(store.load(chosen) if chosen else None)
         except LimelightError as error:
             if name is not None:
                 raise
@@ -69,7 +69,7 @@ class Sitter:
     @property
     def line(self) -> str:
         """What of the person holds before this camera, or why there is none, in one line; "" for nobody known."""
-        return self._problem if self._person is None else describe(self._person, self._model, self.setup)
+        return self._problem if self._person is None else describe(self._person, self._carried, self.setup)
 
     @property
     def setup(self) -> Setup:
@@ -84,7 +84,7 @@ class Sitter:
 
     def profile(self, camera: str) -> Profile | None:
         """Return what holds before a camera; None for nobody known."""
-        person = self._person
+        person = self._carried or self._person
         return None if person is None else Profile.of(person, self._model, Setup(camera, self.glasses))
 
     def use(self, name: str, glasses: bool = False) -> None:
@@ -97,18 +97,19 @@ class Sitter:
         self.store.choose(name or None, glasses)
         before = self._person
         other_glasses = person is not None and self.name == person.name and self.glasses != glasses
-        self._person, self._problem, self.glasses = person, "", glasses
+        self._know(person)
+        self._problem, self.glasses = "", glasses
         if person is not None or before is not None:
             self._tell(performer=not other_glasses)
 
-    def keep(self, name: str, guide: Guide, who: Person, digest: str) -> StoredPerson:
+    def keep(self, guide: Guide, measured: StoredPerson) -> StoredPerson:
         """Store what a guided calibration measured of the performer, who is that person from now on; see `keep`.
 
         Raises:
             LimelightError: the neutral was not seen, or the person's file is damaged or cannot be written.
         """
-        person = keep(self.store, name, guide, who, digest, self.setup)
-        self.use(name, self.glasses)
+        person = keep(self.store, guide, measured, self.setup)
+        self.use(person.name, self.glasses)
         return person
 
     def adjust(self, expression: str, setting: str, value: float) -> None:
@@ -120,12 +121,18 @@ class Sitter:
         """
         if not self.name:
             raise LimelightError("nobody known is before the camera: choose a person, or calibrate one, then adjust")
-        self._person = adjust(self.store, self.name, [(expression, setting, value)], self._model)
+        self._know(adjust(self.store, self.name, [(expression, setting, value)], self._model))
         self._tell(performer=False)
 
     def leave(self) -> None:
         """Take in that somebody else sits down, who is nobody known; who was used last is remembered still."""
-        self._person, self._problem = None, ""
+        self._know(None)
+        self._problem = ""
+
+    def _know(self, person: StoredPerson | None) -> None:
+        """Take in who is known, as stored; shape and skin are carried over to the face model in use once."""
+        self._carried = None if person is None else person.carried_over(self._model)
+        self._person = person
 
     def _tell(self, performer: bool) -> None:
         self._changed(self.profile(self._camera()), performer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,9 +17,14 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import whole_file
+from realtime.kept_models import kept_model, model_file
 from realtime.persons.calibration import Calibration
+from realtime.persons.likeness import Likeness
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had no likeness."""
+
+_log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[^\x00-\x1f<>:\"/\\|?*\ud800-\udfff]{1,60}")
 """Names that every system can keep as a file's, but for Windows' devices."""
@@ -65,6 +71,7 @@ class StoredPerson:
         identity: (n_identity,) coefficients.
         albedo: (n_albedo,) coefficients.
         calibrations: by setup, the newest last; by expression, see `Calibration.to_json`.
+        likeness: what identity and albedo make, for other face models; None in files of version 1.
     """
 
     name: str
@@ -72,6 +79,12 @@ class StoredPerson:
     identity: NDArray[np.float32]
     albedo: NDArray[np.float32]
     calibrations: Mapping[Setup, Mapping[str, Any]] = field(default_factory=dict)
+    likeness: Likeness | None = None
+
+    @classmethod
+    def of(cls, name: str, model: FaceModel, identity: NDArray, albedo: NDArray) -> StoredPerson:
+        """Return somebody who has coefficients of a face model, (n_identity,) and (n_albedo,), uncalibrated."""
+        return cls(name, model.digest, identity, albedo, likeness=Likeness.of(model, identity, albedo))
 
     def nearest(self, setup: Setup | None = None) -> Setup | None:
         """Return the setup whose calibration is used for another one: of the same camera, with the same glasses, the
@@ -106,6 +119,17 @@ class StoredPerson:
         """Return whether identity and albedo are coefficients of a face model."""
         sizes = len(self.identity), len(self.albedo)
         return self.model_digest == model.digest and sizes == (model.layout.n_identity, model.layout.n_albedo)
+
+    def carried_over(self, model: FaceModel) -> StoredPerson | None:
+        """Return the person with identity and albedo of a face model: the stored ones where they fit, else what comes
+        nearest to the likeness; None where there is none.
+        """
+        if self.fits(model):
+            return self
+        if self.likeness is None:
+            return None
+        identity, albedo = self.likeness.coefficients(model)
+        return replace(self, model_digest=model.digest, identity=identity, albedo=albedo)
 
 
 class PersonStore:
@@ -142,7 +166,8 @@ class PersonStore:
             raise LimelightError(f"person {name}: not known; there is {known} (limelight person calibrate {name})")
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if content["format_version"] != FORMAT_VERSION:
+            version = content["format_version"]
+            if version not in (1, FORMAT_VERSION):
                 raise LimelightError(f"person {path}: of another version; calibrate again")
             calibrations = {
                 Setup(str(each["camera"]), bool(each["glasses"])): dict(each["expressions"])
@@ -156,6 +181,7 @@ class PersonStore:
                 _vector(content["identity"]),
                 _vector(content["albedo"]),
                 calibrations,
+                Likeness.from_json(content["likeness"]) if version > 1 and content["likeness"] is not None else None,
             )
         except OSError as error:
             raise LimelightError(f"person {path}: cannot be read ({error.strerror})") from error
@@ -181,9 +207,24 @@ class PersonStore:
                 {"camera": setup.camera, "glasses": setup.glasses, "expressions": expressions}
                 for setup, expressions in person.calibrations.items()
             ],
+            "likeness": None if person.likeness is None else person.likeness.to_json(),
         }
-        self._write(path, json.dumps(content, indent=1, allow_nan=False))
+        self._write(path, json.dumps(content, allow_nan=False))
         return path
+
+    def complete(self, model: FaceModel) -> None:
+        """Give everybody whose file is of version 1 a likeness, where the face model that they are of is here.
+
+        Args:
+            model: in use.
+        """
+        for name in self.names():
+            try:
+                person = self.load(name)
+                if person.likeness is None and (own := _own_model(person, model)) is not None:
+                    self.save(replace(person, likeness=Likeness.of(own, person.identity, person.albedo)))
+            except LimelightError as error:  # who is not in use keeps nobody from starting
+                _log.info("%s", error)
 
     def delete(self, name: str) -> None:
         """Forget a person.
@@ -248,6 +289,18 @@ class PersonStore:
             with contextlib.suppress(OSError):  # a disk without permissions
                 partial.chmod(0o600)  # before there is anything to read
             partial.write_bytes(text.encode("utf-8"))
+
+
+def _own_model(person: StoredPerson, model: FaceModel) -> FaceModel | None:
+    """Return the face model that a person is of: the one in use, or one that was kept; None where neither is it.
+
+    Raises:
+        LimelightError: what was kept is not a face model.
+    """
+    if not person.fits(model):
+        kept = kept_model(person.model_digest) if model_file(person.model_digest).is_file() else None
+        return kept if kept is not None and person.fits(kept) else None
+    return model
 
 
 def _vector(values: Any) -> NDArray[np.float32]:

@@ -145,11 +145,11 @@ def model_of_person(model: FaceModel, rig: Rig) -> FaceModel:
     """Return a face model whose mean is one person, without identity and albedo modes; for exporters.
 
     Args:
-        model: without modes.
+        model: whose expressions the person has.
         rig: with the model's vertices.
     """
     return replace(
-        model,
+        _without_modes(model),
         mean=rig.vertices,
         diffuse_mean=rig.diffuse,
         specular_mean=rig.specular,

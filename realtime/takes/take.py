@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from facemodel import FaceModel, LimelightError
 from realtime.frame import Person, TrackingState
 from realtime.frame_rate import Timecode
+from realtime.kept_models import kept_model, model_file
 from realtime.light.lighting import Lighting
 from realtime.takes.format import FRAME_TOPIC, SOUND_TOPIC, STATES, VIDEO_TOPIC, TakeHeader
-from realtime.takes.kept_models import kept_model
 from realtime.takes.marks import read_marks
 from realtime.takes.messages import Marker, ShowMark, Stall, TakeFace, TimecodeMark
 from realtime.takes.reader import TakeReader
@@ -140,7 +140,13 @@ class Take:
             LimelightError: the model is not on this machine, or damage took it.
         """
         if self.header.format_version == 1:
-            return kept_model(self.header.model_name, self.header.model_digest)
+            name, digest = self.header.model_name, self.header.model_digest
+            if (model := kept_model(digest)) is None:
+                raise LimelightError(
+                    f"the take was recorded with face model '{name}' ({digest}), which takes of format version 1 do "
+                    f"not carry, and which is not here; put its file at {model_file(digest)}. export-take works without"
+                )
+            return model
         return model_of_persons(self._base(), list(self.rigs.values()))
 
     def person_model(self, key: int) -> FaceModel:

@@ -26,6 +26,8 @@ READ_IN_THE_REPOSITORY = {
     "training/remarks.md",
     "export/BENCHMARKS.md",
 }  # their pictures lie in docs/
+LARGE = "realtime/assets/resnet50.onnx"
+"""What the wheel leaves out."""
 
 
 @pytest.fixture(scope="module")
@@ -177,10 +179,23 @@ def test_the_wheel_holds_every_module_and_asset(wheel):
     for room in ROOMS:
         for path in (ROOT / room).rglob("*"):
             relative = path.relative_to(ROOT).as_posix()
-            if path.is_file() and "__pycache__" not in relative and relative not in READ_IN_THE_REPOSITORY:
+            if path.is_file() and "__pycache__" not in relative and relative not in {LARGE, *READ_IN_THE_REPOSITORY}:
                 assert relative in names, "a folder without __init__.py, or data that pyproject.toml does not name"
+    assert LARGE not in names
     assert not [name for name in names if name.startswith(("tests", "scripts"))]
     assert any(name.endswith("licenses/NOTICE") for name in names)
+
+
+def test_the_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 60_000_000
+
+
+def test_a_network_that_the_wheel_leaves_out_is_one_line(installed, tmp_path):
+    run = ("run", "--source", "synthetic", "--headless", "--frames", "1", "--network", "resnet50")
+    done = run_installed(installed, tmp_path, "limelight", *run)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("limelight: error: network 'resnet50': is too large for the package; take " + LARGE)
 
 
 def test_the_wheel_runs_outside_the_checkout(installed, tmp_path):

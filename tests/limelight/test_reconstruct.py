@@ -39,6 +39,7 @@ def load(results):
 def test_json_has_every_field_in_its_shape(results):
     document = load(results)
     assert (document["width"], document["height"]) == (640, 480)
+    assert document["model"]["digest"] == FaceModel.load().digest
     (face,) = document["faces"]
     assert np.shape(face["landmarks68"]) == (68, 2)
     assert np.shape(face["landmarks478"]) == (478, 2)

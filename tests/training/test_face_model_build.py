@@ -244,7 +244,7 @@ class TestEmbeddedModel:
 
     def test_names_sizes_and_pose(self, model: FaceModel) -> None:
         assert model.expression_names == ARKIT_NAMES
-        assert 6000 <= model.n_vertices <= 8500
+        assert 6000 <= model.n_vertices <= 10_000
         np.testing.assert_allclose(model.eye_centres.mean(axis=0), [0, 0, 60], atol=0.01)
         assert model.eye_centres[0, 0] > 25
         assert model.eye_centres[1, 0] < -25

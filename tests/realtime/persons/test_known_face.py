@@ -97,7 +97,9 @@ def test_what_holds_for_the_person_is_said_and_told(tmp_path):
     PersonStore(tmp_path).save(anna("another"))
     told = []
     who = sitter(tmp_path, told, "Anna")
-    assert who.line == "Anna: calibrated for Desk; another face model: shape and skin are learned anew"
+    assert who.line == (
+        "Anna: calibrated for Desk; stored for a face model that is not here: shape and skin are learned anew"
+    )
     who.adjust("jawOpen", "gain", 1.2)
     adjusted, performer = told[-1]
     assert adjusted.calibration.gain[JAW] == 1.2

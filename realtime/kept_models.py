@@ -1,4 +1,4 @@
-"""The face models of takes of format version 1, which do not carry theirs: kept in the user's data folder by digest."""
+"""Face models that files were made with and do not carry: kept in the user's data folder by digest."""
 
 from __future__ import annotations
 
@@ -15,36 +15,31 @@ from facemodel.whole_files import whole_file
 _log = logging.getLogger(__name__)
 
 
+def users_folder() -> Path:
+    """Return where the user's face models are kept."""
+    return platformdirs.user_data_path("limelight") / "models"
+
+
 def model_file(digest: str) -> Path:
     """Return where the face model of a digest is kept."""
-    return platformdirs.user_data_path("limelight") / "models" / f"{digest}.npz"
+    return users_folder() / f"{digest}.npz"
 
 
-def kept_model(name: str, digest: str) -> FaceModel:
-    """Return the face model of a digest: the embedded one, or one that was kept.
+def kept_model(digest: str) -> FaceModel | None:
+    """Return the face model of a digest: the embedded one, or one that was kept; None where neither is it.
 
-    The embedded one is kept from then on, so that the next Limelight, which may come with another, draws the take too.
-
-    Args:
-        name: of the model, for people.
-        digest: of the model.
+    The embedded one is kept from then on, so that the next Limelight, which may come with another, reads the file too.
 
     Raises:
-        LimelightError: there is no such model on this machine.
+        LimelightError: what was kept is not a face model.
     """
     embedded = FaceModel.load()
     path = model_file(digest)
     if embedded.digest == digest:
         _keep(path)
         return embedded
-    if path.is_file():
-        kept = FaceModel.load(path)
-        if kept.digest == digest:
-            return kept
-    raise LimelightError(
-        f"the take was recorded with face model '{name}' ({digest}), which takes of format version 1 do not carry, and "
-        f"which is not here; put its file at {path}. export-take works without"
-    )
+    kept = FaceModel.load(path) if path.is_file() else None
+    return kept if kept is not None and kept.digest == digest else None
 
 
 def _keep(path: Path) -> None:
