@@ -30,8 +30,8 @@ _FACE_HEADER = struct.Struct("<IIf")
 def model_message(model: FaceModel) -> tuple[bytes, int]:
     """Return the message with a face model, and the key that frames name it by.
 
-    Albedo is times occlusion, as it is drawn. Means are float32, bases float16: an embedded model is kept in that and
-    loses nothing; of another one a displacement is off by at most 1/2048 of itself.
+    Albedo is times occlusion, as it is drawn. Means are float32, bases float16: an embedded model's shape is kept in
+    that and loses nothing; another one's, and occluded albedo, is off by at most 1/2048 of itself.
     """
     drawn = model.occluded()
     arrays: dict[str, NDArray] = {
