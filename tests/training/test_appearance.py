@@ -107,7 +107,7 @@ def test_colors_of_the_points_are_the_reference_shading(model: FaceModel) -> Non
         vertices = model.shape(p.identity, p.expression)
         normal = at_points(model.normals(vertices)) @ p.rotation.T
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-        diffuse, gloss = (at_points(values) for values in model.albedo(p.albedo))
+        diffuse, gloss = (at_points(values) for values in model.occluded().albedo(p.albedo))
         points = at_points(vertices) @ p.rotation.T
         highlight = shade_specular(gloss, points, normal, p.key_position, p.key_color, p.shininess)
         expected = encode_srgb(shade_diffuse(diffuse, normal, p.sh) + highlight)

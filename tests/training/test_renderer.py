@@ -290,7 +290,7 @@ def test_inner_mouth_is_the_area_between_the_lips(model: FaceModel) -> None:
 def test_inner_mouth_loss_opens_and_closes_the_mouth(model: FaceModel, opened: bool) -> None:
     """Descent of Eq. 11, with the label made from the true landmarks, finds the true opening from a wrong one."""
     renderer = Renderer(model)
-    start, truth = (posed(model, jawOpen=weight) for weight in ((0.02, 0.4) if opened else (0.4, 0.02)))
+    start, truth = (posed(model, jawOpen=weight) for weight in ((0.15, 0.4) if opened else (0.4, 0.15)))
     with torch.no_grad():
         label = renderer(batch(truth).float()).inner_mouth
         drawn = inner_mouth_area(renderer(batch(truth).float()).landmarks478[0].numpy(), CROP_SIZE)
