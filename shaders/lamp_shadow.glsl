@@ -1,7 +1,7 @@
 // How much of a lamp the head hides, from a depth map of the head as the lamp sees it.
 uniform sampler2D depths;        // a tile a lamp, TILES_ACROSS in a row; 0: nearest to the lamp
 uniform int tile;                // side of a tile, texels
-uniform vec2 shadow_taps[16];    // unit vectors that are spread evenly
+uniform vec2 shadow_taps[16];    // unit vectors that are spread evenly, the first 8 too
 uniform mat3 shadow_turn[8];     // of each lamp: from model space, the lamp along +z
 uniform vec4 shadow_lamp[8];     // 1 / distance in mm, or 0; tangent of its angular radius; darkness; half a tile in mm
 uniform float shadow_reach;      // mm, half the depth of a map
@@ -29,8 +29,8 @@ float hidden_part(int i, vec3 position, vec3 normal) {
     vec2 place = p.xy / w;
     float widest = max(FARTHEST * spread, NARROWEST);
     float height = 0.0, found = 0.0;
-    for (int k = 0; k < 16; ++k) {
-        float aside = widest * (float(k) + 0.5) / 16.0;
+    for (int k = 0; k < 8; ++k) {
+        float aside = widest * (float(k) + 0.5) / 8.0;
         vec3 b = toward_blocker(i, p, place + aside * shadow_taps[k]);
         float blocks = b.z > THICKNESS && dot(n, b) > THICKNESS && aside < b.z * spread + NARROWEST ? 1.0 : 0.0;
         height += blocks * b.z;
