@@ -178,11 +178,10 @@ class RelightPass:
         persons, others = rectangles_of(tiles), rectangles_of(~tiles)
         seen = bounds_of(persons)
         self._render(self._reduce_program, targets.reduced, (targets.ratio, targets.residue))
+        residue_level = max(0.0, math.log2(max(_RESIDUE_MM * self._scale, 1e-3) / _FILL_REDUCTION))
         targets.small_ratio.build_mipmaps()
-        targets.small_residue.build_mipmaps()
-        self._fill_program["residue_level"] = max(
-            0.0, math.log2(max(_RESIDUE_MM * self._scale, 1e-3) / _FILL_REDUCTION)
-        )
+        targets.small_residue.build_mipmaps(max_level=math.ceil(residue_level))
+        self._fill_program["residue_level"] = residue_level
         self._fill_program["levels"] = targets.levels
         self._fill_program["away"] = tuple(self._mean_ratio.tolist())
         self._render(self._fill_program, targets.fill, (targets.small_ratio, targets.small_residue), seen)
