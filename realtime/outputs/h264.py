@@ -96,16 +96,18 @@ class H264Encoder:
         self._last_ticks = ticks
         self._picture.pts = ticks
         self._picture.pict_type = PictureType.I if due else PictureType.NONE
-        return self._timed(self._context.encode(self._picture))
+        return lasting(self._context.encode(self._picture), self._nominal_ticks)
 
     def flush(self) -> list[av.Packet]:
         """What the encoder still holds; it takes no more pictures."""
-        return self._timed(self._context.encode(None))
+        return lasting(self._context.encode(None), self._nominal_ticks)
 
-    def _timed(self, packets: list[av.Packet]) -> list[av.Packet]:
-        for packet in packets:
-            packet.duration = self._nominal_ticks
-        return packets
+
+def lasting(packets: list[av.Packet], ticks: int) -> list[av.Packet]:
+    """Return packets, each of a duration in `TIME_BASE`."""
+    for packet in packets:
+        packet.duration = ticks
+    return packets
 
 
 def _planes_of(yuv: NDArray[np.uint8], width: int, height: int) -> list[NDArray[np.uint8]]:

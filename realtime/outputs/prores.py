@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facemodel import LimelightError
 from realtime.opencv import cv2
-from realtime.outputs.h264 import TIME_BASE
+from realtime.outputs.h264 import TIME_BASE, lasting
 
 CODEC = "prores"
 """FFmpeg's name of its quicker encoder."""
@@ -69,13 +69,8 @@ class ProResEncoder:
         frame = self._reformatter.reformat(self._picture, format=_PIXELS, dst_colorspace=_BT709)
         self._last_ticks = max(round(time / TIME_BASE), self._last_ticks + 1)
         frame.pts, frame.time_base = self._last_ticks, TIME_BASE
-        return self._timed(self._context.encode(frame))
+        return lasting(self._context.encode(frame), self._nominal_ticks)
 
     def flush(self) -> list[av.Packet]:
         """What the encoder still holds; it takes no more pictures."""
-        return self._timed(self._context.encode(None))
-
-    def _timed(self, packets: list[av.Packet]) -> list[av.Packet]:
-        for packet in packets:
-            packet.duration = self._nominal_ticks
-        return packets
+        return lasting(self._context.encode(None), self._nominal_ticks)
