@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,14 +16,14 @@ from realtime.frame import Frame, Result, TrackingState
 from tests.fake_finder import HeadFinder
 from tests.toy_model import toy_model
 from training.data.landmarker import LandmarkedFace
-from training.evaluation.measures import errors_against_truth
+from training.evaluation.measures import errors_against_truth, landmarks478_px
 from training.losses.label_losses import landmark_weights
 from training.losses.paper_losses import encode_srgb
 from training.render.renderer import Renderer, face_renderer
 from training.solve import ClipReport, ClipSolver, SolveConfig
 from training.solve.clip import ClipFrame, Smoothness, keyframes
 from training.solve.config import Deviations
-from training.solve.objective import Objective, distance_to_network, key_tint
+from training.solve.objective import Objective, distance_to_network, key_tint, sparsity
 from training.solve.observation import Observation, Observer
 from training.solve.solver import PERSON, Solver, Unknowns, unit_vector
 from training.solve.start import KnownFaceLandmarks, matching_landmarks
@@ -69,16 +70,16 @@ def mistaken(model: FaceModel, truth: NDArray[np.float32], seed: int = 1) -> NDA
 
 
 def picture(model: FaceModel, *vectors: NDArray[np.float32]) -> Observation:
-    """What there is to observe of renders: exact landmarks, mask and inner mouth, all of it skin."""
+    """What there is to observe of renders: exact landmarks, mask and inner mouth."""
     renderer = face_renderer(model)
     with torch.no_grad():
         shown = renderer(torch.from_numpy(np.stack(vectors)))
     return Observation(
         image=encode_srgb(shown.diffuse + shown.specular).clamp(0.0, 1.0),
         face=shown.covered,
-        skin=torch.ones_like(shown.mask),
         inner_mouth=shown.inner_mouth.clamp(0.0, 1.0),
         landmarks=shown.landmarks478,
+        network=shown.landmarks478,
         trust=torch.ones(len(vectors), 478),
     )
 
@@ -101,6 +102,48 @@ def test_every_measure_of_the_face_comes_closer_to_the_truth(toy: FaceModel, sol
         np.testing.assert_allclose(vector, toy.layout.constrain(vector.copy()), atol=1e-5)
 
 
+def photographed(model: FaceModel, truth: NDArray[np.float32], start: NDArray[np.float32], seed: int) -> Observation:
+    """What a webcam shows of a render: skin with texture, noise, JPEG, and points that are off."""
+    seen, rng = picture(model, truth), np.random.default_rng(seed)
+    texture = cv2.GaussianBlur(rng.standard_normal((CROP_SIZE, CROP_SIZE, 3)), (0, 0), 2.0)
+    color = seen.image[0].numpy() * (1.0 + 0.06 * texture / texture.std()) + 0.02 * rng.standard_normal(texture.shape)
+    _, jpeg = cv2.imencode(".jpg", (255.0 * color.clip(0.0, 1.0)).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    image = torch.from_numpy(cv2.imdecode(jpeg, cv2.IMREAD_COLOR).astype(np.float32) / 255.0)[None]
+    network = torch.from_numpy(landmarks478_px(model, start).astype(np.float32))[None]
+    points = seen.landmarks + torch.from_numpy(rng.normal(0.0, 1.5, (1, 478, 2)).astype(np.float32))
+    return replace(seen, image=image, landmarks=points, network=network)
+
+
+def test_texture_noise_and_the_networks_own_points_do_not_hold_a_face_back(toy: FaceModel, solver: Solver) -> None:
+    truth = [person(toy, seed) for seed in range(3)]
+    start = [mistaken(toy, vector, seed) for seed, vector in enumerate(truth)]
+    seen = [photographed(toy, *pair, seed) for seed, pair in enumerate(zip(truth, start, strict=True))]
+    solution = solver.solve(torch.from_numpy(np.stack(start)), Observation.cat(seen), 80)
+    before, after = (
+        [errors_against_truth(toy, vector, true) for vector, true in zip(vectors, truth, strict=True)]
+        for vectors in (start, solution.parameters.numpy())
+    )
+    for name, share in (("expression_rmse", 0.8), ("key_deg", 0.8), ("identity_mm", 0.8), ("nme68", 0.7)):
+        assert np.mean([e[name] for e in after]) < share * np.mean([e[name] for e in before]), name
+
+
+def test_a_hand_before_the_face_does_not_bend_it(toy: FaceModel, solver: Solver) -> None:
+    """It counts for nothing where the segmentation knows it, and for little where it does not."""
+    truth = person(toy)
+    start = mistaken(toy, truth)
+    bare = photographed(toy, truth, start, 0)
+    hand = torch.zeros_like(bare.face)
+    hand[:, 130:175, 120:175] = 1.0
+    covered = torch.where(hand[..., None] > 0, torch.tensor([0.85, 0.6, 0.5]), bare.image)
+    known = replace(bare, image=covered, face=bare.face * (1.0 - hand))
+    seen = Observation.cat([bare, known, replace(bare, image=covered)])
+    solution = solver.solve(torch.from_numpy(np.stack([start] * 3)), seen, 60)
+    first = errors_against_truth(toy, start, truth)["nme68"]
+    without, masked, missed = (errors_against_truth(toy, v, truth)["nme68"] for v in solution.parameters.numpy())
+    assert masked < without + 0.1 * first
+    assert missed < without + 0.2 * first
+
+
 def test_a_picture_that_is_not_finite_keeps_its_start_and_harms_no_other(toy: FaceModel, solver: Solver) -> None:
     truth, start = person(toy), torch.from_numpy(mistaken(toy, person(toy)))
     good = picture(toy, truth)
@@ -120,7 +163,12 @@ def test_what_was_perfect_is_left_alone(toy: FaceModel, solver: Solver) -> None:
 
 def test_without_landmarks_the_picture_alone_decides(toy: FaceModel, solver: Solver) -> None:
     truth = person(toy)
-    seen = replace(picture(toy, truth), trust=torch.zeros(1, 478), landmarks=torch.full((1, 478, 2), 1e4))
+    seen = replace(
+        picture(toy, truth),
+        trust=torch.zeros(1, 478),
+        landmarks=torch.full((1, 478, 2), 1e4),
+        network=torch.full((1, 478, 2), 1e4),
+    )
     solution = solver.solve(torch.from_numpy(mistaken(toy, truth))[None], seen, 40)
     assert float(solution.after.residual[0]) < 0.7 * float(solution.before.residual[0])
     assert torch.isnan(solution.after.landmarks).all()
@@ -148,6 +196,10 @@ def test_unknowns_stay_what_a_face_can_do_whatever_the_steps(toy: FaceModel) -> 
 def test_priors_by_hand() -> None:
     deviation = torch.tensor([[0.0, np.sqrt(3.0), -np.sqrt(8.0)]], dtype=torch.float64)
     torch.testing.assert_close(distance_to_network(deviation), torch.tensor([2.0 * (1.0 + 2.0)], dtype=torch.float64))
+    weights = torch.tensor([[0.0, -0.1, 0.1, 0.7]])
+    torch.testing.assert_close(
+        sparsity(weights), torch.tensor([0.1 * (np.log(2.0) + np.log(8.0))], dtype=torch.float32)
+    )
     sh = torch.zeros(1, 27)
     sh[0, :3] = torch.tensor([2.0, 1.0, 1.0])
     torch.testing.assert_close(key_tint(torch.tensor([[0.6, 0.3, 0.3]]), sh), torch.zeros(1))
@@ -212,6 +264,7 @@ def test_observer_sees_crop_landmarks_and_the_border_of_the_picture(toy: FaceMod
     to_crop = crop.from_frame()
     np.testing.assert_allclose(seen.landmarks[0], points @ to_crop[:, :2].T + to_crop[:, 2], atol=1e-3)
     assert seen.image.shape == (1, 224, 224, 3) and float(seen.image.max()) <= 1.0
+    np.testing.assert_allclose(seen.network[0], seen.landmarks[0], atol=1e-3)  # the network is right here
     columns = seen.face[0].amax(dim=0) > 0
     assert columns[:195].all() and not columns[205:].any()  # the frame ends 15 of 150 px before the crop does
     facing = seen.trust[0] / landmark_weights()

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Deviations:
-    """How far the truth may lie from the network's answer, by group: the spread of the prior, and the unit of a step.
+    """How far the truth lies from the network's answer, by group: the spread of the prior, and the unit of a step.
+
+    They are root mean squares over held-out renders; light and pose, whose errors have long tails, about half of them.
 
     Attributes:
         identity, albedo: of a coefficient that is N(0, 1). expression: of a weight. rotation: of a number of the 6-D
@@ -15,14 +17,14 @@ class Deviations:
         mm. key_color: linear RGB.
     """
 
-    identity: float = 0.8
-    expression: float = 0.04
-    albedo: float = 0.3
-    rotation: float = 0.04
-    translation: float = 3.0
-    scale: float = 0.03
-    sh: float = 0.12
-    key_position: float = 200.0
+    identity: float = 1.1
+    expression: float = 0.16
+    albedo: float = 1.2
+    rotation: float = 0.05
+    translation: float = 6.0
+    scale: float = 0.08
+    sh: float = 0.25
+    key_position: float = 300.0
     key_color: float = 0.5
     shininess: float = 0.8
 
@@ -31,31 +33,31 @@ class Deviations:
 class SolveWeights:
     """Weight of each term of the objective, per picture.
 
-    Photometric, landmarks, inner mouth, regularisation and uniform are the paper's Eq. 8 and 10 to 13.
-
     Attributes:
-        eta: of the full term in Eq. 8.
-        important: of brows and outer mouth in Eq. 10.
+        color: of the picture's colours.
+        contrast: of the differences between neighbouring colours, which light, exposure and skin tone hardly change.
+        landmarks: the paper's Eq. 10, per px. important: of brows and outer mouth in it.
         dense_landmarks: per px of MediaPipe's 478 points.
-        openings: per px that the distance between the lids, or between the lips, differs from MediaPipe's.
+        openings: per px that the distance between the lids, or between the lips, differs from the landmarks'.
+        inner_mouth: the paper's Eq. 11.
+        sparsity: of expression weights; see `objective.sparsity`.
         key_tint: per squared difference of the key light's linear colour to one that has the SH light's tint.
         network: per squared deviation of a number from the network's answer, in units of `Deviations`; a large one
             counts in proportion, since a network that errs may err by much.
         acceleration: of a clip's frames, per unit of `Deviations` / frame^2, averaged over what moves.
     """
 
-    photometric: float = 3.5
-    eta: float = 2.0
+    color: float = 10.0
+    contrast: float = 20.0
     landmarks: float = 1.8e-3
     important: float = 20.0
-    dense_landmarks: float = 0.06
+    dense_landmarks: float = 0.2
     openings: float = 0.03
     inner_mouth: float = 5.0e-4
-    regularization: float = 1.0e-4
-    uniform: float = 0.1
+    sparsity: float = 0.03
     key_tint: float = 2.0
     network: float = 0.003
-    acceleration: float = 0.1
+    acceleration: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class SolveConfig:
         steps: of Adam, for an image.
         person_steps, frame_steps: for a clip's person, and for each window of its frames.
         rate, last_rate: of Adam at the first and last step, in units of `Deviations`.
-        expression_spread: of weights about zero in Eq. 12.
+        tolerance: colour difference, sRGB 0..1, beyond which a pixel counts with its logarithm.
         keyframes: of a clip that its person is solved on.
         window, overlap: frames of a clip that are solved together, and how many more of the next ones beside them.
         light_seconds: over which the network's answers for a clip's light are averaged before it is solved.
@@ -80,9 +82,9 @@ class SolveConfig:
     steps: int = 150
     person_steps: int = 150
     frame_steps: int = 60
-    rate: float = 0.15
-    last_rate: float = 0.015
-    expression_spread: float = 0.3
+    rate: float = 0.1
+    last_rate: float = 0.01
+    tolerance: float = 0.03
     keyframes: int = 12
     window: int = 16
     overlap: int = 4

@@ -1,4 +1,9 @@
-"""How far parameters are from explaining their pictures: the paper's Eq. 8 and 10 to 13, and trust in the network."""
+"""How far parameters are from explaining their pictures: colours, contrasts, landmarks, and trust in the network.
+
+A face model draws neither pores nor beards, and a camera adds noise: what it cannot explain must not bend what it can.
+So a pixel's distance counts with its logarithm (a Student's t residual), and beside the colours the contrasts between
+neighbouring pixels count, which tell where features are even if tone and light are wrong.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +19,12 @@ from training.losses.paper_losses import encode_srgb
 from training.render.renderer import Rendering, face_renderer
 from training.solve.config import SolveConfig
 from training.solve.observation import Observation
+
+_STEPS = (1, 2, 4)
+"""Distances of the pixels whose contrast is compared, px of the level."""
+
+_ACTIVE = 0.1
+"""Expression weight above which a face does something."""
 
 _SATURATED = 0.99
 """sRGB above which a picture may show less light than there was."""
@@ -41,16 +52,14 @@ class Objective(nn.Module):
     """
 
     trust: Tensor
-    spread: Tensor
     mu: Tensor
 
     def __init__(self, model: FaceModel, config: SolveConfig) -> None:
         super().__init__()
         self.layout: ParameterLayout = model.layout
         self.weights = config.weights
+        self.tolerance = config.tolerance
         self.renderer = face_renderer(model)
-        spread = torch.full((self.layout.n_expression,), config.expression_spread)
-        self.register_buffer("spread", spread, persistent=False)
         self.register_buffer("mu", paper_losses.landmark_weights(self.weights.important), persistent=False)
         self._ibug = torch.from_numpy(MEDIAPIPE_TO_IBUG68).long()
 
@@ -60,16 +69,15 @@ class Objective(nn.Module):
         own = {name: parameters[:, span] for name, span in self.layout.slices.items()}
         shown = self.renderer(parameters, seen.image.shape[1])
         found = seen.trust.sum(dim=1) > 0  # (B,)
-        total = w.photometric * self._photometric(shown, seen)
-        sparse = paper_losses.landmarks(shown.landmarks68, seen.landmarks[:, self._ibug], self.mu)
-        openings = lid_gap(shown.landmarks478, seen.landmarks) + lip_gap(shown.landmarks478, seen.landmarks)
+        aim = 0.5 * (seen.landmarks + seen.network)  # (B, 478, 2), nearer to people's points than either
+        color, contrast = self._picture(shown, seen)
+        total = w.color * color + w.contrast * contrast
+        sparse = paper_losses.landmarks(shown.landmarks68, aim[:, self._ibug], self.mu)
+        openings = lid_gap(shown.landmarks478, aim) + lip_gap(shown.landmarks478, aim)
         total = total + found * (w.landmarks * sparse + w.openings * openings)
-        total = total + w.dense_landmarks * dense_landmarks(shown.landmarks478, seen.landmarks, seen.trust)
+        total = total + w.dense_landmarks * dense_landmarks(shown.landmarks478, aim, seen.trust)
         total = total + w.inner_mouth * paper_losses.inner_mouth(shown.inner_mouth, seen.inner_mouth)
-        total = total + w.regularization * paper_losses.regularization(
-            own["identity"], own["albedo"], own["expression"], self.spread
-        )
-        total = total + w.uniform * paper_losses.uniform(shown.lit, own["sh"])
+        total = total + w.sparsity * sparsity(own["expression"])
         total = total + w.key_tint * key_tint(own["key_color"], own["sh"])
         return total + w.network * distance_to_network(deviation)
 
@@ -83,16 +91,19 @@ class Objective(nn.Module):
         distance = dense_landmarks(shown.landmarks478, seen.landmarks, seen.trust)
         return Fit(residual, torch.where(seen.trust.sum(dim=1) > 0, distance, torch.nan))
 
-    def _photometric(self, shown: Rendering, seen: Observation) -> Tensor:
-        return paper_losses.photometric(
-            seen.image,
-            self._as_seen(shown.diffuse, seen),
-            self._as_seen(shown.diffuse + shown.specular, seen),
-            seen.face,
-            shown.mask,
-            seen.skin,
-            self.weights.eta,
-        )
+    def _picture(self, shown: Rendering, seen: Observation) -> tuple[Tensor, Tensor]:
+        """Means (B,) over the face of how far colours are off, and contrasts with pixels to the right and below."""
+        off = seen.image - self._as_seen(shown.diffuse + shown.specular, seen)  # (B, S, S, 3)
+        mask = (seen.face * shown.mask).detach()  # (B, S, S)
+        contrasts = [
+            self._mean_distance(_step(off, dim, step), _both(mask, dim, step)) for dim in (1, 2) for step in _STEPS
+        ]
+        return self._mean_distance(off, mask), torch.stack(contrasts).mean(dim=0)
+
+    def _mean_distance(self, off: Tensor, mask: Tensor) -> Tensor:
+        """(B,) of colours (B, H, W, 3) that should be 0, where a mask (B, H, W) counts them."""
+        distance = self.tolerance * torch.log1p((off / self.tolerance).square().sum(dim=-1))
+        return (distance * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1e-12)
 
     def _as_seen(self, linear: Tensor, seen: Observation) -> Tensor:
         """sRGB of linear pictures; where the photo is saturated, a brighter one is no error."""
@@ -100,10 +111,30 @@ class Objective(nn.Module):
         return torch.where(seen.image >= _SATURATED, encoded.clamp(max=1.0), encoded)
 
 
+def _step(planes: Tensor, dim: int, step: int) -> Tensor:
+    """Differences of pixels `step` apart along `dim`."""
+    count = planes.shape[dim] - step
+    return planes.narrow(dim, step, count) - planes.narrow(dim, 0, count)
+
+
+def _both(mask: Tensor, dim: int, step: int) -> Tensor:
+    """Where both pixels of a difference count."""
+    count = mask.shape[dim] - step
+    return mask.narrow(dim, step, count) * mask.narrow(dim, 0, count)
+
+
 def dense_landmarks(points: Tensor, reference: Tensor, trust: Tensor) -> Tensor:
     """Return the mean distance (B,) in px of points (B, 478, 2), weighted by `trust` (B, 478); 0 without any trust."""
     distance = ((points - reference).square().sum(dim=-1) + 1e-4).sqrt()  # (B, 478)
     return (distance * trust).sum(dim=1) / trust.sum(dim=1).clamp(min=1e-6)
+
+
+def sparsity(expression: Tensor) -> Tensor:
+    """Return the sum (B,) of what weights (B, Ne) cost: weak ones in proportion, strong ones hardly more than those.
+
+    At any time most units rest. Many shapes look alike, so that a picture alone would spread one over several.
+    """
+    return _ACTIVE * torch.log1p(expression.clamp(min=0.0) / _ACTIVE).sum(dim=1)
 
 
 def distance_to_network(deviation: Tensor) -> Tensor:

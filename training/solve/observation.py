@@ -1,4 +1,4 @@
-"""What a solve knows of a picture: its crop, landmarks, and which of its pixels show the face and its skin."""
+"""What a solve knows of a picture: its crop, landmarks, and which of its pixels show the face."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from realtime.tracking.crop_warp import CropWarp
 from training.data.inner_mouth import inner_mouth_area
 from training.data.prepare import load_calibration
 from training.data.segmenter import Segmenter
-from training.data.skin_classifier import SkinClassifier
 from training.evaluation.measures import landmarks478_px
 from training.losses.label_losses import landmark_weights
 from training.losses.paper_losses import encode_srgb
@@ -32,17 +31,17 @@ class Observation:
     Attributes:
         image: (B, S, S, 3) sRGB 0..1.
         face: (B, S, S) 0..1 where the face is seen, I_face.
-        skin: (B, S, S) probability of skin, Eq. 9.
         inner_mouth: (B, S, S) labelled share of inner mouth.
         landmarks: (B, 478, 2) crop px, where the face model has MediaPipe's points.
+        network: (B, 478, 2) the same points by the network.
         trust: (B, 478) weights of the landmarks; 0 in a picture where no landmarks were found.
     """
 
     image: Tensor
     face: Tensor
-    skin: Tensor
     inner_mouth: Tensor
     landmarks: Tensor
+    network: Tensor
     trust: Tensor
 
     @classmethod
@@ -61,7 +60,7 @@ class Observation:
 
         linear = torch.from_numpy(decode_srgb(self.image.numpy())).to(self.image)
         colors = average(linear.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        planes = {name: average(getattr(self, name)) for name in ("face", "skin", "inner_mouth")}
+        planes = {name: average(getattr(self, name)) for name in ("face", "inner_mouth")}
         return replace(self, image=encode_srgb(colors), **planes)
 
 
@@ -83,11 +82,9 @@ class Observer:
     """
 
     def __init__(self, model: FaceModel, masker: Masker | None = None) -> None:
-        assets = Path(str(files("training") / "assets"))
         self.model = model
         self._masker = masker or Segmenter.load()
-        self._classifier = SkinClassifier.load(assets / "skin_classifier.npz")
-        calibration = assets / f"calibration-{model.digest}.npz"
+        calibration = Path(str(files("training") / "assets" / f"calibration-{model.digest}.npz"))
         self._offsets = load_calibration(calibration).offsets if calibration.is_file() else None
         self._normals = model.landmarks478(model.normals(model.mean))  # (478, 3)
         self._weights = landmark_weights().numpy()
@@ -107,20 +104,19 @@ class Observer:
         p = self.model.layout.view(np.asarray(vector, np.float64))
         pixels = self._warp(image, crop).copy()  # (224, 224, 3) RGB
         trust = np.zeros(len(self._weights))
-        if landmarks is None:
-            points = landmarks478_px(self.model, p.vector)
-        else:
+        network = points = landmarks478_px(self.model, p.vector)
+        if landmarks is not None:
             points = np.asarray(landmarks, np.float64)
             trust = self._weights * np.clip((self._normals @ p.rotation[2] + 0.15) / 0.4, 0.05, 1.0)
             if self._offsets is not None:
                 points = points - self._offsets @ p.rotation[:2].T * (p.scale, -p.scale)
-        points = crop.lower_points(points)
+        points, network = crop.lower_points(points), crop.lower_points(network)
         face = self._masker.face_mask(pixels) & _within(image, crop)
-        skin, mouth = self._classifier.probability(pixels), inner_mouth_area(points, CROP_SIZE)
+        mouth = inner_mouth_area(points, CROP_SIZE)
         return Observation(
             *(
                 torch.from_numpy(np.ascontiguousarray(array, np.float32))[None]
-                for array in (pixels / np.float32(255.0), face, skin, mouth, points, trust)
+                for array in (pixels / np.float32(255.0), face, mouth, points, network, trust)
             )
         )
 
