@@ -36,9 +36,10 @@ class SolveWeights:
     Attributes:
         color: of the picture's colours.
         contrast: of the differences between neighbouring colours, which light, exposure and skin tone hardly change.
-        landmarks: the paper's Eq. 10, per px. important: of brows and outer mouth in it.
-        dense_landmarks: per px of MediaPipe's 478 points.
-        openings: per px that the distance between the lids, or between the lips, differs from the landmarks'.
+        landmarks: the paper's Eq. 10, in units of the points' doubt, half the distance of MediaPipe's from the
+            network's. important: of brows and outer mouth in it.
+        dense_landmarks: of MediaPipe's 478 points, in the same units.
+        openings: of the distances between the lids, and between the lips, in the same units.
         inner_mouth: the paper's Eq. 11.
         sparsity: of expression weights; see `objective.sparsity`.
         key_tint: per squared difference of the key light's linear colour to one that has the SH light's tint.
@@ -47,16 +48,16 @@ class SolveWeights:
         acceleration: of a clip's frames, per unit of `Deviations` / frame^2, averaged over what moves.
     """
 
-    color: float = 10.0
-    contrast: float = 20.0
-    landmarks: float = 1.8e-3
+    color: float = 25.0
+    contrast: float = 60.0
+    landmarks: float = 2.0e-3
     important: float = 20.0
-    dense_landmarks: float = 0.2
-    openings: float = 0.03
+    dense_landmarks: float = 0.3
+    openings: float = 0.04
     inner_mouth: float = 5.0e-4
     sparsity: float = 0.03
     key_tint: float = 2.0
-    network: float = 0.003
+    network: float = 0.002
     acceleration: float = 1.0
 
 

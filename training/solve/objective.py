@@ -23,6 +23,9 @@ from training.solve.observation import Observation
 _STEPS = (1, 2, 4)
 """Distances of the pixels whose contrast is compared, px of the level."""
 
+_SUREST = 0.5
+"""Least doubt about landmarks, px."""
+
 _ACTIVE = 0.1
 """Expression weight above which a face does something."""
 
@@ -68,14 +71,9 @@ class Objective(nn.Module):
         w = self.weights
         own = {name: parameters[:, span] for name, span in self.layout.slices.items()}
         shown = self.renderer(parameters, seen.image.shape[1])
-        found = seen.trust.sum(dim=1) > 0  # (B,)
-        aim = 0.5 * (seen.landmarks + seen.network)  # (B, 478, 2), nearer to people's points than either
         color, contrast = self._picture(shown, seen)
         total = w.color * color + w.contrast * contrast
-        sparse = paper_losses.landmarks(shown.landmarks68, aim[:, self._ibug], self.mu)
-        openings = lid_gap(shown.landmarks478, aim) + lip_gap(shown.landmarks478, aim)
-        total = total + found * (w.landmarks * sparse + w.openings * openings)
-        total = total + w.dense_landmarks * dense_landmarks(shown.landmarks478, aim, seen.trust)
+        total = total + self._points(shown, seen)
         total = total + w.inner_mouth * paper_losses.inner_mouth(shown.inner_mouth, seen.inner_mouth)
         total = total + w.sparsity * sparsity(own["expression"])
         total = total + w.key_tint * key_tint(own["key_color"], own["sh"])
@@ -90,6 +88,20 @@ class Objective(nn.Module):
         residual = (difference * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1e-12)
         distance = dense_landmarks(shown.landmarks478, seen.landmarks, seen.trust)
         return Fit(residual, torch.where(seen.trust.sum(dim=1) > 0, distance, torch.nan))
+
+    def _points(self, shown: Rendering, seen: Observation) -> Tensor:
+        """Weighted distances (B,) of the points from the middle between MediaPipe's and the network's.
+
+        People's points lie nearer to the middle than to either, and it is the surer the nearer the two are.
+        """
+        w = self.weights
+        aim = 0.5 * (seen.landmarks + seen.network)  # (B, 478, 2)
+        doubt = dense_landmarks(aim, seen.landmarks, seen.trust).clamp(min=_SUREST)  # (B,) px
+        sparse = paper_losses.landmarks(shown.landmarks68, aim[:, self._ibug], self.mu)
+        dense = dense_landmarks(shown.landmarks478, aim, seen.trust)
+        openings = lid_gap(shown.landmarks478, aim) + lip_gap(shown.landmarks478, aim)
+        found = seen.trust.sum(dim=1) > 0
+        return found * (w.landmarks * sparse + w.dense_landmarks * dense + w.openings * openings) / doubt
 
     def _picture(self, shown: Rendering, seen: Observation) -> tuple[Tensor, Tensor]:
         """Means (B,) over the face of how far colours are off, and contrasts with pixels to the right and below."""
