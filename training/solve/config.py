@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class Deviations:
     """How far the truth lies from the network's answer, by group: the spread of the prior, and the unit of a step.
 
-    They are root mean squares over held-out renders; light and pose, whose errors have long tails, about half of them.
+    They are near the root mean squares over held-out renders; of `sh` and `key_color`, which have long tails, half.
 
     Attributes:
         identity, albedo: of a coefficient that is N(0, 1). expression: of a weight. rotation: of a number of the 6-D
