@@ -32,6 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--dataset", nargs="+", metavar="DIR", help="photographs of the paper's run, such as CelebA's folder"
     )
+    parser.add_argument(
+        "--initial",
+        type=Path,
+        metavar="DIR",
+        help="go on from the networks in it, such as student.onnx, whatever face model they are for: a fraction of the "
+        "hours",
+    )
     parser.set_defaults(run=run)
 
 
@@ -45,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     from limelight.cli import main
 
     recipe = RECIPES[args.recipe]
+    if args.initial:
+        recipe = recipe.going_on()
     data = args.data or (Path(os.environ["LIMELIGHT_DATA"]) if os.environ.get("LIMELIGHT_DATA") else None)
     if data is not None and not data.is_dir():
         raise LimelightError(f"data folder {data}: no such folder")
@@ -61,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
         args.scale,
         args.hours / recipe.hours if args.hours and recipe.hours else 1.0,
         args.seed,
+        args.initial and args.initial.resolve(),
     )
     try:
         follow(job)

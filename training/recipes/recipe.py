@@ -55,6 +55,7 @@ class Recipe:
         name: of the network, too.
         about: one sentence.
         stages: in the order that they are done in; a stage needs earlier ones.
+        again: the stages that begin with an earlier network instead; none if it cannot.
         photographs: whether any are learned from.
         datasets: photographs of the paper's objective, as `training.data.datasets.open_dataset` names them.
     """
@@ -62,6 +63,7 @@ class Recipe:
     name: str
     about: str
     stages: tuple[Stage, ...]
+    again: tuple[Stage, ...] = ()
     photographs: bool = True
     datasets: tuple[str, ...] = ()
 
@@ -69,6 +71,15 @@ class Recipe:
     def hours(self) -> float:
         """Return the hours that all stages take at scale 1, on two cores."""
         return sum(stage.hours for stage in self.stages)
+
+    def going_on(self) -> Recipe:
+        """Return the recipe that begins with an earlier network.
+
+        Raises LimelightError: there is none.
+        """
+        if not self.again:
+            raise LimelightError(f"recipe {self.name}: begins with no earlier network; leave out --initial")
+        return replace(self, stages=self.again)
 
     def __post_init__(self) -> None:
         known: set[str] = set()
@@ -93,6 +104,7 @@ class Job:
         scale: of counts and times, above 0; 1 for the recipe as it is written.
         pace: what the stages' hours are multiplied by beside.
         seed: of everything random.
+        initial: folder of earlier networks, NAME.onnx, to begin with; None to begin with nothing.
     """
 
     recipe: Recipe
@@ -105,6 +117,12 @@ class Job:
     scale: float = 1.0
     pace: float = 1.0
     seed: int = 0
+    initial: Path | None = None
+
+    def earlier(self, stage: Stage) -> Path:
+        """Return the file of the earlier network NAME that a stage `NAME-before` begins with."""
+        assert self.initial is not None, "only a recipe that goes on begins with one"
+        return self.initial / f"{stage.name.removesuffix('-before')}.onnx"
 
     @property
     def crops(self) -> Path:

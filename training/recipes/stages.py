@@ -12,6 +12,7 @@ import cv2
 import torch
 from tqdm import tqdm
 
+from export.from_onnx import checkpoint_of
 from facemodel import FaceModel
 from facemodel.hair import hair_of
 from training.config import TrainConfig
@@ -23,6 +24,7 @@ from training.data.synthetic import SceneConfig, generate
 from training.losses.label_objective import StudentObjective
 from training.losses.linear_face import LinearFace
 from training.networks import NetworkCheckpoint, Student, load_network
+from training.networks.carried import carry_over, settle_norms
 from training.networks.checkpoint import read_checkpoint, write_checkpoint
 from training.recipes.card import write_card
 from training.recipes.parallel import cores, in_processes
@@ -47,7 +49,8 @@ from training.train import Trainer
 _LEAST_PHOTOS_SHARE = 0.02
 _LEAST_RENDERS, _LEAST_SHARD, _SHARD = 100, 16, 500
 _LEAST_HELD_OUT = 20
-_FIRST_SEEN, _FIRST_SOLVED = 2_000_003, 1_000_003  # batches: other changes of the pictures than training has seen
+# Batches with other changes of the pictures than training has seen.
+_FIRST_SOLVED, _FIRST_SEEN, _FIRST_SETTLED = 1_000_003, 2_000_003, 3_000_017
 _SHADED_SHARE = 0.75  # of the time that the appearance takes
 _SAVE_SECONDS = 60.0
 
@@ -95,6 +98,19 @@ def distill(job: Job, stage: Stage) -> Figures:
     config = _config(job, stage)
     crops = crop_photos(load_labels(job.folder("labels")), job.photos)
     return trainer(job, stage, config, DistillTask(config, crops), job.folder(stage.name)).run()
+
+
+def before(job: Job, stage: Stage) -> Figures:
+    """Carry the earlier network that the stage is named after over to the job's face model, and measure it."""
+    config = replace(_config(job, stage), pretrained=False)
+    task = LabelTask(config, job.model, load_samples(job.crops, job.model, photos=config.photo_share > 0.0))
+    network = task.make_network()
+    assert isinstance(network, Student), "recipes begin with earlier students alone"
+    carry_over(checkpoint_of(job.earlier(stage)), network)
+    looks = tqdm(range(job.count(stage, 4)), desc="what the norms see", unit="batch")
+    settle_norms(network, (task.batch(_FIRST_SETTLED + i).crop for i in looks))
+    write_checkpoint(job.checkpoint(stage.name), {"network": NetworkCheckpoint.of(network, job.model).to_dict()})
+    return task.validate(network.eval())
 
 
 def train(job: Job, stage: Stage) -> Figures:

@@ -73,21 +73,46 @@ _TAUGHT = (
     Stage("readout", stages.readout, ("appearance",), hours=0.6, count=3000, config=HEADS),
 )
 
+
+def _taught_again(name: str, trunk: TrainConfig, heads: TrainConfig, readout: Stage) -> tuple[Stage, ...]:
+    """Return the stages that go on from the earlier network `name`; what it knew, slower steps do not shake off."""
+    trunk, heads = replace(trunk, learning_rate=1e-3), replace(heads, learning_rate=1e-3)
+    before = f"{name}-before"
+    return (
+        Stage(before, stages.before, ("renders",), count=40, config=heads),
+        Stage("trunk", stages.train, (before,), hours=0.6, config=trunk),
+        Stage("heads", stages.train, ("trunk", before), hours=2.4, config=heads),
+        Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=heads),
+        replace(readout, config=heads),
+    )
+
+
+_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", TRUNK, HEADS, _TAUGHT[-1]))
+
 STUDENT = Recipe(
     "student",
     "Pose and confidence by EfficientNet-Lite0, the rest by heads on close-ups; learned from renders and photographs.",
     (*_TAUGHT, *shown("readout")),
+    (*_TAUGHT_AGAIN, *shown("readout")),
 )
+
+_OPEN_RENDERS = Stage("renders", stages.renders, hours=0.8, count=RENDERS)
+_OPEN_READOUT = Stage("readout", stages.readout, ("appearance",), hours=0.9, count=4500, config=OPEN_HEADS)
 
 STUDENT_OPEN = Recipe(
     "student-open",
     "The same from renders alone and from nothing: no photograph, nor weights that saw one, had a part in it.",
     (
-        Stage("renders", stages.renders, hours=0.8, count=RENDERS),
+        _OPEN_RENDERS,
         Stage("trunk", stages.train, hours=3.0, config=OPEN_TRUNK),
         Stage("heads", stages.train, ("trunk",), hours=14.2, config=OPEN_HEADS),
         Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=OPEN_HEADS),
-        Stage("readout", stages.readout, ("appearance",), hours=0.9, count=4500, config=OPEN_HEADS),
+        _OPEN_READOUT,
+        *shown("readout"),
+    ),
+    (
+        _OPEN_RENDERS,
+        *_taught_again("student-open", OPEN_TRUNK, OPEN_HEADS, _OPEN_READOUT),
         *shown("readout"),
     ),
     photographs=False,
@@ -99,6 +124,13 @@ RESNET50 = Recipe(
     (
         *_TAUGHT,
         Stage("resnet50-trunk", stages.train, hours=3.0, config=RESNET50_TRUNK),
+        Stage("resnet50", stages.assemble, ("resnet50-trunk", "readout"), config=RESNET50_WHOLE),
+        *shown("resnet50", "resnet50-"),
+    ),
+    (
+        *_TAUGHT_AGAIN,
+        Stage("resnet50-before", stages.before, count=40, config=RESNET50_WHOLE),
+        Stage("resnet50-trunk", stages.train, ("resnet50-before",), hours=1.0, config=RESNET50_TRUNK),
         Stage("resnet50", stages.assemble, ("resnet50-trunk", "readout"), config=RESNET50_WHOLE),
         *shown("resnet50", "resnet50-"),
     ),

@@ -116,7 +116,9 @@ def _start_from(network: Network, path: str) -> None:
     contents = read_checkpoint(Path(path))
     try:
         if "trunk" not in contents:
-            network.load_state_dict(network.state_dict() | load_network(path).weights)
+            own = network.state_dict()
+            taken = {name: value for name, value in load_network(path).weights.items() if name in own}
+            network.load_state_dict(own | taken)
         elif isinstance(network, Student):
             network.trunk.load_state_dict(contents["trunk"])
         else:

@@ -1,0 +1,116 @@
+"""Carries what an earlier network of the same form has learned over to another face model.
+
+Encoders, points and confidence know nothing of the face model. Numbers of the parameter vector that mean the same with
+every model (expression, pose, light) keep their weights, at the deviations of the new labels; identity and albedo,
+whose coefficients belong to a model's own bases, begin anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from facemodel import LimelightError, ParameterLayout
+from training.networks.checkpoint import NetworkCheckpoint
+from training.networks.face_head import GROUPS
+from training.networks.student import Student
+
+_OF_THE_MODEL = ("identity", "albedo")
+
+
+def carry_over(earlier: NetworkCheckpoint, network: Student) -> None:
+    """Give a new network the weights of an earlier one, which may be of another face model.
+
+    Raises LimelightError: the two are not of one form, or their face models have other expressions.
+    """
+    old, new = earlier.layout, network.layout
+    if earlier.config != network.config:
+        raise LimelightError("initial network: of another form than the recipe's; begin with one of the same recipe")
+    if old.expression_names != new.expression_names:
+        raise LimelightError("initial network: its face model has other expressions than the one to train for")
+    state, weights = network.state_dict(), earlier.weights
+    scale, shift = _between(earlier, network)
+    carried = {name: value for name, value in weights.items() if value.shape == state[name].shape}
+    carried |= {name: state[name] for name in ("decoder.mean", "decoder.std")}
+    layers: list[tuple[str, Sequence[str], bool]] = [("regressor", (*new.slices, "confidence"), True)]
+    if network.expression_head is not None:
+        layers.append(("expression_head.regressor", ("expression",), True))
+    if network.face_head is not None:
+        last = len(network.face_head.appearance) - 1
+        layers.append(("face_head.regressor", GROUPS, True))
+        layers.append((f"face_head.appearance.{last}", GROUPS[1:], False))  # added to the one before
+        layers.append(("face_head.geometry", ("identity", "pose"), False))
+    for layer, groups, shifted in layers:
+        for kind in ("weight", "bias"):
+            name = f"{layer}.{kind}"
+            mine, theirs = state[name].split(_sizes(new, groups)), weights[name].split(_sizes(old, groups))
+            added = shift if shifted and kind == "bias" else {}
+            carried[name] = torch.cat(
+                [
+                    own if group in _OF_THE_MODEL else _times(rows, scale.get(group)) + added.get(group, 0.0)
+                    for group, own, rows in zip(groups, mine, theirs, strict=True)
+                ]
+            )
+    network.load_state_dict(carried)
+
+
+def _between(earlier: NetworkCheckpoint, network: Student) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+    """Return, by group, what standardised outputs of the earlier network are multiplied by, and what is added."""
+    mean, std = earlier.weights["decoder.mean"], earlier.weights["decoder.std"]
+    scale, shift = {}, {}
+    for name, own in network.layout.slices.items():
+        if name not in _OF_THE_MODEL:
+            theirs = earlier.layout.slices[name]
+            scale[name] = std[theirs] / network.decoder.std[own]
+            shift[name] = (mean[theirs] - network.decoder.mean[own]) / network.decoder.std[own]
+    return scale, shift
+
+
+def _times(rows: Tensor, factors: Tensor | None) -> Tensor:
+    """Return rows (N, I) or (N,), each times its factor of (N,)."""
+    return rows if factors is None else rows * factors.reshape(-1, *[1] * (rows.ndim - 1))
+
+
+def _sizes(layout: ParameterLayout, groups: Sequence[str]) -> list[int]:
+    """Return how many rows of a layer belong to each group."""
+    others = {"confidence": 1, "pose": 9}
+    return [others[n] if n in others else layout.slices[n].stop - layout.slices[n].start for n in groups]
+
+
+@torch.no_grad()
+def settle_norms(network: nn.Module, inputs: Iterable[Tensor]) -> None:
+    """Give batch norms the statistics of what they see, and change their weights so that they say what they said.
+
+    The norms of an exported network are folded into its convolutions; training, which normalises by every batch, would
+    begin with another network than it was.
+
+    Args:
+        network: in any mode; it is left as it was.
+        inputs: what it is called with, at least one.
+    """
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
+
+    def add(norm: nn.BatchNorm1d | nn.BatchNorm2d, seen: tuple[Tensor, ...]) -> None:
+        values = seen[0].transpose(0, 1).flatten(1).double()  # (C, n)
+        sums[norm] += torch.stack([torch.ones_like(values).sum(1), values.sum(1), values.square().sum(1)])
+
+    hooks = [norm.register_forward_pre_hook(add) for norm in norms]
+    training = network.training
+    network.eval()
+    for batch in inputs:
+        network(batch)
+    network.train(training)
+    for hook in hooks:
+        hook.remove()
+    for norm, (count, total, squares) in sums.items():
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp(min=0.0)
+        slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        level = norm.bias.double() + (mean - norm.running_mean.double()) * slope
+        norm.running_mean.copy_(mean)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_(slope * (variance + norm.eps).sqrt())
+        norm.bias.copy_(level)
