@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from facemodel import FaceModel
     from facemodel.output_files import Outputs
+    from realtime.engines import Engine
     from training.evaluation.context import Extent, Material
     from training.evaluation.record import Evaluation, NetworkRecord
 
@@ -40,6 +41,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--against", action="append", default=[], metavar="NAME|FILE", help="and this one beside it; may be repeated"
     )
     what.add_argument("--face-model", type=Path, metavar="FILE", help="that the networks were trained for, if another")
+    what.add_argument(
+        "--against-model",
+        type=Path,
+        metavar="FILE",
+        help="face model that those of --against were trained for, if another: their answers are carried over",
+    )
     what.add_argument("--only", nargs="+", choices=_SECTIONS, metavar="SECTION", help=", ".join(_SECTIONS))
     what.add_argument("--data", type=Path, metavar="DIR", help="data folder (default: $LIMELIGHT_DATA)")
     what.add_argument("--cache", type=Path, default=_CACHE, metavar="DIR", help=f"for renders (default: {_CACHE})")
@@ -149,7 +156,8 @@ def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, li
     names = args.only or (_LIVE if args.clips else _SECTIONS)
     evaluation = Evaluation(model.digest, extent, [])
     networks = [args.network, *args.against]
-    engines = [open_engine(network, model) for network in networks]  # all of them before an hour is spent on one
+    # All of them, before an hour is spent on one.
+    engines = [open_engine(args.network, model), *(_open_against(network, args, model) for network in args.against)]
     for title, network, engine in zip(_titles(networks), networks, engines, strict=True):
 
         def keep(record: NetworkRecord, name: str) -> None:
@@ -166,6 +174,18 @@ def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, li
         if not record.sections:
             raise LimelightError(f"nothing to measure: {'; '.join(dict.fromkeys(record.left_out.values()))}")
     return evaluation
+
+
+def _open_against(network: str, args: argparse.Namespace, model: FaceModel) -> Engine:
+    """Open a network of --against, of another face model if one is given."""
+    from facemodel import FaceModel
+    from realtime.engines import open_engine
+    from training.evaluation.carried_engine import CarriedEngine
+
+    if args.against_model is None:
+        return open_engine(network, model)
+    theirs = FaceModel.load(args.against_model)
+    return CarriedEngine(open_engine(network, theirs), theirs, model)
 
 
 def _record(title: str, network: str, resolution: int, histories: dict[str, list]) -> NetworkRecord:

@@ -13,6 +13,7 @@ from limelight.cli import main
 from limelight.commands.evaluate import _SECTIONS
 from realtime.opencv import cv2
 from realtime.sources.synthetic import SyntheticPerformer
+from tests.toy_model import toy_model
 from training.evaluation.sections import SECTIONS
 
 STUDENT = Path(str(files("realtime") / "assets" / "student.onnx"))
@@ -118,10 +119,13 @@ def test_an_interruption_keeps_the_sections_that_are_done(cache, tmp_path, monke
 def test_what_is_wrong_is_one_line(clip, cache, tmp_path, capsys):
     (tmp_path / "file").write_text("no JSON")
     (tmp_path / "broken.onnx").write_bytes(b"no network")
+    another_model = tmp_path / "another.npz"
+    toy_model(n_identity=3, n_expression=52, n_albedo=2).save(another_model)
     for arguments, words in (
         ((tmp_path / "none.mp4", "--performer-frames", 0), "none.mp4"),
         (("--network", "nobody"), "network 'nobody': no such file"),
         (("--against", tmp_path / "broken.onnx"), "broken.onnx: corrupt"),
+        (("--against", "student", "--against-model", another_model), "trained for face model 'limelight'"),
         (("--data", tmp_path / "absent"), "no such folder"),
         (("--people", 1), "--people 1: must be at least 2"),
         (("--from", tmp_path / "file"), "not JSON"),
