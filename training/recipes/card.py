@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from facemodel.whole_files import write_text
-from training.evaluation.record import read_evaluations
+from training.evaluation.record import NetworkRecord, read_evaluations
 from training.evaluation.report import limited_rows, table
+from training.evaluation.sections.expression import FOLLOWS
 from training.recipes.recipe import Job
 
 _PHOTOGRAPHS = (
@@ -12,6 +13,10 @@ _PHOTOGRAPHS = (
     "for research only: use these weights for research and measurement."
 )
 _OPEN = "No photograph, nor weights that saw one, had a part in the training: use them for what the licence allows."
+_EARLIER = (
+    "It goes on from the earlier networks of the same names, which learned from the same kinds of pictures: encoders, "
+    "points, expression, pose and light were carried over, identity and albedo began anew."
+)
 
 
 def write_card(job: Job) -> None:
@@ -47,16 +52,29 @@ def write_card(job: Job) -> None:
         "",
         f"**Face model.** {job.model.name}, digest {job.model.digest}; the network belongs to this one.",
         "",
-        f"**Training.** `limelight train --recipe {recipe.name} --scale {job.scale:g} --seed {job.seed}`; minutes of "
-        "each stage on the machine that it ran on:",
+        f"**Training.** `limelight train --recipe {recipe.name} --scale {job.scale:g} --seed {job.seed}"
+        f"{' --initial DIR' if job.initial else ''}`; minutes of each stage on the machine that it ran on:",
         "",
         *table(("stage", "minutes"), times),
         "",
+        *([_EARLIER, ""] if job.initial else []),
         "**Input and output.** An upright RGB crop around the head; the parameter vector of the face model and a "
         "confidence. See the metadata in the file.",
         "",
+        *_weak_units(evaluation.networks[0]),
         f"**Figures.** What has a limit; `{recipe.name}.md` has all of them.",
         "",
         *table(("figure", "value", "limit", ""), figures),
     ]
     write_text(job.out / f"{recipe.name}_card.md", "\n".join(lines) + "\n")
+
+
+def _weak_units(record: NetworkRecord) -> list[str]:
+    """Return a paragraph on the expression units that a network hardly follows; nothing where that was not measured."""
+    found = record.sections.get("expression")
+    units = found.tables.get("units", {}) if found else {}
+    weak = [name for name, row in units.items() if not row["slope"] >= FOLLOWS]
+    if not weak:
+        return []
+    of = f"{len(weak)} of {len(units)} expression units rise by less than half of what they should"
+    return [f"**Read weakly.** On held-out renders {of}: {', '.join(weak)}.", ""]

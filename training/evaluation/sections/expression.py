@@ -12,7 +12,8 @@ from training.evaluation.context import Context
 from training.evaluation.measures import ACTIVE_WEIGHT
 from training.evaluation.section import Findings, Measure, Section, count, ranked_cases
 
-_FOLLOWS = 0.5  # by which a unit's prediction rises at least when the truth rises by 1, if it follows
+FOLLOWS = 0.5
+"""How much a unit's prediction rises at least when the truth rises by 1, if it follows."""
 
 
 def measure(context: Context) -> Findings:
@@ -79,7 +80,7 @@ def _figures(
         "all_zero": rms(true),
         "all_mean": rms(true - true.mean(axis=0)),
         "rest": mean(own[true == 0.0]),
-        "follow": float((slope >= _FOLLOWS).sum()),
+        "follow": float((slope >= FOLLOWS).sum()),
         "units": float(np.isfinite(slope).sum()),
         "slope": mean(slope),
     }
@@ -93,7 +94,7 @@ SECTION = Section(
     "expression",
     "Expression weights on held-out renders",
     "Root mean square error of the weights (0..1) over all units on random expressions; by how much a unit's "
-    f"prediction rises when its truth rises by 1 (it follows from {_FOLLOWS:.1f} on); and the mean weight of units "
+    f"prediction rises when its truth rises by 1 (it follows from {FOLLOWS:.1f} on); and the mean weight of units "
     "that are truly 0. Older: errors over the weights that are truly above 0.1, and over the others, on random "
     "expressions and on neutral, mouth stretch and grin. Many units look alike: the errors in mm say more.",
     (
