@@ -17,6 +17,7 @@ from realtime.matte.person_matte import Matte
 from realtime.render.gl import is_software
 from realtime.render.layer import Layer
 from realtime.render.light_uniforms import LightUniforms
+from realtime.render.matte_texture import MatteTexture
 from realtime.render.mesh import Mesh
 from realtime.render.options import Alpha, RenderOptions, ViewMode, Viewport, letterbox
 from realtime.render.passes.blend import BlendPass, covered_part
@@ -63,6 +64,7 @@ class Composer:
         self._layout = model.layout
         self._mesh = Mesh(ctx, model)
         self._frame = FramePass(ctx)
+        self._lines = MatteTexture(ctx)
         self._shadow = ShadowPass(ctx, self._mesh, model)
         self._face = FacePass(ctx, self._mesh)
         self._wire = WirePass(ctx, self._mesh)
@@ -85,6 +87,8 @@ class Composer:
         if frame_size is None:
             image = scene.image
             frame_size = viewport[2:] if image is None else (image.shape[1], image.shape[0])
+        if scene.matte is not None:
+            self._lines.upload(scene.matte)
         if scene.options.alpha is None:
             self._draw_picture(target, viewport, scene, frame_size)
         else:
@@ -130,8 +134,8 @@ class Composer:
     def release(self) -> None:
         """Free every OpenGL object that this composer made."""
         for item in (
-            self._frame, self._shadow, self._face, self._wire, self._relight, *self._hair, self._blend, self._mesh,
-            self._layer, self._cut,
+            self._frame, self._lines, self._shadow, self._face, self._wire, self._relight, *self._hair, self._blend,
+            self._mesh, self._layer, self._cut,
         ):  # fmt: skip
             if item is not None:
                 item.release()
@@ -155,8 +159,8 @@ class Composer:
                 if part is not None:
                     cut.covers(rectangle, part)
         elif image is not None and scene.matte is not None:
-            frame = self._frame.upload(image, rectangle[2:])
-            cut.cover_by_matte(frame, scene.matte, rectangle, options.mirror)
+            assert self._frame.texture is not None and self._lines.texture is not None  # of the picture
+            cut.cover_by_matte(self._frame.texture, self._lines.texture, scene.matte.tiles, rectangle, options.mirror)
         cut.draw(target, viewport, image is None, options.premultiplied)
 
     def _draw_view(
@@ -210,7 +214,7 @@ class Composer:
         if relight.strength == 0.0 or not (faces or away):
             self._frame.draw(target, rectangle, mirror)
             return
-        self._relight.begin(texture, scene.matte)
+        self._relight.begin(texture, scene.matte, self._lines.texture)
         if away is not None and away.seen is not None:
             self._relight.add_away(away.seen, away.light)
         for scene_face in faces:

@@ -8,24 +8,28 @@ from realtime.matte.person_matte import Matte
 
 
 class MatteTexture:
-    """Holds the lines of the last matte: slope and offset from luma to the matte, row 0 at the top."""
+    """Puts the lines of a matte on the GPU.
+
+    Attributes:
+        texture: of the matte that was last uploaded, slope and offset from luma to the matte, row 0 at the top; None
+            before.
+    """
 
     def __init__(self, ctx: moderngl.Context) -> None:
         self._ctx = ctx
-        self._texture: moderngl.Texture | None = None
+        self.texture: moderngl.Texture | None = None
 
-    def upload(self, matte: Matte) -> moderngl.Texture:
-        """Return the texture with the lines of a matte."""
+    def upload(self, matte: Matte) -> None:
+        """Make `texture` hold the lines of a matte."""
         size = (matte.lines.shape[1], matte.lines.shape[0])
-        if self._texture is None or self._texture.size != size:
+        if self.texture is None or self.texture.size != size:
             self.release()
-            self._texture = self._ctx.texture(size, 2, dtype="f4")
-            self._texture.repeat_x = self._texture.repeat_y = False
-        self._texture.write(matte.lines)
-        return self._texture
+            self.texture = self._ctx.texture(size, 2, dtype="f4")
+            self.texture.repeat_x = self.texture.repeat_y = False
+        self.texture.write(matte.lines)
 
     def release(self) -> None:
         """Free the OpenGL object."""
-        if self._texture is not None:
-            self._texture.release()
-            self._texture = None
+        if self.texture is not None:
+            self.texture.release()
+            self.texture = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import moderngl
+import numpy as np
+from numpy.typing import NDArray
 
-from realtime.matte.person_matte import Matte
 from realtime.render.gl import make_program
-from realtime.render.matte_texture import MatteTexture
 from realtime.render.options import Viewport
 from realtime.render.tiles import TileProgram, bounds_of, part_of_view, rectangles_of
 
@@ -30,7 +30,6 @@ class CutPass:
         self._matte.program["frame"], self._matte.program["lines"] = 0, 1
         self._screen = ctx.vertex_array(self._program, [])
         self._textures: tuple[moderngl.Texture, ...] = ()
-        self._lines = MatteTexture(ctx)
         self._covered: Viewport | None = None
 
     def begin(self, size: tuple[int, int]) -> None:
@@ -59,16 +58,24 @@ class CutPass:
             x0, y0, x1, y1 = min(x0, x), min(y0, y), max(x1, x + width), max(y1, y + height)
         self._covered = x0, y0, x1 - x0, y1 - y0
 
-    def cover_by_matte(self, frame: moderngl.Texture, matte: Matte, rectangle: Viewport, mirror: bool) -> None:
+    def cover_by_matte(
+        self,
+        frame: moderngl.Texture,
+        lines: moderngl.Texture,
+        tiles: NDArray[np.bool_],
+        rectangle: Viewport,
+        mirror: bool,
+    ) -> None:
         """Draw the person matte to `coverage`.
 
         Args:
             frame: RGB as the camera encoded it, row 0 at the top.
-            matte: of the frame.
+            lines: of the frame's matte.
+            tiles: that the matte reaches.
             rectangle: that the frame covers.
             mirror: flip left and right.
         """
-        persons = rectangles_of(matte.tiles)
+        persons = rectangles_of(tiles)
         if not len(persons):
             return
         self.covers(rectangle, part_of_view(bounds_of(persons), rectangle[2:], mirror))
@@ -76,7 +83,7 @@ class CutPass:
         self._ctx.viewport = rectangle
         self._ctx.enable_only(moderngl.NOTHING)
         frame.use(0)
-        self._lines.upload(matte).use(1)
+        lines.use(1)
         self._matte.program["mirror"] = mirror
         self._matte.draw(persons)
 
@@ -107,7 +114,7 @@ class CutPass:
     def release(self) -> None:
         """Free the OpenGL objects."""
         self._release_targets()
-        for item in (self._screen, self._program, self._matte, self._lines):
+        for item in (self._screen, self._program, self._matte):
             item.release()
 
     def _release_targets(self) -> None:

@@ -18,7 +18,6 @@ from realtime.render.geometry import face_alpha
 from realtime.render.gl import is_software, make_program, write_uniform
 from realtime.render.held_faces import middle_of_face
 from realtime.render.light_uniforms import LightUniforms
-from realtime.render.matte_texture import MatteTexture
 from realtime.render.mesh import REGION_BITS, Mesh, region_bits, set_pose
 from realtime.render.options import Viewport
 from realtime.render.passes.face import LAMP_COUNTS
@@ -87,22 +86,23 @@ class RelightPass:
             for program in (self._reduce_program, self._fill_program, self._join_program)
         }
         self._targets: _Targets | None = None
-        self._lines = MatteTexture(ctx)
         self._matte: Matte | None = None
+        self._lines: moderngl.Texture | None = None
         self._missed = False
         self._frame_size = (0, 0)
         self._mean_ratio: NDArray[np.floating] = np.zeros(3)
         self._share = self._scale = 0.0
         self._faces = 0
 
-    def begin(self, frame: moderngl.Texture, matte: Matte | None) -> None:
+    def begin(self, frame: moderngl.Texture, matte: Matte | None, lines: moderngl.Texture | None) -> None:
         """Begin a picture.
 
         Args:
             frame: RGB as the camera encoded it, row 0 at the top.
             matte: of the frame; without it only the heads are relit, and so are those that it does not see.
+            lines: of the matte, which is not read without it.
         """
-        self._frame, self._matte, self._missed = frame, matte, False
+        self._frame, self._matte, self._lines, self._missed = frame, matte, lines, False
         self._frame_size = frame.size
         if self._targets is None or self._targets.frame_size != frame.size:
             if self._targets is not None:
@@ -205,8 +205,8 @@ class RelightPass:
         target.use()
         self._ctx.viewport = rectangle
         textures = [self._frame, targets.value, targets.added]
-        if matte is not None:
-            textures.append(self._lines.upload(matte))
+        if matte is not None and self._lines is not None:
+            textures.append(self._lines)
         for unit, texture in enumerate(textures):
             texture.use(unit)
         self._relit.draw(persons)
@@ -219,7 +219,7 @@ class RelightPass:
             program.release()
         for item in (
             *self._screens.values(), self._parts, self._reduce_program,
-            self._fill_program, self._join_program, self._relit, self._untouched, self._targets, self._lines,
+            self._fill_program, self._join_program, self._relit, self._untouched, self._targets,
         ):  # fmt: skip
             if item is not None:
                 item.release()

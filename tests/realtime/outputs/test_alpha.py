@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import moderngl
 import numpy as np
 import pytest
 
@@ -79,6 +80,17 @@ def test_the_person_is_opaque_with_hair_and_shoulders(seen):
     assert cut[hair].mean() > 220 and face[hair].max() == 0
     assert cut[-20:, x - 60 : x + 60].mean() > 220  # the chest
     assert cut[:60, :60].max() == cut[:60, -60:].max() == 0
+
+
+@pytest.mark.parametrize("mode", [ViewMode.CAMERA, ViewMode.RELIT])
+def test_frame_and_matte_go_to_the_gpu_once(seen, monkeypatch, mode):
+    written = []
+    write = moderngl.Texture.write
+    monkeypatch.setattr(
+        moderngl.Texture, "write", lambda self, data: (written.append(self.components), write(self, data))[1]
+    )
+    draw(seen, mode, alpha=Alpha.PERSON)
+    assert sorted(written) == [2, 3]  # the lines of the matte, and RGB
 
 
 def test_a_head_without_the_camera_is_cut_out_without_a_rim(seen):
