@@ -16,6 +16,7 @@ from realtime.controls.dmx_packets import SLOTS, DmxPacket, art_poll_reply, is_a
 from realtime.controls.inbox import Inbox
 from realtime.controls.personality import FOOTPRINT, Personality
 from realtime.controls.place import LOOPBACK, Place
+from realtime.threads import Receiver
 
 LOSS = 2.5
 """s without a packet after which a source is lost (E1.31, 6.7.1)."""
@@ -174,9 +175,7 @@ class DmxInput:
         self._packets = self._malformed = 0
         self._answered = -_ANSWERS  # when, s
         self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._socket: socket.socket | None = None
-        self._thread: threading.Thread | None = None
+        self._receiver = Receiver(self._receive, _LARGEST, "limelight-dmx")
 
     def hear(self, data: bytes, sender: str) -> None:
         """Take in a packet."""
@@ -216,34 +215,20 @@ class DmxInput:
             member = socket.inet_aton(self.config.group) + socket.inet_aton("0.0.0.0")
             with suppress(OSError):  # without a network, until it is there, unicast alone is heard
                 opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
-        self._socket = opened
         self.place = Place(self.place.host, opened.getsockname()[1])
-        self._ended.clear()
-        self._thread = threading.Thread(target=self._listen, args=(opened,), name="limelight-dmx", daemon=True)
-        self._thread.start()
+        self._receiver.start(opened)
 
     def stop(self) -> None:
         """Stop listening; a second call does nothing."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._receiver.stop()
 
-    def _listen(self, opened: socket.socket) -> None:
-        while not self._ended.is_set():
-            try:
-                data, sender = opened.recvfrom(_LARGEST)
-            except OSError:  # nothing came
-                continue
-            if self.config.kind == "artnet" and is_art_poll(data):
-                self._answer(opened, sender[0])
-            else:
-                self.hear(data, sender[0])
+    def _receive(self, data: bytes, sender: tuple[str, int]) -> None:
+        if self.config.kind == "artnet" and is_art_poll(data):
+            self._answer(sender[0])
+        else:
+            self.hear(data, sender[0])
 
-    def _answer(self, opened: socket.socket, sender: str) -> None:
+    def _answer(self, sender: str) -> None:
         """Tell a desk that we are there, at most a few times a second."""
         now = self._clock()
         if now - self._answered < _ANSWERS:
@@ -252,7 +237,7 @@ class DmxInput:
         with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
             way.connect((sender, ART_NET_PORT))  # which says what our address is, seen from there
             ours = socket.inet_aton(way.getsockname()[0])
-            opened.sendto(art_poll_reply(self.config.universe, ours, self.place.port), (sender, ART_NET_PORT))
+            self._receiver.send(art_poll_reply(self.config.universe, ours, self.place.port), (sender, ART_NET_PORT))
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
+import math
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
@@ -21,6 +20,7 @@ from realtime.controls.place import Place
 from realtime.controls.table import Checked, as_numbers
 from realtime.streams.osc_bundles import FULL_DATAGRAM
 from realtime.streams.udp import UdpSender
+from realtime.threads import Receiver, Ticker
 
 FEEDBACK_PERIOD = 1.0 / 30.0
 """s at least between two messages about one value."""
@@ -73,10 +73,11 @@ class OscInput:
         self._senders: tuple[UdpSender, ...] = ()  # to the fixed ones
         self._peers: dict[tuple[str, int], float] = {}  # that subscribed; until when, s of the monotonic clock
         self._told: dict[tuple[str, int], State] = {}
+        self._told_fixed: list[State] = []
+        self._renewed = -math.inf  # when the fixed ones were told everything, s
         self._packets = self._malformed = self._unknown = 0
-        self._socket: socket.socket | None = None
-        self._threads: tuple[threading.Thread, ...] = ()
-        self._ended = threading.Event()
+        self._receiver = Receiver(self._receive, _LARGEST, "limelight-osc-in")
+        self._teller = Ticker(self._tell, FEEDBACK_PERIOD, "limelight-osc-out")
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -87,49 +88,32 @@ class OscInput:
         """
         self._senders = tuple(_sender(place) for place in self._fixed)
         opened = self.place.listen("OSC")
-        self._socket = opened
         self.place = Place(self.place.host, opened.getsockname()[1])
-        self._ended.clear()
-        self._threads = (
-            threading.Thread(target=self._listen, args=(opened,), name="limelight-osc-in", daemon=True),
-            threading.Thread(target=self._tell, args=(opened,), name="limelight-osc-out", daemon=True),
-        )
-        for thread in self._threads:
-            thread.start()
+        self._renewed = -math.inf
+        self._receiver.start(opened)
+        self._teller.start()
 
     def stop(self) -> None:
         """Stop listening; a second call does nothing."""
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-        self._threads = ()
+        self._teller.stop()
+        self._receiver.stop()
         for sender in self._senders:
             sender.close()
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
 
     def status(self) -> OscStatus:
         """Return how it goes."""
         return OscStatus(self._packets, self._malformed, self._unknown, len(self._senders) + len(self._peers))
 
-    def _listen(self, opened: socket.socket) -> None:
-        while not self._ended.is_set():
-            try:
-                data, sender = opened.recvfrom(_LARGEST)
-            except TimeoutError:
-                continue
-            except OSError:  # Windows tells here that nobody took an answer
-                continue
-            self._packets += 1
-            try:
-                messages = read_packet(data)
-            except MalformedError:
-                self._malformed += 1
-                continue
-            who = f"osc {sender[0]}"
-            for message in messages:
-                self._hear(message, who, sender)
+    def _receive(self, data: bytes, sender: tuple[str, int]) -> None:
+        self._packets += 1
+        try:
+            messages = read_packet(data)
+        except MalformedError:
+            self._malformed += 1
+            return
+        who = f"osc {sender[0]}"
+        for message in messages:
+            self._hear(message, who, sender)
 
     def _hear(self, message: Message, who: str, sender: tuple[str, int]) -> None:
         if message.address in (f"{PREFIX}subscribe", f"{PREFIX}unsubscribe"):
@@ -155,28 +139,24 @@ class OscInput:
                 self._peers[peer] = max(self._peers.get(peer, 0.0), time.monotonic() + SUBSCRIBED)
             self._told.pop(peer, None)  # who asks anew is told everything
 
-    def _tell(self, opened: socket.socket) -> None:
-        fixed: list[State] = [{} for _ in self._senders]
-        renewed = time.monotonic()
-        while not self._ended.wait(FEEDBACK_PERIOD):
-            now = time.monotonic()
-            if now - renewed > _RENEWED:  # who came late knows nothing yet
-                renewed = now
-                fixed = [{} for _ in self._senders]
-            with self._lock:
-                self._peers = {peer: until for peer, until in self._peers.items() if until > now}
-                self._told = {peer: self._told.get(peer, {}) for peer in self._peers}
-                peers = tuple(self._told.items())
-            if not peers and not fixed:
-                continue
-            state = self._inbox.table.state()
-            for sender, told in zip(self._senders, fixed, strict=True):
-                for data in _news(state, told):
-                    sender.send(data)
-            for peer, told in peers:
-                for data in _news(state, told):
-                    with suppress(OSError):
-                        opened.sendto(data, peer)
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed > _RENEWED:  # who came late knows nothing yet
+            self._renewed = now
+            self._told_fixed = [{} for _ in self._senders]
+        with self._lock:
+            self._peers = {peer: until for peer, until in self._peers.items() if until > now}
+            self._told = {peer: self._told.get(peer, {}) for peer in self._peers}
+            peers = tuple(self._told.items())
+        if not peers and not self._senders:
+            return
+        state = self._inbox.table.state()
+        for sender, told in zip(self._senders, self._told_fixed, strict=True):
+            for data in _news(state, told):
+                sender.send(data)
+        for peer, told in peers:
+            for data in _news(state, told):
+                self._receiver.send(data, peer)
 
 
 def _sender(place: Place) -> UdpSender:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
-import select
 import socket
-import threading
 from abc import abstractmethod
-from collections.abc import Callable
 
 from facemodel import LimelightError
 from realtime.frame import StreamInfo
 from realtime.sinks.address import cannot_listen
 from realtime.streams.face_stream import FaceStream, StreamOptions
+from realtime.threads import Receiver
 
 LONGEST_QUESTION = 4096
 """Bytes of a datagram from outside; what is beyond is cut off, and then makes no sense."""
-
-_GLANCE = 0.25
 
 Place = tuple[str, int]
 
@@ -59,57 +55,24 @@ class Guests:
         return False
 
 
-class Ear:
-    """A socket that hears datagrams on a thread of its own, and sends without waiting."""
+def _listen(options: StreamOptions) -> socket.socket:
+    """Return a UDP socket that listens at the host and port of a stream, and never waits.
 
-    def __init__(self, options: StreamOptions, heard: Callable[[bytes, Place], None]) -> None:
-        """
-        Args:
-            options: with host and port to listen at.
-            heard: is given every datagram and where it comes from, on the thread.
-
-        Raises:
-            LimelightError: the address is taken, or is not this machine's.
-        """
-        try:
-            family, kind, protocol, _, place = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_DGRAM)[0]
-            self._socket = socket.socket(family, kind, protocol)
-        except (OSError, UnicodeError) as error:
-            raise LimelightError(f"no such host ({error})") from error
-        try:
-            self._socket.bind(place)
-        except OSError as error:
-            self._socket.close()
-            raise cannot_listen(error) from error
-        self._socket.setblocking(False)
-        self._heard = heard
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="limelight-asked", daemon=True)
-        self._thread.start()
-
-    def send(self, data: bytes, place: Place) -> bool:
-        """Send a datagram; return whether it left."""
-        try:
-            self._socket.sendto(data, place)
-        except (OSError, OverflowError):  # no room, no way, refused before
-            return False
-        return True
-
-    def close(self) -> None:
-        """Stop listening; a second call does nothing."""
-        self._stopped.set()
-        self._thread.join()
-        self._socket.close()
-
-    def _listen(self) -> None:
-        while not self._stopped.is_set():
-            if not select.select([self._socket], [], [], _GLANCE)[0]:
-                continue
-            try:
-                data, place = self._socket.recvfrom(LONGEST_QUESTION)
-            except OSError:  # taken back, or a refusal of what was sent before
-                continue
-            self._heard(data, place[:2])
+    Raises:
+        LimelightError: the address is taken, or is not this machine's.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_DGRAM)[0]
+        opened = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise LimelightError(f"no such host ({error})") from error
+    try:
+        opened.bind(place)
+    except OSError as error:
+        opened.close()
+        raise cannot_listen(error) from error
+    opened.setblocking(False)
+    return opened
 
 
 class AskedStream(FaceStream):
@@ -118,7 +81,7 @@ class AskedStream(FaceStream):
     def __init__(self, name: str, options: StreamOptions) -> None:
         super().__init__(name, options)
         self.guests = Guests(options)
-        self.ear: Ear | None = None
+        self.receiver = Receiver(self._heard, LONGEST_QUESTION, "limelight-asked")
 
     def start(self, info: StreamInfo) -> None:  # noqa: ARG002 (protocols may need it)
         """Begin to listen.
@@ -126,7 +89,7 @@ class AskedStream(FaceStream):
         Raises:
             LimelightError: the address is taken, or is not this machine's.
         """
-        self.ear = Ear(self.options, self._heard)
+        self.receiver.start(_listen(self.options))
 
     def status(self) -> str:
         """Return where it listens, how many it sends to, and who asked in vain."""
@@ -140,13 +103,11 @@ class AskedStream(FaceStream):
 
     def stop(self) -> None:
         """Stop listening; a second call does nothing."""
-        ear, self.ear = self.ear, None
-        if ear is not None:
-            ear.close()
+        self.receiver.stop()
 
     @abstractmethod
     def heard(self, data: bytes, place: Place) -> None:
-        """Take a question from one who may ask, whatever it is; called on the ear's thread."""
+        """Take a question from one who may ask, whatever it is; called on the receiver's thread."""
 
     @abstractmethod
     def guests_now(self) -> int:

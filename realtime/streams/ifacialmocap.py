@@ -132,7 +132,7 @@ class AnsweringStream(AskedStream):
         """Send one frame to every receiver, once there was a face."""
         with self._lock:
             receivers = tuple(self._receivers.items())
-        if not receivers or self.ear is None or sight.face is None:
+        if not receivers or sight.face is None:
             return
         texts: dict[int, bytes] = {}
         for place, receiver in receivers:
@@ -140,7 +140,7 @@ class AnsweringStream(AskedStream):
             if version not in texts:
                 texts[version] = frame_text(sight.channels, sight.tracked, version)
             if isinstance(receiver, int):
-                self.sent += self.ear.send(texts[version], place)
+                self.sent += self.receiver.send(texts[version], place)
             else:
                 self.sent += receiver.put(texts[version] + FRAME_END)
 

@@ -57,10 +57,10 @@ class VtsIosStream(AskedStream):
         with self._lock:
             self._forget()
             places = tuple(self._until)
-        if not places or self.ear is None:
+        if not places:
             return
         data = json.dumps(_message(sight.channels, sight.tracked), separators=(",", ":")).encode()
-        self.sent += sum(self.ear.send(data, place) for place in places)
+        self.sent += sum(self.receiver.send(data, place) for place in places)
 
     def stop(self) -> None:
         """Stop listening, and forget who asked; a second call does nothing."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-from realtime.threads import Ticker
+from realtime.threads import Receiver, Ticker
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,3 +70,29 @@ def test_a_ticker_calls_until_it_is_stopped_and_may_begin_again():
         ticker.stop()
         ticker.stop()
         assert set(calls) == {"tick"} and "tick" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_receiver_hears_and_answers_until_it_is_stopped_and_may_begin_again():
+    heard = []
+    receiver = Receiver(lambda data, place: heard.append((data, place, threading.current_thread().name)), 4, "ear")
+    assert not receiver.send(b"early", ("127.0.0.1", 9))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.settimeout(60)
+        for _ in range(2):
+            heard.clear()
+            opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            opened.bind(("127.0.0.1", 0))
+            opened.setblocking(False)
+            place = opened.getsockname()
+            receiver.start(opened)
+            other.sendto(b"12345", place)
+            other.sendto(b"", place)
+            wait_for(lambda: len(heard) == 2)
+            assert heard == [(b"1234", other.getsockname(), "ear"), (b"", other.getsockname(), "ear")]
+            assert receiver.send(b"yes", other.getsockname()) and other.recvfrom(9) == (b"yes", place)
+            assert not receiver.send(b"no", ("127.0.0.1", 70_000))
+            receiver.stop()
+            receiver.stop()
+            assert opened.fileno() == -1 and "ear" not in {thread.name for thread in threading.enumerate()}
+            assert not receiver.send(b"late", other.getsockname())
