@@ -1,6 +1,8 @@
-"""The per-frame vertex data of a face: Eq. 1 and 2 in float32, recomputing only what changed."""
+"""Where a face lies: its per-frame vertex data, Eq. 1 and 2 in float32, recomputing only what changed; its middle."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,6 +154,25 @@ def face_alpha(model: FaceModel, width: float) -> NDArray[np.float32]:
     t = np.clip(distance / width, 0.0, 1.0)
     alpha[face] = t * t * (3.0 - 2.0 * t)
     return alpha
+
+
+def middle_of_face(
+    face: Parameters, frame_size: tuple[int, int], shape: tuple[int, ...], reach: float
+) -> tuple[slice, slice]:
+    """Return the rows and columns of a smaller picture in which the middle of a face lies; none outside the frame.
+
+    Args:
+        face: in frame pixels.
+        frame_size: width and height, px.
+        shape: rows and columns of the smaller picture.
+        reach: mm to each side of the head centre.
+    """
+    rows, columns = shape[:2]
+    x, y = face.translation[0] * columns / frame_size[0], face.translation[1] * rows / frame_size[1]
+    across, along = reach * face.scale * columns / frame_size[0], reach * face.scale * rows / frame_size[1]
+    left, right = max(int(x - across), 0), min(math.ceil(x + across), columns)
+    top, bottom = max(int(y - along), 0), min(math.ceil(y + along), rows)
+    return slice(top, max(bottom, top)), slice(left, max(right, left))
 
 
 def _longest_rim(points: NDArray, triangles: NDArray) -> NDArray[np.int64]:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from facemodel import ParameterLayout, Parameters
+from facemodel import ParameterLayout
 from realtime.matte.person_matte import Matte
 from realtime.opencv import cv2
+from realtime.render.geometry import middle_of_face
 
 _MIDDLE_MM = 40.0
 """To each side of the head centre, of the part of a face that is compared."""
@@ -98,22 +99,3 @@ def _motion(now: NDArray[np.float32], before: NDArray[np.float32]) -> float:
         return math.inf
     gradient = 0.5 * (np.abs(np.diff(now, axis=0)).mean() + np.abs(np.diff(now, axis=1)).mean())
     return float(np.abs(now - before).mean() / max(gradient, 1e-3))
-
-
-def middle_of_face(
-    face: Parameters, frame_size: tuple[int, int], shape: tuple[int, ...], reach: float
-) -> tuple[slice, slice]:
-    """Return the rows and columns of a smaller picture in which the middle of a face lies; none outside the frame.
-
-    Args:
-        face: in frame pixels.
-        frame_size: width and height, px.
-        shape: rows and columns of the smaller picture.
-        reach: mm to each side of the head centre.
-    """
-    rows, columns = shape[:2]
-    x, y = face.translation[0] * columns / frame_size[0], face.translation[1] * rows / frame_size[1]
-    across, along = reach * face.scale * columns / frame_size[0], reach * face.scale * rows / frame_size[1]
-    left, right = max(int(x - across), 0), min(math.ceil(x + across), columns)
-    top, bottom = max(int(y - along), 0), min(math.ceil(y + along), rows)
-    return slice(top, max(bottom, top)), slice(left, max(right, left))

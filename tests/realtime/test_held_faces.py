@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from facemodel import FaceModel
 from realtime.matte.person_matte import Matte
-from realtime.render.held_faces import HeldFaces, middle_of_face
+from realtime.render.geometry import middle_of_face
+from realtime.render.held_faces import HeldFaces
 from realtime.render.tiles import EVERYWHERE
 
 MODEL = FaceModel.load()

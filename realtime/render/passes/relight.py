@@ -14,9 +14,8 @@ from facemodel.lighting import shade_diffuse, shade_lamps
 from facemodel.relighting import OLD_FLOOR, log_ratio
 from realtime.light.lighting import FaceLight, Relight
 from realtime.matte.person_matte import Matte
-from realtime.render.geometry import face_alpha
+from realtime.render.geometry import face_alpha, middle_of_face
 from realtime.render.gl import is_software, make_program, write_uniform
-from realtime.render.held_faces import middle_of_face
 from realtime.render.light_uniforms import LightUniforms
 from realtime.render.mesh import REGION_BITS, Mesh, region_bits, set_pose
 from realtime.render.options import Viewport

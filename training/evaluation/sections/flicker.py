@@ -12,7 +12,7 @@ from facemodel import FaceModel, LimelightError
 from realtime.frame import Face, Frame, Person, Result, TrackingState
 from realtime.light.lighting import Lighting
 from realtime.render import HeadlessComposer, RenderOptions, ViewMode
-from realtime.render.held_faces import middle_of_face
+from realtime.render.geometry import middle_of_face
 from realtime.render.result_scenes import ResultScenes
 from realtime.sources import open_source
 from training.evaluation.context import Context, TrackedClip
