@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from facemodel import LimelightError
 from realtime.light.cues.cue import Cue, CueNumber, Times
-from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.effects import turns_of
 from realtime.light.cues.history import Edit, History
 from realtime.light.cues.journal import ShowState
 from realtime.light.cues.playback import BACK_TIME, EffectRun, Playback, Progress
 from realtime.light.cues.tempo import Tempo
-from realtime.light.cues.typed import typed
 from realtime.light.library import EnvironmentLibrary
 from realtime.light.lighting import Lighting
 from realtime.light.values import Value, spec_of
@@ -87,6 +85,7 @@ class Show:
 
     Attributes:
         environments: that values may name.
+        lock: is held while one thread reads or changes the show, and by whoever wants several calls to be as one.
     """
 
     def __init__(
@@ -107,7 +106,7 @@ class Show:
         Raises:
             LimelightError: there is no such value, or it cannot be so; a panorama cannot be read.
         """
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._clock = clock
         self.environments = environments or EnvironmentLibrary()
         self._listeners: list[Listener] = []
@@ -140,7 +139,7 @@ class Show:
             LimelightError: there is no such value, or it cannot be so; none is set then.
         """
         checked = {name: spec_of(name).checked(value) for name, value in values.items()}
-        with self._lock:
+        with self.lock:
             changed = self._set(self._now(at), checked)
         self._tell(changed)
 
@@ -166,7 +165,7 @@ class Show:
             LimelightError: there is no such value, or it cannot be so; none is set then.
         """
         checked = {name: spec_of(name).checked(value) for name, value in values.items()}
-        with self._lock:
+        with self.lock:
             now = self._now(at)
             was = self._playback.targets(now)
             changed = self._set(now, checked)
@@ -176,17 +175,17 @@ class Show:
 
     def values(self, at: float | None = None) -> dict[str, Value]:
         """Return every value as it is at a time, effects included."""
-        with self._lock:
+        with self.lock:
             return self._values(self._now(at))
 
     def beneath(self, at: float | None = None) -> dict[str, Value]:
         """Return every value as it is at a time, without the effects that lie over it."""
-        with self._lock:
+        with self.lock:
             return self._playback.at(self._now(at))
 
     def at(self, at: float) -> Lighting:
         """Return what the show says at a time, which does not go back."""
-        with self._lock:
+        with self.lock:
             level = self._master.at(at) * self._light.at(at)
             if self._still is not None and self._still[0] == level:
                 return self._still[1]
@@ -285,30 +284,30 @@ class Show:
     @property
     def master(self) -> float:
         """Return the grand master, 0..1, a factor on all of the show's light."""
-        with self._lock:
+        with self.lock:
             return self._master.high
 
     def set_master(self, level: float, time: float = 0.0, at: float | None = None) -> None:
         """Bring the grand master to 0..1 in some seconds."""
-        with self._lock:
+        with self.lock:
             self._master = self._master.to(min(max(float(level), 0.0), 1.0), self._now(at), _seconds(time))
             self._changed()
 
     @property
     def blackout(self) -> bool:
         """Return whether no light of the show shines."""
-        with self._lock:
+        with self.lock:
             return self._light.high == 0.0
 
     def set_blackout(self, on: bool, time: float = 0.0, at: float | None = None) -> None:
         """Let no light of the show shine, or let it again, in some seconds."""
-        with self._lock:
+        with self.lock:
             self._light = self._light.to(0.0 if on else 1.0, self._now(at), _seconds(time))
             self._changed()
 
     def tap(self, at: float | None = None) -> None:
         """Tap the beat."""
-        with self._lock:
+        with self.lock:
             self._tempo.tap(self._now(at))
             self._changed()
 
@@ -318,13 +317,13 @@ class Show:
         Raises:
             LimelightError: it is none.
         """
-        with self._lock:
+        with self.lock:
             self._tempo.set(self._now(at), bpm)
             self._changed()
 
     def resync(self, at: float | None = None) -> None:
         """Take this moment as a beat."""
-        with self._lock:
+        with self.lock:
             self._tempo.resync(self._now(at))
 
     # Editing
@@ -332,29 +331,39 @@ class Show:
     @property
     def document(self) -> ShowDocument:
         """Return the show as it is prepared."""
-        with self._lock:
+        with self.lock:
             return self._history.now
 
-    def edit(self, text: str, change: Callable[[ShowDocument], ShowDocument], at: float | None = None) -> None:
+    def edit(
+        self,
+        text: str,
+        change: Callable[[ShowDocument], ShowDocument],
+        at: float | None = None,
+        renumbered: tuple[CueNumber, CueNumber] | None = None,
+        reached: CueNumber | None = None,
+    ) -> None:
         """Make an edit that can be undone. What is seen stays as it is until the next cue.
 
         Args:
             text: what it does, "Record cue 2".
             change: returns the new document for the old.
             at: when.
+            renumbered: the number that it takes from a cue, and the one that it gives it instead.
+            reached: a cue that has the look of the moment then, and is the active one.
 
         Raises:
             LimelightError: `change` did, or the show cannot be so; nothing is changed then.
         """
-        self._edit(text, change, at)
-
-    def edit_cues(self, text: str, change: Callable[[CueList], CueList], at: float | None = None) -> None:
-        """Edit the cues alone; see `edit`."""
-        self.edit(text, lambda document: document.with_cues(change(document.cues)), at)
+        with self.lock:
+            now = self._now(at)
+            self._history.edit(text, change, renumbered)
+            self._took_edit(now, renumbered)
+            if reached is not None:
+                self._playback.recorded(now, reached)
 
     def undo(self, at: float | None = None) -> str | None:
         """Undo the last edit, of cues or of live values; return what it was, or None if there is none."""
-        with self._lock:
+        with self.lock:
             if (edit := self._history.undo()) is None:
                 return None
             changed = self._take_back(self._now(at), edit.became, edit.was, edit.renumbered and edit.renumbered[::-1])
@@ -363,126 +372,21 @@ class Show:
 
     def redo(self, at: float | None = None) -> str | None:
         """Make the edit again that was undone last; return what it was, or None if there is none."""
-        with self._lock:
+        with self.lock:
             if (edit := self._history.redo()) is None:
                 return None
             changed = self._take_back(self._now(at), edit.was, edit.became, edit.renumbered)
         self._tell(changed)
         return edit.text
 
-    def record_cue(
-        self,
-        number: Number | None = None,
-        cue_only: bool = False,
-        name: str | None = None,
-        time: Times | None = None,
-        at: float | None = None,
-    ) -> CueNumber:
-        """Record the look as a cue, in the place of any that has its number; fades count as complete. It is the active
-        one then, as on Eos.
-
-        Args:
-            number: of the cue; None: the next whole number after the last.
-            cue_only: the cue after it keeps its look.
-            name, time: of the cue; None: as it has them, if it is there.
-            at: when.
-
-        Returns:
-            its number.
-        """
-        with self._lock:
-            now, cues = self._now(at), self._history.now.cues
-            if number is None:
-                last = cues.cues[-1].number.thousandths if len(cues) else 0
-                key = CueNumber((last // 1000 + 1) * 1000)
-            else:
-                key = CueNumber.of(number)
-            cue = cues.find(key) or Cue(key)
-            cue = replace(cue, name=cue.name if name is None else name, time=time or cue.time)
-            look, effects = self._playback.targets(now), self._playback.running()
-            self.edit_cues(f"Record cue {key}", lambda cues: cues.record(cue, look, effects, cue_only), now)
-            self._playback.recorded(now, key)
-        return key
-
-    def update_cue(self, number: Number | None = None, cue_only: bool = False, at: float | None = None) -> CueNumber:
-        """Put the look into a cue that is there, the active one where none is said; see `record_cue`.
-
-        Raises:
-            LimelightError: there is no such cue, or none is active.
-        """
-        with self._lock:
-            now = self._now(at)
-            active = self._playback.progress(now).active
-            key = active if number is None else CueNumber.of(number)
-            if key is None:
-                raise LimelightError("no cue is active: say which to update, or record a new one")
-            look, effects = self._playback.targets(now), self._playback.running()
-            self.edit_cues(f"Update cue {key}", lambda cues: cues.update(key, look, effects, cue_only), now)
-            if key == active:
-                self._playback.recorded(now, key)
-        return key
-
-    def delete_cue(self, number: Number, cue_only: bool = False, at: float | None = None) -> None:
-        """Delete a cue; with `cue_only`, the one after it keeps its look.
-
-        Raises:
-            LimelightError: there is no such cue.
-        """
-        key = CueNumber.of(number)
-        self.edit_cues(f"Delete cue {key}", lambda cues: cues.delete(key, cue_only), at)
-
-    def type_cue(self, number: Number, word: str, text: str, at: float | None = None) -> None:
-        """Let a cue say something else for a word of show files, as a person typed it; see `typed`.
-
-        Raises:
-            LimelightError: there is no such cue, or it cannot have that.
-        """
-        key = CueNumber.of(number)
-        self.edit_cues(f"Cue {key} {word}", lambda cues: cues.put(typed(cues.cue(key), word, text)), at)
-
-    def set_block(self, number: Number, on: bool, at: float | None = None) -> None:
-        """Let a cue block, or track again; see `CueList.set_block`.
-
-        Raises:
-            LimelightError: there is no such cue.
-        """
-        key = CueNumber.of(number)
-        self.edit_cues(f"{'Block' if on else 'Unblock'} cue {key}", lambda cues: cues.set_block(key, on), at)
-
-    def set_assert(self, number: Number, on: bool, at: float | None = None) -> None:
-        """Let a cue play what is tracked too, or no longer.
-
-        Raises:
-            LimelightError: there is no such cue.
-        """
-        key = CueNumber.of(number)
-        self.edit_cues(f"{'Assert' if on else 'Unassert'} cue {key}", lambda cues: cues.set_assert(key, on), at)
-
-    def renumber_cue(self, number: Number, to: Number, at: float | None = None) -> None:
-        """Give a cue another number, which may move it elsewhere; links to it go along.
-
-        Raises:
-            LimelightError: there is no such cue, or one of the new number.
-        """
-        old, new = CueNumber.of(number), CueNumber.of(to)
-        self._renumber(f"Renumber cue {old}", old, new, at)
-
-    def move_cue(self, number: Number, before: Number | None, at: float | None = None) -> CueNumber:
-        """Put a cue directly before another (None: at the end), and return the number that it has then: the shortest
-        one that fits in between, as on Eos.
-
-        Raises:
-            LimelightError: there is no such cue, or no number left in between.
-        """
-        old = CueNumber.of(number)
-        with self._lock:
-            new = self._history.now.cues.number_before(old, None if before is None else CueNumber.of(before))
-            self._renumber(f"Move cue {old}", old, new, at)
-        return new
+    def look(self, at: float | None = None) -> tuple[dict[str, Value], frozenset[str]]:
+        """Return what is recorded as a cue: every value, fades counting as complete, and the effects that run."""
+        with self.lock:
+            return self._playback.targets(self._now(at)), self._playback.running()
 
     def status(self, at: float | None = None) -> Status:
         """Return where the show is."""
-        with self._lock:
+        with self.lock:
             now, document = self._now(at), self._history.now
             progress = self._playback.progress(now)
             return Status(
@@ -514,7 +418,7 @@ class Show:
             LimelightError: one of its panoramas cannot be read; the show goes on as it was.
         """
         self.environments.need(document.environments())
-        with self._lock:
+        with self.lock:
             self._changes += self._playback.started()
             self._history, self._saved = History(document), document
             self._playback = Playback(document.cues)
@@ -524,12 +428,12 @@ class Show:
 
     def mark_saved(self) -> None:
         """Take the document as it is as the one that the file says."""
-        with self._lock:
+        with self.lock:
             self._saved = self._history.now
 
     def state(self, at: float | None = None) -> ShowState:
         """Return where the show is, its document aside."""
-        with self._lock:
+        with self.lock:
             now = self._now(at)
             paused = self._playback.progress(now).paused
             return ShowState(self._playback.place(now), paused, self._master.high, self.blackout, self._tempo.bpm)
@@ -542,7 +446,7 @@ class Show:
         """
         if document is not None:
             self.environments.need(document.environments())
-        with self._lock:
+        with self.lock:
             now = self._now(at)
             if document is not None:
                 self._history = History(document)
@@ -579,7 +483,7 @@ class Show:
             effect.apply(values, turns, run.level)
 
     def _play(self, at: float | None, command: Callable[[float], None]) -> None:
-        with self._lock:
+        with self.lock:
             command(self._now(at))
             self._changed()
             settled = self._playback.settled()
@@ -598,20 +502,6 @@ class Show:
         self._changed()
         changed = {name: value for name, value in values.items() if before[name] != value}
         return self._playback.settled() | changed
-
-    def _edit(
-        self,
-        text: str,
-        change: Callable[[ShowDocument], ShowDocument],
-        at: float | None,
-        renumbered: tuple[CueNumber, CueNumber] | None = None,
-    ) -> None:
-        with self._lock:
-            self._history.edit(text, change, renumbered)
-            self._took_edit(self._now(at), renumbered)
-
-    def _renumber(self, text: str, old: CueNumber, new: CueNumber, at: float | None) -> None:
-        self._edit(text, lambda said: said.with_cues(said.cues.renumber(old, new)), at, (old, new))
 
     def _take_back(
         self,

@@ -10,6 +10,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from facemodel import LimelightError
+from realtime.light.cue_editor import CueEditor
 from realtime.light.cues.cue import CueNumber
 from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.show_file import load_show, save_show
@@ -38,6 +39,7 @@ class ShowDesk(QObject):
         """
         super().__init__()
         self._show = show
+        self._cues = CueEditor(show)
         self._background = Background()
         self.file: Path | None = None
         self.cue_only = False
@@ -54,8 +56,8 @@ class ShowDesk(QObject):
             "panic": partial(self._do, show.panic),
             "blackout": partial(self._do, lambda: show.set_blackout(not show.blackout)),
             "tap": partial(self._do, show.tap),
-            "record_cue": partial(self._do, lambda: show.record_cue(cue_only=self.cue_only)),
-            "update_cue": partial(self._do, lambda: show.update_cue(cue_only=self.cue_only)),
+            "record_cue": partial(self._do, lambda: self._cues.record(cue_only=self.cue_only)),
+            "update_cue": partial(self._do, lambda: self._cues.update(cue_only=self.cue_only)),
             "undo": partial(self._do, show.undo),
             "redo": partial(self._do, show.redo),
             "open_show": partial(self.ask_file, owner),
@@ -79,26 +81,26 @@ class ShowDesk(QObject):
             other = cues.after(number) or cues.before(number)
 
             def delete() -> None:
-                self._show.delete_cue(number, self.cue_only)
+                self._cues.delete(number, self.cue_only)
                 self.chosen = other.number if other is not None else None
 
             self._do(delete)
 
     def type(self, number: CueNumber, word: str, text: str) -> None:
-        """Let a cue say something else for a word: `number`, or see `Show.type_cue`."""
+        """Let a cue say something else for a word: `number`, or see `CueEditor.type`."""
 
         def change() -> None:
             if word == "number":
-                self._show.renumber_cue(number, text)
+                self._cues.renumber(number, text)
                 self.chosen = CueNumber.of(text)
             else:
-                self._show.type_cue(number, word, text)
+                self._cues.type(number, word, text)
 
         self._do(change)
 
     def move(self, number: CueNumber, before: CueNumber | None) -> None:
         """Put a cue directly before another, or at the end."""
-        self._do(lambda: setattr(self, "chosen", self._show.move_cue(number, before)))
+        self._do(lambda: setattr(self, "chosen", self._cues.move(number, before)))
 
     def step(self, by: int) -> None:
         """Put the chosen cue one place up (-1) or down (1)."""
@@ -113,11 +115,11 @@ class ShowDesk(QObject):
 
     def set_block(self, number: CueNumber, on: bool) -> None:
         """Let a cue block, or track again."""
-        self._do(lambda: self._show.set_block(number, on))
+        self._do(lambda: self._cues.set_block(number, on))
 
     def set_assert(self, number: CueNumber, on: bool) -> None:
         """Let a cue play what is tracked too, or no longer."""
-        self._do(lambda: self._show.set_assert(number, on))
+        self._do(lambda: self._cues.set_assert(number, on))
 
     def switch_effect(self, name: str, on: bool) -> None:
         """Start an effect by hand, or stop it."""

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facemodel import LimelightError
+from realtime.light.cue_editor import CueEditor
 from realtime.light.cues.cue import Cue, CueNumber, Times
 from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.document import ShowDocument
@@ -52,7 +53,7 @@ def test_values_are_seen_with_effects_and_recorded_without():
     assert show.values(at=0.125)[A] == pytest.approx(1.2)
     assert show.beneath(at=0.125)[A] == 1.0
     show.set({B: 0.5}, at=1)
-    show.record_cue(at=1)
+    CueEditor(show).record(at=1)
     assert show.document.cues.cue(n(2)).moves == {B: 0.5}
 
 
@@ -116,7 +117,7 @@ def test_another_show_begins_before_its_first_cue():
 
 def test_a_show_is_edited_until_it_is_saved():
     show = show_of()
-    show.record_cue(1)
+    CueEditor(show).record(1)
     assert show.status().edited
     show.mark_saved()
     assert not show.status().edited
@@ -137,16 +138,16 @@ def test_a_picture_may_be_older_than_the_newest_command():
 def test_recorded_updated_deleted_and_undone():
     show = show_of()
     show.set({A: 1.0}, at=0)
-    assert show.record_cue(name="Warm", time=Times(2.0), at=0) == n(1)
+    assert CueEditor(show).record(name="Warm", time=Times(2.0), at=0) == n(1)
     show.set({B: 0.5}, at=1)
     show.start_effect("circle", at=1)
-    assert show.record_cue(at=1) == n(2)
+    assert CueEditor(show).record(at=1) == n(2)
     assert show.document.cues.cue(n(2)) == Cue(n(2), moves={B: 0.5}, effects={"circle": True})
     show.go_to(1, time=0.0, at=2)
     show.set({A: 0.3}, at=3)
-    assert show.update_cue(at=3) == n(1)
+    assert CueEditor(show).update(at=3) == n(1)
     assert show.document.cues.cue(n(1)) == Cue(n(1), "Warm", moves={A: 0.3}, time=Times(2.0))
-    show.delete_cue(2, at=4)
+    CueEditor(show).delete(2, at=4)
     assert len(show.document.cues) == 1
     assert show.status(at=4).undo == "Delete cue 2"
     assert [show.undo(at=5), show.undo(at=5)] == ["Delete cue 2", "Update cue 1"]
@@ -158,12 +159,12 @@ def test_recorded_updated_deleted_and_undone():
 def test_renamed_and_renumbered_a_cue_is_still_the_active_one():
     show = show_of(Cue(n(1), "One"), Cue(n(2), "Two"), Cue(n(3), "Three"))
     show.go(at=0)
-    show.type_cue(1, "name", "First", at=1)
-    show.renumber_cue(1, 2.5, at=1)
+    CueEditor(show).type(1, "name", "First", at=1)
+    CueEditor(show).renumber(1, 2.5, at=1)
     status = show.status(at=1)
     assert (status.active.name, status.active.number, status.next.number) == ("First", n(2.5), n(3))
     with pytest.raises(LimelightError, match="cue 3"):
-        show.renumber_cue(2, 3, at=1)
+        CueEditor(show).renumber(2, 3, at=1)
     assert [show.undo(at=1), show.undo(at=1)] == ["Renumber cue 1", "Cue 1 name"]
 
 
@@ -171,8 +172,8 @@ def test_an_undone_renumbering_leaves_the_active_and_the_next_cue_as_they_were()
     show = show_of(Cue(n(1)), Cue(n(2)), Cue(n(3)), Cue(n(4)))
     show.go(at=0)
     show.standby(3, at=0)
-    show.renumber_cue(1, 3.5, at=1)
-    show.renumber_cue(3, 9, at=1)
+    CueEditor(show).renumber(1, 3.5, at=1)
+    CueEditor(show).renumber(3, 9, at=1)
     status = show.status(at=1)
     assert (status.active.number, status.next.number) == (n(3.5), n(9))
     show.undo(at=2)
@@ -186,20 +187,20 @@ def test_an_undone_renumbering_leaves_the_active_and_the_next_cue_as_they_were()
 def test_a_moved_cue_takes_a_number_between_its_neighbours_and_is_still_the_active_one():
     show = show_of(Cue(n(1)), Cue(n(2)), Cue(n(3)))
     show.go_to(3, at=0)
-    assert show.move_cue(3, 2, at=1) == n(1.5)
+    assert CueEditor(show).move(3, 2, at=1) == n(1.5)
     assert show.status(at=1).active.number == n(1.5)
-    assert show.move_cue(1.5, 2, at=1) == n(1.5)  # it stands there
+    assert CueEditor(show).move(1.5, 2, at=1) == n(1.5)  # it stands there
     assert (show.undo(at=2), show.status(at=2).active.number, show.undo(at=2)) == ("Move cue 3", n(3), None)
 
 
 def test_cues_block_and_assert_and_no_longer():
     show = show_of(Cue(n(1), moves={A: 1.0}), Cue(n(2)))
-    show.set_block(2, True, at=0)
-    show.set_assert(2, True, at=0)
+    CueEditor(show).set_block(2, True, at=0)
+    CueEditor(show).set_assert(2, True, at=0)
     cue = show.document.cues.cue(n(2))
     assert (cue.blocks, cue.asserts, cue.moves) == (True, True, {A: 1.0})
-    show.set_assert(2, False, at=0)
-    show.set_block(2, False, at=0)
+    CueEditor(show).set_assert(2, False, at=0)
+    CueEditor(show).set_block(2, False, at=0)
     assert show.document.cues.cue(n(2)) == Cue(n(2))
     assert [show.undo(at=0) for _ in range(4)] == ["Unblock cue 2", "Unassert cue 2", "Assert cue 2", "Block cue 2"]
 
@@ -209,7 +210,7 @@ def test_live_values_and_cues_are_undone_in_one_order():
     heard = []
     show.listen(heard.append)
     show.adjust("Light 1 intensity", {A: 0.4}, at=1)
-    show.record_cue(2, at=2)
+    CueEditor(show).record(2, at=2)
     show.adjust("Light 2 intensity", {B: 0.7}, at=3)
     assert (show.status(at=3).undo, show.values(at=3)[B]) == ("Light 2 intensity", 0.7)
     assert [show.undo(at=4), show.undo(at=4), show.undo(at=4)] == [
@@ -248,13 +249,13 @@ def test_a_live_value_that_cannot_be_is_no_edit():
 
 def test_there_must_be_a_cue_to_update():
     with pytest.raises(LimelightError, match="no cue is active"):
-        show_of().update_cue()
+        CueEditor(show_of()).update()
 
 
 def test_a_fade_is_recorded_as_complete():
     show = show_of(Cue(n(1), moves={A: 1.0, B: 1.0}, time=Times(4.0), delay=Times(0.0)))
     show.go(at=0)
-    show.record_cue(5, at=2)
+    CueEditor(show).record(5, at=2)
     assert show.document.cues.state_at(n(5)).values == {A: 1.0, B: 1.0}
 
 
@@ -357,7 +358,7 @@ def command(draw, cues):
             ("set_blackout", draw.random() < 0.3, draw.uniform(0, 2)),
             ("start_effect", draw.choice(sorted(EFFECTS)), draw.uniform(0, 2)),
             ("stop_effect", draw.choice(sorted(EFFECTS)), draw.uniform(0, 2)),
-            ("record_cue", draw.randint(1, cues), draw.random() < 0.5),
+            ("record", draw.randint(1, cues), draw.random() < 0.5),
             ("undo",), ("redo",),
         ]
     )  # fmt: skip
@@ -366,6 +367,7 @@ def command(draw, cues):
 def run(document, log, looks=()):
     """Play a log of commands, (time, name, *arguments), and look at the show at other times too."""
     show = Show(document=document, clock=lambda: 0.0)
+    cues = CueEditor(show)
     events = sorted(
         [(time, 0, entry) for time, *entry in log] + [(time, 1, None) for time in looks], key=lambda e: e[0]
     )
@@ -374,7 +376,7 @@ def run(document, log, looks=()):
             show.at(time)
             show.status(time)
         else:
-            getattr(show, entry[0])(*entry[1:], at=time)
+            getattr(cues if entry[0] == "record" else show, entry[0])(*entry[1:], at=time)
     return show
 
 
@@ -417,7 +419,7 @@ def test_many_threads_may_use_one_show():
     users = [
         (show.go, show.back, lambda: show.panic(0.0)),
         (show.now, show.values, show.status),
-        (lambda: show.set({A: 0.5}), lambda: show.record_cue(5), show.undo),
+        (lambda: show.set({A: 0.5}), lambda: CueEditor(show).record(5), show.undo),
         (lambda: show.set_master(0.5), show.tap, lambda: show.set_blackout(False)),
     ]
     threads = [threading.Thread(target=use, args=(user,)) for user in users]

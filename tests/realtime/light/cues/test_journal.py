@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from facemodel import LimelightError
+from realtime.light.cue_editor import CueEditor
 from realtime.light.cues.cue import Cue, CueNumber, Times
 from realtime.light.cues.cue_list import CueList
 from realtime.light.cues.document import ShowDocument
@@ -38,7 +39,7 @@ def played(file):
     """Return a show that stands in a fade to its cue 2, with an edit that was not saved."""
     show = Show(document=load_show(file), clock=lambda: 0.0)
     show.go(at=0)
-    show.record_cue(7, name="kept", at=1)
+    CueEditor(show).record(7, name="kept", at=1)
     show.go_to(2, at=2)
     show.set({"light/3/intensity": 0.7}, at=3)
     show.set_master(0.5, at=3)
