@@ -13,6 +13,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from facemodel import FaceModel
+from realtime.controls.inbox import Inbox
+from realtime.controls.osc_in import OscInput
+from realtime.controls.place import Place
+from realtime.light.show import Show
+from tests.realtime.controls.small_show import make
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -94,3 +99,16 @@ def sources() -> Path:
     if not folder.is_dir():
         pytest.skip(f"data folder {folder} is absent; set LIMELIGHT_DATA")
     return folder
+
+
+@pytest.fixture
+def osc_listening() -> Iterator[tuple[Show, OscInput, Inbox]]:
+    """A show that OSC plays, on a free port of this machine."""
+    show, table = make()
+    inbox = Inbox(table)
+    osc = OscInput(inbox, Place("127.0.0.1", 0))
+    osc.start()
+    inbox.start()
+    yield show, osc, inbox
+    osc.stop()
+    inbox.stop()

@@ -12,11 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from realtime.controls.inbox import Inbox
-from realtime.controls.osc_in import OscInput
-from realtime.controls.place import Place
 from tests.apps.programs import run_node
-from tests.realtime.controls.small_show import make
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.apps
@@ -25,20 +21,8 @@ SCRIPT = Path(__file__).parent / "web" / "send_osc.mjs"
 OLA = Path(__file__).parent / "ola_desk.sh"
 
 
-@pytest.fixture
-def listening():
-    show, table = make()
-    inbox = Inbox(table)
-    osc = OscInput(inbox, Place("127.0.0.1", 0))
-    osc.start()
-    inbox.start()
-    yield show, osc, inbox
-    osc.stop()
-    inbox.stop()
-
-
-def test_oscsend_plays_a_show(listening):
-    show, osc, inbox = listening
+def test_oscsend_plays_a_show(osc_listening):
+    show, osc, inbox = osc_listening
     if (program := shutil.which("oscsend")) is None:
         pytest.skip("no oscsend: make test-apps")
 
@@ -60,8 +44,8 @@ def test_oscsend_plays_a_show(listening):
     assert osc.status().malformed == osc.status().unknown == inbox.status().refused == 0
 
 
-def test_node_osc_plays_a_show_and_is_told_where_it_is(listening):
-    show, osc, inbox = listening
+def test_node_osc_plays_a_show_and_is_told_where_it_is(osc_listening):
+    show, osc, inbox = osc_listening
     told = {address: values for address, *values in json.loads(run_node(SCRIPT, str(osc.place.port)))}
     assert str(show.status().progress.active) == "1"
     assert show.values()["light/2/azimuth"] == 45.5

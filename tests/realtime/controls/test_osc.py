@@ -235,18 +235,6 @@ def test_places_are_read():
 
 
 @pytest.fixture
-def listening():
-    show, table = make()
-    inbox = Inbox(table)
-    osc = OscInput(inbox, Place("127.0.0.1", 0))
-    osc.start()
-    inbox.start()
-    yield show, osc, inbox
-    osc.stop()
-    inbox.stop()
-
-
-@pytest.fixture
 def sender():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.bind(("127.0.0.1", 0))
@@ -254,8 +242,8 @@ def sender():
         yield opened
 
 
-def test_osc_changes_the_show_and_bad_packets_are_counted(listening, sender):
-    show, osc, inbox = listening
+def test_osc_changes_the_show_and_bad_packets_are_counted(osc_listening, sender):
+    show, osc, inbox = osc_listening
     place = ("127.0.0.1", osc.place.port)
     sender.sendto(b"rubbish", place)
     sender.sendto(b"#bundle\0" + bytes(8) + b"\xff\xff\xff\xfc", place)
@@ -275,8 +263,8 @@ def received(sender: socket.socket) -> dict[str, tuple]:
     return {m.address: m.args for m in read_packet(sender.recv(65536))}
 
 
-def test_who_subscribes_is_told_everything_and_then_what_changes(listening, sender):
-    show, osc, _ = listening
+def test_who_subscribes_is_told_everything_and_then_what_changes(osc_listening, sender):
+    show, osc, _ = osc_listening
     place = ("127.0.0.1", osc.place.port)
     sender.sendto(message("/limelight/subscribe"), place)
     told: dict[str, tuple] = {}
@@ -306,8 +294,8 @@ def test_a_fixed_peer_is_told_and_subscriptions_have_bounds(sender):
         osc.stop()
 
 
-def test_a_port_that_is_taken_is_one_clear_error(listening):
-    _, osc, inbox = listening
+def test_a_port_that_is_taken_is_one_clear_error(osc_listening):
+    _, osc, inbox = osc_listening
     with pytest.raises(LimelightError, match="another program uses the port"):
         OscInput(inbox, osc.place).start()
 
@@ -340,9 +328,9 @@ def test_feedback_fits_into_datagrams():
     assert sum(len(read_packet(data)) for data in bundles) == len(table.state())
 
 
-def test_a_flood_leaves_the_state_that_its_log_gives(listening, sender):
+def test_a_flood_leaves_the_state_that_its_log_gives(osc_listening, sender):
     """About 10,000 messages a second, as quickly as they are taken: what the system itself lost would not count."""
-    show, osc, inbox = listening
+    show, osc, inbox = osc_listening
     log: list[Call] = []
     inbox.table.listen(log.append)
     place = ("127.0.0.1", osc.place.port)
