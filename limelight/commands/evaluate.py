@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limelight.extras import importing_train_extra
+
 if TYPE_CHECKING:
     from facemodel import FaceModel
     from facemodel.output_files import Outputs
@@ -88,17 +90,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from facemodel import FaceModel, LimelightError
+    from facemodel import FaceModel
 
-    try:
+    with importing_train_extra("evaluation"):
         from facemodel.output_files import Outputs
         from limelight.evaluation_output import print_findings, report_pictures, write_gallery, write_report
         from training.evaluation.ablation import read_ablation
         from training.evaluation.record import read_evaluations, write_evaluation
-    except ImportError as error:
-        raise LimelightError(
-            f"evaluation needs more packages ({error.name}): pip install 'limelight[train]'"
-        ) from error
     ablation = read_ablation(args.ablation) if args.ablation else None
     remarks = _text(args.remarks) if args.remarks else ""
     histories = _histories(args.history)

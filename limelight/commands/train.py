@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facemodel import FaceModel, LimelightError
 from limelight.arguments import positive_float
+from limelight.extras import importing_train_extra
 
 _RECIPES = ("student", "student-open", "resnet50", "paper", "ablation", "segmentation")
 
@@ -44,11 +45,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit status."""
-    try:
+    with importing_train_extra("training"):
         from training.recipes.book import RECIPES
         from training.recipes.recipe import Job, follow
-    except ImportError as error:
-        raise LimelightError(f"training needs more packages ({error.name}): pip install 'limelight[train]'") from error
     from limelight.cli import main
 
     recipe = RECIPES[args.recipe]

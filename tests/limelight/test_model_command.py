@@ -35,15 +35,35 @@ def test_info_of_a_missing_file(tmp_path):
         run_model("info", str(tmp_path / "none.npz"))
 
 
-def test_build_without_its_packages_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "training.face_model.build", None)
-    with pytest.raises(LimelightError, match=r"limelight\[train\]"):
-        run_model("build")
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("build", ("build", "--out", "model.npz")),
+        ("hair", ("build-hair", "--out", "hair.npz")),
+        ("sheet", ("sheets", "sheets")),
+    ],
+)
+def test_what_lacks_its_packages_says_what_to_install(monkeypatch, module, arguments):
+    name = f"training.face_model.{module}"
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(
+        LimelightError, match=rf"^\w+ needs more packages \({name}\): pip install 'limelight\[train\]'$"
+    ):
+        run_model(*arguments)
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_build_is_told_where_to_write_and_never_replaces_what_ships_unasked(force, capsys):
+    with pytest.raises(SystemExit):
+        run_model("build", *force)
+    assert "the following arguments are required: --out" in capsys.readouterr().err
+    with pytest.raises(LimelightError, match="name the file to write with --out, or the face model with --model"):
+        run_model("build-hair", *force)
 
 
 def test_build_without_its_data_says_so(tmp_path):
     with pytest.raises(LimelightError, match="LIMELIGHT_DATA"):
-        run_model("build", "--sources", str(tmp_path / "none"))
+        run_model("build", "--sources", str(tmp_path / "none"), "--out", str(tmp_path / "model.npz"))
 
 
 def test_an_action_is_needed(capsys):
