@@ -101,6 +101,15 @@ def add_sink_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_light_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the light that faces stand in; `light_argument.light_values` reads it."""
+    parser.add_argument(
+        "--light",
+        metavar="PRESET|PANORAMA",
+        help="stand faces in the light of a preset, such as sunset, or of a panorama (.hdr, .exr, .jpg)",
+    )
+
+
 def add_person_arguments(parser: argparse.ArgumentParser) -> None:
     """Add who sits before the camera."""
     parser.add_argument(

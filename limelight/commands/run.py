@@ -11,6 +11,7 @@ from pathlib import Path
 from limelight.arguments import (
     add_engine_arguments,
     add_faces_argument,
+    add_light_argument,
     add_person_arguments,
     add_sink_argument,
     add_source_arguments,
@@ -87,11 +88,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--pictures", action="store_true", help="keep the source's pictures in the take")
     parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="film the overlay, with the source's sound")
     add_sink_argument(parser)
-    parser.add_argument(
-        "--light",
-        metavar="PRESET|PANORAMA",
-        help="stand faces in the light of a preset, such as sunset, or of a panorama (.hdr, .exr, .jpg)",
-    )
+    add_light_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_engine_arguments(parser)
     parser.set_defaults(run=run)
@@ -133,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     addresses += ([] if args.video is None else [str(args.video)]) + args.sink
     outputs = claim_outputs("run", args.source, addresses, args.force)
 
-    lighting = light_values(args.light) if args.light else {}
+    lighting = light_values(args.light)
     limit_threads(args.threads)
     model = FaceModel.load()
     config = SessionConfig(

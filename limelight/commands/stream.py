@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from limelight.arguments import (
     add_engine_arguments,
     add_faces_argument,
+    add_light_argument,
     add_person_arguments,
     add_source_arguments,
     add_timecode_argument,
@@ -55,6 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="still, balanced (default) or raw, or the strength of one part; see 'limelight run --help'",
     )
     add_person_arguments(parser)
+    add_light_argument(parser)
     add_timecode_argument(parser)
     add_engine_arguments(parser)
     parser.set_defaults(run=run)
@@ -63,6 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Stream; returns the exit status."""
     from facemodel import FaceModel, LimelightError
+    from limelight.light_argument import light_values
     from realtime.session import Session
     from realtime.session_config import SessionConfig
     from realtime.sinks.address import Address
@@ -91,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
         timecode=args.timecode,
         performer=args.performer,
         source=source_settings(args, live=True),
+        lighting=light_values(args.light),
+        recorded_light=args.light is None,
         smoothing=SmoothingSettings.parse(",".join(args.smoothing)) if args.smoothing else None,
     )
     session = Session(model, partial(make_tracker, args, model, args.faces), config)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from limelight.arguments import (
     add_engine_arguments,
     add_faces_argument,
+    add_light_argument,
     add_person_arguments,
     add_sink_argument,
     add_source_arguments,
@@ -45,6 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("--open", action="store_true", help="open the page in this machine's browser")
     add_faces_argument(parser)
     add_sink_argument(parser)
+    add_light_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace files that exist already")
     add_person_arguments(parser)
     add_engine_arguments(parser)
@@ -54,6 +56,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve the page; returns the exit status."""
     from facemodel import FaceModel, LimelightError
+    from limelight.light_argument import light_values
     from realtime.session import Session
     from realtime.session_config import SessionConfig
     from realtime.sinks.address import Address
@@ -79,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         at_end="stop" if args.take is None else "loop",
         all_sinks=True,
         source=source_settings(args, live=True),
+        lighting=light_values(args.light),
+        recorded_light=args.light is None,
         person=args.person,
         glasses=args.glasses,
     )

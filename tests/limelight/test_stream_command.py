@@ -9,15 +9,20 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
+import numpy as np
 import platformdirs
 import pytest
 from websockets.sync.client import connect
 
 from facemodel import LimelightError
 from limelight.cli import build_parser, main
+from limelight.light_argument import light_values
+from realtime.light.lighting import Lighting
 from realtime.loop.loop import Loop
 from realtime.sinks.registry import KINDS
+from realtime.sinks.worker import Worker
 from tests.realtime.streams.faces import free_port
 from tests.realtime.streams.vtube_studio import VTubeStudio
 from tests.realtime.take_factory import result as take_result
@@ -165,6 +170,22 @@ def test_the_end_of_a_file_is_the_end(command, tmp_path, capsys):
     clip = write_video(tmp_path / "clip.mp4", [grey(90)] * 12)
     assert main([*command, "--source", str(clip)]) == 0
     assert json.loads(capsys.readouterr().out)["frames"] >= 12
+
+
+@pytest.mark.parametrize("command", [("stream", "opentrack://127.0.0.1:9"), ("view", "--port", "0")])
+@pytest.mark.parametrize(("option", "light"), [((), "candle"), (("--light", "sunset"), "sunset")])
+def test_faces_stand_in_the_recorded_light_or_in_the_one_that_is_asked_for(
+    command, option, light, tmp_path, monkeypatch
+):
+    lighting = Lighting.of(light_values("candle"))
+    path = write_take(tmp_path / "a.mcap", [replace(take_result(i), lighting=lighting) for i in range(5)])
+    offered = []
+    monkeypatch.setattr(Worker, "offer", lambda _, result: offered.append(result.lighting))
+    assert main([*command, "--source", str(path), *option]) == 0
+    expected = Lighting.of(light_values(light)).environment
+    assert expected is not None and offered
+    for given in offered:
+        np.testing.assert_array_equal(given.environment.sh, expected.sh)
 
 
 def test_a_take_is_looped_only_into_what_may_go_on(tmp_path, capsys):

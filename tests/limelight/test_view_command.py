@@ -49,6 +49,7 @@ def test_a_take_is_shown_over_and_over_until_it_is_interrupted(tmp_path):
         (("--take", str(TAKE), "--source", "synthetic"), "not both"),
         (("--take", "nothing.mcap"), "nothing.mcap"),
         (("--take", str(TAKE), "--faces", "2"), "--faces is for a source"),
+        (("--take", str(TAKE), "--light", "nowhere"), "neither a preset"),
         (("--source", "synthetic", "--host", "no.such.host.invalid"), "cannot listen there"),
         (("--source", "synthetic", "--sink", "view://127.0.0.1:1/x"), "ends after the port"),
     ],
