@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 from realtime.opencv import cv2
 from realtime.sources.synthetic import SyntheticPerformer
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("facemodel", "training", "export", "realtime", "limelight", "benchmark")
@@ -48,6 +50,18 @@ SYSTEMS = (
     r"(cache|config)/matplotlib(/.*)?",  # lists of fonts, of which MediaPipe makes no use
 )
 """What graphics drivers, the window system and Python's packages keep: compiled code, lists of fonts."""
+
+GUARD = """
+import os, signal, subprocess, sys, threading
+
+def end():
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=end, daemon=True).start()
+sys.exit(subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL).returncode)
+"""
+"""Runs a command, and kills all that it started once the pipe that it reads from is closed, or whoever held it dead."""
 
 
 @dataclass
@@ -92,6 +106,7 @@ class World:
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         self.environment = kept | {variable: str(folder / name) for variable, name in names.items()}
         self.environment |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        self._guarded, self._guard = os.pipe()
 
     def start(self, *arguments: object, display: bool = False) -> subprocess.Popen[str]:
         """Start a Python program that is watched."""
@@ -112,9 +127,10 @@ class World:
         if display:
             command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1000x24", *command]
         return subprocess.Popen(
-            command,
+            [sys.executable, "-c", GUARD, *command],
             cwd=self.folder,
             env=self.environment,
+            stdin=self._guarded,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -123,11 +139,7 @@ class World:
 
     def watched(self, program: subprocess.Popen[str], timeout: float = 300.0) -> Watched:
         """Wait for it to end, and return what it did."""
-        try:
-            _, said = program.communicate(timeout=timeout)
-        finally:
-            if program.poll() is None:
-                os.killpg(program.pid, signal.SIGKILL)  # what it started too
+        _, said = program.communicate(timeout=timeout)
         watched = Watched(program.returncode, said=said)
         for call in calls(self.log.read_text(errors="replace")):
             if leaves_the_machine(call):
@@ -139,6 +151,11 @@ class World:
 
     def run(self, *arguments: object) -> Watched:
         return self.watched(self.start(*arguments))
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        os.close(self._guard)
+        os.close(self._guarded)
 
     def _named(self, path: str) -> str:
         absolute = os.path.normpath(self.folder / path)
@@ -203,10 +220,11 @@ def why_not() -> str:
 
 
 @pytest.fixture
-def world(tmp_path) -> World:
+def world(tmp_path) -> Iterator[World]:
     if reason := why_not():
         pytest.skip(reason)
-    return World(tmp_path / "world")
+    with closing(World(tmp_path / "world")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -383,3 +401,31 @@ def test_what_is_left_behind_would_be_seen(world, code, name):
     watched = world.run("-c", f"import os\n{code}")
     assert watched.status == 0, watched.said
     assert name in watched.strange
+
+
+def test_nothing_goes_on_when_who_watches_is_killed(world):
+    code = """
+import os, signal, sys
+from pathlib import Path
+from tests.test_privacy import World, children
+from tests.waiting import wait_for
+
+world = World(Path(sys.argv[1]))
+program = world.start("-c", "import time; open('begun', 'w').close(); time.sleep(600)")
+wait_for((world.folder / "begun").exists)
+print(*children(program.pid), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    command = [sys.executable, "-c", code, str(world.folder / "inner")]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=60)
+    processes = done.stdout.split()
+    assert len(processes) == 2  # strace, and what it watches
+    wait_for(lambda: not any(map(runs, processes)))
+
+
+def runs(process: str) -> bool:
+    status = Path(f"/proc/{process}/status")
+    try:
+        return re.search(r"^State:\t[ZX]", status.read_text(), re.MULTILINE) is None
+    except OSError:
+        return False
