@@ -111,7 +111,7 @@ STUDENT_OPEN = Recipe(
         *shown("readout"),
     ),
     (
-        _OPEN_RENDERS,
+        replace(_OPEN_RENDERS, hours=0.4, count=RENDERS // 2),
         *_taught_again("student-open", OPEN_TRUNK, OPEN_HEADS, _OPEN_READOUT),
         *shown("readout"),
     ),
