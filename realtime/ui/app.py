@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from PyQt6 import sip
 from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QSurfaceFormat
 from PyQt6.QtWidgets import QApplication
@@ -97,6 +98,7 @@ def run_window(
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status or 1)
+    sip.delete(window)  # or the application's end does it, which crashes now and then
     for problem in problems:
         print(f"limelight: error: {problem}", file=sys.stderr)
     return 1 if problems else status

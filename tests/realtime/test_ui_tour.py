@@ -237,7 +237,7 @@ def test_a_run_offers_the_tour_only_where_it_is_asked_to(qapp, session, tmp_path
 
     offered: list[bool] = []
     monkeypatch.setattr("realtime.ui.tour_desk.TourDesk.offer", lambda _desk: offered.append(True))
-    monkeypatch.setattr(type(qapp), "exec", lambda *_args: 0)
+    monkeypatch.setattr(type(qapp), "exec", lambda *_args: qapp.closeAllWindows() or 0)
     monkeypatch.setattr(Session, "show_on", lambda *_args: None)
     app.run_window(session, SettingsFile(tmp_path / "window.json"), "synthetic", tour=asked)
     assert offered == [True] * asked
