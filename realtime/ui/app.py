@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import QApplication
 
 from realtime.interruption import Interruption, finishing_files
 from realtime.session import Session
+from realtime.ui.background import all_ended
 from realtime.ui.display import check_opengl, require_display
 from realtime.ui.options import Compared
 from realtime.ui.output_window import OutputScreens
@@ -93,14 +94,14 @@ def run_window(
             screens.shut_down()
             sys.excepthook = previous_hook
             problems = _stop(session)
-    if problems is None:
+    for problem in problems or ():
+        print(f"limelight: error: {problem}", file=sys.stderr)
+    if problems is None or not all_ended(_STOP_SECONDS):
         print("limelight: a device or a disk did not let go in time; the program ends without it", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status or 1)
     sip.delete(window)  # or the application's end does it, which crashes now and then
-    for problem in problems:
-        print(f"limelight: error: {problem}", file=sys.stderr)
     return 1 if problems else status
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from facemodel import LimelightError
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+_NAME = "limelight-background"
 
 
 class Background(QObject):
@@ -26,7 +28,7 @@ class Background(QObject):
         self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._closed = False
         self._finished.connect(self._call)
-        threading.Thread(target=self._run, name="limelight-background", daemon=True).start()
+        threading.Thread(target=self._run, name=_NAME, daemon=True).start()
 
     def submit(self, function: Callable[[], T], done: Callable[[T], None], failed: Callable[[str], None]) -> None:
         """Run `function` in the background, then `done(result)` or `failed(one line)` on Qt's thread."""
@@ -64,3 +66,15 @@ class Background(QObject):
             if self._closed:
                 return
             job()
+
+
+def all_ended(seconds: float) -> bool:
+    """Return whether the threads of everything that was closed have ended, after waiting for them so long.
+
+    A source that was being opened is soon done. A thread that stays in a driver would crash the interpreter's end.
+    """
+    until = time.monotonic() + seconds
+    threads = [thread for thread in threading.enumerate() if thread.name == _NAME]
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)

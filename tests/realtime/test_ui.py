@@ -609,6 +609,12 @@ from tests.toy_model import toy_model
 folder, case = Path(sys.argv[1]), sys.argv[2]
 
 class Session(FakeSession):
+    def cameras(self):
+        if case.startswith("looks"):
+            time.sleep(1.0 if case == "looks slowly" else 100.0)
+            print("cameras were found", flush=True)
+        return super().cameras()
+
     def stop(self):
         print("finalised" if self.current else "nothing to finalise", flush=True)
         if case == "hangs":
@@ -641,7 +647,7 @@ def interrupt():
     window = next(w for w in application.topLevelWidgets() if w.windowTitle() == "Limelight")
     print("painted to the end" if window.isVisible() else "closed while painting", file=sys.stderr, flush=True)
 
-app._STOP_SECONDS = 0.5 if case == "hangs" else 60.0
+app._STOP_SECONDS = 0.5 if case in ("hangs", "looks for ever") else 60.0
 application = app.make_application()
 session = Session(toy_model(), folder)
 QTimer.singleShot(500, close)
@@ -662,12 +668,17 @@ def run_python(code: str, *arguments: str, **environment: str | None) -> subproc
     )
 
 
-@pytest.mark.parametrize("case", ["ends", "hangs", "SIGINT", "SIGTERM", "SIGHUP", "signals", "fails"])
+CASES = ["ends", "hangs", "looks slowly", "looks for ever", "SIGINT", "SIGTERM", "SIGHUP", "signals", "fails"]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_closing_the_window_ends_the_process_and_the_take(qapp, tmp_path, case):
     done = run_python(CLOSE_WHILE_RECORDING, str(tmp_path), case)
     assert done.stdout.splitlines()[:1] == ["finalised"], done.stderr
-    assert (done.returncode == 0) is (case != "hangs"), done.stderr
-    assert ("did not let go" in done.stderr) is (case == "hangs")
+    hangs = case in ("hangs", "looks for ever")
+    assert (done.returncode == 0) is not hangs, done.stderr
+    assert ("did not let go" in done.stderr) is hangs
+    assert ("cameras were found" in done.stdout) is (case == "looks slowly")
     assert ("after the signals" in done.stdout) is (case == "signals")
     assert (tmp_path / "window.json").is_file()
 
