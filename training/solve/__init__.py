@@ -6,7 +6,7 @@ brings them together; `images` and `clip` do it for photographs and for videos.
 
 from training.solve.clip import ClipReport, ClipSolver
 from training.solve.config import SolveConfig
-from training.solve.solver import ImageSolver, SolvedFace
+from training.solve.solver import FaceSolver, ImageSolver, SolvedFace
 from training.solve.start import NetworkStart
 
-__all__ = ["ClipReport", "ClipSolver", "ImageSolver", "NetworkStart", "SolveConfig", "SolvedFace"]
+__all__ = ["ClipReport", "ClipSolver", "FaceSolver", "ImageSolver", "NetworkStart", "SolveConfig", "SolvedFace"]

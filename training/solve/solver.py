@@ -232,7 +232,7 @@ class Solver:
         return c.last_rate + 0.5 * (c.rate - c.last_rate) * (1.0 + math.cos(math.pi * progress))
 
 
-_TOGETHER = 4  # faces of one picture
+_TOGETHER = 4  # faces
 
 
 @dataclass(frozen=True)
@@ -241,6 +241,51 @@ class SolvedFace:
 
     face: Reconstruction
     fit: FaceFit
+
+
+class FaceSolver:
+    """Solves faces that a network has seen, a few at a time.
+
+    Args:
+        model: the face model.
+        config: of the solve.
+    """
+
+    def __init__(self, model: FaceModel, config: SolveConfig | None = None) -> None:
+        self.model, self.config = model, config or SolveConfig()
+        self._observe, self._solver = Observer(model), Solver(model, self.config)
+
+    def __call__(
+        self, faces: Sequence[tuple[NDArray[np.uint8], Start]], tick: Callable[[], object] | None = None
+    ) -> list[SolvedFace]:
+        """Return each face solved.
+
+        Args:
+            faces: the (H, W, 3) uint8 BGR image of each, and where to begin.
+            tick: is called after every step of every few faces.
+        """
+        groups = [faces[first : first + _TOGETHER] for first in range(0, len(faces), _TOGETHER)]
+        return [face for group in groups for face in self._solve(group, tick)]
+
+    def _solve(
+        self, faces: Sequence[tuple[NDArray[np.uint8], Start]], tick: Callable[[], object] | None
+    ) -> list[SolvedFace]:
+        layout, starts = self.model.layout, [start for _, start in faces]
+        crops = [crop_of(layout, start.parameters) for start in starts]
+        looks = [
+            self._observe(image, crop, start.parameters, start.landmarks)
+            for crop, (image, start) in zip(crops, faces, strict=True)
+        ]
+        lowered = np.stack([crop.lower(layout, s.parameters) for crop, s in zip(crops, starts, strict=True)])
+        solution = self._solver.solve(torch.from_numpy(lowered), Observation.cat(looks), self.config.steps, tick=tick)
+        vectors = [
+            layout.constrain(crop.lift(layout, solved.numpy()))
+            for crop, solved in zip(crops, solution.parameters, strict=True)
+        ]
+        return [
+            SolvedFace(Reconstruction(vector, start.confidence), fit)
+            for vector, start, fit in zip(vectors, starts, solution.fits(), strict=True)
+        ]
 
 
 class ImageSolver:
@@ -254,8 +299,7 @@ class ImageSolver:
 
     def __init__(self, model: FaceModel, start: NetworkStart, config: SolveConfig | None = None) -> None:
         self.model, self.config = model, config or SolveConfig()
-        self._start, self._observe = start, Observer(model)
-        self._solver = Solver(model, self.config)
+        self._start, self._solve = start, FaceSolver(model, self.config)
 
     def __call__(self, image: NDArray[np.uint8], tick: Callable[[], object] | None = None) -> list[SolvedFace]:
         """Return the faces of an (H, W, 3) uint8 BGR image, the largest first; empty if there is none.
@@ -264,24 +308,4 @@ class ImageSolver:
             image: the picture.
             tick: is called after every step of every few faces.
         """
-        starts = self._start(image)
-        groups = [starts[first : first + _TOGETHER] for first in range(0, len(starts), _TOGETHER)]
-        return [face for group in groups for face in self._solve(image, group, tick)]
-
-    def _solve(
-        self, image: NDArray[np.uint8], starts: list[Start], tick: Callable[[], object] | None
-    ) -> list[SolvedFace]:
-        layout = self.model.layout
-        crops = [crop_of(layout, start.parameters) for start in starts]
-        pairs = list(zip(crops, starts, strict=True))
-        seen = Observation.cat([self._observe(image, crop, s.parameters, s.landmarks) for crop, s in pairs])
-        lowered = np.stack([crop.lower(layout, start.parameters) for crop, start in pairs])
-        solution = self._solver.solve(torch.from_numpy(lowered), seen, self.config.steps, tick=tick)
-        vectors = [
-            layout.constrain(crop.lift(layout, solved.numpy()))
-            for crop, solved in zip(crops, solution.parameters, strict=True)
-        ]
-        return [
-            SolvedFace(Reconstruction(vector, start.confidence), fit)
-            for vector, start, fit in zip(vectors, starts, solution.fits(), strict=True)
-        ]
+        return self._solve([(image, start) for start in self._start(image)], tick)

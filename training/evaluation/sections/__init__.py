@@ -19,6 +19,7 @@ from training.evaluation.sections import (
     poses,
     relighting,
     shape,
+    solve,
     stability,
 )
 
@@ -37,6 +38,7 @@ SECTIONS: dict[str, Section] = {
         relighting,
         identity,
         groups,
+        solve,
         clips,
         stability,
         flicker,

@@ -17,7 +17,7 @@ from training.evaluation.light_error import half_angle, half_vector, key_angle
 from training.evaluation.section import Findings, Measure, Section, ranked_cases
 
 _SIDE = 112  # px, of the layers
-_SEEN = 4.0  # of 255: a highlight that brightens no twentieth of the face by as much is seen by nobody
+SEEN = 4.0  # of 255: a highlight that brightens no twentieth of the face by as much is seen by nobody
 _TOLD = 1.0  # of 255: an answer whose highlight would not even change a picture of 8 bits knows of none
 _FOUND = 10.0  # degrees between half vectors: nearer highlights are found
 
@@ -79,7 +79,7 @@ class _Pictures:
             shares.append(specular_leak(shuffled, true.diffuse, true.specular, both)[0])
             patterns[n] = list(map(astuple, shares))
         ours, keys = (vectors[:, layout.slices["key_position"]] for vectors in (answers, truths))
-        seen = (brightest[:, 0] >= _SEEN) & answered.renders.highlight[index]
+        seen = (brightest[:, 0] >= SEEN) & answered.renders.highlight[index]
         halves = half_vector(keys)
         middle = halves[seen].mean(axis=0) if seen.any() else halves.mean(axis=0)
         angles = half_angle(ours, keys), key_angle(ours, keys), key_angle(np.broadcast_to(middle, halves.shape), halves)
@@ -136,7 +136,7 @@ def _measures(key: str, title: str) -> tuple[Measure, ...]:
 SECTION = Section(
     "highlights",
     "Highlights on held-out renders",
-    f"A highlight is seen if it brightens a twentieth of the face by {_SEEN:.0f} of 255 or more. Half vector and key "
+    f"A highlight is seen if it brightens a twentieth of the face by {SEEN:.0f} of 255 or more. Half vector and key "
     "light are judged there alone; the half vector, between light and camera, is where the highlight lies. An answer "
     f"whose own highlight brightens it by less than {_TOLD:.0f} of 255 says 'unknown': it has found nothing. Pattern: "
     "what the diffuse image holds of the true highlight beyond what any diffuse light makes of the true albedo, by "

@@ -97,7 +97,7 @@ def places(*numbers: int) -> list[int]:
     return [_PLACE[number] for number in numbers]
 
 
-_FOLDER = ("eval", "people_points")
+FOLDER = ("eval", "people_points")
 _PARTS = {
     "eyes": places(36, 39, 42, 45),
     "nose": places(30, 33),
@@ -134,7 +134,7 @@ def measure(context: Context) -> Findings:
 
     estimated = estimate(figures, names)
     errors = np.linalg.norm(own, axis=2).mean(axis=1)
-    pictures = [f"photo:{'/'.join(_FOLDER)}/{name}" for name in names]
+    pictures = [f"photo:{'/'.join(FOLDER)}/{name}" for name in names]
     return Findings(
         estimated.figures | {"faces": float(len(faces)), "compared": float(both.sum())},
         {"points, % of the distance of the outer eye corners": _table(own[both], other[both])},
@@ -144,7 +144,7 @@ def measure(context: Context) -> Findings:
 
 
 def _faces(material: Material) -> list[MarkedFace]:
-    faces = read_people_points(material.folder(*_FOLDER))
+    faces = read_people_points(material.folder(*FOLDER))
     return [faces[i] for i in evenly(len(faces), material.extent.people_points)]
 
 
