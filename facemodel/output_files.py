@@ -23,6 +23,9 @@ _LINE_BYTES = 130
 """Of a ledger's line: two SHA-256 digests in hexadecimal, a blank and the line's end."""
 
 
+_WHOLE, _UNFINISHED = "whole", "unfinished"
+
+
 def users_ledger() -> Path:
     """Return the path of the user's own ledger, in their cache folder."""
     return platformdirs.user_cache_path("limelight") / "outputs.txt"
@@ -81,7 +84,12 @@ class Outputs:
     """
 
     def __init__(
-        self, command: str, inputs: Iterable[Path] = (), force: bool = False, ledger: Ledger | None = None
+        self,
+        command: str,
+        inputs: Iterable[Path] = (),
+        force: bool = False,
+        ledger: Ledger | None = None,
+        means: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -89,11 +97,14 @@ class Outputs:
             inputs: files that it reads; a folder stands for the files directly in it.
             force: replace files that exist, but never an input.
             ledger: of what was written before; the user's own if None.
+            means: digests of what else shapes the results, such as a network: what was made by others is the command's
+                own, and not done.
         """
         self._command = command
         self._inputs = _files(inputs)
         self._force = force
         self._ledger = ledger or Ledger()
+        self._means = tuple(means)
         self._input_places = {place for path in self._inputs for place in _places(path)}
         self._claimed_places: dict[tuple[object, ...], Path] = {}
         self._origins: dict[Path, tuple[Path, ...]] = {}
@@ -138,8 +149,8 @@ class Outputs:
         return path
 
     def done(self, path: Path, made_from: Iterable[Path]) -> bool:
-        """Whether a file is whole, by this command, from the very same input bytes, and was not changed since."""
-        return self._noted(path, _files(made_from), whole=True)
+        """Whether a file is whole, by this command and the same means, from the same input bytes, and unchanged."""
+        return self._noted(path, _files(made_from), _WHOLE, self._means)
 
     def written(self, path: Path, whole: bool = True) -> bool:
         """Note what a claimed file holds now, and return whether it was written since it was claimed.
@@ -151,7 +162,7 @@ class Outputs:
         state = _state(path)
         if state is None or state == self._before[path]:
             return False
-        self._note(path, _digest(path), whole)
+        self._note(path, file_digest(path), whole)
         return True
 
     def publish(self, finished: Path, path: Path) -> None:
@@ -162,7 +173,7 @@ class Outputs:
         Raises:
             OSError: it cannot be moved there.
         """
-        self._note(path, _digest(finished), whole=True)
+        self._note(path, file_digest(finished), whole=True)
         put(finished, path)
 
     def withdraw(self, path: Path) -> None:
@@ -203,28 +214,29 @@ class Outputs:
                     old.unlink()
 
     def _is_own(self, path: Path, origin: Sequence[Path]) -> bool:
-        return any(self._noted(path, origin, whole) for whole in (True, False))
+        return any(self._noted(path, origin, state) for state in (_WHOLE, _UNFINISHED))
 
-    def _noted(self, path: Path, origin: Sequence[Path], whole: bool) -> bool:
+    def _noted(self, path: Path, origin: Sequence[Path], state: str, means: Sequence[str] = ()) -> bool:
         if not is_file(path):
             return False
-        content, source = _digest(path), self._source(origin, whole)
+        content, source = file_digest(path), self._source(origin, state, means)
         return content is not None and source is not None and self._ledger.knows(content, source)
 
     def _note(self, path: Path, content: str | None, whole: bool) -> None:
-        source = self._source(self._origins[path], whole)
-        if content is not None and source is not None:
-            self._ledger.note(content, source)
+        for means in dict.fromkeys([(), self._means if whole else ()]):
+            source = self._source(self._origins[path], _WHOLE if whole else _UNFINISHED, means)
+            if content is not None and source is not None:
+                self._ledger.note(content, source)
 
-    def _source(self, inputs: Sequence[Path], whole: bool) -> str | None:
-        """Digest of the command and the bytes of its inputs; None if it has none, or they cannot be read again."""
+    def _source(self, inputs: Sequence[Path], state: str, means: Sequence[str] = ()) -> str | None:
+        """Digest of the command, the bytes of its inputs, and means; None if they cannot be read again, or are none."""
         for path in inputs:
             if path not in self._digests:
-                self._digests[path] = _digest(path)
+                self._digests[path] = file_digest(path)
         digests = [self._digests[path] for path in inputs]
         if not digests or None in digests:
             return None
-        words = [self._command, "whole" if whole else "unfinished", *map(str, digests)]
+        words = [self._command, state, *map(str, digests), *means]
         return hashlib.sha256("\n".join(words).encode()).hexdigest()
 
     def _twins(self, path: Path, origin: Sequence[Path], other: Path) -> str:
@@ -316,8 +328,8 @@ def _check_place(path: Path) -> None:
         raise LimelightError(f"{path}: cannot be written ({error.strerror})") from error
 
 
-def _digest(path: Path) -> str | None:
-    """SHA-256 of a file's bytes; None of what is no file, such as a camera or a pipe, or cannot be read."""
+def file_digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file's bytes; None of what is no file, such as a camera or a pipe, or cannot be read."""
     if not is_file(path):
         return None
     try:

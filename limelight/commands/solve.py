@@ -27,7 +27,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description="Starts from the network's answer and moves every parameter until the rendered face looks like "
         "the picture and its landmarks lie where MediaPipe sees them. Of an image it writes what `reconstruct` writes, "
         "of a clip a take, with one identity and albedo for all its frames. Ctrl-C keeps what is done; what is done "
-        "from the same image or clip is left out, so the same command goes on where it ended.",
+        "from the same image or clip, with the same network and face model, is left out, so the same command goes on "
+        "where it ended.",
     )
     parser.add_argument(
         "inputs", nargs="+", type=Path, metavar="IMAGE|VIDEO", help="images, folders of images, or videos"
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         from training.solve import SolveConfig
     except ImportError as error:
         raise LimelightError(f"solve needs more packages ({error.name}): pip install 'limelight[train]'") from error
-    from facemodel.output_files import Outputs
+    from facemodel.output_files import Outputs, file_digest
     from limelight.reconstruction_files import ReconstructionFiles
     from realtime.engines import network_file, open_engine
 
@@ -72,14 +73,15 @@ def run(args: argparse.Namespace) -> int:
         if value is not None and value < 1:
             raise LimelightError(f"{name} {value}: at least 1")
     images, clips = _jobs(args)
-    outputs = Outputs("solve", [*images, *(path for path, _ in clips), network_file(args.network)], args.force)
+    network, model = network_file(args.network), FaceModel.load()
+    inputs = [*images, *(path for path, _ in clips), network]
+    outputs = Outputs("solve", inputs, args.force, means=[model.digest, str(file_digest(network))])
     todo, clips = _undone(images, clips, args, outputs)
     claimed = [(path, ReconstructionFiles(outputs, path, args.out, not args.no_picture)) for path in todo]
     for path, take in clips:
         outputs.claim(take, _files_of(path))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: files are finished
     torch.set_num_threads(args.threads)
-    model = FaceModel.load()
     if todo and not args.no_picture:
         _require_opengl(model)
     engine = open_engine(args.network, model, threads=args.threads)

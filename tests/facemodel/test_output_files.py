@@ -193,6 +193,21 @@ def test_what_was_not_written_in_the_end_stays_a_strangers(photo, out, ledger):
     assert "exists already" in refused(Outputs("make", [photo], ledger=ledger), out / "me.json")
 
 
+def test_what_other_means_made_is_its_own_but_not_done(photo, out, ledger):
+    path, used = out / "x.json", ["model", "network"]
+    outputs = Outputs("make", [photo], ledger=ledger, means=used)
+    outputs.claim(path, [photo])
+    write_text(path, "a result")
+    assert outputs.written(path)
+    assert Outputs("make", [photo], ledger=ledger, means=used).done(path, [photo])
+    for means in (["model", "another network"], ["another model", "network"], ["network", "model"]):
+        again = Outputs("make", [photo], ledger=ledger, means=means)
+        assert not again.done(path, [photo])
+        again.claim(path, [photo])
+    with pytest.raises(LimelightError, match="exists already"):
+        Outputs("draw", [photo], ledger=ledger, means=used).claim(path, [photo])
+
+
 def test_an_unfinished_file_is_its_own_but_not_done(photo, out, ledger):
     outputs = Outputs("make", [photo], ledger=ledger)
     path = outputs.claim(out / "me.mcap")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ import pytest
 
 from facemodel import FaceModel
 from limelight.cli import main
+from realtime.engines import network_file
 from realtime.frame import Result
 from realtime.sources.synthetic import SyntheticPerformer
 from realtime.takes import load_take, mcap_file
@@ -122,6 +124,26 @@ def test_done_is_judged_by_content_and_a_strangers_file_stays(
     assert (out / "performer.json").read_text() == "{}"
     assert main(["solve", str(performer), *command, "--force"]) == 0
     assert json.loads((out / "performer.json").read_text())["faces"]
+
+
+def test_results_of_another_network_or_face_model_are_not_done(
+    performer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, result = tmp_path / "renamed.onnx", tmp_path / "out" / "performer.json"
+    network.write_bytes(network_file("student").read_bytes())
+    command = ["solve", str(performer), "--out", str(result.parent), "--steps", "1", "--no-picture", "--network"]
+    assert main([*command, "student"]) == 0
+    stamp = result.stat().st_mtime_ns
+    capsys.readouterr()
+    assert main([*command, str(network)]) == 0
+    assert "done already" in capsys.readouterr().err, "the same network under another name"
+    assert main([*command, "student-int8"]) == 0
+    assert "done already" not in capsys.readouterr().err and result.stat().st_mtime_ns > stamp
+    other = replace(FaceModel.load(), digest="0123456789abcdef")
+    monkeypatch.setattr(FaceModel, "load", lambda: other)
+    assert main([*command, "student-int8"]) == 1
+    said = capsys.readouterr().err
+    assert "done already" not in said and "face model" in said and said.count("error:") == 1
 
 
 def test_inputs_are_never_outputs(performer: Path, video: Path, tmp_path: Path) -> None:
