@@ -107,6 +107,9 @@ def test_point_distance_in_pixels_and_its_weights() -> None:
     elsewhere[:, 5] += 10.0  # nose
     lip, nose = (label_losses.point_distance(m, reference, weights)[0] for m in (moved, elsewhere))
     assert lip == pytest.approx(2.0 * float(nose), rel=1e-2)
+    eyes = label_losses.landmark_weights(irises=4.0)
+    assert eyes.mean() == pytest.approx(1.0, abs=1e-5)
+    torch.testing.assert_close(eyes[468:] / eyes[5], torch.full((10,), 4.0))
 
 
 def test_gaps_see_a_closed_eye_and_an_open_mouth_only() -> None:

@@ -267,7 +267,7 @@ def test_observer_sees_crop_landmarks_and_the_border_of_the_picture(toy: FaceMod
     np.testing.assert_allclose(seen.network[0], seen.landmarks[0], atol=1e-3)  # the network is right here
     columns = seen.face[0].amax(dim=0) > 0
     assert columns[:195].all() and not columns[205:].any()  # the frame ends 15 of 150 px before the crop does
-    facing = seen.trust[0] / landmark_weights()
+    facing = seen.trust[0] / landmark_weights(irises=4.0)
     assert float(facing.min()) >= 0.05 and float(facing.max()) == pytest.approx(1.0, abs=1e-3)
     blind = Observer(toy, masker=Whole())(image, crop, vector, None)
     assert not blind.trust.any()

@@ -16,7 +16,8 @@ _LID_PAIRS = ((159, 145), (160, 144), (158, 153), (386, 374), (385, 380), (387, 
 _LIP_PAIRS = ((13, 14), (82, 87), (312, 317), (81, 178), (311, 402))
 """MediaPipe's indices; in a pair, the upper point then the lower one."""
 
-_NAMED_PARTS = (OUTER_LIPS + INNER_LIPS, RIGHT_EYE + LEFT_EYE, RIGHT_BROW + LEFT_BROW, tuple(range(468, 478)))
+_IRISES = tuple(range(468, 478))
+_NAMED_PARTS = (OUTER_LIPS + INNER_LIPS, RIGHT_EYE + LEFT_EYE, RIGHT_BROW + LEFT_BROW, _IRISES)
 MOVING_PARTS = (*_NAMED_PARTS, tuple(sorted(set(range(478)).difference(*_NAMED_PARTS))))
 """MediaPipe's indices of lips, lids, brows and irises, and of the rest of the face."""
 
@@ -24,12 +25,13 @@ _AT_REST = 0.02
 """Expression weight below which a label says that the unit is at rest."""
 
 
-def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5) -> Tensor:
+def landmark_weights(lips: float = 2.0, lids: float = 2.0, oval: float = 0.5, irises: float = 1.0) -> Tensor:
     """Return weights (478,) of MediaPipe's points, mean 1: lips and lids count for more, the sliding oval for less."""
     weights = np.ones(478, dtype=np.float32)
     weights[[*OUTER_LIPS, *INNER_LIPS]] = lips
     weights[[*RIGHT_EYE, *LEFT_EYE]] = lids
     weights[[*FACE_OVAL]] = oval
+    weights[[*_IRISES]] = irises
     return torch.from_numpy(weights / weights.mean())
 
 

@@ -23,6 +23,8 @@ from training.evaluation.measures import landmarks478_px
 from training.losses.label_losses import landmark_weights
 from training.losses.paper_losses import encode_srgb
 
+_IRISES = 4.0  # weight of each of their ten points: no colour tells where pale ones look
+
 
 @dataclass(frozen=True, eq=False)
 class Observation:
@@ -87,7 +89,7 @@ class Observer:
         calibration = Path(str(files("training") / "assets" / f"calibration-{model.digest}.npz"))
         self._offsets = load_calibration(calibration).offsets if calibration.is_file() else None
         self._normals = model.landmarks478(model.normals(model.mean))  # (478, 3)
-        self._weights = landmark_weights().numpy()
+        self._weights = landmark_weights(irises=_IRISES).numpy()
         self._warp = CropWarp(CROP_SIZE)
 
     def __call__(
