@@ -417,6 +417,22 @@ def test_smoothness_compares_across_crops_and_with_the_frames_before(toy: FaceMo
     assert float(Smoothness(layout, SHORT, crops[:1], [])(lowered[:1])) == 0.0
 
 
+def test_trembling_costs_more_than_one_jump_as_large_together(toy: FaceModel) -> None:
+    """So that a blink, whose lids fall in one frame, survives what takes the trembling out."""
+    layout = toy.layout
+    crops = [Crop((100.0, 100.0), 224.0)] * 12
+    still = torch.from_numpy(np.stack([layout.neutral()] * 12))
+    cost = Smoothness(layout, SHORT, crops, [])
+    weight = layout.slices["expression"].start
+    trembling, blink = still.clone(), still.clone()
+    trembling[1::2, weight] += 0.06
+    blink[6:, weight] += 0.6
+    total = [(v[2:, weight] - 2.0 * v[1:-1, weight] + v[:-2, weight]).abs().sum() for v in (trembling, blink)]
+    torch.testing.assert_close(*total)
+    assert float(cost(still)) == 0.0
+    assert float(cost(trembling)) > 1.5 * float(cost(blink)) > 0.0
+
+
 def test_keyframes_are_different_looks_and_one_is_frontal(toy: FaceModel) -> None:
     frames = []
     for i, yaw in enumerate([0.5, 0.5, 0.5, 0.02, -0.6, -0.6]):

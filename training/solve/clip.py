@@ -234,6 +234,8 @@ class _Window:
 class Smoothness:
     """Tells how little parameters change their course from frame to frame, whatever crops they were seen in.
 
+    A change counts with its logarithm: trembling is many small ones, and the lids of a blink fall in one frame.
+
     Args:
         layout: of the vectors.
         config: weight and units.
@@ -261,7 +263,7 @@ class Smoothness:
         if len(values) < 3:
             return parameters.new_zeros(())
         second = values[2:] - 2.0 * values[1:-1] + values[:-2]
-        return self._weight * second.abs().mean(dim=1).sum()
+        return self._weight * second.abs().log1p().mean(dim=1).sum()
 
     def _comparable(self, parameters: Tensor, zoom: Tensor, offset: Tensor) -> Tensor:
         """(T, M) what moves, as one crop sees it, in units of `Deviations`."""

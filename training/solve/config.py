@@ -45,7 +45,7 @@ class SolveWeights:
         key_tint: per squared difference of the key light's linear colour to one that has the SH light's tint.
         network: per squared deviation of a number from the network's answer, in units of `Deviations`; a large one
             counts in proportion, since a network that errs may err by much.
-        acceleration: of a clip's frames, per unit of `Deviations` / frame^2, averaged over what moves.
+        acceleration: of a clip's frames, per unit of `Deviations` / frame^2 if small, averaged over what moves.
     """
 
     color: float = 25.0
@@ -58,7 +58,7 @@ class SolveWeights:
     sparsity: float = 0.03
     key_tint: float = 2.0
     network: float = 0.002
-    acceleration: float = 1.0
+    acceleration: float = 2.0
 
 
 @dataclass(frozen=True)
