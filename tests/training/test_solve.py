@@ -206,6 +206,19 @@ def test_priors_by_hand() -> None:
     torch.testing.assert_close(key_tint(torch.tensor([[0.4, 0.4, 0.4]]), sh), torch.tensor([0.04 + 0.01 + 0.01]))
 
 
+def test_eyes_are_compared_and_the_inner_mouth_is_not(toy: FaceModel) -> None:
+    truth = torch.from_numpy(person(toy))[None]
+    shown = face_renderer(toy)(truth)
+    objective, seen = Objective(toy, SHORT), picture(toy, person(toy))
+    mouth = shown.inner_mouth >= 0.5
+    eyes = (shown.covered > shown.mask) & ~mouth
+    assert int(mouth.sum()) > 50 and int(eyes.sum()) > 50
+    for part, counts in ((mouth, False), (eyes, True)):
+        painted = torch.where(part[..., None], torch.tensor(0.0), seen.image)
+        residual = float(objective.fit(truth, replace(seen, image=painted)).residual)
+        assert (residual > 1e-3) is counts and (counts or residual < 1e-6)
+
+
 def test_a_saturated_photo_is_no_reason_for_less_light(toy: FaceModel) -> None:
     truth = person(toy)
     toy.layout.view(truth).sh[0] *= 4.0

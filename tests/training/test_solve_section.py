@@ -153,7 +153,7 @@ def test_a_perfect_solve_has_no_error_whatever_the_network_said(cache, monkeypat
     found = (
         SECTIONS["solve"].measure(Context(shown_material(cache), FakeNetwork(mistaken, renders), FakeLoop())).figures
     )
-    for key in ("weights", "active", "rest", "lips", "lids", "brows", "identity", "albedo", "leak"):
+    for key in ("weights", "active", "rest", "lips", "lids", "brows", "irises", "identity", "albedo", "leak"):
         assert found[key] == pytest.approx(0.0, abs=1e-5), key
     assert found["nme68"] == pytest.approx(0.0, abs=1e-5) and found["sh_direction"] == pytest.approx(0.0, abs=1e-3)
     assert found["network_nme68"] > 0.01

@@ -38,7 +38,7 @@ class Fit:
     """How well parameters fit their pictures, (B,) each.
 
     Attributes:
-        residual: mean colour difference in the face, sRGB 0..1 per channel.
+        residual: mean colour difference in the face and its eyes, sRGB 0..1 per channel.
         landmarks: mean distance of MediaPipe's points, px of the 224 crop; NaN without landmarks.
     """
 
@@ -83,7 +83,7 @@ class Objective(nn.Module):
     def fit(self, parameters: Tensor, seen: Observation) -> Fit:
         """Return how well parameters (B, P) fit, in units that people know."""
         shown = self.renderer(parameters, seen.image.shape[1])
-        mask = seen.face * shown.mask
+        mask = _compared(shown, seen)
         difference = (self._as_seen(shown.diffuse + shown.specular, seen) - seen.image).abs().mean(dim=-1)
         residual = (difference * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2)).clamp(min=1e-12)
         distance = dense_landmarks(shown.landmarks478, seen.landmarks, seen.trust)
@@ -106,7 +106,7 @@ class Objective(nn.Module):
     def _picture(self, shown: Rendering, seen: Observation) -> tuple[Tensor, Tensor]:
         """Means (B,) over the face of how far colours are off, and contrasts with pixels to the right and below."""
         off = seen.image - self._as_seen(shown.diffuse + shown.specular, seen)  # (B, S, S, 3)
-        mask = (seen.face * shown.mask).detach()  # (B, S, S)
+        mask = _compared(shown, seen)  # (B, S, S)
         contrasts = [
             self._mean_distance(_step(off, dim, step), _both(mask, dim, step)) for dim in (1, 2) for step in _STEPS
         ]
@@ -121,6 +121,11 @@ class Objective(nn.Module):
         """sRGB of linear pictures; where the photo is saturated, a brighter one is no error."""
         encoded = encode_srgb(linear)
         return torch.where(seen.image >= _SATURATED, encoded.clamp(max=1.0), encoded)
+
+
+def _compared(shown: Rendering, seen: Observation) -> Tensor:
+    """Where (B, S, S) colours are compared: face and eyes, but no inner mouth, which the model knows little of."""
+    return (seen.face * shown.covered * (shown.inner_mouth < 0.5)).detach()
 
 
 def _step(planes: Tensor, dim: int, step: int) -> Tensor:

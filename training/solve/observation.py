@@ -23,7 +23,7 @@ from training.evaluation.measures import landmarks478_px
 from training.losses.label_losses import landmark_weights
 from training.losses.paper_losses import encode_srgb
 
-_IRISES = 4.0  # weight of each of their ten points: no colour tells where pale ones look
+_IRISES = 4.0  # weight of each of their ten points
 
 
 @dataclass(frozen=True, eq=False)

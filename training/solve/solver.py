@@ -101,7 +101,7 @@ class FaceFit(NamedTuple):
     """How well a face fits its picture before and after the solve.
 
     Attributes:
-        residual, network_residual: mean colour difference in the face, sRGB 0..1.
+        residual, network_residual: mean colour difference in the face and its eyes, sRGB 0..1.
         landmarks, network_landmarks: mean distance to MediaPipe's points, px of the 224 crop; NaN without them.
     """
 

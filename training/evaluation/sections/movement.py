@@ -5,6 +5,8 @@ Expression weights are a bad unit, since many shapes look alike: what is seen is
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,19 +75,22 @@ def measure(context: Context) -> Findings:
     return Findings(found.figures, {}, cases, notes, found.intervals)
 
 
-def movement_errors(model: FaceModel, weights: NDArray, truth: NDArray) -> dict[str, NDArray[np.float64]]:
+def movement_errors(
+    model: FaceModel, weights: NDArray, truth: NDArray, parts: Mapping[str, Sequence[int]] = PARTS
+) -> dict[str, NDArray[np.float64]]:
     """Return how far weights move points from where the true ones do, with the true head pose and identity.
 
     Args:
         model: whose expressions move MediaPipe's points linearly.
         weights, truth: (N, Ne).
-    Returns: {part of PARTS: (N,) mm, mean distance of its points}.
+        parts: points of MediaPipe's 478, by name.
+    Returns: {part: (N,) mm, mean distance of its points}.
     """
     moves = np.stack([model.landmarks478(shape) for shape in model.expression]).astype(np.float64)  # (Ne, 478, 3)
     difference = np.asarray(weights, np.float64) - truth
     return {
         part: np.linalg.norm(np.tensordot(difference, moves[:, list(points)], axes=1), axis=2).mean(1)
-        for part, points in PARTS.items()
+        for part, points in parts.items()
     }
 
 

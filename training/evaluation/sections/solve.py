@@ -24,7 +24,7 @@ from training.evaluation.measures import ACTIVE_WEIGHT, errors_against_points, e
 from training.evaluation.render_set import RenderSet, random_render_set
 from training.evaluation.section import Findings, Measure, Section, UnmeasuredError, count
 from training.evaluation.sections.highlights import SEEN
-from training.evaluation.sections.movement import movement_errors
+from training.evaluation.sections.movement import PARTS, movement_errors
 from training.evaluation.sections.people import FOLDER, POINTS68, places, read_people_points
 from training.evaluation.sections.photos import photo_color_error
 from training.solve import FaceSolver, SolveConfig
@@ -32,6 +32,7 @@ from training.solve.start import KnownFaceLandmarks, Start
 
 _SEED = 20223  # of renders that no weight of the solve was chosen on
 _SIDE = 112  # px, of the layers
+_PARTS = PARTS | {"irises": tuple(range(468, 478))}
 _NUMBERS = list(POINTS68)
 _EYES, _MOUTH = places(36, 39, 42, 45), places(48, 51, 54, 57, 62, 66)
 
@@ -109,7 +110,7 @@ def _render_errors(
             angle(*(vectors[:, spans[group]].reshape(len(vectors), *shape) for vectors in (answers, truths)))
             for angle, group, shape in ((key_angle, "key_position", (3,)), (sh_direction_angle, "sh", (9, 3)))
         )
-        columns = movement_errors(model, own, weights) | {
+        columns = movement_errors(model, own, weights, _PARTS) | {
             name: np.array([each[key] for each in off])
             for name, key in (("identity", "identity_mm"), ("nme68", "nme68"), ("albedo", "albedo_srgb"))
         }
@@ -234,6 +235,7 @@ SECTION = Section(
         *_beside("lips", "renders, lips", "mm"),
         *_beside("lids", "renders, lids", "mm"),
         *_beside("brows", "renders, brows", "mm"),
+        *_beside("irises", "renders, irises", "mm"),
         count("seen", "renders whose highlight is seen"),
         *_beside("key_angle", "renders, key light", "degrees", 1),
         *_beside("sh_direction", "renders, direction of the SH light", "degrees", 1),
