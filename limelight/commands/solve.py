@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from limelight.extras import importing_train_extra
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -56,13 +58,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> int:
     from facemodel import FaceModel, LimelightError
 
-    try:
+    with importing_train_extra("solve"):
         import torch
 
         from training.data.landmarker import import_mediapipe
         from training.solve import SolveConfig
-    except ImportError as error:
-        raise LimelightError(f"solve needs more packages ({error.name}): pip install 'limelight[train]'") from error
     from facemodel.output_files import Outputs, file_digest
     from limelight.reconstruction_files import ReconstructionFiles
     from realtime.engines import network_file, open_engine
