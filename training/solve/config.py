@@ -53,7 +53,7 @@ class SolveWeights:
     landmarks: float = 2.0e-3
     important: float = 20.0
     dense_landmarks: float = 0.3
-    openings: float = 0.04
+    openings: float = 0.12
     inner_mouth: float = 5.0e-4
     sparsity: float = 0.03
     key_tint: float = 2.0
