@@ -164,7 +164,7 @@ def test_without_the_extra_it_helps(tmp_path, arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("solve", "a.jpg", "--out", "out"), ("evaluate", "--quick"), ("model", "build", "--sources", ".")]
+    "arguments", [("solve", "a.jpg", "--out", "out"), ("evaluate", "--quick"), ("model", "build", "--out", "m.npz")]
 )
 def test_what_needs_the_extra_says_so_in_one_line(tmp_path, arguments):
     done = run_without_the_extra(tmp_path, *arguments)
