@@ -74,20 +74,20 @@ _TAUGHT = (
 )
 
 
-def _taught_again(name: str, trunk: TrainConfig, heads: TrainConfig, readout: Stage) -> tuple[Stage, ...]:
+def _taught_again(name: str, trunk: TrainConfig, heads: TrainConfig, readout: Stage, hours: float) -> tuple[Stage, ...]:
     """Return the stages that go on from the earlier network `name`; what it knew, slower steps do not shake off."""
     trunk, heads = replace(trunk, learning_rate=1e-3), replace(heads, learning_rate=1e-3)
     before = f"{name}-before"
     return (
         Stage(before, stages.before, ("renders",), count=40, config=heads),
         Stage("trunk", stages.train, (before,), hours=0.6, config=trunk),
-        Stage("heads", stages.train, ("trunk", before), hours=2.4, config=heads),
+        Stage("heads", stages.train, ("trunk", before), hours=hours, config=heads),
         Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=heads),
         replace(readout, config=heads),
     )
 
 
-_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", TRUNK, HEADS, _TAUGHT[-1]))
+_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", TRUNK, HEADS, _TAUGHT[-1], 2.4))
 
 STUDENT = Recipe(
     "student",
@@ -112,7 +112,7 @@ STUDENT_OPEN = Recipe(
     ),
     (
         replace(_OPEN_RENDERS, hours=0.4, count=RENDERS // 2),
-        *_taught_again("student-open", OPEN_TRUNK, OPEN_HEADS, _OPEN_READOUT),
+        *_taught_again("student-open", OPEN_TRUNK, OPEN_HEADS, replace(_OPEN_READOUT, hours=0.6, count=3000), 1.6),
         *shown("readout"),
     ),
     photographs=False,
