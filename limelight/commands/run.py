@@ -147,6 +147,7 @@ def run(args: argparse.Namespace) -> int:
         person=args.person,
         glasses=args.glasses,
         lighting=lighting,
+        recorded_light=args.light is None,
     )
     session = Session(model, partial(make_tracker, args, model, args.faces), config)
     for address in addresses:

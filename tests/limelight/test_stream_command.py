@@ -172,7 +172,14 @@ def test_the_end_of_a_file_is_the_end(command, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["frames"] >= 12
 
 
-@pytest.mark.parametrize("command", [("stream", "opentrack://127.0.0.1:9"), ("view", "--port", "0")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("stream", "opentrack://127.0.0.1:9"),
+        ("view", "--port", "0"),
+        ("run", "--headless", "--sink", "opentrack://127.0.0.1:9"),
+    ],
+)
 @pytest.mark.parametrize(("option", "light"), [((), "candle"), (("--light", "sunset"), "sunset")])
 def test_faces_stand_in_the_recorded_light_or_in_the_one_that_is_asked_for(
     command, option, light, tmp_path, monkeypatch
