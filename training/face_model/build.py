@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from facemodel.arkit import ARKIT_NAMES
 from facemodel.color import encode_srgb
@@ -80,7 +81,11 @@ _AGE_SHARE = 0.15
 _RESIDUAL_IDENTITIES, _RESIDUAL_PROBES, _SEED = 100, 1500, 7
 """How many ICT identities and vertices the residual is measured on."""
 
+_THREADS = 2
+"""Of linear algebra: sums depend on it, registration makes more of that, and up to 0.2 mm come of it in the end."""
 
+
+@threadpool_limits.wrap(limits=_THREADS)
 def build(sources: Path, output: Path, landmarker: Path, anny: Path | None = None, figures: Path | None = None) -> Path:
     """Build the default face model and write it; prints the figures and returns the path.
 
