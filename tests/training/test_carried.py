@@ -81,7 +81,11 @@ def test_another_form_or_other_expressions_are_refused_in_a_line(earlier: Studen
 
 def test_norms_that_were_folded_away_come_back_and_change_nothing() -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.BatchNorm2d(4))
+    first, second = nn.Conv2d(3, 8, 3, bias=False), nn.Conv2d(8, 4, 3, bias=False)
+    network = nn.Sequential(first, nn.BatchNorm2d(8), nn.ReLU(), second, nn.BatchNorm2d(4))
+    with torch.no_grad():
+        first.weight.mul_(0.01)  # as if folded in
+        first.weight[0] = 0.0  # a channel that says nothing
     for norm in (network[1], network[4]):
         norm.running_var.fill_(1.0 - norm.eps)
         nn.init.uniform_(norm.bias, -1.0, 1.0)
@@ -100,6 +104,9 @@ def test_norms_that_were_folded_away_come_back_and_change_nothing() -> None:
     with torch.inference_mode():
         torch.testing.assert_close(network.eval()(batches[0]), before, rtol=1e-4, atol=1e-4)
         assert (network.train()(batches[0]) - before).abs().mean() < 0.1
+    for conv in (first, second):
+        length = conv.weight.flatten(1).norm(dim=1)
+        torch.testing.assert_close(length[length > 0], torch.full_like(length[length > 0], 2.0**0.5))
 
 
 @pytest.fixture

@@ -79,12 +79,17 @@ def _sizes(layout: ParameterLayout, groups: Sequence[str]) -> list[int]:
     return [others[n] if n in others else layout.slices[n].stop - layout.slices[n].start for n in groups]
 
 
+_CHANNEL_NORM = 2.0**0.5
+"""Length of a channel's weights where convolutions are initialised as by He et al. (ICCV 2015)."""
+
+
 @torch.no_grad()
 def settle_norms(network: nn.Module, inputs: Iterable[Tensor]) -> None:
-    """Give batch norms the statistics of what they see, and change their weights so that they say what they said.
+    """Give batch norms the statistics of what they see, and weights with which they say what they said.
 
-    The norms of an exported network are folded into its convolutions; training, which normalises by every batch, would
-    begin with another network than it was.
+    The norms of an exported network are folded into its convolutions. Training, which normalises by every batch, would
+    begin with another network than it was; and convolutions whose weights are small, which says nothing before a norm,
+    would forget within a few steps what they knew. So they get the length of new ones.
 
     Args:
         network: in any mode; it is left as it was.
@@ -92,12 +97,21 @@ def settle_norms(network: nn.Module, inputs: Iterable[Tensor]) -> None:
     """
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
+    made: dict[int, nn.Conv2d] = {}  # by the id of what it has just made
+    before: dict[nn.Module, nn.Conv2d] = {}
+
+    def note(conv: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
+        made.clear()
+        made[id(output)] = conv
 
     def add(norm: nn.BatchNorm1d | nn.BatchNorm2d, seen: tuple[Tensor, ...]) -> None:
+        if id(seen[0]) in made:
+            before[norm] = made[id(seen[0])]
         values = seen[0].transpose(0, 1).flatten(1).double()  # (C, n)
         sums[norm] += torch.stack([torch.ones_like(values).sum(1), values.sum(1), values.square().sum(1)])
 
     hooks = [norm.register_forward_pre_hook(add) for norm in norms]
+    hooks += [m.register_forward_hook(note) for m in network.modules() if isinstance(m, nn.Conv2d)]
     training = network.training
     network.eval()
     for batch in inputs:
@@ -110,7 +124,17 @@ def settle_norms(network: nn.Module, inputs: Iterable[Tensor]) -> None:
         variance = (squares / count - mean.square()).clamp(min=0.0)
         slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
         level = norm.bias.double() + (mean - norm.running_mean.double()) * slope
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
-        norm.weight.copy_(slope * (variance + norm.eps).sqrt())
+        zoom = _lengthened(before[norm]) if norm in before else torch.ones_like(mean)
+        norm.running_mean.copy_(mean * zoom)
+        norm.running_var.copy_(variance * zoom.square())
+        norm.weight.copy_(slope / zoom * (variance * zoom.square() + norm.eps).sqrt())
         norm.bias.copy_(level)
+
+
+def _lengthened(conv: nn.Conv2d) -> Tensor:
+    """Give every channel's weights of a convolution without bias one length; return by what they grew (C,)."""
+    assert conv.bias is None, "expected a convolution without bias before a norm"
+    length = conv.weight.double().flatten(1).norm(dim=1)
+    zoom = torch.where(length > 1e-6, _CHANNEL_NORM / length, 1.0)
+    conv.weight.mul_(zoom[:, None, None, None])
+    return zoom
