@@ -140,12 +140,12 @@ class StudentObjective(nn.Module):
     def _terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Return every term per sample, (B,) each."""
         face, labels = self.face, batch.parameters
-        parameters = self._identity_from_renders(prediction.parameters, batch.photo)
+        worth = batch.unit_worth * (1.0 - batch.photo[:, None] * (1.0 - self.scored))  # (B, Ne)
+        parameters = self._without_the_unsaid(prediction.parameters, batch.photo, worth)
         own = {name: face.group(parameters, name) for name in face.layout.slices}
         true = {name: face.group(labels, name) for name in face.layout.slices}
         points = face.landmarks(parameters)  # (B, 478 + 68, 2)
         dense, sparse = points[:, :N_DENSE], points[:, N_DENSE:]
-        worth = batch.unit_worth * (1.0 - batch.photo[:, None] * (1.0 - self.scored))  # (B, Ne)
         off = own["expression"] - true["expression"]
         return {
             "landmarks": label_losses.point_distance(dense, batch.landmarks, self._point_weights(batch)),
@@ -166,12 +166,16 @@ class StudentObjective(nn.Module):
             **self._point_terms(prediction, batch),
         }
 
-    def _identity_from_renders(self, parameters: Tensor, photo: Tensor) -> Tensor:
-        """Return parameters (B, P) whose identity no loss of a photo can change."""
-        span = self.face.layout.slices["identity"]
-        identity = parameters[:, span]
-        kept = torch.where(photo[:, None] > 0, identity.detach(), identity)
-        return torch.cat([parameters[:, : span.start], kept, parameters[:, span.stop :]], dim=1)
+    def _without_the_unsaid(self, parameters: Tensor, photo: Tensor, worth: Tensor) -> Tensor:
+        """Return parameters (B, P) in which no loss of a photo can change identity, or units that its label leaves out.
+
+        Else such units would make up for what is wrong elsewhere, opposite ones together: a jaw to both sides at once.
+        """
+        slices, of_photo = self.face.layout.slices, photo[:, None] > 0
+        held = torch.zeros_like(parameters, dtype=torch.bool)
+        held[:, slices["identity"]] = of_photo
+        held[:, slices["expression"]] = of_photo & (worth == 0.0)
+        return torch.where(held, parameters.detach(), parameters)
 
     def _point_weights(self, batch: Batch) -> Tensor:
         """Return how much every one of MediaPipe's points counts, (B, 478)."""
