@@ -143,7 +143,7 @@ def _inputs(args: argparse.Namespace) -> list[Path]:
 
 def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, list], outputs: Outputs) -> Evaluation:
     """Measure every network; the JSON grows by section."""
-    from facemodel import LimelightError
+    from facemodel import FaceModel, LimelightError
     from limelight.evaluation_output import print_findings
     from limelight.live_evaluation import EvaluationLoop
     from realtime.engines import open_engine
@@ -155,8 +155,9 @@ def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, li
     names = args.only or (_LIVE if args.clips else _SECTIONS)
     evaluation = Evaluation(model.digest, extent, [])
     networks = [args.network, *args.against]
+    theirs = FaceModel.load(args.against_model) if args.against_model else model
     # All of them, before an hour is spent on one.
-    engines = [open_engine(args.network, model), *(_open_against(network, args, model) for network in args.against)]
+    engines = [open_engine(args.network, model), *(_open_against(network, theirs, model) for network in args.against)]
     for title, network, engine in zip(_titles(networks), networks, engines, strict=True):
 
         def keep(record: NetworkRecord, name: str) -> None:
@@ -175,16 +176,13 @@ def _measure(args: argparse.Namespace, model: FaceModel, histories: dict[str, li
     return evaluation
 
 
-def _open_against(network: str, args: argparse.Namespace, model: FaceModel) -> Engine:
-    """Open a network of --against, of another face model if one is given."""
-    from facemodel import FaceModel
+def _open_against(network: str, theirs: FaceModel, model: FaceModel) -> Engine:
+    """Open a network of the face model `theirs`; of another one than `model`, its answers are carried over."""
     from realtime.engines import open_engine
     from training.evaluation.carried_engine import CarriedEngine
 
-    if args.against_model is None:
-        return open_engine(network, model)
-    theirs = FaceModel.load(args.against_model)
-    return CarriedEngine(open_engine(network, theirs), theirs, model)
+    engine = open_engine(network, theirs)
+    return engine if theirs is model else CarriedEngine(engine, theirs, model)
 
 
 def _record(title: str, network: str, resolution: int, histories: dict[str, list]) -> NetworkRecord:
