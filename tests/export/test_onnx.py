@@ -175,8 +175,11 @@ def test_large_weights_take_two_bytes_a_number_and_are_exact(checkpoint: Network
     stored = {t.name: t for t in onnx.load(exported).graph.initializer}
     hidden = stored["trunk.hidden.1.weight"]
     assert hidden.data_type == onnx.TensorProto.FLOAT16
-    rounded = checkpoint.weights["trunk.hidden.1.weight"].half().numpy()
-    np.testing.assert_array_equal(onnx.numpy_helper.to_array(hidden), rounded)
+    rounded = onnx.numpy_helper.to_array(hidden)
+    exact = checkpoint.weights["trunk.hidden.1.weight"].numpy()
+    large = np.abs(exact) > 2.0**-14  # below, 16 bits hold fewer
+    assert 0 < np.abs(rounded / exact - 1.0)[large].max() <= 2.0**-9
+    assert not (rounded.view(np.uint16)[large] & 3).any(), "two bits less than 16-bit numbers have, for the package"
     assert stored["regressor.bias"].data_type == onnx.TensorProto.FLOAT
     assert not any(t.data_type == onnx.TensorProto.FLOAT and np.prod(t.dims) > 4096 for t in stored.values())
 
@@ -192,7 +195,7 @@ def test_what_is_exported_is_the_checkpoint_but_for_rounding(checkpoint: Network
     with torch.inference_mode():
         expected, found = ours.build().predict(crops).parameters, prepared(ours).predict(crops).parameters
     spread = expected.std(dim=0).mean()
-    assert 0 < (found - expected).abs().mean() < 0.02 * spread
+    assert 0 < (found - expected).abs().mean() < 0.03 * spread
 
 
 def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: Path) -> None:
@@ -355,7 +358,7 @@ def test_fewer_bits_say_nearly_the_same(
     report = export_onnx(checkpoint_of(whole), tmp_path / "few.onnx", toy, noise(6), precision, noise(12, seed=6))
     assert report.precision == precision and report.followed is not None
     for compared in (report.found, report.followed):
-        assert 1e-6 < compared.mean_shift <= LARGEST_SHIFT[precision]
+        assert 1e-7 < compared.mean_shift <= LARGEST_SHIFT[precision]
     graph = onnx.load(report.path)
     assert {p.key: p.value for p in graph.metadata_props}["precision"] == precision
     assert quantised(graph) == (precision == "int8")
