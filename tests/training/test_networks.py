@@ -109,9 +109,21 @@ def test_gradient_survives_the_bounds(toy: FaceModel) -> None:
     """A weight predicted far below 0 must still be pulled up by its label."""
     decoder = ParameterDecoder(toy.layout)
     outputs = torch.full((1, toy.layout.size), -3.0, requires_grad=True)
-    decoder(outputs)[:, toy.layout.slices["expression"]].sum().backward()
+    (1.0 - decoder(outputs)[:, toy.layout.slices["expression"]]).sum().backward()
     gradient = outputs.grad[0, toy.layout.slices["expression"]]
-    assert (gradient > 0).all()
+    assert (gradient < 0).all()
+
+
+def test_no_gradient_takes_what_is_beyond_a_bound_further(toy: FaceModel) -> None:
+    """An error of another unit would, whenever a negative weight could make up for it; nothing would call it back."""
+    decoder = ParameterDecoder(toy.layout)
+    span = toy.layout.slices["expression"]
+    outputs = torch.zeros(2, toy.layout.size)
+    outputs[0, span], outputs[1, span] = -0.5 / decoder.std[span], 1.5 / decoder.std[span]
+    outputs.requires_grad_()
+    decoder(outputs)[:, span].sum().backward()  # descent makes both smaller
+    assert (outputs.grad[0, span] == 0).all()
+    assert (outputs.grad[1, span] > 0).all()
 
 
 def test_unbounded_expression_is_left_alone() -> None:

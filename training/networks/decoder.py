@@ -17,12 +17,20 @@ MIN_DEVIATION = 1e-3
 
 
 def straight_through(value: Tensor, limited: Tensor) -> Tensor:
-    """Return `limited`, but with the gradient of `value`: what a bound cut off can still be pulled back."""
-    return limited.detach() + (value - value.detach()) if value.requires_grad else limited
+    """Return `limited` with the gradient of `value`, but for what would take `value` further beyond its bound.
+
+    What a bound cut off can so be pulled back; and it does not run away, which no error would tell.
+    """
+    if not value.requires_grad:
+        return limited
+    beyond = (value - limited).detach()
+    nothing = value - value.detach()
+    nothing.register_hook(lambda gradient: gradient.masked_fill(gradient * beyond < 0.0, 0.0))
+    return limited.detach() + nothing
 
 
 def bounded(value: Tensor, low: float, high: float) -> Tensor:
-    """Clamp with the gradient of the unclamped value."""
+    """Clamp; for the gradient see `straight_through`."""
     return straight_through(value, value.clamp(low, high))
 
 
