@@ -136,16 +136,19 @@ def test_a_recipe_goes_on_from_an_earlier_network(job: Job, earlier: Student, ol
         expected, found = earlier(crops())[0], begun.build()(crops())[0]
     for name in SHARED:
         theirs, own = expected[:, old.layout.slices[name]], found[:, new.layout.slices[name]]
-        torch.testing.assert_close(own, theirs, rtol=0.02, atol=0.02, msg=name)
+        torch.testing.assert_close(own, theirs, rtol=0.05, atol=0.05, msg=name)
     for name, value in begun.weights.items():  # training took steps of next to nothing
         if name.endswith(("conv.weight", "regressor.weight")):
             torch.testing.assert_close(heads.weights[name], value, msg=name)
             torch.testing.assert_close(trunk.weights.get(name, value), value, msg=name)
+    job.earlier(job.recipe.stages[1]).write_bytes(b"another one")
+    with pytest.raises(LimelightError, match="stage tiny-before was done with network"):
+        follow(job)
 
 
 def test_an_earlier_network_that_is_not_there_is_one_line(job: Job, tmp_path: Path) -> None:
     (tmp_path / "tiny.onnx").unlink()
-    with pytest.raises(LimelightError, match=r"tiny\.onnx: missing"):
+    with pytest.raises(LimelightError, match=r"tiny\.onnx: cannot be read"):
         follow(job)
 
 

@@ -15,6 +15,9 @@ from facemodel import FaceModel, LimelightError
 from facemodel.whole_files import write_text
 from training.config import TrainConfig
 
+_BEFORE = "-before"
+"""End of the name of a stage that begins with an earlier network."""
+
 Program = Callable[[Sequence[str]], int]
 """Runs a command of this program, such as `export FILE --out FILE`, and returns its exit status."""
 
@@ -122,7 +125,7 @@ class Job:
     def earlier(self, stage: Stage) -> Path:
         """Return the file of the earlier network NAME that a stage `NAME-before` begins with."""
         assert self.initial is not None, "only a recipe that goes on begins with one"
-        return self.initial / f"{stage.name.removesuffix('-before')}.onnx"
+        return self.initial / f"{stage.name.removesuffix(_BEFORE)}.onnx"
 
     @property
     def crops(self) -> Path:
@@ -166,20 +169,20 @@ class Job:
     def mark(self, stage: Stage) -> Mark:
         """Return what is known of a stage: the mark that an earlier run left, or a new one.
 
-        Raises LimelightError: the earlier run had other inputs, or the mark is unreadable.
+        Raises LimelightError: the earlier run had other inputs, the mark is unreadable, or so is an earlier network.
         """
         path = self.out / "marks" / f"{stage.name}.json"
-        now = Mark(
-            path,
-            {
-                "seed": self.seed,
-                "scale": self.scale,
-                "hours": round(stage.hours * self.pace, 4),
-                "face model": self.model.digest,
-                "data": [Path(name).name for name in self.datasets],
-                "stage": stage.digest,
-            },
-        )
+        inputs = {
+            "seed": self.seed,
+            "scale": self.scale,
+            "hours": round(stage.hours * self.pace, 4),
+            "face model": self.model.digest,
+            "data": [Path(name).name for name in self.datasets],
+            "stage": stage.digest,
+        }
+        if stage.name.endswith(_BEFORE):
+            inputs["network"] = _digest(self.earlier(stage))
+        now = Mark(path, inputs)
         if not path.is_file():
             return now
         try:
@@ -249,6 +252,13 @@ def follow(job: Job) -> None:
             seconds = round(mark.seconds + time.monotonic() - start, 1)
             replace(mark, seconds=seconds, figures=figures, done=done).write()
     print(f"{job.recipe.name}: all done, {job.out}", flush=True)
+
+
+def _digest(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise LimelightError(f"network {file}: cannot be read ({error.strerror})") from error
 
 
 def _duration(minutes: float) -> str:
