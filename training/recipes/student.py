@@ -33,7 +33,15 @@ HEADS = TrainConfig(
     precision="bfloat16",
     augment=AugmentConfig(coarse_share=0.1, blur_share=0.2, cutout_share=0.15, flip_share=0.2),
     loss=LossWeights(
-        identity=1.0, face_points=1.0, key_direction=2.0, key_distance=0.1, shininess=0.3, shading=20.0, highlight=8.0
+        expression=90.0,
+        expression_rest=1.0,
+        identity=1.0,
+        face_points=1.0,
+        key_direction=2.0,
+        key_distance=0.1,
+        shininess=0.3,
+        shading=20.0,
+        highlight=8.0,
     ),
 )
 OPEN_TRUNK = TrainConfig(
