@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -108,6 +109,7 @@ def run_until(job: Job, spoil: Callable[[pytest.MonkeyPatch], None]) -> None:
     torch.set_num_threads(1)
     child = os.fork()
     if not child:
+        gc.disable()  # what earlier tests left, such as ONNX Runtime's threads, ends in the parent alone
         with pytest.MonkeyPatch.context() as patch:
             spoil(patch)
             try:
