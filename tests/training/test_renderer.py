@@ -65,7 +65,8 @@ def check_against_reference(model: FaceModel, rendering: Rendering, row: int, ve
     for name in ("diffuse", "specular"):
         ours, theirs = getattr(rendering, name)[row].numpy(), getattr(expected, name)
         assert theirs.max() > 0.01
-        np.testing.assert_allclose(ours[both], theirs[both], atol=1e-5, rtol=1e-5, err_msg=name)
+        atol = 1e-5 if exact else 1e-4  # processors round differently; a step of 8 bits is 4e-3
+        np.testing.assert_allclose(ours[both], theirs[both], atol=atol, rtol=1e-5, err_msg=name)
         assert not ours[~covered].any()
     is_face = model.triangle_region[expected.triangle] == model.region_names.index("face")
     face = (rendering.mask[row].numpy() > 0)[both]
