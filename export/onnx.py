@@ -56,7 +56,7 @@ _WORTH_A_BYTE = 1_000_000
 """Numbers in a convolution's weight, from which on it is stored in 8 bits where 16 would make the file too large."""
 
 _SIGNIFICANT = 9
-"""Bits of a weight; the two more that 16-bit numbers have cost the package 3.7 MB and move landmarks by 0.06 px."""
+"""Bits of a weight; the two more that 16-bit numbers have cost the package 3.7 MB and move landmarks by 0.12 px."""
 
 _WORTH_HALVING = 256
 """Numbers in a weight, from which on it is stored in 16 bits."""
