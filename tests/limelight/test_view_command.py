@@ -34,8 +34,8 @@ def test_a_take_is_shown_over_and_over_until_it_is_interrupted(tmp_path):
         with urllib.request.urlopen(url, timeout=60) as page:
             assert b"<canvas" in page.read()
         with connect(url.replace("http", "ws"), open_timeout=60) as client:
-            numbers = {client.recv(timeout=60)[12:16] for _ in range(5)}
-        assert len(numbers) == 5
+            numbers = {client.recv(timeout=60)[12:16] for _ in range(30)}
+        assert len(numbers) >= 5  # a slow machine leaves frames out, and sees one again in another round
     finally:
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=240)
