@@ -161,11 +161,11 @@ def appearance(job: Job, stage: Stage) -> Figures:
 
 
 def readout(job: Job, stage: Stage) -> Figures:
-    """Solve for what the face head of the stage that is needed reads of identity, and if it saw no photo, of pose."""
+    """Solve for what the face head of the stage that is needed reads of identity and pose."""
     config, path = _config(job, stage), job.folder(stage.name) / "sums.pt"
     saved, network = _student(job, stage)
-    data = replace(config, network=saved.config, photo_share=0.0, negative_share=0.0)
-    task = LabelTask(data, job.model, load_samples(job.crops, job.model, photos=False))
+    data = replace(config, network=saved.config, negative_share=0.0)
+    task = LabelTask(data, job.model, load_samples(job.crops, job.model, photos=config.photo_share > 0.0))
     ridge = Ridge(**read_checkpoint(path, ("sums",))) if path.is_file() else Ridge()
     batches = range(ridge.batches, job.count(stage, 40))
     with tqdm(batches, unit="batch") as bar:
@@ -175,7 +175,7 @@ def readout(job: Job, stage: Stage) -> Figures:
             if time.monotonic() > due:
                 write_checkpoint(path, {"sums": state.sums, "batches": state.batches})
                 due = time.monotonic() + _SAVE_SECONDS
-    weights = with_readout(network, saved.weights, ridge, identity_only=config.photo_share > 0.0)
+    weights = with_readout(saved.weights, ridge)
     write_checkpoint(job.checkpoint(stage.name), {"network": replace(saved, weights=weights).to_dict()})
     return {"views": ridge.count}
 

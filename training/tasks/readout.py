@@ -1,9 +1,9 @@
-"""Solves for what the face head reads off its points: identity and pose, one ridge regression over renders.
+"""Solves for what the face head reads off its points: identity and pose, one ridge regression over labelled crops.
 
-Only renders count, since their identity is known, and heads see them as in training: changed as the recipe says, and
-through poses as inaccurate as a trunk's. The readout has a thousand inputs, so it takes a hundred thousand renders,
-some of them the same with other changes, until more of them bring little. A head that was trained on photographs too
-is better left the pose that it learned from them.
+Heads see them as in training: changed as the recipe says, and through poses as inaccurate as a trunk's. The readout has
+a thousand inputs, so it takes a hundred thousand views, some of them of the same crops with other changes, until more
+of them bring little. Photographs count with the identity that was fitted to them. People are not the mean of random
+faces, and a regression over renders alone draws everybody towards that mean.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Ridge:
         Raises LimelightError: there were no samples.
         """
         if self.sums is None or not self.count:
-            raise LimelightError("readout: no renders to learn from")
+            raise LimelightError("readout: no crops to learn from")
         inputs, count = len(self.sums) - 1, self.count
         x, y = self.sums[0, 1 : 1 + inputs] / count, self.sums[0, 1 + inputs :] / count
         covariance = self.sums[1:, 1 : 1 + inputs] - count * torch.outer(x, x)  # (I, I)
@@ -69,7 +69,7 @@ class Ridge:
 
 @torch.no_grad()
 def gather(network: Student, batches: Iterable[Batch], ridge: Ridge, turn: float = 0.05) -> Iterator[Ridge]:
-    """Take into `ridge` what tells identity and pose in batches, of which the renders count; yields it after each.
+    """Take into `ridge` what tells identity and pose in batches; yields it after each.
 
     What the head says of identity and pose without the readout is what the solution adds to.
 
@@ -85,7 +85,7 @@ def gather(network: Student, batches: Iterable[Batch], ridge: Ridge, turn: float
     nn.init.zeros_(head.geometry.bias)
     for batch in batches:
         torch.manual_seed(ridge.batches)  # the poses', so that whoever goes on draws the same
-        known = (batch.photo == 0) & (batch.face > 0) & (batch.mirrored == 0)
+        known = (batch.geometry > 0) & (batch.mirrored == 0)
         labels = batch.parameters[known]
         truth = labels[:, pose_span(network.layout)]  # (B, 9)
         pose = jittered_pose(truth, turn)
@@ -98,23 +98,15 @@ def gather(network: Student, batches: Iterable[Batch], ridge: Ridge, turn: float
         yield ridge
 
 
-def with_readout(
-    network: Student, weights: Weights, ridge: Ridge, strength: float = 30.0, identity_only: bool = False
-) -> Weights:
+def with_readout(weights: Weights, ridge: Ridge, strength: float = 30.0) -> Weights:
     """Return a student's state dict with the solved readout.
 
     Args:
-        network: of that form.
-        weights: its state dict.
+        weights: the state dict.
         ridge: of `gather`.
         strength: of the ridge.
-        identity_only: the pose is read off as before.
-    Raises LimelightError: there were no renders.
+    Raises LimelightError: there were no crops.
     """
-    solved = slice(face_head_of(network).n_identity if identity_only else None)
-    changed = dict(weights)
-    for name, value in zip(("weight", "bias"), ridge.solve(strength), strict=True):
-        entry = changed[f"face_head.geometry.{name}"].clone()
-        entry[solved] = value[solved].to(entry)
-        changed[f"face_head.geometry.{name}"] = entry
-    return changed
+    names = "face_head.geometry.weight", "face_head.geometry.bias"
+    solved = dict(zip(names, ridge.solve(strength), strict=True))
+    return weights | {name: value.to(weights[name]) for name, value in solved.items()}
