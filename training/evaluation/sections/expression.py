@@ -86,7 +86,7 @@ def _figures(
     }
 
 
-_ACTIVE_ALONE = (
+ACTIVE_ALONE = (
     "over active weights alone a network gains by reading every weight too high, as it then does in a face at rest"
 )
 
@@ -105,10 +105,10 @@ SECTION = Section(
         Measure("follow", "units that follow", digits=0, larger_is_better=True),
         count("units", "of units"),
         Measure("slope", "mean slope", larger_is_better=True),
-        Measure("random_active", "random expressions: active weights", limit=0.12, digits=3, fault=_ACTIVE_ALONE),
+        Measure("random_active", "random expressions: active weights", limit=0.12, digits=3, fault=ACTIVE_ALONE),
         Measure("random_zero", "the same, always zero", larger_is_better=None, digits=3),
         Measure("random_inactive", "random expressions: inactive weights", digits=3),
-        Measure("renders_active", "stretch and grin: active weights", limit=0.12, digits=3, fault=_ACTIVE_ALONE),
+        Measure("renders_active", "stretch and grin: active weights", limit=0.12, digits=3, fault=ACTIVE_ALONE),
         Measure("renders_zero", "the same, always zero", larger_is_better=None, digits=3),
         Measure("renders_inactive", "three expressions: inactive weights", digits=3),
     ),

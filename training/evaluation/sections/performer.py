@@ -13,6 +13,8 @@ from training.evaluation.bootstrap import rms
 from training.evaluation.context import Context
 from training.evaluation.measures import ACTIVE_WEIGHT, errors_against_truth
 from training.evaluation.section import Findings, Measure, Section, UnmeasuredError, count
+from training.evaluation.sections.expression import ACTIVE_ALONE
+from training.evaluation.sections.movement import movement_errors
 
 
 def measure(context: Context) -> Findings:
@@ -33,7 +35,7 @@ def performer_report(model: FaceModel, pairs: Iterable[tuple[NDArray | None, NDA
         pairs: (tracked (P,) or None, true (P,)) of each frame.
     Returns: {"tracked": ..., "mean": ...}: the mean of every measure of `errors_against_truth` over the tracked frames,
         for the tracker and for the mean of the truths on the mean person; expression_rmse is pooled over all active
-        weights.
+        weights. Beside these the errors that `movement_errors` finds of the expression: lips, lids, brows, mm.
     """
     pairs = list(pairs)
     constant = np.array([truth for _, truth in pairs]).mean(axis=0)
@@ -54,6 +56,8 @@ def _mean_errors(model: FaceModel, pairs: list[tuple[NDArray, NDArray]]) -> dict
         return {}
     ours, theirs = (np.array([pair[i][model.layout.slices["expression"]] for pair in pairs]) for i in (0, 1))
     means = {key: float(np.nanmean([e[key] for e in errors])) for key in errors[0] if key != "expression_rmse"}
+    moved = movement_errors(model, ours, theirs)
+    means |= {part: float(values.mean()) for part, values in moved.items()}
     return means | {"expression_rmse": rms((ours - theirs)[theirs > ACTIVE_WEIGHT])}
 
 
@@ -68,7 +72,13 @@ SECTION = Section(
         Measure("nme68_inner", "the same without the jaw line", "%"),
         Measure("rotation_deg", "head rotation", "degrees"),
         Measure("position_mm", "head position", "mm"),
-        Measure("expression_rmse", "expression: active weights", digits=3),
+        Measure("lips", "expression: lips", "mm"),
+        Measure("mean_lips", "the same, constant answer", "mm", larger_is_better=None),
+        Measure("lids", "expression: lids", "mm"),
+        Measure("mean_lids", "the same, constant answer", "mm", larger_is_better=None),
+        Measure("brows", "expression: brows", "mm"),
+        Measure("mean_brows", "the same, constant answer", "mm", larger_is_better=None),
+        Measure("expression_rmse", "expression: active weights", digits=3, fault=ACTIVE_ALONE),
         Measure("mean_expression_rmse", "the same, constant answer", larger_is_better=None, digits=3),
         Measure("identity_mm", "neutral shape", "mm"),
         Measure("mean_identity_mm", "the same, mean face", "mm", larger_is_better=None),
