@@ -16,7 +16,6 @@ from PyQt6.QtCore import QTimer
 from PyQt6.QtGui import QImage
 
 from facemodel import Crop, FaceModel
-from facemodel.rotation import matrix_from_euler
 from realtime.engines import open_engine
 from realtime.light.cues.document import ShowDocument
 from realtime.light.cues.show_file import DEMO_SHOW, load_show
@@ -203,34 +202,12 @@ def _pose(model: FaceModel, vector: NDArray) -> tuple[NDArray, NDArray, float]:
     return p.rotation, p.translation, p.scale
 
 
-def picture_heads(path: Path, count: int = 21, side: int = 260) -> None:
-    """Random heads of the embedded face model: identity and albedo N(0, 1), sorted from light to dark skin."""
-    model = FaceModel.load()
-    layout, rng = model.layout, np.random.default_rng(4)
-    heads = []
-    for i in range(count):
-        vector = layout.neutral()
-        p = layout.view(vector)
-        p.identity[:] = rng.normal(size=layout.n_identity)
-        p.albedo[:] = rng.normal(size=layout.n_albedo)
-        p.rotation = matrix_from_euler(np.radians((-30.0, 0.0, 30.0)[i % 3]), 0.0, 0.0)
-        p.translation[:], p.scale = (0.5 * side, 0.48 * side), side / 235.0
-        heads.append(vector)
-    heads.sort(key=lambda vector: -model.albedo(layout.view(vector).albedo)[0].mean())
-    with HeadlessComposer(model, side, side) as renderer:
-        options = RenderOptions(mode=ViewMode.OVERLAY, whole_head=True)
-        pictures = [renderer.render(None, vector, options).copy() for vector in heads]
-    rows = [np.hstack(pictures[i : i + 7]) for i in range(0, count - count % 7, 7)]
-    cv2.imwrite(str(path), np.vstack(rows))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs"))
     parser.add_argument("--seconds", type=float, default=12.0, help="into the performance, for the window")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    picture_heads(options.out / "heads.png")
     picture_reconstruction(options.out / "reconstruction.png")
     picture_relighting(options.out / "relighting.png")
     picture_expressions(options.out / "expressions.png")

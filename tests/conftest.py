@@ -84,15 +84,6 @@ def model() -> FaceModel:
 
 
 @pytest.fixture(scope="session")
-def candidate() -> FaceModel:
-    """The face model that `LIMELIGHT_CANDIDATE` names; tests of what a build must keep skip where it is unset."""
-    path = os.environ.get("LIMELIGHT_CANDIDATE")
-    if not path:
-        pytest.skip("LIMELIGHT_CANDIDATE names no face model")
-    return FaceModel.load(Path(path))
-
-
-@pytest.fixture(scope="session")
 def sources() -> Path:
     """The data folder (`LIMELIGHT_DATA`, or `../shared/sources`); tests that need it skip where it is absent."""
     folder = Path(os.environ.get("LIMELIGHT_DATA", ROOT.parent / "shared" / "sources"))

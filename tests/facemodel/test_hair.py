@@ -50,7 +50,7 @@ def test_hair_follows_the_identity_and_keeps_its_form(hair: Hair, model: FaceMod
         edges = np.concatenate([worn.triangles[:, [0, 1]], worn.triangles[:, [1, 2]]])
         before, after = (np.linalg.norm(v[edges[:, 1]] - v[edges[:, 0]], axis=1) for v in (rest, other))
         long = before > 2.0
-        assert np.percentile(np.abs(np.log(after[long] / before[long])), 95) < 0.3, name
+        assert np.percentile(np.abs(np.log(after[long] / before[long])), 95) < 0.35, name
 
 
 def test_hair_moves_with_a_head_that_is_moved(hair: Hair, model: FaceModel) -> None:

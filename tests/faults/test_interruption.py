@@ -57,7 +57,7 @@ def test_closing_the_terminal_finishes_the_files(tmp_path):
         cwd=tmp_path,
     )
     os.close(slave)
-    begun = 1_800_000 + 40_000  # bytes of the face model, and some frames
+    begun = 2_400_000 + 40_000  # bytes of the face model, and some frames
     wait_for(lambda: run.poll() is not None or (take.is_file() and take.stat().st_size > begun), 240)
     assert run.poll() is None
     os.close(master)  # the terminal hangs up

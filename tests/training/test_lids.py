@@ -1,7 +1,4 @@
-"""The eyes of the face model: lids from mesh to mesh, lids that close, eyeballs that nothing pierces.
-
-What a built model must keep is measured on the file that the environment variable LIMELIGHT_CANDIDATE names.
-"""
+"""The eyes of the face model: lids from mesh to mesh, lids that close, eyeballs that nothing pierces."""
 
 from __future__ import annotations
 
@@ -132,16 +129,6 @@ class TestClosing:
         assert through() > 14.15
 
 
-def test_the_shipped_model_measures_as_known(model: FaceModel) -> None:
-    """The figures that made the eyes be registered anew."""
-    eyes = measure_eyes(model)
-    assert eyes.inner_corners == pytest.approx(41.2, abs=0.05)
-    assert eyes.outer_corners == pytest.approx(88.0, abs=0.05)
-    assert eyes.length == pytest.approx(23.8, abs=0.05)
-    assert eyes.middle_height == pytest.approx(10.6, abs=0.05)
-    assert eyes.blink_gap > 0.5
-
-
 def check_turns(model: FaceModel) -> None:
     """Every eyeLook shape turns its eyeball about its centre as a rigid body, and leaves the other alone."""
     for side, suffix in enumerate(("Left", "Right")):
@@ -158,36 +145,32 @@ def check_turns(model: FaceModel) -> None:
             assert not shape[eyeball(model, 1 - side)[0]].any()
 
 
-def test_the_shipped_eyeballs_turn_rigidly(model: FaceModel) -> None:
-    check_turns(model)
-
-
-class TestCandidate:
+class TestEmbeddedModel:
     """What a model that `limelight model build` makes must keep."""
 
-    def test_eyes_open_as_those_of_icts_mean(self, candidate: FaceModel) -> None:
-        eyes = measure_eyes(candidate)
+    def test_eyes_open_as_those_of_icts_mean(self, model: FaceModel) -> None:
+        eyes = measure_eyes(model)
         assert eyes.inner_corners == pytest.approx(36.9, abs=0.5)
         assert eyes.outer_corners == pytest.approx(89.2, abs=0.5)
         assert eyes.length == pytest.approx(26.9, abs=0.5)
         assert eyes.height == pytest.approx(8.4, abs=0.5)
 
-    def test_the_upper_lid_covers_the_top_of_the_iris(self, candidate: FaceModel) -> None:
-        eyes = measure_eyes(candidate)
+    def test_the_upper_lid_covers_the_top_of_the_iris(self, model: FaceModel) -> None:
+        eyes = measure_eyes(model)
         assert IRIS_TOP - 2.5 < eyes.upper_lid < IRIS_TOP - 1.0
         assert eyes.lower_lid == pytest.approx(-IRIS_TOP, abs=0.7)
 
-    def test_closed_lids_leave_no_gap_and_no_lid_enters_the_eyeball(self, candidate: FaceModel) -> None:
-        eyes = measure_eyes(candidate)
+    def test_closed_lids_leave_no_gap_and_no_lid_enters_the_eyeball(self, model: FaceModel) -> None:
+        eyes = measure_eyes(model)
         assert eyes.blink_gap == 0
         assert eyes.clearance > 0.2
 
-    def test_eyeballs_turn_rigidly(self, candidate: FaceModel) -> None:
-        check_turns(candidate)
+    def test_eyeballs_turn_rigidly(self, model: FaceModel) -> None:
+        check_turns(model)
 
-    def test_landmarks_meet_when_the_eye_closes(self, candidate: FaceModel) -> None:
-        weights = np.zeros(len(candidate.expression_names))
-        weights[[candidate.expression_names.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 1
-        closed = candidate.landmarks478(candidate.shape(np.zeros(len(candidate.identity)), weights))
+    def test_landmarks_meet_when_the_eye_closes(self, model: FaceModel) -> None:
+        weights = np.zeros(len(model.expression_names))
+        weights[[model.expression_names.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = 1
+        closed = model.landmarks478(model.shape(np.zeros(len(model.identity)), weights))
         for upper, lower in ((387, 373), (386, 374), (385, 380), (160, 144), (159, 145), (158, 153)):
             assert abs(closed[upper, 1] - closed[lower, 1]) < 0.8

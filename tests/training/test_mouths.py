@@ -135,11 +135,11 @@ class TestFigures:
         assert figures.gap > 15
 
 
-class TestCandidate:
+class TestEmbeddedModel:
     """What a model that `limelight model build` makes must keep."""
 
-    def test_shut_mouths_are_shut_and_nothing_comes_through(self, candidate: FaceModel) -> None:
-        figures = measure_mouths(candidate, people=25)
+    def test_shut_mouths_are_shut_and_nothing_comes_through(self, model: FaceModel) -> None:
+        figures = measure_mouths(model, people=25)
         assert figures.gap < 0.2
         assert figures.open_at_rest <= 0.04
         assert max(figures.open_when_shut.values()) <= 0.08

@@ -67,11 +67,11 @@ def test_corners_too_far_out_or_in_read_so(shape: np.ndarray) -> None:
     assert result["eyes_and_nose"] > 1
 
 
-def test_the_candidates_mean_lies_where_people_put_their_points(candidate: FaceModel) -> None:
+def test_the_mean_lies_where_people_put_their_points(model: FaceModel) -> None:
     folder = Path(os.environ.get("LIMELIGHT_DATA", "../shared/sources")) / "eval" / "people_points"
     if not folder.is_dir():
         pytest.skip("the points that people placed are not there")
-    shape = candidate.landmarks68(candidate.mean)[list(POINTS68)].astype(float)
+    shape = model.landmarks68(model.mean)[list(POINTS68)].astype(float)
     result = pose_alone(shape, read_people_points(folder))
     assert result["eyes_and_nose"] <= 3.3
     assert max(abs(result["inner_corners"]), abs(result["outer_corners"])) <= 1.0
