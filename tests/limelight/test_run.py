@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import pytest
 from facemodel import FaceModel
 from realtime.opencv import cv2
 from realtime.takes import load_take
+from tests.waiting import frames_in, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = tempfile.TemporaryDirectory(prefix="limelight-")
@@ -128,14 +128,7 @@ def test_a_take_in_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 def test_an_interrupt_finalises_take_and_video(tmp_path):
     take, video = tmp_path / "t.mcap", tmp_path / "v.mp4"
     process = limelight("run", "--source", "synthetic", "--headless", "--take", take, "--video", video)
-    deadline = time.monotonic() + 240
-    began = 0  # the take's size when only its header is written
-    while time.monotonic() < deadline and process.poll() is None:
-        size = take.stat().st_size if take.is_file() else 0
-        began = began or size
-        if size > began + 20_000:  # some frames
-            break
-        time.sleep(0.05)
+    wait_for(lambda: process.poll() is not None or frames_in(take) > 5, 240)
     process.send_signal(signal.SIGINT)
     status, out, err = ended(process)
     assert status == 130, err
