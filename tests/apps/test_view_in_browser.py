@@ -100,6 +100,7 @@ def show(tab, model) -> Iterator[Show]:
     tab.log.clear()
     tab.requested.clear()
     yield Show(view, tab, model)
+    tab.call("Page.navigate", url="about:blank")  # so that it does not look for a server that is gone
     view.close()
     assert not tab.log
     assert all(url.startswith((view.broadcast.url, "data:", "blob:")) for url in tab.requested), tab.requested
