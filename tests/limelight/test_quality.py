@@ -23,13 +23,26 @@ def test_follows_real_faces(clip, model, student, sources):
     assert report["rotation_deg"] <= 5.0
 
 
-def test_follows_the_performer(model, student):
-    """Much better than an answer that does not look in pose, lips and lids, and better in the brows."""
+@pytest.fixture(scope="module")
+def performance(model, student):
+    """Errors of the network, and of an answer that does not look."""
     report = evaluate_performer(model, student, frames=200)
-    network, floor = report["tracked"], report["mean"]
+    return report["tracked"], report["mean"]
+
+
+def test_follows_the_performer(performance):
+    """Much better than an answer that does not look in pose, lips and lids, and better in the brows."""
+    network, floor = performance
     assert network["tracked"] >= 0.98
     assert network["nme68"] <= 0.05
     assert network["nme68_inner"] <= 0.04
     assert network["rotation_deg"] <= min(5.0, 0.5 * floor["rotation_deg"])
     for part, share in {"lips": 0.75, "lids": 0.5, "brows": 0.9}.items():
         assert network[part] <= share * floor[part]
+
+
+@pytest.mark.xfail(reason="this network reads active weights 0.225 off, of 0.275; the one before 0.136", strict=True)
+def test_reads_the_performers_active_weights(performance):
+    """At least twice as well as an answer that does not look."""
+    network, floor = performance
+    assert network["expression_rmse"] <= 0.5 * floor["expression_rmse"]
