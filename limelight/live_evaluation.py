@@ -22,7 +22,7 @@ from realtime.tracking.found_face import FaceFinder, FoundFace
 from realtime.tracking.tracker import Tracker
 from training.data.landmarker import Landmarker
 from training.evaluation.context import Pose, TrackedClip
-from training.evaluation.sections.clips import clip_figures
+from training.evaluation.sections.clips import LIDS, clip_figures
 from training.evaluation.sections.performer import performer_report
 
 
@@ -65,7 +65,7 @@ class EvaluationLoop:
         Raises:
             LimelightError: the clip cannot be read.
         """
-        raw, smoothed, landmarks, matrices, times = [], [], [], [], []
+        raw, smoothed, landmarks, matrices, lids, times = [], [], [], [], [], []
         with (
             closing(LimitedSource(open_source(str(path)), frames)) as source,
             tqdm(desc=path.stem, unit="frame", leave=False) as progress,
@@ -78,6 +78,7 @@ class EvaluationLoop:
                 smoothed.append(None if performer is None else performer.smoothed)
                 landmarks.append(faces[0].landmarks if faces else np.full((478, 2), np.nan))
                 matrices.append(faces[0].matrix if faces else np.full((4, 4), np.nan))
+                lids.append([faces[0].scores[name] if faces else np.nan for name in LIDS])
                 times.append(frame.timestamp)
                 progress.update()
         step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
@@ -88,6 +89,7 @@ class EvaluationLoop:
             smoothed,
             np.array(landmarks).reshape(-1, 478, 2),
             np.array(matrices).reshape(-1, 4, 4),
+            np.array(lids).reshape(-1, 2),
         )
 
     def performer(self, frames: int, seed: int = 7) -> list[tuple[NDArray | None, NDArray]]:

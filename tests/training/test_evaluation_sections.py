@@ -131,6 +131,7 @@ def test_registry_names_and_limits_are_those_that_must_hold():
         "groups.race_worst": 1.5,
         "groups.gender_worst": 1.5,
         "clips.blinks_kept": 0.95,
+        "clips.mediapipe_blinks_kept": 0.9,
         "flicker.one_lamp": 1.2,
         "flicker.two_lamps": 1.2,
         "flicker.sunset": 1.2,
@@ -423,7 +424,7 @@ def test_clips_are_tracked_and_their_jitter_is_that_of_the_answers(shown, tmp_pa
     matrices[:, :3, 3] = (0.0, 0.0, -60.0)
     matrices[-1], points[-1] = np.nan, np.nan
     steady = [vector] * frames
-    clip = TrackedClip("webcam.mp4", 30.0, trembling, steady, points, matrices)
+    clip = TrackedClip("webcam.mp4", 30.0, trembling, steady, points, matrices, np.zeros((frames, 2)))
     (tmp_path / "webcam.mp4").write_bytes(b"")
     other = material(MODEL, shown.cache, BUNDLE, named_clips=(tmp_path / "webcam.mp4",))
     seen = context(other, truth, FakeLoop(clip=clip))
@@ -457,7 +458,9 @@ def test_flicker_is_the_noise_of_relit_frames_over_that_of_the_clip(shown, tmp_p
         film.write(np.clip(plain + random.normal(0.0, 4.0, plain.shape), 0, 255).astype(np.uint8))
     film.release()
     points = np.tile(project_landmarks(MODEL, vector[None])[0].astype(float), (frames, 1, 1))
-    steady = TrackedClip("film.avi", 30.0, [vector] * frames, [vector] * frames, points, np.empty((frames, 4, 4)))
+    steady = TrackedClip(
+        "film.avi", 30.0, [vector] * frames, [vector] * frames, points, np.empty((frames, 4, 4)), np.zeros((frames, 2))
+    )
     seen = context(material(MODEL, shown.cache, BUNDLE, named_clips=(tmp_path / "film.avi",)), truth)
     seen.__dict__["tracked_clips"] = [steady]
     found = SECTIONS["flicker"].measure(seen)
@@ -480,7 +483,9 @@ def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_kee
     smoothed = [vector.copy() for vector in raw]
     for vector in smoothed[20:]:
         vector[left] *= 0.5
-    nothing = (np.full((frames, 478, 2), np.nan), np.full((frames, 4, 4), np.nan))
+    theirs = np.zeros((frames, 2))
+    theirs[[11, 26, 33]] = 0.5  # MediaPipe sees a third one, and the wink on both sides
+    nothing = (np.full((frames, 478, 2), np.nan), np.full((frames, 4, 4), np.nan), theirs)
     clip = TrackedClip(
         "webcam.mp4", 30.0, [*raw, None], [*smoothed, smoothed[-1]], *(np.concatenate([a, a[:1]]) for a in nothing)
     )
@@ -490,6 +495,10 @@ def test_blinks_of_clips_are_counted_by_lid_and_those_that_the_smoothed_lids_kee
     assert found.figures["blinks"] == 3.0
     assert found.figures["blinks_kept"] == pytest.approx(2.0 / 3.0)
     assert found.tables["clips"]["webcam.mp4 smoothed"]["blinks"] == 2.0
+    assert found.figures["mediapipe_blinks"] == 6.0
+    assert found.figures["mediapipe_blinks_kept"] == pytest.approx(
+        3.0 / 6.0
+    )  # the wink is low, but as high as its score
 
 
 def test_network_and_mediapipe_are_compared_on_the_faces_that_people_marked(shown, tmp_path, monkeypatch):

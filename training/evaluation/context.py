@@ -46,6 +46,7 @@ class TrackedClip:
         raw, smoothed: (P,) each in frame px, None where the face was not tracked.
         landmarks: (T, 478, 2) px by MediaPipe on the same frames, NaN where it found no face.
         matrices: (T, 4, 4) its head transforms, NaN where it found no face.
+        lids: (T, 2) its scores of eyeBlinkLeft and eyeBlinkRight, NaN where it found no face.
     """
 
     name: str
@@ -54,6 +55,7 @@ class TrackedClip:
     smoothed: Sequence[NDArray | None]
     landmarks: NDArray[np.float64]
     matrices: NDArray[np.float64]
+    lids: NDArray[np.float64]
 
 
 class LiveLoop(Protocol):

@@ -17,21 +17,24 @@ from training.evaluation.section import Findings, Measure, Section, count
 _MAX_TRACKED_NME = 0.10
 _BLINK_PROMINENCE = 0.25  # of a lid's way, by which it closes more than around it
 _KEPT_SHARE, _KEPT_WITHIN = 0.7, 0.1  # of a blink's height; s
+LIDS = ("eyeBlinkLeft", "eyeBlinkRight")
 _KEYS = ("tracked", "nme68", "nme68_inner", "rotation_deg")
 
 
 def measure(context: Context) -> Findings:
     """Find `clip_figures` of every clip, means of the raw ones over the clips, and the blinks of all together.
 
-    Without a blink there is no figure of how many are kept.
+    Without a blink there is no figure of how many are kept, nor of MediaPipe's without one that it sees.
     """
     clips = [(clip.name, clip_figures(context.model, clip)) for clip in context.tracked_clips]
     raw, smoothed = ([figures[stage] for _, figures in clips] for stage in ("raw", "smoothed"))
 
     def figures(index: NDArray[np.int64]) -> dict[str, float]:
-        blinks, kept = (sum(rows[i]["blinks"] for i in index) for rows in (raw, smoothed))
         means = {key: float(np.mean([raw[i][key] for i in index])) for key in _KEYS}
-        return means | {"blinks": blinks} | ({"blinks_kept": kept / blinks} if blinks else {})
+        for key in ("blinks", "mediapipe_blinks"):
+            blinks, kept = (sum(rows[i][key] for i in index) for rows in (raw, smoothed))
+            means |= {key: blinks} | ({f"{key}_kept": kept / blinks} if blinks else {})
+        return means
 
     found = estimate(figures, np.arange(len(clips)))
     total = {"frames": float(sum(row["frames"] for row in raw))}
@@ -43,10 +46,11 @@ def clip_figures(model: FaceModel, clip: TrackedClip) -> dict[str, dict[str, flo
     """Return {"raw": ..., "smoothed": ...}: `ClipReport.summary` of both; smoothed only where raw was tracked.
 
     `blinks` of raw are those of both lids, each counted by itself; of smoothed, those of them that it keeps.
+    `mediapipe_blinks` of raw are those that MediaPipe's scores of the lids have, likewise.
     """
     reports = {"raw": ClipReport(), "smoothed": ClipReport()}
     names, span = model.layout.expression_names, model.layout.slices["expression"]
-    lids = [span.start + names.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight") if name in names]
+    lids = [span.start + names.index(name) for name in LIDS if name in names]
     curves = np.full((2, len(clip.raw), len(lids)), np.nan)  # of raw and smoothed
     for t, tracked in enumerate(clip.raw):
         found = bool(np.isfinite(clip.matrices[t]).all())
@@ -57,9 +61,12 @@ def clip_figures(model: FaceModel, clip: TrackedClip) -> dict[str, dict[str, flo
             if vector is not None:
                 curve[t] = vector[lids]
     times = np.arange(len(clip.raw)) / clip.fps
-    counts = [count_blinks(raw, smoothed, times) for raw, smoothed in curves.transpose(2, 0, 1)]
+    counts = {
+        "blinks": [count_blinks(raw, smoothed, times) for raw, smoothed in curves.transpose(2, 0, 1)],
+        "mediapipe_blinks": [count_blinks(*lid, times) for lid in zip(clip.lids.T, curves[1].T, strict=False)],
+    }
     return {
-        stage: report.summary() | {"blinks": float(sum(each[i] for each in counts))}
+        stage: report.summary() | {key: float(sum(lid[i] for lid in each)) for key, each in counts.items()}
         for i, (stage, report) in enumerate(reports.items())
     }
 
@@ -108,10 +115,10 @@ class ClipReport:
 def count_blinks(
     raw: NDArray[np.floating], filtered: NDArray[np.floating], times: NDArray[np.floating]
 ) -> tuple[int, int]:
-    """Count the blinks of one lid, and those of them that are in its filtered curve.
+    """Count the blinks of one lid, and those of them that are in another curve of it, such as the filtered one.
 
     A blink is a local maximum of the raw curve with a prominence (its height over the more closed of its two sides) of
-    at least a quarter. It is kept if the filtered curve has a maximum with 70 % of that height within 0.1 s, which
+    at least a quarter. It is kept if the other curve has a maximum with 70 % of that height within 0.1 s, which
     keeps one blink only.
 
     Args:
@@ -142,7 +149,8 @@ SECTION = Section(
     "Clips in the live loop",
     "Medians over the frames that both saw, means over the clips. A frame further than 10 % NME from MediaPipe's "
     "points is not tracked, whatever the tracker says. A lid that closes by a quarter more than around it blinks; the "
-    "blink is kept if the smoothed lid closes by 70 % of that within 0.1 s.",
+    "blink is kept if the smoothed lid closes by 70 % of that within 0.1 s. The same for the blinks in MediaPipe's "
+    "scores, which close half-way where eyes are shut.",
     (
         count("frames", "frames"),
         Measure("tracked", "tracked", "%", larger_is_better=True, digits=1),
@@ -151,6 +159,10 @@ SECTION = Section(
         Measure("rotation_deg", "head rotation", "degrees"),
         count("blinks", "blinks of the raw lids, each by itself"),
         Measure("blinks_kept", "of them in the smoothed lids", "%", limit=0.95, larger_is_better=True, digits=1),
+        count("mediapipe_blinks", "blinks that MediaPipe sees"),
+        Measure(
+            "mediapipe_blinks_kept", "of them in the smoothed lids", "%", limit=0.9, larger_is_better=True, digits=1
+        ),
     ),
     measure,
 )
