@@ -64,6 +64,7 @@ class LossWeights:
         identity: per mm, face region, identity alone. identity_prior: per squared coefficient.
         albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
         key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
+        sh_direction: per 1 - cosine, of where most of the SH light comes from.
         light_agreement: per unit of the cosine between the key light and where most of the SH light comes from.
         confidence: per nat.
         region_points, face_points: per px, the points that the expression and the face head place by themselves.
@@ -89,6 +90,7 @@ class LossWeights:
     highlight: float = 4.0
     key_direction: float = 0.2
     key_distance: float = 0.05
+    sh_direction: float = 0.1
     light_agreement: float = 1.0
     shininess: float = 0.05
     confidence: float = 0.3

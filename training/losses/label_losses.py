@@ -132,6 +132,11 @@ def sh_direction(sh: Tensor) -> Tensor:
     return torch.stack([x, y, z], dim=1)
 
 
+def sh_direction_error(sh: Tensor, reference: Tensor) -> Tensor:
+    """Return 1 - cosine between the directions of SH lights (B, 27), 0..2."""
+    return key_direction_error(sh_direction(sh), sh_direction(reference))
+
+
 def key_and_sh_cosine(position: Tensor, sh: Tensor) -> Tensor:
     """Return the cosine (B,) between the directions of a key position (B, 3) and of an SH light (B, 27)."""
     return functional.cosine_similarity(position, sh_direction(sh), dim=1, eps=1e-3)

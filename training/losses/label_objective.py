@@ -122,7 +122,7 @@ class StudentObjective(nn.Module):
         agreeing = label_losses.key_and_sh_cosine(face.group(labels, "key_position"), face.group(labels, "sh"))
         return {
             **dict.fromkeys(("albedo", "shading", "highlight"), person),
-            "irradiance": worth,
+            **dict.fromkeys(("irradiance", "sh_direction"), worth),
             "light_agreement": by_key * agreeing.clamp(min=0.0),
             **of_key,
         }
@@ -215,6 +215,7 @@ class StudentObjective(nn.Module):
         return {
             "albedo": label_losses.color_error(own_albedo, true_albedo),
             "irradiance": label_losses.irradiance_error(own["sh"], true["sh"], self.sphere),
+            "sh_direction": label_losses.sh_direction_error(own["sh"], true["sh"]),
             "shading": label_losses.color_error(
                 own_albedo * irradiance(normals, own["sh"]), true_albedo * irradiance(normals, true["sh"])
             ),
