@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facemodel import ARKIT_NAMES
+from facemodel import ARKIT_NAMES, FaceModel
 from facemodel.rotation import angle_between
 from tests.toy_model import toy_model
 from training.data.fit import (
@@ -65,6 +65,19 @@ def test_fit_does_not_depend_on_the_pictures_size(faces):
     np.testing.assert_allclose(small[:, expression], large[:, expression], atol=0.02)
     scale = model.layout.slices["scale"]
     np.testing.assert_allclose(4.0 * small[:, scale], large[:, scale], rtol=0.01)
+
+
+def test_a_shut_eye_neither_squints_nor_looks_down_whatever_the_scores_say():
+    model = FaceModel.load(None)
+    names, eye = list(model.expression_names), ("eyeBlinkLeft", "eyeSquintLeft", "eyeLookDownLeft")
+    vector = model.layout.neutral()
+    p = model.layout.view(vector)
+    p.scale, p.translation[:], p.expression[names.index("eyeBlinkLeft")] = 2.0, 300.0, 1.0
+    scores = np.zeros((1, 52), np.float32)
+    scores[0, [ARKIT_NAMES.index(name) for name in eye]] = 0.65, 0.6, 0.7  # as MediaPipe scores a shut eye
+    fitted = model.layout.view(fit_landmarks(model, project_landmarks(model, vector[None]), scores)[0]).expression
+    blink, squint, down = (fitted[names.index(name)] for name in eye)
+    assert blink > 0.9 and squint < 0.1 and down < 0.1
 
 
 def test_fit_of_no_face_is_empty():

@@ -1,4 +1,4 @@
-"""Targets of photographs' landmarks, and lips that are shut."""
+"""Targets of photographs' landmarks, and lips and lids that are shut."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from facemodel import ARKIT_NAMES, FaceModel
 from training.data.fit import project_landmarks
-from training.data.labels import UNSCORED, label_points, scored_expressions, shut_lips
+from training.data.labels import UNSCORED, label_points, scored_expressions, shut_lids, shut_lips
 
 _CHIN, _CORNER, _UPPER, _LOWER = 152, 33, 13, 14
 
@@ -62,3 +62,16 @@ def test_lips_that_are_shut_in_mediapipes_points_are_shut_in_the_label(model, fi
 def test_expressions_that_mediapipe_hardly_scores_are_left_to_renders():
     scored = scored_expressions()
     assert {ARKIT_NAMES[i] for i in np.flatnonzero(~scored)} == set(UNSCORED)
+
+
+def test_lids_of_eyes_that_mediapipe_scores_as_shut_are_brought_together(model, fits):
+    theirs = project_landmarks(model, fits)
+    scores = np.zeros((2, len(ARKIT_NAMES)), np.float32)
+    scores[0, ARKIT_NAMES.index("eyeBlinkLeft")], scores[0, ARKIT_NAMES.index("eyeBlinkRight")] = 0.7, 0.2
+    shut = shut_lids(theirs, scores)
+    left, right = [386, 374], [159, 145]  # middles of the upper and the lower lid
+    assert np.linalg.norm(theirs[0, left[0]] - theirs[0, left[1]]) > 8.0
+    assert np.linalg.norm(shut[0, left[0]] - shut[0, left[1]]) < 1e-3
+    assert theirs[0, left[0], 1] < shut[0, left[0], 1] < theirs[0, left[1], 1], "between the two"
+    np.testing.assert_array_equal(shut[0, right], theirs[0, right])
+    np.testing.assert_array_equal(shut[1], theirs[1])

@@ -34,13 +34,18 @@ DOUBTFUL = ("cheekPuff", "noseSneerLeft", "noseSneerRight")
 """Expressions that MediaPipe hardly scores, whatever the face does."""
 UNSEEN = ("tongueOut",)
 """Expressions that MediaPipe has no score for."""
+SIDES = ("Left", "Right")
+_SIDE_OF = {f"{unit}{side}": side for unit in ("eyeBlink", "eyeSquint", "eyeLookDown") for side in SIDES}
+"""Units that MediaPipe takes a shut eye for."""
+_AJAR_SCORE, _SHUT_SCORE = 0.35, 0.6
+"""MediaPipe's blink score of lids that begin to shut, and from which on they are shut: seen on photographs."""
 _TRUSTED_PREFIXES = ("brow", "eyeLook")
 """Of the names that the scores tell best."""
 _LANDMARK_MM, _OPENING_MM, _OUTLIER_MM = 2.5, 0.6, 6.0
 """Standard deviation of a landmark, and of the distance between upper and lower lids or lips; distance beyond which a
 landmark counts linearly (Huber)."""
 _UNSEEN_DEVIATION = 0.03
-_WEIGHTS = (([*FACE_OVAL], 0.6), (_BROWS, 1.5), (_LIDS, 3.0), (_LIPS, 2.5), (list(range(468, 478)), 2.0))
+_WEIGHTS = (([*FACE_OVAL], 1.2), (_BROWS, 1.5), (_LIDS, 3.0), (_LIPS, 2.5), (list(range(468, 478)), 2.0))
 """Of these landmarks against the others' 1."""
 _ITERATIONS, _BATCH = 8, 128  # Gauss-Newton steps; faces that are solved together
 
@@ -77,6 +82,12 @@ def fit_landmarks(
         albedo and soft light.
     """
     return LandmarkFitter(model, config or FitConfig())(landmarks, scores)
+
+
+def shut_share(scores: NDArray) -> NDArray[np.float32]:
+    """Return how far the eyes of faces with MediaPipe's scores (N, 52) are shut, (N, 2) of `SIDES`: 0 open, 1 shut."""
+    blink = scores[:, [ARKIT_NAMES.index(f"eyeBlink{side}") for side in SIDES]]
+    return np.clip((blink - _AJAR_SCORE) / (_SHUT_SCORE - _AJAR_SCORE), 0.0, 1.0).astype(np.float32)
 
 
 def landmark_errors(model: FaceModel, vectors: NDArray, landmarks: NDArray) -> NDArray[np.float64]:
@@ -133,9 +144,9 @@ def learn_gains(
 def learn_offsets(model: FaceModel, landmarks: NDArray, scores: NDArray, facing: float = 0.93) -> NDArray[np.float32]:
     """Return where MediaPipe's points lie against the model's on average, (478, 3) mm in the model frame, z = 0.
 
-    Both put their points in slightly different places of a face, brows above all. Unless that is known, a fit
-    explains it by an expression that everybody seems to make. Lips and lids, whose openings are what is to be
-    measured, have no offset but at the corners of the eyes.
+    Both put the points of brows and eye corners in slightly different places of a face. Unless that is known, a fit
+    explains it by an expression that everybody seems to make. Everywhere else there is no offset: it would take for
+    the points' what people have in common against the mean face, and put their chins too low.
 
     Args:
         model: the face model.
@@ -152,8 +163,7 @@ def learn_offsets(model: FaceModel, landmarks: NDArray, scores: NDArray, facing:
     if frontal:
         in_model = [(distances[i] / views[i].scale * (1.0, -1.0)) @ views[i].rotation[:2, :2] for i in frontal]
         offsets[:, :2] = np.median(in_model, axis=0)
-    openings = np.setdiff1d(_LIDS + _LIPS, _EYE_CORNERS)
-    offsets[openings] = 0.0
+    offsets[np.setdiff1d(np.arange(478), _BROWS + _EYE_CORNERS)] = 0.0
     return offsets
 
 
@@ -264,16 +274,25 @@ class LandmarkFitter:
         return torch.stack([torch.cat([pose_x, along[:, 0]], -1), torch.cat([pose_y, along[:, 1]], -1)], dim=2)
 
     def _prior(self, scores: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
-        """Return expected coefficients (B, K) and their precision (K,)."""
+        """Return expected coefficients (B, K) and their precision (K,).
+
+        Whoever shuts an eye neither squints with it nor looks down, whatever MediaPipe says.
+        """
         names = self.layout.expression_names
         expected = np.zeros((len(scores), len(self._basis)), np.float32)
         precision = np.ones(len(self._basis), np.float32)
         c = self.config
+        shut = dict(zip(SIDES, shut_share(scores).T, strict=True))
         for j, name in enumerate(names, start=self.layout.n_identity):
             deviation = 1.0
             if name in ARKIT_NAMES:
                 expected[:, j] = scores[:, ARKIT_NAMES.index(name)] * c.gains.get(name, 1.0)
                 deviation = c.trusted if name.startswith(_TRUSTED_PREFIXES) else c.expression
+                closed = shut[_SIDE_OF[name]] if name in _SIDE_OF else None
+                if closed is not None and name.startswith("eyeBlink"):
+                    expected[:, j] = np.maximum(expected[:, j], closed)
+                elif closed is not None:
+                    expected[:, j] *= 1.0 - closed
             if name in DOUBTFUL:
                 deviation = c.doubtful
             elif name in UNSEEN:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from facemodel import ARKIT_NAMES, FaceModel
-from facemodel.mediapipe_outlines import FACE_OVAL
-from training.data.fit import at_landmarks, project_landmarks
+from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_EYE, RIGHT_EYE
+from training.data.fit import at_landmarks, project_landmarks, shut_share
 
 _NOSE = [1, 2, 4, 5, 6, 19, 94, 168, 195, 197]
 _UPPER_LIP = np.array([13, 82, 312, 81, 311, 80, 310, 191, 415])
@@ -31,6 +31,8 @@ _DISAGREEMENT_MM = 4.0
 """Distance of the readers' points at which a point's weight is halved."""
 _SHUT_MM, _LIP_DEVIATION_MM = 0.6, 0.03
 """Lips that are nearer to each other in MediaPipe's points are shut; standard deviation of a lip gap that is shut."""
+_LOWER_LID_SHARE = 0.3
+"""Of the way between lids that shut, which the lower one goes."""
 _WEIGHT_DEVIATION = 0.15  # of the expression weights that may change to shut it
 
 
@@ -92,6 +94,22 @@ def shut_lips(model: FaceModel, vectors: NDArray, landmarks: NDArray) -> NDArray
         wanted = np.concatenate([-gap / _LIP_DEVIATION_MM, np.zeros(len(lips))])
         p.expression[lips] += lsq_linear(system, wanted, (low - 1e-6, high + 1e-6)).x.astype(np.float32)
         out[i] = layout.constrain(out[i])
+    return out
+
+
+def shut_lids(landmarks: NDArray, scores: NDArray) -> NDArray[np.float32]:
+    """Return MediaPipe's points (N, 478, 2+) with the lids of shut eyes together: it leaves 1 to 3 mm between them.
+
+    Args:
+        landmarks: (N, 478, 2+) px.
+        scores: (N, 52), MediaPipe's, which tell shut eyes.
+    """
+    out = np.array(landmarks, np.float32)
+    for eye, shut in zip((LEFT_EYE, RIGHT_EYE), shut_share(scores).T, strict=True):
+        lower, upper = list(eye[1:8]), list(eye[:8:-1])  # from one corner to the other
+        gap = shut[:, None, None] * (out[:, lower, :2] - out[:, upper, :2])  # (N, 7, 2)
+        out[:, upper, :2] += (1.0 - _LOWER_LID_SHARE) * gap
+        out[:, lower, :2] -= _LOWER_LID_SHARE * gap
     return out
 
 

@@ -5,6 +5,7 @@ Albedo and light are not fitted: renders alone teach them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -23,12 +24,14 @@ from training.data.fit import (
     learn_offsets,
     without_offsets,
 )
-from training.data.labels import label_points, scored_expressions, shut_lips
+from training.data.labels import label_points, scored_expressions, shut_lids, shut_lips
 from training.data.photo_labels import PhotoLabels, read_rgb
+from training.data.shut_eyes import ShutEyes, random_closing, shut_eyes
 from training.data.storage import Samples, ShardWriter, cut, faceless
 
 _LOOSE = 0.6  # expression deviation of the fit that the gains are learned from
 _CALIBRATION_PHOTOS = 1024  # that gains and the landmarks' offsets are learned from
+_SHUT_SHARE = 0.2  # of photos, whose eyes are shut afterwards
 _GOOD_NME = 0.016  # largest of a fit whose pose, identity and expression count
 
 
@@ -41,15 +44,17 @@ def prepare_photos(
     negatives: int = 3000,
     shard: int = 500,
 ) -> None:
-    """Write every labelled photo to `out`/photos and some misplaced crops to `out`/negatives, shard by shard.
+    """Write every labelled photo to `out`/photos, some again with shut eyes and misplaced crops, shard by shard.
 
     Shards that exist stay; order and split depend on the labels and the seed alone.
 
     Raises LimelightError: `out` holds the data of another face model.
     """
     writer = ShardWriter(out, "photos", model)
+    shut_writer = ShardWriter(out, "shut_eyes", model)
     faceless_writer = ShardWriter(out, "negatives", model)
     labels = labels.take(np.random.default_rng(seed).permutation(len(labels)))
+    labels = replace(labels, landmarks=shut_lids(labels.landmarks, labels.scores))
     first = labels.take(slice(_CALIBRATION_PHOTOS))
     fitter = LandmarkFitter(model, calibrate(model, first.landmarks, first.scores))
     for number, start in enumerate(tqdm(range(0, len(labels), shard), unit="shard", desc="photos")):
@@ -64,6 +69,9 @@ def prepare_photos(
         chosen = np.flatnonzero(rng.random(len(part)) < negatives / len(labels))
         if len(chosen):
             faceless_writer.write(number, _misplaced(model.layout, part, images, vectors, chosen, rng))
+        shut = _with_shut_eyes(model, samples, rng)
+        if len(shut):
+            shut_writer.write(number, shut)
         writer.write(number, samples)
 
 
@@ -110,6 +118,23 @@ def _fit_shard(
         scored=np.tile(scored_expressions(), (len(labels), 1)),
     )
     return samples, vectors
+
+
+def _with_shut_eyes(model: FaceModel, samples: Samples, rng: Generator) -> Samples:
+    """Return some of the well fitted photos that are not held out, with their eyes shut."""
+    able = samples.geometry & ~samples.held_out & (rng.random(len(samples)) < _SHUT_SHARE)
+    found = {
+        i: shut
+        for i in np.flatnonzero(able)
+        if (
+            shut := shut_eyes(
+                model, samples.images[i], samples.parameters[i], samples.landmarks[i], random_closing(rng)
+            )
+        )
+    }
+    some = samples.take(list(found))
+    columns = {name: [getattr(shut, name) for shut in found.values()] for name in ShutEyes._fields}
+    return replace(some, **{n: np.stack(values) for n, values in columns.items() if values})
 
 
 def _misplaced(
