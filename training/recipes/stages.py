@@ -47,6 +47,7 @@ from training.tasks.task import Task
 from training.train import Trainer
 
 _LEAST_PHOTOS_SHARE = 0.02
+_ALL_PHOTOS_SCALE = 0.4  # from which on all photographs are learned from
 _LEAST_RENDERS, _LEAST_SHARD, _SHARD = 100, 16, 500
 _LEAST_HELD_OUT = 20
 # Batches with other changes of the pictures than training has seen.
@@ -59,7 +60,7 @@ Figures = Mapping[str, float]
 
 def photo_labels(job: Job, stage: Stage) -> Figures:  # noqa: ARG001
     """Label photographs with MediaPipe's points and scores."""
-    share = min(1.0, max(job.scale, _LEAST_PHOTOS_SHARE))
+    share = min(1.0, max(job.scale / _ALL_PHOTOS_SCALE, _LEAST_PHOTOS_SHARE))
     labels = label_photos(job.photos, job.folder("labels"), BUNDLE, share=share)
     return {"photographs": len(labels)}
 

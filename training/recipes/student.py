@@ -22,9 +22,9 @@ def _with_heads(trunk: StudentConfig) -> StudentConfig:
 
 
 TRUNK = TrainConfig(network=_LITE0)
-HEADS = TrainConfig(
+FACE = TrainConfig(
     network=_with_heads(_LITE0),
-    parts=("expression_head", "face_head"),
+    parts=("face_head",),
     guided_share=1.0,  # the labels stand in the trunk's place, whose errors are added to them
     guided_turn=0.12,
     batch_size=48,
@@ -39,10 +39,18 @@ HEADS = TrainConfig(
         face_points=1.0,
         key_direction=2.0,
         key_distance=0.1,
+        sh_direction=3.0,
         shininess=0.3,
         shading=20.0,
         highlight=8.0,
     ),
+)
+EXPRESSION = replace(
+    FACE,
+    parts=("expression_head",),
+    guided_turn=0.06,  # what the face head leaves of the trunk's error
+    negative_share=0.0,
+    loss=replace(FACE.loss, lid_gap=0.4, lip_gap=0.3),
 )
 OPEN_TRUNK = TrainConfig(
     network=_PLAIN,
@@ -55,7 +63,8 @@ OPEN_TRUNK = TrainConfig(
     augment=AugmentConfig(shift=0.14, scale=0.18, angle=18.0),
     loss=LossWeights(identity=0.5),
 )
-OPEN_HEADS = replace(HEADS, network=_with_heads(_PLAIN), pretrained=False, photo_share=0.0)
+_OPEN = {"network": _with_heads(_PLAIN), "pretrained": False, "photo_share": 0.0}
+OPEN_FACE, OPEN_EXPRESSION = replace(FACE, **_OPEN), replace(EXPRESSION, **_OPEN)
 RESNET50_TRUNK = TrainConfig(network=_RESNET50, photo_share=0.5, negative_share=0.06)
 RESNET50_WHOLE = replace(RESNET50_TRUNK, network=_with_heads(_RESNET50))
 
@@ -76,26 +85,28 @@ _TAUGHT = (
     Stage("renders", stages.renders, ("fits",), hours=0.8, count=RENDERS),
     Stage("distil", stages.distill, ("labels",), hours=0.7, config=TRUNK),
     Stage("trunk", stages.train, ("distil",), hours=3.0, config=TRUNK),
-    Stage("heads", stages.train, ("trunk",), hours=13.1, config=HEADS),
-    Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=HEADS),
-    Stage("readout", stages.readout, ("appearance",), hours=0.6, count=3000, config=HEADS),
+    Stage("face", stages.train, ("trunk",), hours=6.5, config=FACE),
+    Stage("expression", stages.train, ("face",), hours=6.6, config=EXPRESSION),
+    Stage("appearance", stages.appearance, ("expression",), hours=0.5, count=280, config=FACE),
+    Stage("readout", stages.readout, ("appearance",), hours=0.6, count=3000, config=FACE),
 )
 
 
-def _taught_again(name: str, trunk: TrainConfig, heads: TrainConfig, readout: Stage, hours: float) -> tuple[Stage, ...]:
+def _taught_again(
+    name: str, face: TrainConfig, expression: TrainConfig, hours: tuple[float, float], views: int
+) -> tuple[Stage, ...]:
     """Return the stages that go on from the earlier network `name`; what it knew, slower steps do not shake off."""
-    trunk, heads = replace(trunk, learning_rate=1e-3), replace(heads, learning_rate=1e-3)
+    face, expression = replace(face, learning_rate=1e-3), replace(expression, learning_rate=1e-3)
     before = f"{name}-before"
     return (
-        Stage(before, stages.before, ("renders",), count=40, config=heads),
-        Stage("trunk", stages.train, (before,), hours=0.6, config=trunk),
-        Stage("heads", stages.train, ("trunk", before), hours=hours, config=heads),
-        Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=heads),
-        replace(readout, config=heads),
+        Stage(before, stages.before, ("renders",), count=40, config=face),
+        Stage("face", stages.train, (before,), hours=hours[0], config=face),
+        Stage("expression", stages.train, ("face",), hours=hours[1], config=expression),
+        Stage("readout", stages.readout, ("expression",), hours=0.6, count=views, config=face),
     )
 
 
-_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", TRUNK, HEADS, _TAUGHT[-1], 2.4))
+_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", FACE, EXPRESSION, (2.4, 2.8), 3750))
 
 STUDENT = Recipe(
     "student",
@@ -105,7 +116,6 @@ STUDENT = Recipe(
 )
 
 _OPEN_RENDERS = Stage("renders", stages.renders, hours=0.8, count=RENDERS)
-_OPEN_READOUT = Stage("readout", stages.readout, ("appearance",), hours=0.9, count=4500, config=OPEN_HEADS)
 
 STUDENT_OPEN = Recipe(
     "student-open",
@@ -113,14 +123,15 @@ STUDENT_OPEN = Recipe(
     (
         _OPEN_RENDERS,
         Stage("trunk", stages.train, hours=3.0, config=OPEN_TRUNK),
-        Stage("heads", stages.train, ("trunk",), hours=14.2, config=OPEN_HEADS),
-        Stage("appearance", stages.appearance, ("heads",), hours=0.5, count=280, config=OPEN_HEADS),
-        _OPEN_READOUT,
+        Stage("face", stages.train, ("trunk",), hours=7.1, config=OPEN_FACE),
+        Stage("expression", stages.train, ("face",), hours=7.1, config=OPEN_EXPRESSION),
+        Stage("appearance", stages.appearance, ("expression",), hours=0.5, count=280, config=OPEN_FACE),
+        Stage("readout", stages.readout, ("appearance",), hours=0.9, count=4500, config=OPEN_FACE),
         *shown("readout"),
     ),
     (
         replace(_OPEN_RENDERS, hours=0.4, count=RENDERS // 2),
-        *_taught_again("student-open", OPEN_TRUNK, OPEN_HEADS, replace(_OPEN_READOUT, hours=0.6, count=3000), 1.6),
+        *_taught_again("student-open", OPEN_FACE, OPEN_EXPRESSION, (0.8, 1.0), 3000),
         *shown("readout"),
     ),
     photographs=False,
