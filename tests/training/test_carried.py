@@ -61,7 +61,7 @@ def test_a_network_for_another_face_model_says_the_same_of_what_both_models_have
     earlier: Student, old: FaceModel, new: FaceModel
 ) -> None:
     network = Student(HEADS, new.layout, labels(new, 1)).eval()
-    carry_over(NetworkCheckpoint.of(earlier, old), network)
+    carry_over(NetworkCheckpoint.of(earlier, old), network, new)
     with torch.inference_mode():
         expected, sure = earlier(crops())
         found, confident = network(crops())
@@ -71,12 +71,26 @@ def test_a_network_for_another_face_model_says_the_same_of_what_both_models_have
         torch.testing.assert_close(own, theirs, rtol=1e-4, atol=1e-4, msg=name)
 
 
+def test_a_network_for_the_same_face_model_says_the_same_but_for_what_is_solved(
+    earlier: Student, old: FaceModel
+) -> None:
+    network = Student(HEADS, old.layout, labels(old, 1)).eval()
+    carry_over(NetworkCheckpoint.of(earlier, old), network, old)
+    assert network.face_head is not None and earlier.face_head is not None
+    rows = network.face_head.geometry.weight
+    assert not rows[:3].any() and torch.equal(rows[3:], earlier.face_head.geometry.weight[3:])
+    with torch.inference_mode():
+        found, expected = network(crops())[0], earlier(crops())[0]
+    torch.testing.assert_close(found[:, 3:], expected[:, 3:], rtol=1e-4, atol=1e-4)
+
+
 def test_another_form_or_other_expressions_are_refused_in_a_line(earlier: Student, old: FaceModel) -> None:
     saved = NetworkCheckpoint.of(earlier, old)
     with pytest.raises(LimelightError, match="of another form"):
-        carry_over(saved, Student(replace(HEADS, hidden=12), old.layout))
+        carry_over(saved, Student(replace(HEADS, hidden=12), old.layout), old)
+    fewer = toy_model(n_identity=3, n_expression=10, n_albedo=2)
     with pytest.raises(LimelightError, match="other expressions"):
-        carry_over(saved, Student(HEADS, toy_model(n_identity=3, n_expression=10, n_albedo=2).layout))
+        carry_over(saved, Student(HEADS, fewer.layout), fewer)
 
 
 def test_norms_that_were_folded_away_come_back_and_change_nothing() -> None:

@@ -2,7 +2,8 @@
 
 Encoders, points and confidence know nothing of the face model. Numbers of the parameter vector that mean the same with
 every model (expression, pose, light) keep their weights, at the deviations of the new labels; identity and albedo,
-whose coefficients belong to a model's own bases, begin anew.
+whose coefficients belong to a model's own bases, begin anew with another model. What is read of identity off the points
+always does: it is solved for when the points are learned, and would disturb their learning.
 """
 
 from __future__ import annotations
@@ -12,17 +13,22 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from facemodel import LimelightError, ParameterLayout
+from facemodel import FaceModel, LimelightError, ParameterLayout
 from training.networks.checkpoint import NetworkCheckpoint
 from training.networks.face_head import GROUPS
 from training.networks.student import Student
 
 _OF_THE_MODEL = ("identity", "albedo")
+_SOLVED = "identity off the points"
 
 
-def carry_over(earlier: NetworkCheckpoint, network: Student) -> None:
+def carry_over(earlier: NetworkCheckpoint, network: Student, model: FaceModel) -> None:
     """Give a new network the weights of an earlier one, which may be of another face model.
 
+    Args:
+        earlier: what is carried over.
+        network: gets it.
+        model: the new network's.
     Raises LimelightError: the two are not of one form, or their face models have other expressions.
     """
     old, new = earlier.layout, network.layout
@@ -31,7 +37,8 @@ def carry_over(earlier: NetworkCheckpoint, network: Student) -> None:
     if old.expression_names != new.expression_names:
         raise LimelightError("initial network: its face model has other expressions than the one to train for")
     state, weights = network.state_dict(), earlier.weights
-    scale, shift = _between(earlier, network)
+    anew = (_SOLVED,) if earlier.model_digest == model.digest else (_SOLVED, *_OF_THE_MODEL)
+    scale, shift = _between(earlier, network, anew)
     carried = {name: value for name, value in weights.items() if value.shape == state[name].shape}
     carried |= {name: state[name] for name in ("decoder.mean", "decoder.std")}
     layers: list[tuple[str, Sequence[str], bool]] = [("regressor", (*new.slices, "confidence"), True)]
@@ -41,7 +48,7 @@ def carry_over(earlier: NetworkCheckpoint, network: Student) -> None:
         last = len(network.face_head.appearance) - 1
         layers.append(("face_head.regressor", GROUPS, True))
         layers.append((f"face_head.appearance.{last}", GROUPS[1:], False))  # added to the one before
-        layers.append(("face_head.geometry", ("identity", "pose"), False))
+        layers.append(("face_head.geometry", (_SOLVED, "pose"), False))
     for layer, groups, shifted in layers:
         for kind in ("weight", "bias"):
             name = f"{layer}.{kind}"
@@ -49,19 +56,24 @@ def carry_over(earlier: NetworkCheckpoint, network: Student) -> None:
             added = shift if shifted and kind == "bias" else {}
             carried[name] = torch.cat(
                 [
-                    own if group in _OF_THE_MODEL else _times(rows, scale.get(group)) + added.get(group, 0.0)
+                    own if group in anew else _times(rows, scale.get(group)) + added.get(group, 0.0)
                     for group, own, rows in zip(groups, mine, theirs, strict=True)
                 ]
             )
     network.load_state_dict(carried)
 
 
-def _between(earlier: NetworkCheckpoint, network: Student) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
-    """Return, by group, what standardised outputs of the earlier network are multiplied by, and what is added."""
+def _between(
+    earlier: NetworkCheckpoint, network: Student, anew: Sequence[str]
+) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+    """Return, by group, what standardised outputs of the earlier network are multiplied by, and what is added.
+
+    Groups that begin `anew` have neither.
+    """
     mean, std = earlier.weights["decoder.mean"], earlier.weights["decoder.std"]
     scale, shift = {}, {}
     for name, own in network.layout.slices.items():
-        if name not in _OF_THE_MODEL:
+        if name not in anew:
             theirs = earlier.layout.slices[name]
             scale[name] = std[theirs] / network.decoder.std[own]
             shift[name] = (mean[theirs] - network.decoder.mean[own]) / network.decoder.std[own]
@@ -75,7 +87,8 @@ def _times(rows: Tensor, factors: Tensor | None) -> Tensor:
 
 def _sizes(layout: ParameterLayout, groups: Sequence[str]) -> list[int]:
     """Return how many rows of a layer belong to each group."""
-    others = {"confidence": 1, "pose": 9}
+    identity = layout.slices["identity"]
+    others = {"confidence": 1, "pose": 9, _SOLVED: identity.stop - identity.start}
     return [others[n] if n in others else layout.slices[n].stop - layout.slices[n].start for n in groups]
 
 

@@ -107,7 +107,7 @@ def before(job: Job, stage: Stage) -> Figures:
     task = LabelTask(config, job.model, load_samples(job.crops, job.model, photos=config.photo_share > 0.0))
     network = task.make_network()
     assert isinstance(network, Student), "recipes begin with earlier students alone"
-    carry_over(checkpoint_of(job.earlier(stage)), network)
+    carry_over(checkpoint_of(job.earlier(stage)), network, job.model)
     looks = tqdm(range(job.count(stage, 4)), desc="what the norms see", unit="batch")
     settle_norms(network, (task.batch(_FIRST_SETTLED + i).crop for i in looks))
     write_checkpoint(job.checkpoint(stage.name), {"network": NetworkCheckpoint.of(network, job.model).to_dict()})
