@@ -107,7 +107,7 @@ def _taught_again(
     )
 
 
-_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", FACE, EXPRESSION, (2.4, 2.8), 3750))
+_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", FACE, EXPRESSION, (2.5, 3.1), 3750))
 
 STUDENT = Recipe(
     "student",
