@@ -110,16 +110,15 @@ def settle_norms(network: nn.Module, inputs: Iterable[Tensor]) -> None:
     """
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for norm in norms}
-    made: dict[int, nn.Conv2d] = {}  # by the id of what it has just made
+    made: list[tuple[nn.Conv2d, Tensor]] = []  # the last convolution, and what it has made
     before: dict[nn.Module, nn.Conv2d] = {}
 
     def note(conv: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
-        made.clear()
-        made[id(output)] = conv
+        made[:] = [(conv, output)]
 
     def add(norm: nn.BatchNorm1d | nn.BatchNorm2d, seen: tuple[Tensor, ...]) -> None:
-        if id(seen[0]) in made:
-            before[norm] = made[id(seen[0])]
+        if made and seen[0] is made[0][1]:
+            before[norm] = made[0][0]
         values = seen[0].transpose(0, 1).flatten(1).double()  # (C, n)
         sums[norm] += torch.stack([torch.ones_like(values).sum(1), values.sum(1), values.square().sum(1)])
 
