@@ -3,12 +3,14 @@
 Encoders, points and confidence know nothing of the face model. Numbers of the parameter vector that mean the same with
 every model (expression, pose, light) keep their weights, at the deviations of the new labels; identity and albedo,
 whose coefficients belong to a model's own bases, begin anew with another model. What is read of identity off the points
-always does: it is solved for when the points are learned, and would disturb their learning.
+always does: it is solved for when the points are learned, and would disturb their learning. So does the step towards
+the points.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 from facemodel import FaceModel, LimelightError, ParameterLayout
 from training.networks.checkpoint import NetworkCheckpoint
 from training.networks.face_head import GROUPS
-from training.networks.student import Student
+from training.networks.student import Student, StudentConfig
 
 _OF_THE_MODEL = ("identity", "albedo")
 _SOLVED = "identity off the points"
@@ -32,14 +34,15 @@ def carry_over(earlier: NetworkCheckpoint, network: Student, model: FaceModel) -
     Raises LimelightError: the two are not of one form, or their face models have other expressions.
     """
     old, new = earlier.layout, network.layout
-    if earlier.config != network.config:
+    config = replace(earlier.config, points_step=False) if isinstance(earlier.config, StudentConfig) else earlier.config
+    if config != network.config:
         raise LimelightError("initial network: of another form than the recipe's; begin with one of the same recipe")
     if old.expression_names != new.expression_names:
         raise LimelightError("initial network: its face model has other expressions than the one to train for")
     state, weights = network.state_dict(), earlier.weights
     anew = (_SOLVED,) if earlier.model_digest == model.digest else (_SOLVED, *_OF_THE_MODEL)
     scale, shift = _between(earlier, network, anew)
-    carried = {name: value for name, value in weights.items() if value.shape == state[name].shape}
+    carried = {name: value for name, value in weights.items() if name in state and value.shape == state[name].shape}
     carried |= {name: state[name] for name in ("decoder.mean", "decoder.std")}
     layers: list[tuple[str, Sequence[str], bool]] = [("regressor", (*new.slices, "confidence"), True)]
     if network.expression_head is not None:

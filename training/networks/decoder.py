@@ -71,14 +71,15 @@ class ParameterDecoder(nn.Module):
     def forward(self, outputs: Tensor) -> Tensor:
         raw = outputs * self.std + self.mean  # (B, P)
         parts = {name: raw[:, span] for name, span in self.layout.slices.items()}
-        parts["expression"] = self._expression(parts["expression"])
+        parts["expression"] = self.held_expression(parts["expression"])
         parts["rotation"] = orthonormal(parts["rotation"])
         parts["scale"] = parts["scale"].exp()
         parts["key_color"] = bounded(parts["key_color"], 0.0, math.inf)
         parts["shininess"] = bounded(parts["shininess"], math.log(MIN_SHININESS), math.log(MAX_SHININESS)).exp()
         return torch.cat(list(parts.values()), dim=1)  # (B, P)
 
-    def _expression(self, weights: Tensor) -> Tensor:
+    def held_expression(self, weights: Tensor) -> Tensor:
+        """Return expression weights (B, Ne) within the model's range, mouthClose at most jawOpen."""
         low, high = self.layout.expression_range
         if math.isfinite(low) or math.isfinite(high):
             weights = bounded(weights, low, high)

@@ -19,7 +19,10 @@ from training.networks.decoder import ParameterDecoder
 from training.networks.expression_head import ExpressionHead
 from training.networks.face_head import FaceHead
 from training.networks.lite0 import normalised
+from training.networks.points_step import PointsStep
 from training.networks.prediction import Prediction
+
+_HEADS = ("expression_head.", "face_head.", "points_step.")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class StudentConfig:
         backbone: of the trunk: `lite0`, `resnet50`, or `plain`, which learns from nothing.
         expression_hidden: width of the expression head; 0 leaves the expression to the trunk.
         face_hidden: width of the face head; 0 leaves the last word on pose, identity, albedo and light to the trunk.
+        points_step: whether what the heads say is moved towards the points that the face head places.
     """
 
     resolution: int = 112
@@ -51,6 +55,7 @@ class StudentConfig:
     backbone: str = "lite0"
     expression_hidden: int = 0
     face_hidden: int = 0
+    points_step: bool = False
 
     @property
     def trunk_side(self) -> int:
@@ -124,16 +129,17 @@ class Student(nn.Module):
         width = config.expression_hidden
         self.expression_head = ExpressionHead(width, layout) if width else None
         self.face_head = FaceHead(config.face_hidden, layout) if config.face_hidden else None
+        self.points_step = PointsStep(layout) if config.points_step else None
         self.decoder = ParameterDecoder(layout, labels)
 
     def take_heads(self, weights: dict[str, Tensor]) -> None:
-        """Take the heads of another student's state dict, and what standardises their outputs.
+        """Take the heads of another student's state dict, its step towards points, and what standardises outputs.
 
         The trunk's regressor goes on saying what it said.
 
         Raises LimelightError: the other student's heads have other sizes.
         """
-        heads = {n: value for n, value in weights.items() if n.startswith(("expression_head.", "face_head."))}
+        heads = {n: value for n, value in weights.items() if n.startswith(_HEADS)}
         mean, std = weights["decoder.mean"], weights["decoder.std"]
         old, outputs = self.decoder, self.layout.size
         with torch.no_grad():
@@ -204,11 +210,23 @@ class Student(nn.Module):
         logit = outputs.new_zeros(outputs.shape[0], 1)
         if face_head is not None:
             values, pose, face_points, logit = face_head(crop, pose)
-            outputs = self._with_pose(face_head.replace(outputs, values), pose)
+            outputs = face_head.replace(outputs, values)
         if expression_head is not None:
             expression, points = expression_head(crop, pose.detach())
             outputs = expression_head.replace(outputs, expression)
+        if face_points is not None:
+            if self.points_step is not None:
+                outputs, pose = self._towards(self.points_step, outputs, pose, face_points.points)
+            outputs = self._with_pose(outputs, pose)
         return Prediction(self.decoder(outputs), logit, points, face_points)
+
+    def _towards(self, step: PointsStep, outputs: Tensor, pose: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return standardised outputs (B, P) and a pose (B, 9) that agree better with points (B, 478, 2)."""
+        mean, std, known = self.decoder.mean[: step.count], self.decoder.std[: step.count], self.layout.n_identity
+        raw = outputs[:, : step.count] * std + mean
+        held = torch.cat([raw[:, :known], self.decoder.held_expression(raw[:, known:])], dim=1)
+        better, pose = step(held, pose, points)
+        return torch.cat([(better - mean) / std, outputs[:, step.count :]], dim=1), pose
 
     def _with_pose(self, outputs: Tensor, pose: Tensor) -> Tensor:
         """Return standardised outputs (B, P) with another pose (B, 9)."""

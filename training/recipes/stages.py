@@ -42,7 +42,7 @@ from training.tasks.appearance import (
 from training.tasks.distill_task import DistillTask, crop_photos
 from training.tasks.label_task import LabelTask
 from training.tasks.paper_task import open_paper_task
-from training.tasks.readout import Ridge, gather, with_readout
+from training.tasks.readout import Ridge, gather, with_points_step, with_readout
 from training.tasks.task import Task
 from training.train import Trainer
 
@@ -162,7 +162,7 @@ def appearance(job: Job, stage: Stage) -> Figures:
 
 
 def readout(job: Job, stage: Stage) -> Figures:
-    """Solve for what the face head of the stage that is needed reads of identity and pose."""
+    """Solve for what the face head of the stage that is needed reads of identity and pose; add the step to points."""
     config, path = _config(job, stage), job.folder(stage.name) / "sums.pt"
     saved, network = _student(job, stage)
     data = replace(config, network=saved.config, negative_share=0.0)
@@ -176,8 +176,9 @@ def readout(job: Job, stage: Stage) -> Figures:
             if time.monotonic() > due:
                 write_checkpoint(path, {"sums": state.sums, "batches": state.batches})
                 due = time.monotonic() + _SAVE_SECONDS
-    weights = with_readout(saved.weights, ridge)
-    write_checkpoint(job.checkpoint(stage.name), {"network": replace(saved, weights=weights).to_dict()})
+    saved = replace(saved, weights=with_readout(saved.weights, ridge))
+    saved = with_points_step(saved, job.model, task.crops)
+    write_checkpoint(job.checkpoint(stage.name), {"network": saved.to_dict()})
     return {"views": ridge.count}
 
 

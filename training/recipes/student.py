@@ -68,6 +68,7 @@ _OPEN = {"network": _with_heads(_PLAIN), "pretrained": False, "photo_share": 0.0
 OPEN_FACE, OPEN_EXPRESSION = replace(FACE, **_OPEN), replace(EXPRESSION, **_OPEN)
 RESNET50_TRUNK = TrainConfig(network=_RESNET50, photo_share=0.5, negative_share=0.06)
 RESNET50_WHOLE = replace(RESNET50_TRUNK, network=_with_heads(_RESNET50))
+RESNET50_STEP = replace(RESNET50_WHOLE, network=replace(RESNET50_WHOLE.network, points_step=True))
 
 
 def shown(last: str, prefix: str = "") -> tuple[Stage, ...]:
@@ -107,7 +108,7 @@ def _taught_again(
     )
 
 
-_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", FACE, EXPRESSION, (2.5, 3.1), 3750))
+_TAUGHT_AGAIN = (*_TAUGHT[:3], *_taught_again("student", FACE, EXPRESSION, (2.5, 2.85), 3750))
 
 STUDENT = Recipe(
     "student",
@@ -144,14 +145,14 @@ RESNET50 = Recipe(
     (
         *_TAUGHT,
         Stage("resnet50-trunk", stages.train, hours=3.0, config=RESNET50_TRUNK),
-        Stage("resnet50", stages.assemble, ("resnet50-trunk", "readout"), config=RESNET50_WHOLE),
+        Stage("resnet50", stages.assemble, ("resnet50-trunk", "readout"), config=RESNET50_STEP),
         *shown("resnet50", "resnet50-"),
     ),
     (
         *_TAUGHT_AGAIN,
         Stage("resnet50-before", stages.before, count=40, config=RESNET50_WHOLE),
         Stage("resnet50-trunk", stages.train, ("resnet50-before",), hours=1.0, config=RESNET50_TRUNK),
-        Stage("resnet50", stages.assemble, ("resnet50-trunk", "readout"), config=RESNET50_WHOLE),
+        Stage("resnet50", stages.assemble, ("resnet50-trunk", "readout"), config=RESNET50_STEP),
         *shown("resnet50", "resnet50-"),
     ),
 )

@@ -9,17 +9,24 @@ faces, and a regression over renders alone draws everybody towards that mean.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facemodel import LimelightError
+from facemodel import FaceModel, LimelightError
+from training.data.storage import Samples
 from training.losses.label_objective import Batch
-from training.networks import Student
+from training.networks import NetworkCheckpoint, Student, StudentConfig
 from training.networks.checkpoint import Weights
 from training.networks.close_up import jittered_pose, pose_span, region_matrix, standardised, to_close_up
 from training.networks.face_head import FACE, geometry_evidence, needed_correction
+from training.networks.points_step import step_weights
+from training.sampling import spread_evenly
 from training.tasks.appearance import face_head_of
+
+_TYPICAL = 2000
 
 
 class Ridge:
@@ -96,6 +103,15 @@ def gather(network: Student, batches: Iterable[Batch], ridge: Ridge, turn: float
         move = needed_correction(pose, truth) - needed_correction(pose, moved)
         ridge.add(geometry_evidence(local, standardised(pose)), torch.cat([identity, move], dim=1))
         yield ridge
+
+
+def with_points_step(saved: NetworkCheckpoint, model: FaceModel, crops: Samples) -> NetworkCheckpoint:
+    """Return a student that moves what its heads say towards its points; the poses of `crops` are the typical ones."""
+    assert isinstance(saved.config, StudentConfig), "only students place points"
+    typical = np.flatnonzero(crops.face & crops.geometry & ~crops.held_out)
+    typical = typical[spread_evenly(len(typical), _TYPICAL)]
+    step = {f"points_step.{name}": value for name, value in step_weights(model, crops.parameters[typical]).items()}
+    return replace(saved, config=replace(saved.config, points_step=True), weights=saved.weights | step)
 
 
 def with_readout(weights: Weights, ridge: Ridge, strength: float = 30.0) -> Weights:
