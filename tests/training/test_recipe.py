@@ -228,7 +228,10 @@ def test_the_appearance_is_kept_only_where_it_is_better(whole: Job, tmp_path: Pa
 def test_a_network_of_two_has_the_trunk_of_one_and_the_heads_of_the_other(whole: Job, toy: FaceModel) -> None:
     other = Stage("other", stages.train, config=replace(SHORT, seed=5, network=replace(TRUNK, hidden=12)))
     both = Stage(
-        "both", stages.assemble, ("other", "readout"), config=replace(CLOSE, network=replace(HEADS, hidden=12))
+        "both",
+        stages.assemble,
+        ("other", "readout"),
+        config=replace(CLOSE, network=replace(HEADS, hidden=12, points_step=True)),
     )
     job = replace(whole, recipe=Recipe("two", "Of two.", (*TINY.stages, other, both)))
     follow(job)
