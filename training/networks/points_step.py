@@ -23,7 +23,7 @@ POINTS = (*sorted({*REGION_POINTS, *FACE_OVAL, *(1, 4, 5, 6, 19, 94, 168, 195, 1
 
 _UNIT_MM = 95.0
 """What residuals are measured in."""
-_TURN, _SHIFT, _ZOOM, _IDENTITY, _EXPRESSION = 0.06, 0.03, 0.04, 0.6, 0.05
+_TURN, _SHIFT, _ZOOM, _IDENTITY, _EXPRESSION = 0.06, 0.03, 0.04, 1.0, 0.08
 """Typical errors that are mended: radians, units, e-folds, coefficients, weights."""
 _NOISE = 0.06
 """Of a point, units: more than its error is, since those of neighbours go together."""
