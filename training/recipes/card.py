@@ -14,8 +14,8 @@ _PHOTOGRAPHS = (
 )
 _OPEN = "No photograph, nor weights that saw one, had a part in the training: use them for what the licence allows."
 _EARLIER = (
-    "It goes on from the earlier networks of the same names, which learned from the same kinds of pictures: encoders, "
-    "points, expression, pose and light were carried over, identity and albedo began anew."
+    "It goes on from the earlier networks of the same names, which learned from the same kinds of pictures; with "
+    "another face model than theirs, identity and albedo begin anew."
 )
 
 
