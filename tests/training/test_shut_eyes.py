@@ -51,10 +51,10 @@ def test_a_shut_eye_is_covered_by_skin_and_the_other_stays(model, face):
     shut = shut_eyes(model, image, face, landmarks, np.array([1.0, 0.0]))
     assert shut is not None
     covered, seen = (stored(landmarks[pupil]) for pupil in _PUPILS)
-    assert np.abs(shut.images[covered[1], covered[0]].astype(int) - _SKIN).max() < 12
-    assert np.abs(shut.images[seen[1], seen[0]].astype(int) - _EYE).max() < 12
+    assert np.abs(shut.image[covered[1], covered[0]].astype(int) - _SKIN).max() < 12
+    assert np.abs(shut.image[seen[1], seen[0]].astype(int) - _EYE).max() < 12
     far = stored(landmarks[152])
-    np.testing.assert_array_equal(shut.images[far[1], far[0]], image[far[1], far[0]])
+    np.testing.assert_array_equal(shut.image[far[1], far[0]], image[far[1], far[0]])
     np.testing.assert_array_equal(image, before)
 
 

@@ -26,7 +26,7 @@ from training.data.fit import (
 )
 from training.data.labels import label_points, scored_expressions, shut_lids, shut_lips
 from training.data.photo_labels import PhotoLabels, read_rgb
-from training.data.shut_eyes import ShutEyes, random_closing, shut_eyes
+from training.data.shut_eyes import random_closing, shut_eyes
 from training.data.storage import Samples, ShardWriter, cut, faceless
 
 _LOOSE = 0.6  # expression deviation of the fit that the gains are learned from
@@ -69,8 +69,7 @@ def prepare_photos(
         chosen = np.flatnonzero(rng.random(len(part)) < negatives / len(labels))
         if len(chosen):
             faceless_writer.write(number, _misplaced(model.layout, part, images, vectors, chosen, rng))
-        shut = _with_shut_eyes(model, samples, rng)
-        if len(shut):
+        if (shut := _with_shut_eyes(model, samples, rng)) is not None:
             shut_writer.write(number, shut)
         writer.write(number, samples)
 
@@ -120,21 +119,19 @@ def _fit_shard(
     return samples, vectors
 
 
-def _with_shut_eyes(model: FaceModel, samples: Samples, rng: Generator) -> Samples:
-    """Return some of the well fitted photos that are not held out, with their eyes shut."""
+def _with_shut_eyes(model: FaceModel, samples: Samples, rng: Generator) -> Samples | None:
+    """Return some of the well fitted photos that are not held out, with their eyes shut; None where there is none."""
     able = samples.geometry & ~samples.held_out & (rng.random(len(samples)) < _SHUT_SHARE)
-    found = {
-        i: shut
-        for i in np.flatnonzero(able)
-        if (
-            shut := shut_eyes(
-                model, samples.images[i], samples.parameters[i], samples.landmarks[i], random_closing(rng)
-            )
-        )
-    }
-    some = samples.take(list(found))
-    columns = {name: [getattr(shut, name) for shut in found.values()] for name in ShutEyes._fields}
-    return replace(some, **{n: np.stack(values) for n, values in columns.items() if values})
+    chosen, made = [], []
+    for i in np.flatnonzero(able).tolist():
+        stored = samples.images[i], samples.parameters[i], samples.landmarks[i]
+        if (shut := shut_eyes(model, *stored, random_closing(rng))) is not None:
+            chosen.append(i)
+            made.append(shut)
+    if not made:
+        return None
+    images, parameters, landmarks = (np.stack(column) for column in zip(*made, strict=True))
+    return replace(samples.take(chosen), images=images, parameters=parameters, landmarks=landmarks)
 
 
 def _misplaced(

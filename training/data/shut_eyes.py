@@ -69,9 +69,9 @@ _EYES = (
 
 
 class ShutEyes(NamedTuple):
-    """What of a sample changes, named as in `Samples`: a picture (S, S, 3), (P,) parameters, (478, 2) landmarks."""
+    """What of a sample changes: a picture (S, S, 3), (P,) parameters, (478, 2) landmarks."""
 
-    images: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     parameters: NDArray[np.float32]
     landmarks: NDArray[np.float32]
 

@@ -59,7 +59,7 @@ class Samples:
     def take(self, index: list[int]) -> Samples:
         """Return the samples at `index`, pictures in memory."""
         columns = (f.name for f in fields(self) if f.name not in ("images", "extent"))
-        images = np.stack([np.asarray(self.images[i]) for i in index]) if index else np.empty((0, 0, 0, 3), np.uint8)
+        images = np.stack([np.asarray(self.images[i]) for i in index])
         return replace(self, images=images, **{name: getattr(self, name)[index] for name in columns})
 
 

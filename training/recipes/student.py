@@ -64,11 +64,12 @@ OPEN_TRUNK = TrainConfig(
     augment=AugmentConfig(shift=0.14, scale=0.18, angle=18.0),
     loss=LossWeights(identity=0.5),
 )
-_OPEN = {"network": _with_heads(_PLAIN), "pretrained": False, "photo_share": 0.0}
-OPEN_FACE, OPEN_EXPRESSION = replace(FACE, **_OPEN), replace(EXPRESSION, **_OPEN)
+OPEN_FACE, OPEN_EXPRESSION = (
+    replace(head, network=_with_heads(_PLAIN), pretrained=False, photo_share=0.0) for head in (FACE, EXPRESSION)
+)
 RESNET50_TRUNK = TrainConfig(network=_RESNET50, photo_share=0.5, negative_share=0.06)
 RESNET50_WHOLE = replace(RESNET50_TRUNK, network=_with_heads(_RESNET50))
-RESNET50_STEP = replace(RESNET50_WHOLE, network=replace(RESNET50_WHOLE.network, points_step=True))
+RESNET50_STEP = replace(RESNET50_WHOLE, network=replace(_with_heads(_RESNET50), points_step=True))
 
 
 def shown(last: str, prefix: str = "") -> tuple[Stage, ...]:
