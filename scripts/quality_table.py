@@ -67,7 +67,7 @@ ROWS = (
     Row("half vector", "highlights", "renders_half_angle", "°", 1),
     Row("SH light: direction", "light", "sh_direction", "°", 1),
     Row("specular energy", "light", "leak", "%", 1),
-    Row("neutral shape, one view", "shape", "face", "mm"),
+    Row("neutral shape, one view", "shape", "regions", "mm"),
     Row("within / between people", "shape", "within_over_between", digits=3),
     Row("photographs: lip gap", "movement", "photo_lip_gap_correlation"),
     Row("lid opening, likewise", "movement", "photo_lid_opening_correlation"),
