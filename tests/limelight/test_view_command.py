@@ -8,22 +8,22 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
 from limelight.cli import main
 from realtime.web.view import network_address
+from tests.realtime.take_factory import GOLDEN_V1, result, write_take
 
-TAKE = Path(__file__).parents[1] / "realtime" / "assets" / "take-v1.mcap"
 PROGRAM = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 PROGRAM += "from limelight.cli import main; sys.exit(main(sys.argv[1:]))"
 """The command, as a terminal starts it: Ctrl+C is not ignored."""
 
 
 def test_a_take_is_shown_over_and_over_until_it_is_interrupted(tmp_path):
-    command = [sys.executable, "-c", PROGRAM, "view", "--take", str(TAKE), "--host", "0.0.0.0", "--port", "0"]
+    take = write_take(tmp_path / "take.mcap", [result(index) for index in range(20)])  # of a face model of its own
+    command = [sys.executable, "-c", PROGRAM, "view", "--take", str(take), "--host", "0.0.0.0", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         line = process.stderr.readline()
@@ -46,10 +46,10 @@ def test_a_take_is_shown_over_and_over_until_it_is_interrupted(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("--take", str(TAKE), "--source", "synthetic"), "not both"),
+        (("--take", str(GOLDEN_V1), "--source", "synthetic"), "not both"),
         (("--take", "nothing.mcap"), "nothing.mcap"),
-        (("--take", str(TAKE), "--faces", "2"), "--faces is for a source"),
-        (("--take", str(TAKE), "--light", "nowhere"), "neither a preset"),
+        (("--take", str(GOLDEN_V1), "--faces", "2"), "--faces is for a source"),
+        (("--take", str(GOLDEN_V1), "--light", "nowhere"), "neither a preset"),
         (("--source", "synthetic", "--host", "no.such.host.invalid"), "cannot listen there"),
         (("--source", "synthetic", "--sink", "view://127.0.0.1:1/x"), "ends after the port"),
     ],
