@@ -13,3 +13,10 @@ LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 OUTER_LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 INNER_LIPS = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
 """Lips run from the subject's right corner along the lower lip to the left one and back along the upper."""
+
+NOSE_RIDGE = (168, 6, 197, 195, 5, 4, 1, 19, 94, 2)
+
+
+def facing(outline: tuple[int, ...], places: range) -> tuple[list[int], list[int]]:
+    """Return points of a closed outline's first half, at these places, and those of its second half that they face."""
+    return [outline[i] for i in places], [outline[-i] for i in places]

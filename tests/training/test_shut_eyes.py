@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -91,3 +93,10 @@ def test_most_often_both_eyes_shut():
     assert ((closing >= 0.0) & (closing <= 1.0)).all()
     both, wink = (closing > 0.75).all(axis=1).mean(), (np.ptp(closing, axis=1) > 0.5).mean()
     assert 0.4 < both < 0.65 and 0.2 < wink < 0.4
+
+
+def test_a_face_model_without_blinks_shuts_no_eye(model, face):
+    image, landmarks = picture(model, face)
+    names = tuple(f"unit{i}" for i in range(len(model.expression_names)))
+    other = replace(model, expression_names=names)
+    assert shut_eyes(other, image, face, landmarks, np.ones(2)) is None

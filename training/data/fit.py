@@ -288,11 +288,9 @@ class LandmarkFitter:
             if name in ARKIT_NAMES:
                 expected[:, j] = scores[:, ARKIT_NAMES.index(name)] * c.gains.get(name, 1.0)
                 deviation = c.trusted if name.startswith(_TRUSTED_PREFIXES) else c.expression
-                closed = shut[_SIDE_OF[name]] if name in _SIDE_OF else None
-                if closed is not None and name.startswith("eyeBlink"):
-                    expected[:, j] = np.maximum(expected[:, j], closed)
-                elif closed is not None:
-                    expected[:, j] *= 1.0 - closed
+                if (side := _SIDE_OF.get(name)) is not None:
+                    unit, blinks = expected[:, j], name.startswith("eyeBlink")
+                    expected[:, j] = np.maximum(unit, shut[side]) if blinks else unit * (1.0 - shut[side])
             if name in DOUBTFUL:
                 deviation = c.doubtful
             elif name in UNSEEN:

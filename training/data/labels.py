@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from facemodel import ARKIT_NAMES, FaceModel
-from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_EYE, RIGHT_EYE
+from facemodel.mediapipe_outlines import FACE_OVAL, LEFT_EYE, NOSE_RIDGE, RIGHT_EYE, facing
 from training.data.fit import at_landmarks, project_landmarks, shut_share
 
-_NOSE = [1, 2, 4, 5, 6, 19, 94, 168, 195, 197]
 _UPPER_LIP = np.array([13, 82, 312, 81, 311, 80, 310, 191, 415])
 _LOWER_LIP = np.array([14, 87, 317, 178, 402, 88, 318, 95, 324])
 """Inner edge of the lips, from the middle to the corners."""
@@ -52,7 +51,7 @@ def label_points(
     theirs = np.asarray(landmarks, np.float32)[..., :2]
     fitted = project_landmarks(model, vectors)
     share = np.full((478, 1), _FIT_SHARE, np.float32)
-    share[[*FACE_OVAL, *_NOSE]] = 0.0
+    share[[*FACE_OVAL, *NOSE_RIDGE]] = 0.0
     targets = theirs + share * (fitted - theirs)  # (N, 478, 2)
     scale = vectors[:, model.layout.slices["scale"]]  # (N, 1) px/mm
     weights = 1.0 / (1.0 + (np.linalg.norm(fitted - theirs, axis=2) / (scale * _DISAGREEMENT_MM)) ** 2)  # (N, 478)
@@ -106,7 +105,7 @@ def shut_lids(landmarks: NDArray, scores: NDArray) -> NDArray[np.float32]:
     """
     out = np.array(landmarks, np.float32)
     for eye, shut in zip((LEFT_EYE, RIGHT_EYE), shut_share(scores).T, strict=True):
-        lower, upper = list(eye[1:8]), list(eye[:8:-1])  # from one corner to the other
+        lower, upper = facing(eye, range(1, 8))  # all between the corners
         gap = shut[:, None, None] * (out[:, lower, :2] - out[:, upper, :2])  # (N, 7, 2)
         out[:, upper, :2] += (1.0 - _LOWER_LID_SHARE) * gap
         out[:, lower, :2] -= _LOWER_LID_SHARE * gap

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 
 from facemodel import CROP_SIZE, FaceModel
-from facemodel.mediapipe_outlines import LEFT_EYE, RIGHT_EYE
+from facemodel.mediapipe_outlines import LEFT_EYE, RIGHT_EYE, facing
 from training.data.fit import SIDES, project_landmarks
 from training.data.storage import EXTENT
 
@@ -30,37 +30,35 @@ _FADING = ("eyeSquint", "eyeWide", "eyeLookDown")
 
 @dataclass(frozen=True)
 class _Eye:
-    """MediaPipe's points around one eye, all from the outer to the inner corner.
+    """MediaPipe's points around one eye.
 
     Attributes:
-        side: the subject's.
-        corners, upper, lower: of the opening.
-        crease: above each point of the upper lid.
-        above, below: the skin beyond that moves.
+        outline: of the opening, from the outer corner along the lower lid to the inner one and back.
+        above, below: the skin beyond that moves; first above each point of the upper lid, its crease.
     """
 
-    side: str
-    corners: tuple[int, int]
-    upper: tuple[int, ...]
-    lower: tuple[int, ...]
-    crease: tuple[int, ...]
+    outline: tuple[int, ...]
     above: tuple[int, ...]
     below: tuple[int, ...]
 
-    @classmethod
-    def of(cls, side: str, outline: tuple[int, ...], above: tuple[int, ...], below: tuple[int, ...]) -> _Eye:
-        return cls(side, (outline[0], outline[8]), outline[:8:-1], outline[1:8], above[:7], above, below)
+    @property
+    def corners(self) -> list[int]:
+        """Return the outer and the inner one."""
+        return [self.outline[0], self.outline[8]]
+
+    @property
+    def lids(self) -> tuple[list[int], list[int]]:
+        """Return the points of the lower and of the upper lid, from the outer to the inner corner."""
+        return facing(self.outline, range(1, 8))
 
 
 _EYES = (
-    _Eye.of(
-        "Left",
+    _Eye(
         LEFT_EYE,
         (467, 260, 259, 257, 258, 286, 414, 342, 445, 444, 443, 442, 441, 413, 276, 283, 282, 295, 285),
         (359, 255, 339, 254, 253, 252, 256, 341, 463, 446, 261, 448, 449, 450, 451, 452, 453, 464),
     ),
-    _Eye.of(
-        "Right",
+    _Eye(
         RIGHT_EYE,
         (247, 30, 29, 27, 28, 56, 190, 113, 225, 224, 223, 222, 221, 189, 46, 53, 52, 65, 55),
         (130, 25, 110, 24, 23, 22, 26, 112, 243, 226, 31, 228, 229, 230, 231, 232, 233, 244),
@@ -90,7 +88,7 @@ def random_closing(rng: Generator) -> NDArray[np.float64]:
 def shut_eyes(
     model: FaceModel, image: NDArray, parameters: NDArray, landmarks: NDArray, closing: NDArray
 ) -> ShutEyes | None:
-    """Return a stored picture with its eyes shut further, or None where they are shut or turned away.
+    """Return a stored picture with its eyes shut further, or None where they are shut or turned away, or do not blink.
 
     Args:
         model: the face model.
@@ -104,22 +102,23 @@ def shut_eyes(
     new = model.layout.view(vector)
     index = {name: i for i, name in enumerate(model.expression_names)}
     for side, share in zip(SIDES, closing, strict=True):
-        blink = index[f"eyeBlink{side}"]
+        if (blink := index.get(f"eyeBlink{side}")) is None:
+            return None
         new.expression[blink] += share * (1.0 - new.expression[blink])
-        for unit in _FADING:
-            new.expression[index[f"{unit}{side}"]] *= 1.0 - share
+        fading = [index[name] for unit in _FADING if (name := f"{unit}{side}") in index]
+        new.expression[fading] *= 1.0 - share
     before, after = project_landmarks(model, np.stack([parameters, vector]))  # (478, 2) each
     points = np.asarray(landmarks, np.float64)
     moved = points + (after - before)
     picture = image
     for eye in _EYES:
-        upper, lower, corners = list(eye.upper), list(eye.lower), list(eye.corners)
+        lower, upper = eye.lids
         opening, left = (np.linalg.norm(p[upper] - p[lower], axis=1) for p in (before, after))  # (7,)
         if opening.mean() < _LEAST_OPENING * float(old.scale):
             return None
         share = np.minimum(left / np.maximum(opening, 1e-6), 1.0)[:, None]
         moved[upper] = moved[lower] + share * (points[upper] - points[lower])
-        moved[corners] = points[corners]
+        moved[eye.corners] = points[eye.corners]
         picture = _drawn(picture, eye, points, moved)
     return ShutEyes(picture, vector, moved.astype(np.float32))
 
@@ -141,13 +140,13 @@ def _drawn(image: NDArray[np.uint8], eye: _Eye, points: NDArray, moved: NDArray)
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     places = np.stack([x, y], axis=2)  # (H, W, 2) where every pixel's colour comes from
     sides = np.array([(i * width / 4, j * height / 4) for i in range(5) for j in range(5) if {i, j} & {0, 4}])
-    was, now = (
-        fine(p[[*eye.upper]] + share * (p[[*eye.crease]] - p[[*eye.upper]]))
-        for p, share in zip((points, moved), _LASHES, strict=True)
-    )
-    nothing = np.empty((0, 2))
-    lids = ((eye.upper, eye.above, was, now, 0.0), (eye.lower, eye.below, nothing, nothing, float(height)))
-    for lid, skin, was, now, beyond in lids:
+    lower, upper = eye.lids
+    crease = list(eye.above[: len(upper)])
+    lashes = [
+        fine(p[upper] + share * (p[crease] - p[upper])) for p, share in zip((points, moved), _LASHES, strict=True)
+    ]
+    nothing = [np.empty((0, 2))] * 2
+    for lid, skin, (was, now), beyond in ((upper, eye.above, lashes, 0.0), (lower, eye.below, nothing, float(height))):
         own = [eye.corners[0], *lid, eye.corners[1], *skin]
         source, goal = np.concatenate([fine(points[own]), was]), np.concatenate([fine(moved[own]), now])
         edge = goal[: len(lid) + 2]

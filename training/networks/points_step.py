@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facemodel import FaceModel, ParameterLayout
-from facemodel.mediapipe_outlines import FACE_OVAL
+from facemodel.mediapipe_outlines import FACE_OVAL, NOSE_RIDGE
 from training.losses.linear_face import LinearFace, rotation_matrix
 from training.networks.decoder import unit
 from training.networks.expression_head import REGION_POINTS
 
-POINTS = (*sorted({*REGION_POINTS, *FACE_OVAL, *(1, 4, 5, 6, 19, 94, 168, 195, 197)}),)
+POINTS = (*sorted({*REGION_POINTS, *FACE_OVAL, *NOSE_RIDGE}),)
 """MediaPipe's indices of the points that count: all along features and outline, and the ridge of the nose."""
 
 _UNIT_MM = 95.0

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import FaceModel
-from facemodel.mediapipe_outlines import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
+from facemodel.mediapipe_outlines import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE, facing
 from training.evaluation.bootstrap import Estimate, estimate, mean
 from training.evaluation.context import Context
 from training.evaluation.measures import landmarks478_px
@@ -27,14 +27,9 @@ PARTS: dict[str, tuple[int, ...]] = {
 _SHUT = 2.0  # mm; lips that are truly no further apart are shut: those of the mean face, at rest, are 1.4 apart
 
 
-def _facing(outline: tuple[int, ...], places: range) -> tuple[list[int], list[int]]:
-    """Points of a closed outline's first half, and those of its second half that they face."""
-    return [outline[i] for i in places], [outline[-i] for i in places]
-
-
 _OPENINGS = {
-    "lip_gap": (_facing(INNER_LIPS, range(3, 8)),),  # the middle five of nine
-    "lid_opening": (_facing(RIGHT_EYE, range(3, 6)), _facing(LEFT_EYE, range(3, 6))),  # the middle three of seven
+    "lip_gap": (facing(INNER_LIPS, range(3, 8)),),  # the middle five of nine
+    "lid_opening": (facing(RIGHT_EYE, range(3, 6)), facing(LEFT_EYE, range(3, 6))),  # the middle three of seven
 }
 """Lower points of MediaPipe's 478, and the upper ones that they face: of the mouth; of each eye."""
 
