@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -69,14 +70,31 @@ class ParameterDecoder(nn.Module):
         return raw
 
     def forward(self, outputs: Tensor) -> Tensor:
-        raw = outputs * self.std + self.mean  # (B, P)
-        parts = {name: raw[:, span] for name, span in self.layout.slices.items()}
-        parts["expression"] = self.held_expression(parts["expression"])
-        parts["rotation"] = orthonormal(parts["rotation"])
-        parts["scale"] = parts["scale"].exp()
-        parts["key_color"] = bounded(parts["key_color"], 0.0, math.inf)
-        parts["shininess"] = bounded(parts["shininess"], math.log(MIN_SHININESS), math.log(MAX_SHININESS)).exp()
-        return torch.cat(list(parts.values()), dim=1)  # (B, P)
+        return self.constrained(self.raw_groups(outputs))
+
+    def groups(self, numbers: Tensor, names: Sequence[str] = ()) -> dict[str, Tensor]:
+        """Return numbers (B, N) of groups side by side by the groups' names, (B, size) each; of all in order."""
+        spans = {name: self.layout.slices[name] for name in names or self.layout.slices}
+        parts = numbers.split([span.stop - span.start for span in spans.values()], dim=1)
+        return dict(zip(spans, parts, strict=True))
+
+    def raw_groups(self, outputs: Tensor, names: Sequence[str] = ()) -> dict[str, Tensor]:
+        """Return raw numbers by group of standardised outputs (B, N) of groups side by side; of all in order."""
+        std, mean = self.std, self.mean
+        if names:
+            std, mean = (torch.cat([v[self.layout.slices[name]] for name in names]) for v in (std, mean))
+        return self.groups(outputs * std + mean, names)
+
+    def constrained(self, raw: dict[str, Tensor]) -> Tensor:
+        """Return parameters (B, P) that the format allows, of raw numbers by group."""
+        held = {
+            "expression": self.held_expression(raw["expression"]),
+            "rotation": orthonormal(raw["rotation"]),
+            "scale": raw["scale"].exp(),
+            "key_color": bounded(raw["key_color"], 0.0, math.inf),
+            "shininess": bounded(raw["shininess"], math.log(MIN_SHININESS), math.log(MAX_SHININESS)).exp(),
+        }
+        return torch.cat([held.get(name, raw[name]) for name in self.layout.slices], dim=1)  # (B, P)
 
     def held_expression(self, weights: Tensor) -> Tensor:
         """Return expression weights (B, Ne) within the model's range, mouthClose at most jawOpen."""
@@ -87,9 +105,8 @@ class ParameterDecoder(nn.Module):
         if pair is None:
             return weights
         close, jaw = pair
-        closed = weights[:, close : close + 1]
-        limited = straight_through(closed, torch.minimum(closed, weights[:, jaw : jaw + 1]))
-        return torch.cat([weights[:, :close], limited, weights[:, close + 1 :]], dim=1)
+        most = [jaw if i == close else i for i in range(weights.shape[1])]  # of each, which other it may reach
+        return straight_through(weights, torch.minimum(weights, weights[:, most]))
 
 
 def orthonormal(six: Tensor) -> Tensor:

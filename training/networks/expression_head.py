@@ -35,17 +35,22 @@ _RIGHT_EYE_POINTS = (
     *(46, 53, 52, 65, 55, 70, 63, 105, 66, 107),
     *(468, 470, 472),
 )
-_LOWER_FACE_POINTS = (
+_LIP_POINTS = (
     *(61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 185, 40, 39, 37, 0, 267, 269, 270, 409),  # lips, outside
     *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),  # inside
+)
+_LOWER_FACE_POINTS = (
+    *_LIP_POINTS,
     *(152, 148, 377, 176, 400, 172, 397, 199, 200, 2, 98, 327, 205, 425, 50, 280),  # chin, jaw, nose, cheeks
 )
+FEATURE_POINTS = (*_LEFT_EYE_POINTS, *_RIGHT_EYE_POINTS, *_LIP_POINTS)
+"""MediaPipe's indices of the points of eyes, brows and lips: the first of `REGION_POINTS`."""
 REGION_POINTS = (*_LEFT_EYE_POINTS, *_RIGHT_EYE_POINTS, *_LOWER_FACE_POINTS)
-"""MediaPipe's indices of the points that the region networks also learn to place; the eyes' ones in pairs."""
+"""MediaPipe's indices of the points that the region networks also place; the eyes' ones in pairs."""
 
 
 class ExpressionPrediction(NamedTuple):
-    """Standardised expression outputs (B, Ne), and REGION_POINTS for the loss alone."""
+    """Standardised expression outputs (B, Ne), and REGION_POINTS."""
 
     expression: Tensor
     points: PlacedPoints
@@ -65,7 +70,6 @@ class ExpressionHead(nn.Module):
 
     def __init__(self, hidden: int, layout: ParameterLayout) -> None:
         super().__init__()
-        self.span = layout.slices["expression"]
         self.eye = CloseUpEncoder(LEFT_EYE.cells, (32, 64, 96, 128), self.eye_features)
         self.mouth = CloseUpEncoder(LOWER_FACE.cells, (32, 64, 112, 160), self.mouth_features)
         self.join = nn.Linear(2 * self.eye_features + self.mouth_features + 9, hidden)
@@ -94,11 +98,9 @@ class ExpressionHead(nn.Module):
         joined = functional.relu(self.join(torch.cat([left_eye, right_eye, mouth, standardised(pose)], dim=1)))
         joined = joined + functional.relu(self.mix(joined))  # (B, hidden)
         local = (self.eye_points(left_eye), self.eye_points(right_eye), self.mouth_points(mouth))
-        points = [to_crop(p.unflatten(1, (-1, 2)), m) for p, m in zip(local, matrices.unbind(1), strict=True)]
+        counts = (len(_LEFT_EYE_POINTS), len(_RIGHT_EYE_POINTS), len(_LOWER_FACE_POINTS))
+        placed = zip(local, counts, matrices.unbind(1), strict=True)
+        points = [to_crop(p.reshape(-1, count, 2), matrix) for p, count, matrix in placed]
         spreads = (self.eye_spread(left_eye), self.eye_spread(right_eye), self.mouth_spread(mouth))
         spread = spread_in_crop(torch.cat(spreads, dim=1), pose)
         return ExpressionPrediction(self.regressor(joined), PlacedPoints(torch.cat(points, dim=1), spread))
-
-    def replace(self, outputs: Tensor, expression: Tensor) -> Tensor:
-        """Return standardised outputs (B, P) with another expression (B, Ne)."""
-        return torch.cat([outputs[:, : self.span.start], expression, outputs[:, self.span.stop :]], dim=1)

@@ -70,8 +70,6 @@ class FaceHead(nn.Module):
         super().__init__()
         spans = [layout.slices[name] for name in GROUPS]
         self.n_identity = layout.n_identity
-        self.identity_span, self.albedo_span = spans[:2]
-        self.light_span = slice(spans[2].start, spans[-1].stop)
         outputs = sum(span.stop - span.start for span in spans)
         widths = (16, 48, 96, 128)
         self.face = CloseUpEncoder(FACE.cells, widths, self.features, deep=1)
@@ -106,10 +104,9 @@ class FaceHead(nn.Module):
         half, quarter, features = self.face.maps(face)
         where = standardised(pose)  # (B, 9)
         seen = self.layers(torch.cat([features, colors, where], dim=1))  # (B, hidden)
-        local = self.refiner((half, quarter), self.points(seen).unflatten(1, (-1, 2)), seen)  # (B, 478, 2)
+        local = self.refiner((half, quarter), self.points(seen).reshape(-1, _N_POINTS, 2), seen)  # (B, 478, 2)
         skin = sampled(local.detach(), functional.avg_pool2d(face, 2))  # (B, 478, 3) the colour of every point
-        geometry = self._read_geometry(geometry_evidence(local, where))
-        identity, move = geometry[:, : self.n_identity], geometry[:, self.n_identity :]
+        identity, move = self._read_geometry(geometry_evidence(local, where)).split([self.n_identity, 9], dim=1)
         rest = self.appearance(appearance_evidence(skin, where))
         values = self.regressor(seen) + torch.cat([identity, rest], dim=1)
         moved = _corrected(pose, self.correction(seen) + move)
@@ -120,20 +117,6 @@ class FaceHead(nn.Module):
     def _read_geometry(self, evidence: Tensor) -> Tensor:
         """Read identity and pose; the weights are large and nearly cancel, which few bits do not stand."""
         return self.geometry(evidence)
-
-    def replace(self, outputs: Tensor, values: Tensor) -> Tensor:
-        """Return standardised outputs (B, P) with other `FacePrediction.values`."""
-        albedo = self.n_identity
-        light = albedo + self.albedo_span.stop - self.albedo_span.start
-        parts = [
-            outputs[:, : self.identity_span.start],
-            values[:, :albedo],
-            outputs[:, self.identity_span.stop : self.albedo_span.start],
-            values[:, albedo:light],
-            outputs[:, self.albedo_span.stop : self.light_span.start],
-            values[:, light:],
-        ]
-        return torch.cat(parts, dim=1)  # (B, P)
 
 
 def appearance_evidence(colors: Tensor, where: Tensor) -> Tensor:
@@ -169,10 +152,9 @@ def point_reader(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 def _corrected(pose: Tensor, correction: Tensor) -> Tensor:
     """Return the pose (B, 9) moved by a correction (B, 9) in units of about a trunk's error."""
-    rotation = orthonormal(pose[:, :6] + 0.1 * correction[:, :6])
-    return torch.cat(
-        [rotation, pose[:, 6:8] + 5.0 * correction[:, 6:8], pose[:, 8:] * (0.1 * correction[:, 8:]).exp()], dim=1
-    )
+    moved = pose + correction * pose.new_tensor([0.1] * 6 + [5.0] * 2 + [0.0])
+    six, place, scale = moved.split([6, 2, 1], dim=1)
+    return torch.cat([orthonormal(six), place, scale * (0.1 * correction[:, 8:]).exp()], dim=1)
 
 
 def needed_correction(pose: Tensor, truth: Tensor) -> Tensor:

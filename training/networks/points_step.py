@@ -21,6 +21,7 @@ from training.networks.expression_head import REGION_POINTS
 POINTS = (*sorted({*REGION_POINTS, *FACE_OVAL, *NOSE_RIDGE}),)
 """MediaPipe's indices of the points that count: all along features and outline, and the ridge of the nose."""
 
+
 _UNIT_MM = 95.0
 """What residuals are measured in."""
 _TURN, _SHIFT, _ZOOM, _IDENTITY, _EXPRESSION = 0.06, 0.03, 0.04, 1.0, 0.08
@@ -68,19 +69,19 @@ class PointsStep(nn.Module):
             points: (B, 478, 2) crop px.
         """
         first, second, middle, scale = pose.split([3, 3, 2, 1], dim=1)
-        columns = pose[:, :6].unflatten(1, (2, 3))  # (B, 2, 3)
-        third = second[:, None] @ (first @ self.cross).unflatten(1, (3, 3))
+        columns = pose[:, :6].reshape(-1, 2, 3)  # (B, 2, 3)
+        third = second[:, None] @ (first @ self.cross).reshape(-1, 3, 3)
         axes = torch.cat([columns, third], dim=1)[..., :2]  # (B, 3, 2)
-        shown = self.shape(coefficients).unflatten(1, (-1, 3)) @ axes  # (B, N, 2) units, y up
+        shown = self.shape(coefficients).reshape(-1, len(POINTS), 3) @ axes  # (B, N, 2) units, y up
         size = scale * self.size  # (B, 2) px
         placed = (points[:, POINTS] - middle[:, None]) / size[:, None]  # (B, N, 2)
-        upright = (unit(second[:, :2]) @ self.stand).unflatten(1, (2, 2))
+        upright = (unit(second[:, :2]) @ self.stand).reshape(-1, 2, 2)
         residual = ((placed - shown) @ upright).flatten(1)  # (B, 2 N)
         turned = (columns[..., 2:] * residual[:, None]).flatten(1)  # (B, 2 * 2 N)
         move, change = (self.gain(residual) + self.turned_gain(turned)).split([_N_POSE, self.count], dim=1)
         turn, along, shift, zoom = move.split([2, 1, 2, 1], dim=1)
         aside, beyond = (torch.stack([turn, shift], dim=1) @ upright.transpose(1, 2)).unbind(1)  # (B, 2) each
-        rotation = columns + columns @ (torch.cat([aside, along], dim=1) @ self.cross).unflatten(1, (3, 3))
+        rotation = columns + columns @ (torch.cat([aside, along], dim=1) @ self.cross).reshape(-1, 3, 3)
         moved = torch.cat([rotation.flatten(1), middle + beyond * size, scale * zoom.exp()], dim=1)
         return coefficients + change, moved
 

@@ -17,7 +17,7 @@ from training.networks.backbones import backbone
 from training.networks.close_up import pose_span
 from training.networks.decoder import ParameterDecoder
 from training.networks.expression_head import ExpressionHead
-from training.networks.face_head import FaceHead
+from training.networks.face_head import GROUPS, FaceHead
 from training.networks.lite0 import normalised
 from training.networks.points_step import PointsStep
 from training.networks.prediction import Prediction
@@ -158,8 +158,9 @@ class Student(nn.Module):
     def predict(self, crop: Tensor) -> Prediction:
         """Return what crops (B, R, R, 3) uint8 RGB show: the trunk finds the pose, and the heads look where it says."""
         outputs, logit = self._from_trunk(normalised(crop))
-        pose = self.decoder(outputs)[:, pose_span(self.layout)].detach()  # (B, 9) the heads' first estimate
-        found = self._with_heads(outputs, crop, pose, (self.expression_head, self.face_head))
+        raw = self.decoder.raw_groups(outputs)
+        pose = self.decoder.constrained(raw)[:, pose_span(self.layout)].detach()  # (B, 9) the heads' first estimate
+        found = self._with_heads(raw, crop, pose, (self.expression_head, self.face_head))
         # A face is what both take for one.
         both = logit if self.face_head is None else torch.minimum(logit, found.logit)
         return found._replace(logit=both)
@@ -176,8 +177,7 @@ class Student(nn.Module):
             crop: (B, R, R, 3) uint8 RGB.
             pose: (B, 9) rotation, translation, scale in crop px.
         """
-        nothing = pose.new_zeros(pose.shape[0], self.layout.size)  # the heads replace every output
-        found = self._with_heads(nothing, crop, pose, (self.expression_head, self.face_head))
+        found = self._with_heads({}, crop, pose, (self.expression_head, self.face_head))
         return found.parameters, torch.sigmoid(found.logit)
 
     def predict_guided(self, crop: Tensor, known: Tensor, pose: Tensor, parts: Collection[str]) -> Prediction:
@@ -189,12 +189,12 @@ class Student(nn.Module):
             pose: (B, 9) rotation, translation, scale that place the close-ups.
             parts: `expression_head`, `face_head` or both.
         """
-        outputs = (self.decoder.raw(known) - self.decoder.mean) / self.decoder.std
+        raw = self.decoder.groups(self.decoder.raw(known))
         heads = (
             self.expression_head if "expression_head" in parts else None,
             self.face_head if "face_head" in parts else None,
         )
-        return self._with_heads(outputs, crop, pose, heads)
+        return self._with_heads(raw, crop, pose, heads)
 
     def _from_trunk(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return standardised outputs (B, P) and the confidence's logit (B, 1)."""
@@ -202,38 +202,30 @@ class Student(nn.Module):
         return outputs, logit
 
     def _with_heads(
-        self, outputs: Tensor, crop: Tensor, pose: Tensor, heads: tuple[ExpressionHead | None, FaceHead | None]
+        self,
+        raw: dict[str, Tensor],
+        crop: Tensor,
+        pose: Tensor,
+        heads: tuple[ExpressionHead | None, FaceHead | None],
     ) -> Prediction:
-        """Return standardised outputs (B, P), in part replaced by what the heads see in crops (B, R, R, 3), decoded."""
+        """Return raw numbers by group, in part replaced by what the heads see in crops (B, R, R, 3), constrained."""
         expression_head, face_head = heads
         points = face_points = None
-        logit = outputs.new_zeros(outputs.shape[0], 1)
+        logit = pose.new_zeros(pose.shape[0], 1)
         if face_head is not None:
             values, pose, face_points, logit = face_head(crop, pose)
-            outputs = face_head.replace(outputs, values)
+            raw = raw | self.decoder.raw_groups(values, GROUPS)
         if expression_head is not None:
             expression, points = expression_head(crop, pose.detach())
-            outputs = expression_head.replace(outputs, expression)
+            raw = raw | self.decoder.raw_groups(expression, ("expression",))
         if face_points is not None:
             if self.points_step is not None:
-                outputs, pose = self._towards(self.points_step, outputs, pose, face_points.points)
-            outputs = self._with_pose(outputs, pose)
-        return Prediction(self.decoder(outputs), logit, points, face_points)
-
-    def _towards(self, step: PointsStep, outputs: Tensor, pose: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Return standardised outputs (B, P) and a pose (B, 9) that agree better with points (B, 478, 2)."""
-        mean, std, known = self.decoder.mean[: step.count], self.decoder.std[: step.count], self.layout.n_identity
-        raw = outputs[:, : step.count] * std + mean
-        held = torch.cat([raw[:, :known], self.decoder.held_expression(raw[:, known:])], dim=1)
-        better, pose = step(held, pose, points)
-        return torch.cat([(better - mean) / std, outputs[:, step.count :]], dim=1), pose
-
-    def _with_pose(self, outputs: Tensor, pose: Tensor) -> Tensor:
-        """Return standardised outputs (B, P) with another pose (B, 9)."""
-        span = pose_span(self.layout)
-        raw = torch.cat([pose[:, :8], pose[:, 8:].log()], dim=1)
-        standardised = (raw - self.decoder.mean[span]) / self.decoder.std[span]
-        return torch.cat([outputs[:, : span.start], standardised, outputs[:, span.stop :]], dim=1)
+                held = self.decoder.held_expression(raw["expression"])
+                better, pose = self.points_step(torch.cat([raw["identity"], held], dim=1), pose, face_points.points)
+                raw = raw | self.decoder.groups(better, ("identity", "expression"))
+            place = self.decoder.groups(pose, ("rotation", "translation", "scale"))
+            raw = raw | place | {"scale": place["scale"].log()}
+        return Prediction(self.decoder.constrained(raw), logit, points, face_points)
 
     def _shrunk(self, image: Tensor) -> Tensor:
         """Return what the trunk sees of normalised crops: (B, 3, R', R')."""

@@ -25,7 +25,7 @@ from training.losses.linear_face import irradiance, rotation_matrix, specular
 from training.losses.paper_losses import encode_srgb
 from training.networks import Student
 from training.networks.close_up import jittered_pose, pose_span, standardised
-from training.networks.face_head import FaceHead, appearance_evidence, point_reader
+from training.networks.face_head import GROUPS, FaceHead, appearance_evidence, point_reader
 from training.networks.lite0 import normalised_colors
 from training.render.mesh_operations import vertex_normals
 from training.sampling import spread_evenly
@@ -256,9 +256,8 @@ class AppearanceTask(Task[Turn]):
         return {"reader": dict(weights)}
 
     def _parameters(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        standard = (self.decoder.raw(labels) - self.decoder.mean) / self.decoder.std  # (B, P)
-        values = torch.cat([standard[:, self.head.identity_span], outputs], dim=1)
-        return self.decoder(self.head.replace(standard, values))
+        known = self.decoder.groups(self.decoder.raw(labels))
+        return self.decoder.constrained(known | self.decoder.raw_groups(outputs, GROUPS[1:]))
 
 
 class Looked(NamedTuple):

@@ -99,7 +99,7 @@ def gather(network: Student, batches: Iterable[Batch], ridge: Ridge, turn: float
         values, moved, points, _ = head(batch.crop[known], pose)
         local = to_close_up(points.points, region_matrix(FACE, pose))
         outputs = (network.decoder.raw(labels) - network.decoder.mean) / network.decoder.std
-        identity = outputs[:, head.identity_span] - values[:, : head.n_identity]
+        identity = outputs[:, network.layout.slices["identity"]] - values[:, : head.n_identity]
         move = needed_correction(pose, truth) - needed_correction(pose, moved)
         ridge.add(geometry_evidence(local, standardised(pose)), torch.cat([identity, move], dim=1))
         yield ridge
