@@ -1,7 +1,7 @@
 """From an exported network back to a checkpoint, so that it can be exported in another format.
 
 Every weight of the graph comes back. The batch norms are folded into their convolutions and come back as shifts alone.
-What the graph leaves out starts anew: the points that the expression head places for the loss alone.
+What the graph leaves out starts anew: what the heads say of their points' errors.
 """
 
 from __future__ import annotations

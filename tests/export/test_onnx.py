@@ -208,6 +208,7 @@ def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: 
         hidden=16,
         expression_hidden=8,
         face_hidden=8,
+        points_step=True,
     )
     network = Student(config, toy.layout)
     for module in network.modules():
@@ -216,9 +217,14 @@ def test_a_shipped_network_becomes_a_checkpoint_again(toy: FaceModel, tmp_path: 
             torch.nn.init.normal_(module.running_mean, std=0.1)
     torch.nn.init.normal_(network.face_head.refiner.step)
     torch.nn.init.normal_(network.face_head.geometry.weight, std=0.1)
+    for parameter in network.points_step.parameters():
+        torch.nn.init.normal_(parameter, std=0.003)
     export_onnx(NetworkCheckpoint.of(network.eval(), toy), tmp_path / "a.onnx", toy, noise())
     again = checkpoint_of(tmp_path / "a.onnx")
     assert (again.config, again.layout, again.model_digest) == (config, toy.layout, toy.digest)
+    for layer in ("eye_points", "mouth_points"):
+        name, placed = f"expression_head.{layer}.weight", getattr(network.expression_head, layer).weight
+        torch.testing.assert_close(again.weights[name], placed, atol=1e-3, rtol=1e-3)
     crops = np.random.default_rng(3).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
     session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"), providers=["CPUExecutionProvider"])
     with torch.inference_mode():

@@ -12,7 +12,8 @@ from training.data.fit import project_landmarks
 from training.networks import Student
 from training.networks.close_up import pose_span
 from training.networks.decoder import orthonormal
-from training.networks.points_step import POINTS, PointsStep, step_weights
+from training.networks.expression_head import FEATURE_POINTS, REGION_POINTS
+from training.networks.points_step import POINTS, PointsStep, agreed_points, step_weights
 from training.networks.student import StudentConfig
 
 
@@ -79,6 +80,18 @@ def test_a_face_on_its_points_stays(model, step):
     truth = face(model, 5, 0.2, -0.1, 0.1)
     points = project_landmarks(model, truth[None])[0]
     np.testing.assert_allclose(moved(model, step, truth, points), truth, atol=2e-3)
+
+
+def test_heads_agree_in_the_middle_of_eyes_brows_and_lips_and_elsewhere_by_the_face_head():
+    torch.manual_seed(0)
+    face_points, region_points = torch.rand(2, 478, 2), torch.rand(2, len(REGION_POINTS), 2)
+    agreed = agreed_points(face_points, region_points)
+    for column, k in enumerate(REGION_POINTS):
+        other = region_points if k in FEATURE_POINTS else face_points[:, list(REGION_POINTS)]
+        torch.testing.assert_close(agreed[:, k], 0.5 * (face_points[:, k] + other[:, column]))
+    rest = sorted({*range(478)} - {*FEATURE_POINTS})
+    torch.testing.assert_close(agreed[:, rest], face_points[:, rest])
+    assert {61, 13, 159, 105, 473} <= {*FEATURE_POINTS} and 152 not in FEATURE_POINTS
 
 
 def test_a_network_with_a_step_answers_with_what_the_format_allows(model):

@@ -1,6 +1,6 @@
-"""One Gauss-Newton step of identity, expression and pose towards the points that the face head has placed.
+"""One Gauss-Newton step of identity, expression and pose towards the points that the heads have placed.
 
-The heads say numbers, each read by itself; together they put the model's points elsewhere than where the face head sees
+The heads say numbers, each read by itself; together they put the model's points elsewhere than where the heads see
 them. A step of a fit to those points mends that. Its gain depends on the pose, and solving for it takes longer than the
 whole network does; but it is nearly linear in how the head is turned, so that it is worked out beforehand. Supervised
 descent (Xiong and De la Torre, CVPR 2013) learns such gains from pictures; here the face model alone gives them.
@@ -16,11 +16,12 @@ from facemodel import FaceModel, ParameterLayout
 from facemodel.mediapipe_outlines import FACE_OVAL, NOSE_RIDGE
 from training.losses.linear_face import LinearFace, rotation_matrix
 from training.networks.decoder import unit
-from training.networks.expression_head import REGION_POINTS
+from training.networks.expression_head import FEATURE_POINTS, REGION_POINTS
 
 POINTS = (*sorted({*REGION_POINTS, *FACE_OVAL, *NOSE_RIDGE}),)
 """MediaPipe's indices of the points that count: all along features and outline, and the ridge of the nose."""
 
+_N_POINTS = 478
 
 _UNIT_MM = 95.0
 """What residuals are measured in."""
@@ -28,7 +29,20 @@ _TURN, _SHIFT, _ZOOM, _IDENTITY, _EXPRESSION = 0.06, 0.03, 0.04, 1.0, 0.08
 """Typical errors that are mended: radians, units, e-folds, coefficients, weights."""
 _NOISE = 0.06
 """Of a point, units: more than its error is, since those of neighbours go together."""
+_BY_BOTH = [_N_POINTS + FEATURE_POINTS.index(k) if k in FEATURE_POINTS else k for k in range(_N_POINTS)]
 _N_POSE = 6  # rotation vector (3), shift (2), log scale (1), all in the frame that stands upright with the head
+
+
+def agreed_points(face: Tensor, region: Tensor) -> Tensor:
+    """Return points (B, 478, 2) that lie closer than those of either head: eyes, brows and lips in the middle of both.
+
+    What two networks get wrong has little in common. Chin, jaw and cheeks the face head places better by itself.
+
+    Args:
+        face: (B, 478, 2) that the face head has placed.
+        region: (B, N, 2) that the expression head has placed, `REGION_POINTS`.
+    """
+    return 0.5 * (face + torch.cat([face, region], dim=1)[:, _BY_BOTH])
 
 
 class PointsStep(nn.Module):

@@ -19,7 +19,7 @@ from training.networks.decoder import ParameterDecoder
 from training.networks.expression_head import ExpressionHead
 from training.networks.face_head import GROUPS, FaceHead
 from training.networks.lite0 import normalised
-from training.networks.points_step import PointsStep
+from training.networks.points_step import PointsStep, agreed_points
 from training.networks.prediction import Prediction
 
 _HEADS = ("expression_head.", "face_head.", "points_step.")
@@ -42,7 +42,7 @@ class StudentConfig:
         backbone: of the trunk: `lite0`, `resnet50`, or `plain`, which learns from nothing.
         expression_hidden: width of the expression head; 0 leaves the expression to the trunk.
         face_hidden: width of the face head; 0 leaves the last word on pose, identity, albedo and light to the trunk.
-        points_step: whether what the heads say is moved towards the points that the face head places.
+        points_step: whether what the heads say is moved towards the points that they place.
     """
 
     resolution: int = 112
@@ -219,9 +219,10 @@ class Student(nn.Module):
             expression, points = expression_head(crop, pose.detach())
             raw = raw | self.decoder.raw_groups(expression, ("expression",))
         if face_points is not None:
-            if self.points_step is not None:
+            if self.points_step is not None and points is not None:
+                placed = agreed_points(face_points.points, points.points)
                 held = self.decoder.held_expression(raw["expression"])
-                better, pose = self.points_step(torch.cat([raw["identity"], held], dim=1), pose, face_points.points)
+                better, pose = self.points_step(torch.cat([raw["identity"], held], dim=1), pose, placed)
                 raw = raw | self.decoder.groups(better, ("identity", "expression"))
             place = self.decoder.groups(pose, ("rotation", "translation", "scale"))
             raw = raw | place | {"scale": place["scale"].log()}

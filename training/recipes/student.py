@@ -36,7 +36,7 @@ FACE = TrainConfig(
         expression=90.0,
         expression_rest=1.0,
         identity=1.0,
-        face_points=1.0,
+        face_points=2.0,
         key_direction=2.0,
         key_distance=0.1,
         sh_direction=3.0,
@@ -51,7 +51,7 @@ EXPRESSION = replace(
     guided_turn=0.06,  # what the face head leaves of the trunk's error
     photo_share=0.3,
     negative_share=0.0,
-    loss=replace(FACE.loss, lid_gap=0.4, lip_gap=0.3),
+    loss=replace(FACE.loss, lid_gap=0.4, lip_gap=0.3, region_points=2.0),
 )
 OPEN_TRUNK = TrainConfig(
     network=_PLAIN,
