@@ -98,7 +98,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     from benchmark.own import OwnEntry
     from benchmark.plan import QUICK, SECTIONS, Extent, Plan
     from facemodel import LimelightError
-    from realtime.engines import AUTO, DEFAULT_NETWORK, network_file
+    from realtime.engines import AUTO, DEFAULT_NETWORK, network_file, shipped_networks
 
     for threads in args.threads:
         if threads < 1:
@@ -112,7 +112,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         raise LimelightError(f"video {args.video}: no such file")
     against = args.against
     if against is None:
-        against = [] if args.quick else _shipped()
+        against = [] if args.quick else shipped_networks()
     first = DEFAULT_NETWORK if args.network == AUTO else args.network
     networks = list(dict.fromkeys([first, *against]))
     for network in networks:
@@ -128,13 +128,6 @@ def _plan(args: argparse.Namespace) -> Plan:
         soak_minutes=args.soak,
         extent=QUICK if args.quick else Extent(),
     )
-
-
-def _shipped() -> list[str]:
-    """Names of the networks that ship with the program."""
-    from importlib.resources import files
-
-    return sorted(path.stem for path in Path(str(files("realtime") / "assets")).glob("*.onnx"))
 
 
 def _titles(networks: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from facemodel import FaceModel, LimelightError
 from realtime.engines.base import Engine
 
-__all__ = ["AUTO", "DEFAULT_NETWORK", "Engine", "network_file", "open_engine"]
+__all__ = ["AUTO", "DEFAULT_NETWORK", "Engine", "network_file", "open_engine", "shipped_networks"]
 
 AUTO = "auto"
 """Stands for the network that suits an engine, and for the engine that suits a machine."""
@@ -18,6 +18,9 @@ DEFAULT_NETWORK = "student-int8"
 
 _REPOSITORY_ONLY = ("resnet50",)
 """Networks that are too large for the wheel."""
+
+_NETWORKS = ("student", "student-int8", "student-open", *_REPOSITORY_ONLY)
+_ASSETS = Path(str(files("realtime") / "assets"))
 
 
 def open_engine(network: str, model: FaceModel, threads: int = 2) -> Engine:
@@ -36,6 +39,11 @@ def open_engine(network: str, model: FaceModel, threads: int = 2) -> Engine:
     return OnnxRuntimeEngine(network_file(network), model, threads)
 
 
+def shipped_networks() -> list[str]:
+    """Return the names of the networks that this installation came with."""
+    return [name for name in _NETWORKS if (_ASSETS / f"{name}.onnx").is_file()]
+
+
 def network_file(network: str, default: str = DEFAULT_NETWORK) -> Path:
     """Return the file of a network.
 
@@ -47,9 +55,9 @@ def network_file(network: str, default: str = DEFAULT_NETWORK) -> Path:
         LimelightError: no such network.
     """
     network = default if network == AUTO else network
-    assets = Path(str(files("realtime") / "assets"))
-    if (assets / f"{network}.onnx").is_file():
-        return assets / f"{network}.onnx"
+    shipped = shipped_networks()
+    if network in shipped:
+        return _ASSETS / f"{network}.onnx"
     if Path(network).is_file():
         return Path(network)
     if network in _REPOSITORY_ONLY:
@@ -57,5 +65,5 @@ def network_file(network: str, default: str = DEFAULT_NETWORK) -> Path:
             f"network '{network}': is too large for the package; take realtime/assets/{network}.onnx from the "
             "repository, and give its path"
         )
-    shipped = ", ".join(sorted(path.stem for path in assets.glob("*.onnx"))) or "none"
-    raise LimelightError(f"network '{network}': no such file, and not one of the shipped ones ({shipped})")
+    names = ", ".join(shipped) or "none"
+    raise LimelightError(f"network '{network}': no such file, and not one of the shipped ones ({names})")

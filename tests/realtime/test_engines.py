@@ -199,5 +199,8 @@ def test_unusable_files_are_refused_in_one_line(toy: FaceModel, tmp_path: Path) 
 
 
 def test_an_unknown_name_lists_what_ships(toy: FaceModel) -> None:
-    with pytest.raises(LimelightError, match="not one of the shipped ones"):
+    names = "student, student-int8, student-open, resnet50"
+    with pytest.raises(LimelightError, match=rf"not one of the shipped ones \({names}\)"):
         open_engine("nonesuch", toy)
+    with pytest.raises(LimelightError, match="no such file"):
+        open_engine("face_detection_short_range", toy)  # in the same folder, but no network
