@@ -73,13 +73,13 @@ class ParameterDecoder(nn.Module):
         return self.constrained(self.raw_groups(outputs))
 
     def groups(self, numbers: Tensor, names: Sequence[str] = ()) -> dict[str, Tensor]:
-        """Return numbers (B, N) of groups side by side by the groups' names, (B, size) each; of all in order."""
+        """Return the parts (B, size) of numbers (B, N) by the names of their groups; without names, of all groups."""
         spans = {name: self.layout.slices[name] for name in names or self.layout.slices}
         parts = numbers.split([span.stop - span.start for span in spans.values()], dim=1)
         return dict(zip(spans, parts, strict=True))
 
     def raw_groups(self, outputs: Tensor, names: Sequence[str] = ()) -> dict[str, Tensor]:
-        """Return raw numbers by group of standardised outputs (B, N) of groups side by side; of all in order."""
+        """Return raw numbers by group of standardised outputs (B, N) of these groups; without names, of all groups."""
         std, mean = self.std, self.mean
         if names:
             std, mean = (torch.cat([v[self.layout.slices[name]] for name in names]) for v in (std, mean))
@@ -105,7 +105,7 @@ class ParameterDecoder(nn.Module):
         if pair is None:
             return weights
         close, jaw = pair
-        most = [jaw if i == close else i for i in range(weights.shape[1])]  # of each, which other it may reach
+        most = [jaw if i == close else i for i in range(weights.shape[1])]  # what each is at most
         return straight_through(weights, torch.minimum(weights, weights[:, most]))
 
 

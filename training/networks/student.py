@@ -208,7 +208,7 @@ class Student(nn.Module):
         pose: Tensor,
         heads: tuple[ExpressionHead | None, FaceHead | None],
     ) -> Prediction:
-        """Return raw numbers by group, in part replaced by what the heads see in crops (B, R, R, 3), constrained."""
+        """Return what raw numbers by group say, those replaced that the heads see in crops (B, R, R, 3)."""
         expression_head, face_head = heads
         points = face_points = None
         logit = pose.new_zeros(pose.shape[0], 1)
