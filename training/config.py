@@ -60,7 +60,8 @@ class LossWeights:
         vertices: per mm, face region with identity and expression.
         rotation: per radian. translation: per px. scale: per e-fold.
         expression: per squared unit of weight. expression_mm: per mm at lips, lids, brows, irises and the rest of the
-            face. expression_rest: per unit of weight where the label is at rest.
+            face. expression_rest: per unit of weight where the label is at rest. unscored: per squared unit of weight,
+            of the units that MediaPipe hardly scores, on renders; on top of `expression`.
         identity: per mm, face region, identity alone. identity_prior: per squared coefficient.
         albedo, irradiance, shading, highlight: per unit of (square root of) linear colour.
         key_direction, key_distance, shininess: per 1 - cosine, per e-fold, per e-fold.
@@ -82,6 +83,7 @@ class LossWeights:
     expression: float = 30.0
     expression_mm: float = 3.0
     expression_rest: float = 2.0
+    unscored: float = 0.0
     identity: float = 0.2
     identity_prior: float = 0.002
     albedo: float = 3.0

@@ -89,6 +89,17 @@ def test_grimaces_are_drawn_as_they_are_and_mirrored(model):
         assert smiles[winking, side].mean() > smiles[winking, 1 - side].mean() + 0.2
 
 
+def test_eyes_that_squint_at_the_nose_both_look_inward(model):
+    span, names = model.layout.slices["expression"], list(model.expression_names)
+    inward = [names.index(f"eyeLookIn{side}") for side in ("Left", "Right")]
+    outward = [names.index(f"eyeLookOut{side}") for side in ("Left", "Right")]
+    for share in (0.0, 1.0):
+        draw = RandomFaces(model, FaceDistribution(seen_share=0.0, cross_share=share))
+        weights = np.stack([draw(np.random.default_rng(seed))[span] for seed in range(40)])
+        assert (weights[:, inward].min(axis=1) > 0.2).all() == (share > 0)
+        assert share == 0 or not weights[:, outward].any()
+
+
 def test_seen_expressions_are_drawn_from(toy):
     seen = np.zeros((1, toy.layout.n_expression), np.float32)
     mark = toy.expression_names.index("browInnerUp")
@@ -282,7 +293,7 @@ def photographed(toy, renderer, tmp_path):
     count = 12
     landmarks = np.zeros((count, 478, 3), np.float32)
     for i in range(count):
-        picture, _, points, _ = renderer(np.random.default_rng(i))
+        picture, _, points, _ = renderer(np.random.default_rng(40 + i))
         landmarks[i, :, :2] = (points + (EXTENT - 224) / 2) * STORED_SIZE / EXTENT
         cv2.imwrite(str(folder / f"Somebody_{i:04d}.jpg"), picture)
     (folder / "Somebody_0003.jpg").write_bytes(b"no picture")

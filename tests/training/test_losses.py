@@ -288,6 +288,25 @@ def test_units_that_mediapipe_does_not_score_are_read_from_renders_alone(toy: Fa
     assert (gradients[1.0][:, others] != 0).any(dim=0).all()
 
 
+def test_the_tongue_can_be_given_more_weight_on_renders_than_what_the_points_show(toy: FaceModel) -> None:
+    vectors = random_vectors(toy, 2)
+    terms = {}
+    for name in ("tongueOut", "mouthSmileLeft"):
+        moved = torch.from_numpy(vectors.copy())
+        moved[:, toy.layout.slices["expression"].start + toy.expression_names.index(name)] += 0.2
+        for photo in (0.0, 1.0):
+            batch = batch_of(toy, vectors, photo=[photo, photo])
+            objective = StudentObjective(LinearFace(toy), LossWeights(unscored=7.0))
+            terms[name, photo] = objective(Prediction(moved, torch.zeros(2, 1)), batch)
+    assert terms["tongueOut", 0.0][1]["unscored"].item() == pytest.approx(0.2**2 / 52)
+    assert terms["tongueOut", 1.0][1]["unscored"] == terms["mouthSmileLeft", 0.0][1]["unscored"] == 0.0
+    plain = StudentObjective(LinearFace(toy), LossWeights())
+    moved = torch.from_numpy(vectors.copy())
+    moved[:, toy.layout.slices["expression"].start + toy.expression_names.index("tongueOut")] += 0.2
+    difference = terms["tongueOut", 0.0][0] - plain(Prediction(moved, torch.zeros(2, 1)), batch_of(toy, vectors))[0]
+    assert difference.item() == pytest.approx(7.0 * 0.2**2 / 52, rel=1e-3)
+
+
 def test_a_label_counts_by_its_worth(toy: FaceModel) -> None:
     vectors = random_vectors(toy, 2)
     moved = torch.from_numpy(vectors.copy())

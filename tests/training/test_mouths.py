@@ -17,7 +17,7 @@ from training.face_model.closures import (
     LipContact,
     edge_of_lip,
 )
-from training.face_model.insides import FrontSkin
+from training.face_model.insides import FrontSkin, outer_teeth, shape_tongue
 from training.face_model.transfer import SHUT_MOUTH, both_sides
 
 Skin = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -107,6 +107,32 @@ class TestFrontSkin:
         np.testing.assert_allclose(found[0], forward(tongue) - 0.7, atol=0.05)
 
 
+class TestTongue:
+    def test_it_becomes_narrower_and_all_of_it_comes_forward_most_of_all_the_tip(self) -> None:
+        x, y, z = (index.ravel() for index in np.mgrid[-25:26:5, -5:6:5, 0:71:5].astype(float))
+        vertices = np.stack([x, y, z], axis=1)
+        shape, out = shape_tongue(vertices)
+        widths = [np.ptp(shape[z == depth, 0]) for depth in (0.0, 35.0, 70.0)]
+        assert 50.0 > widths[0] >= widths[1] > widths[2] > 20.0
+        assert np.ptp(shape[z == 70.0, 1]) < np.ptp(shape[z == 0.0, 1]) == pytest.approx(10.0)
+        assert (np.diff(out[(x == 0.0) & (y == 0.0), 2]) >= 0.0).all() and out[:, 2].min() > 5.0
+        np.testing.assert_array_equal(out[:, 0], 0.0)
+        assert (out[z == 70.0, 1] < 0.0).all()
+
+
+class TestTeeth:
+    def test_outer_sides_are_found_with_the_edge_below_them(self) -> None:
+        """A row as MakeHuman draws it: root, outer side, biting edge, inner side."""
+        columns, profile = 9, np.array([[-50.0, 10.0], [-60.0, 9.5], [-70.0, 8.0], [-60.0, 1.0]])  # height, depth
+        across = np.linspace(-20.0, 20.0, columns)
+        vertices = np.array([[x, y, z] for y, z in profile for x in across])
+        a = np.concatenate([row * columns + np.arange(columns - 1) for row in range(3)])
+        below = a + columns
+        triangles = np.concatenate([np.stack([a, below, below + 1], 1), np.stack([a, below + 1, a + 1], 1)])
+        outer = np.arange(columns, 2 * columns)
+        np.testing.assert_array_equal(outer_teeth(vertices, triangles), np.stack([outer, outer + columns], axis=1))
+
+
 class TestFigures:
     def test_shapes_of_a_shut_mouth_exist(self) -> None:
         assert both_sides("mouthSmile").sum() == 2
@@ -144,3 +170,26 @@ class TestEmbeddedModel:
         assert figures.open_at_rest <= 0.04
         assert max(figures.open_when_shut.values()) <= 0.08
         assert not figures.through
+
+    def test_a_tongue_comes_out_over_the_lip_and_is_lit_there(self, model: FaceModel) -> None:
+        jaw, out = (model.expression[ARKIT_NAMES.index(name)].astype(float) for name in ("jawOpen", "tongueOut"))
+        views, opened = MouthViews(model), model.mean + 0.5 * jaw
+        seen = [views.seen(opened + weight * out) for weight in (0.0, 0.5, 1.0)]
+        assert seen[0] + 50 < seen[1] < seen[2] - 50
+        tongue = model.region_vertices("tongue")
+        forward = model.mean[tongue, 2]
+        tip, root = (np.quantile(forward, share) for share in (0.8, 0.2))
+        assert model.occlusion[tongue][forward > tip].mean() > 0.9 > 0.6 > model.occlusion[tongue][forward < root].max()
+
+    def test_a_tongue_at_rest_leaves_the_corners_of_the_mouth_free(self, model: FaceModel) -> None:
+        tongue, corners = model.mean[model.region_vertices("tongue")], model.landmarks478(model.mean)[[61, 291]]
+        in_front = tongue[:, 2] > corners[:, 2].min() - 25.0
+        assert np.abs(tongue[in_front, 0]).max() < np.abs(corners[:, 0]).min() - 2.0
+
+    def test_teeth_face_forward_down_to_their_edge(self, model: FaceModel) -> None:
+        """Else the light on them is mixed with what is seen from below."""
+        teeth = model.region_vertices("teeth")
+        front = teeth[(np.abs(model.mean[teeth, 0]) < 10.0) & (model.mean[teeth, 2] > 82.0)]
+        upper = front[np.linalg.norm(model.expression[ARKIT_NAMES.index("jawOpen")][front], axis=1) < 3.0]
+        facing = upper[model.normals(model.mean)[upper, 2] > 0.9]
+        assert model.mean[facing, 1].min() < model.mean[upper, 1].min() + 3.0

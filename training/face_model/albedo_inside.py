@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.face_model.eyes import EDGE_MM, IRIS_RADIUS_MM, LIMBUS_MM, PUPIL_RADIUS_MM
+from training.face_model.surface import ramp
 from training.face_model.template import Template
 
 _LASH_GAP_MM, _LASH_WIDTH_MM = 1.9, 0.8  # of the line along which they grow from the eyeball, and its half-width
@@ -92,7 +93,7 @@ def lid_bands(template: Template, eyeballs: tuple[Eyeball, ...], skin: np.ndarra
 def lash_shadow(eyeball: Eyeball) -> np.ndarray:
     """Return the share of light (E,) that the lashes of the upper lid and the folds at the corners leave an eyeball."""
     x, y = eyeball.directions[:, 0], eyeball.directions[:, 1]
-    return (1.0 - 0.5 * _ramp(y, 0.10, 0.50)) * (1.0 - 0.25 * _ramp(np.abs(x), 0.45, 0.9))
+    return (1.0 - 0.5 * ramp(y, 0.10, 0.50)) * (1.0 - 0.25 * ramp(np.abs(x), 0.45, 0.9))
 
 
 class InnerParts:
@@ -130,7 +131,7 @@ class InnerParts:
         wetness = np.exp(self._rng.normal(0.0, 0.15))
         specular += wetness * _TEAR_GLOSS * self._tears * np.maximum(1.0 - specular, 0.0)
         for eyeball in self._eyeballs:
-            in_cornea = 1.0 - _ramp(eyeball.distance_mm, IRIS_RADIUS_MM - LIMBUS_MM, IRIS_RADIUS_MM + LIMBUS_MM)
+            in_cornea = 1.0 - ramp(eyeball.distance_mm, IRIS_RADIUS_MM - LIMBUS_MM, IRIS_RADIUS_MM + LIMBUS_MM)
             front, y = eyeball.directions[:, 2] > 0, eyeball.directions[:, 1]
             tears = front * np.exp(-(((y - _TEAR_HEIGHT) / _TEAR_WIDTH) ** 2))
             gloss = _SCLERA_GLOSS + in_cornea * (_CORNEA_GLOSS - _SCLERA_GLOSS)
@@ -151,18 +152,12 @@ def _muted(colour: np.ndarray) -> np.ndarray:
 
 def _eye_colours(eyeball: Eyeball, sclera: np.ndarray, iris: np.ndarray) -> np.ndarray:
     """Colours (E, 3) of one eyeball: sclera, redder at the corners, iris that darkens to the limbus, pupil."""
-    corner = 0.6 * _ramp(np.abs(eyeball.directions[:, 0]), 0.45, 0.95)
+    corner = 0.6 * ramp(np.abs(eyeball.directions[:, 0]), 0.45, 0.95)
     white = sclera + corner[:, None] * (sclera / _SCLERA * _SCLERA_CORNER - sclera)  # (E, 3)
     distance = eyeball.distance_mm
-    in_iris = 1.0 - _ramp(distance, IRIS_RADIUS_MM - LIMBUS_MM, IRIS_RADIUS_MM + LIMBUS_MM)
-    in_pupil = 1.0 - _ramp(distance, PUPIL_RADIUS_MM - EDGE_MM, PUPIL_RADIUS_MM + EDGE_MM)
-    rim = _ramp(distance, 0.7 * IRIS_RADIUS_MM, IRIS_RADIUS_MM)
+    in_iris = 1.0 - ramp(distance, IRIS_RADIUS_MM - LIMBUS_MM, IRIS_RADIUS_MM + LIMBUS_MM)
+    in_pupil = 1.0 - ramp(distance, PUPIL_RADIUS_MM - EDGE_MM, PUPIL_RADIUS_MM + EDGE_MM)
+    rim = ramp(distance, 0.7 * IRIS_RADIUS_MM, IRIS_RADIUS_MM)
     ring = (1.0 - 0.75 * rim)[:, None] * iris
     colour = white + in_iris[:, None] * (ring - white)
     return colour * (1.0 - 0.9 * in_pupil)[:, None]
-
-
-def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Smooth step from 0 at `low` to 1 at `high`."""
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

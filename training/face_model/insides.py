@@ -13,7 +13,7 @@ from training.face_model import ict as ict_parts
 from training.face_model.eyes import eyeball, rotation_displacement
 from training.face_model.ict import IctModel
 from training.face_model.makehuman import BaseMesh
-from training.face_model.surface import fit_affine, fit_translation_scale, vertex_normals
+from training.face_model.surface import fit_affine, fit_translation_scale, ramp, vertex_normals
 from training.face_model.topology import cut
 
 _JAW_SHAPES = ("jawForward", "jawLeft", "jawRight", "jawOpen")
@@ -22,6 +22,15 @@ _BEHIND_SKIN_WITHIN_MM, _SKIN_NEIGHBOURS = 15.0, 6
 _N_SCLERA = 770
 _EYE_UV_CENTRES, _EYE_UV_RADIUS = ((0.955, 0.045), (0.045, 0.045)), 0.04
 """MakeHuman's layout holds nothing of the head in these two corners."""
+_TONGUE_WIDTH, _TONGUE_TAPER, _TONGUE_THINNING, _TONGUE_RISE_MM = 0.8, 0.3, 0.35, 6.0
+"""MakeHuman's tongue fills the mouth from corner to corner: it is made narrower, more so and thinner towards the tip,
+which rises until it lies above the lower teeth."""
+_OUT_MM, _OUT_ROOT_SHARE, _OVER_LIP_MM, _DROOP_MM = 42.0, 0.25, 4.0, 10.0
+"""How far tongueOut brings the tip and which share of it the root, how far the middle rises to clear the lip, and how
+far the tip sinks once it is out."""
+
+_BITING, _FACING = 0.6, 0.5
+"""Height of the normal from which a vertex of the teeth lies on their biting edge, and below which on a side."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,7 @@ class FrontSkin:
 
 
 def mouth_parts(base: BaseMesh, jaws: Jaws, align: Callable[[np.ndarray], np.ndarray], skin: FrontSkin) -> list[Part]:
-    """Return upper teeth, lower teeth and tongue, scaled to ICT's dental arches.
+    """Return upper teeth, lower teeth and tongue, scaled to ICT's dental arches; for tongueOut see `shape_tongue`.
 
     Args:
         align: maps base mesh points (N, 3) to ICT's frame, mm. skin: what teeth and tongue stay behind.
@@ -154,15 +163,46 @@ def mouth_parts(base: BaseMesh, jaws: Jaws, align: Callable[[np.ndarray], np.nda
         identity = jaws.identity(name, vertices)
         identity[..., 2] += skin.keep_behind(row, jaws.identity(name, row), vertices)
         expression = np.zeros((len(ARKIT_NAMES), len(vertices), 3)) if upper else jaws.expression(vertices)
-        if region == "tongue":
-            out = place(align(mesh.vertices + base.face_unit("tongueOut")[mesh.source]))
-            expression[ARKIT_NAMES.index("tongueOut")] = out - vertices
         triangles, uv_triangles = (
             np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]) for quads in (mesh.quads, mesh.uv_quads)
         )
         modes = np.concatenate([identity, expression])
         parts.append(Part(vertices, triangles, uv_triangles, mesh.uv, modes, region))
     return parts
+
+
+def shape_tongue(vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a tongue (N, 3) mm that lies within the lower teeth, and the displacements (N, 3) of putting it out.
+
+    Args:
+        vertices: (N, 3) mm of a tongue that points to +z and fills the mouth.
+    """
+    across, height, depth = vertices.T
+    along = (depth - depth.min()) / np.ptp(depth)  # 0 at the root, 1 at the tip
+    middle = np.polyval(np.polyfit(depth, height, 2), depth)
+    thickness = 1.0 - _TONGUE_THINNING * ramp(along, 0.5, 1.0)
+    shape = vertices.copy()
+    shape[:, 0] = across * _TONGUE_WIDTH * (1.0 - _TONGUE_TAPER * ramp(along, 0.45, 1.0))
+    shape[:, 1] = middle + (height - middle) * thickness + _TONGUE_RISE_MM * ramp(along, 0.4, 1.0)
+    out = np.zeros_like(vertices)
+    out[:, 1] = _OVER_LIP_MM * ramp(along, 0.35, 0.7) * (1.0 - ramp(along, 0.75, 1.0))
+    out[:, 1] -= _DROOP_MM * ramp(along, 0.78, 1.0)
+    out[:, 2] = _OUT_MM * (_OUT_ROOT_SHARE + (1.0 - _OUT_ROOT_SHARE) * ramp(along, 0.0, 0.9))
+    return shape, out
+
+
+def outer_teeth(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Return pairs (K, 2) of vertices: one on the outer side of the teeth, and its next one on the biting edge.
+
+    Args:
+        vertices: (V, 3) mm. triangles: (T, 3) of the teeth.
+    """
+    upright = np.abs(vertex_normals(vertices, triangles)[:, 1])
+    ways = np.concatenate([triangles[:, list(side)] for side in ((0, 1), (1, 2), (2, 0), (1, 0), (2, 1), (0, 2))])
+    pairs = ways[(upright[ways[:, 0]] < _FACING) & (upright[ways[:, 1]] > _BITING)]
+    lengths = np.linalg.norm(vertices[pairs[:, 0]] - vertices[pairs[:, 1]], axis=1)
+    pairs = pairs[np.lexsort((lengths, pairs[:, 0]))]
+    return pairs[np.unique(pairs[:, 0], return_index=True)[1]]
 
 
 def _arch_map(

@@ -19,13 +19,14 @@ _LIFT_MM = 0.15
 """How far a vertex is moved along its normal, so that its own triangles do not hide it; nostrils are shallow."""
 _OPEN = 0.75
 """Share of the hemisphere from which a vertex counts as open, so that skin beside nose and brows stays bright."""
-_LEAST = {"eyes": 0.35, "teeth": 0.65, "tongue": 0.3, "mouth_lining": 0.12}
+_LEAST = {"eyes": 0.35, "teeth": 0.85, "tongue": 0.4, "mouth_lining": 0.2}
 """Of the light that is left: walls of a mouth light each other, enamel spreads light from within, and eyeballs turn out
 from under their lids."""
 _LEAST_SKIN = 0.1
 _POSES: tuple[dict[str, float], ...] = (
     {},
     {"jawOpen": 0.5},
+    {"jawOpen": 0.5, "tongueOut": 1.0},
     {
         "mouthSmileLeft": 0.5,
         "mouthSmileRight": 0.5,
@@ -35,7 +36,7 @@ _POSES: tuple[dict[str, float], ...] = (
         "mouthLowerDownRight": 0.5,
     },
 )
-"""What is hidden at rest and seen when the mouth opens is shaded as when the mouth is open."""
+"""What is hidden at rest and seen when the mouth opens is shaded as when the mouth is open, or the tongue is out."""
 
 
 def bake_occlusion(model: FaceModel, template: Template, size: int = _SIZE) -> np.ndarray:

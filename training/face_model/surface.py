@@ -284,3 +284,9 @@ def fit_affine(points: np.ndarray, displacements: np.ndarray, at: np.ndarray) ->
     design = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     solution, *_ = np.linalg.lstsq(design, displacements, rcond=None)
     return np.concatenate([at, np.ones((len(at), 1))], axis=1) @ solution
+
+
+def ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Return 0 below `low`, 1 above `high`, smooth between."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)

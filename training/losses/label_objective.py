@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from facemodel.landmarks import JAW68
 from training.config import LossWeights
 from training.data.fit import DOUBTFUL, UNSEEN
+from training.data.labels import UNSCORED
 from training.losses import label_losses
 from training.losses.linear_face import LinearFace, irradiance, rotation_matrix, specular
 from training.networks import Prediction
@@ -74,6 +75,8 @@ class StudentObjective(nn.Module):
         self.weights = weights
         self.register_buffer("landmark_weights", label_losses.landmark_weights(), persistent=False)
         self.register_buffer("sphere", label_losses.sphere_normals(), persistent=False)
+        hidden = [name in UNSCORED for name in face.layout.expression_names]
+        self.register_buffer("unscored", torch.tensor(hidden, dtype=torch.float32), persistent=False)
         scored = [float(name not in READ_FROM_RENDERS) for name in face.layout.expression_names]
         self.register_buffer("scored", torch.tensor(scored), persistent=False)
 
@@ -91,6 +94,7 @@ class StudentObjective(nn.Module):
             **on_pose,
             **on_expression,
             "jaw": person,
+            "unscored": render,
             "vertices": person,
             "identity": person,
             **self._light_coverage(batch.parameters, self.light_worth(batch), batch.mirrored),
@@ -158,6 +162,7 @@ class StudentObjective(nn.Module):
             "scale": label_losses.log_ratio(own["scale"], true["scale"]),
             "expression": label_losses.expression_error(own["expression"], true["expression"], worth),
             "expression_mm": label_losses.movement_error(face.movement(worth * off)),
+            "unscored": label_losses.expression_error(own["expression"], true["expression"], worth * self.unscored),
             "expression_rest": label_losses.rest_error(own["expression"], true["expression"], worth),
             "identity": label_losses.point_distance(face.skin_form(parameters), face.skin_form(labels)),
             "identity_prior": own["identity"].square().mean(dim=1),

@@ -51,7 +51,7 @@ EXPRESSION = replace(
     guided_turn=0.06,  # what the face head leaves of the trunk's error
     photo_share=0.3,
     negative_share=0.0,
-    loss=replace(FACE.loss, lid_gap=0.4, lip_gap=0.3, region_points=2.0),
+    loss=replace(FACE.loss, lid_gap=0.4, lip_gap=0.3, region_points=2.0, unscored=1000.0),
 )
 OPEN_TRUNK = TrainConfig(
     network=_PLAIN,

@@ -72,7 +72,7 @@ class FaceDistribution:
         lopsided_share: of units of which one side is weaker.
         blink_share, wink_share, lids_share, gaze_share, tongue_share: of faces that do that on top; lids_share
             are those whose lids are each somewhere on the way.
-        gaze: standard deviation of the eyes' turn to the side and up.
+        gaze: standard deviation of the eyes' turn to the side and up; cross_share of faces squint at their nose.
         frontal_share: of poses concentrated about the camera; the rest is uniform to the limits.
         yaw, pitch: limits of the pose, degrees.
         roll: standard deviation of the head's roll before the crop takes it out, degrees; turned_share of heads lie
@@ -92,6 +92,7 @@ class FaceDistribution:
     lids_share: float = 0.08
     gaze_share: float = 0.7
     gaze: tuple[float, float] = (0.45, 0.35)
+    cross_share: float = 0.05
     tongue_share: float = 0.03
     frontal_share: float = 0.55
     yaw: float = 90.0
@@ -229,6 +230,11 @@ class RandomFaces:
             for side in ("Left", "Right"):
                 put(f"eyeLookUp{side}", max(up, 0.0))
                 put(f"eyeLookDown{side}", max(-up, 0.0))
+        if rng.random() < d.cross_share:
+            inward = rng.uniform(0.3, 1.0)
+            for side in ("Left", "Right"):
+                put(f"eyeLookIn{side}", inward * rng.uniform(0.8, 1.2))
+                put(f"eyeLookOut{side}", 0.0)
 
 
 def put_light(p: Parameters, light: Light) -> None:
