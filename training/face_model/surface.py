@@ -287,6 +287,6 @@ def fit_affine(points: np.ndarray, displacements: np.ndarray, at: np.ndarray) ->
 
 
 def ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return 0 below `low`, 1 above `high`, smooth between."""
+    """Return 0 before `low`, 1 beyond `high`, smooth between; it falls where `high` is the smaller one."""
     t = np.clip((value - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

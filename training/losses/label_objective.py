@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from facemodel.landmarks import JAW68
 from training.config import LossWeights
-from training.data.fit import DOUBTFUL, UNSEEN
 from training.data.labels import UNSCORED
 from training.losses import label_losses
 from training.losses.linear_face import LinearFace, irradiance, rotation_matrix, specular
@@ -20,10 +19,6 @@ N_DENSE = 478
 
 _CLEAR_KEY = 0.2
 """Mean colour of a key light from which on its place and shininess count in full; without a key they are anybody's."""
-
-
-READ_FROM_RENDERS = (*DOUBTFUL, *UNSEEN)
-"""Expression units that MediaPipe does not score, or scores near zero whatever the face does."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class StudentObjective(nn.Module):
     """Weighted sum of the loss terms.
 
     Identity, albedo, key light and SH light are learned from renders alone, whose labels are true; landmarks, pose and
-    expression from renders and photos, but for the units in `READ_FROM_RENDERS`.
+    expression from renders and photos, but for the units in `UNSCORED`.
 
     Args:
         face: the face model at the points that are compared.
@@ -75,10 +70,8 @@ class StudentObjective(nn.Module):
         self.weights = weights
         self.register_buffer("landmark_weights", label_losses.landmark_weights(), persistent=False)
         self.register_buffer("sphere", label_losses.sphere_normals(), persistent=False)
-        hidden = [name in UNSCORED for name in face.layout.expression_names]
-        self.register_buffer("unscored", torch.tensor(hidden, dtype=torch.float32), persistent=False)
-        scored = [float(name not in READ_FROM_RENDERS) for name in face.layout.expression_names]
-        self.register_buffer("scored", torch.tensor(scored), persistent=False)
+        unscored = [float(name in UNSCORED) for name in face.layout.expression_names]
+        self.register_buffer("unscored", torch.tensor(unscored), persistent=False)
 
     def forward(self, prediction: Prediction, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss (), and every term's mean in its own unit, unweighted."""
@@ -144,7 +137,7 @@ class StudentObjective(nn.Module):
     def _terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Return every term per sample, (B,) each."""
         face, labels = self.face, batch.parameters
-        worth = batch.unit_worth * (1.0 - batch.photo[:, None] * (1.0 - self.scored))  # (B, Ne)
+        worth = batch.unit_worth * (1.0 - batch.photo[:, None] * self.unscored)  # (B, Ne)
         parameters = self._without_the_unsaid(prediction.parameters, batch.photo, worth)
         own = {name: face.group(parameters, name) for name in face.layout.slices}
         true = {name: face.group(labels, name) for name in face.layout.slices}
