@@ -78,7 +78,7 @@ def test_an_output_whose_context_is_lost_fails_in_one_line_and_starts_again(tmp_
     driver, screen, lines = Driver(monkeypatch, place), Screen(), []
 
     def lose(show):
-        wait_for(lambda: show.worker.status().waiting == 0)
+        show.catch_up()
         driver.lost = True
 
     def failed(show):
@@ -103,7 +103,7 @@ def test_an_output_whose_context_is_lost_fails_in_one_line_and_starts_again(tmp_
     assert line.startswith("screen: ") and "\n" not in line
     assert (screen.opened, screen.closed) == (2, 2)
     missed = AGAIN_AT - BROKEN_AT
-    assert len(screen.pictures) == pytest.approx(len(show.all) - missed, abs=2)
+    assert len(screen.pictures) == len(show.all) - missed
     assert all(picture.shape == (48, 64, 3) for picture in screen.pictures)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("headless-composer")]
 
@@ -112,7 +112,7 @@ def test_a_video_whose_context_is_lost_is_whole_up_to_there(tmp_path, monkeypatc
     driver, lines = Driver(monkeypatch, "release"), []
 
     def lose(show):
-        wait_for(lambda: show.worker.status().waiting == 0)
+        show.catch_up()
         driver.lost = True
 
     def failed(show):
@@ -129,7 +129,7 @@ def test_a_video_whose_context_is_lost_is_whole_up_to_there(tmp_path, monkeypatc
     show.check_the_others()
     assert "v.mp4" in lines[0] and "context lost" in lines[0] and "\n" not in lines[0]
     times, _ = read_video(tmp_path / "v.mp4")
-    assert len(times) == pytest.approx(BROKEN_AT, abs=1)
+    assert len(times) == len([result for result in show.all[: BROKEN_AT - 1] if not result.stalled])
 
 
 def test_a_composer_says_that_opengl_failed_and_another_draws(monkeypatch):
