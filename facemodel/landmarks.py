@@ -15,6 +15,9 @@ _INNER_LIPS = [78, 81, 13, 311, 308, 402, 14, 178]
 MEDIAPIPE_TO_IBUG68: NDArray[np.int64] = np.array(_JAW + _BROWS + _NOSE + _EYES + _OUTER_LIPS + _INNER_LIPS)
 """(68,) indices into MediaPipe's 478 points, in iBUG order (0 = jaw at the subject's right ear)."""
 
+N_MEDIAPIPE = 478
+"""How many points MediaPipe's mesh of a face has, irises and all."""
+
 JAW68 = slice(0, 17)
 
 _DETECTOR_GROUPS = (

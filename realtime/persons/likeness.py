@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemodel import FaceModel
+from facemodel.landmarks import N_MEDIAPIPE
 
-N_POINTS = 478 + 68
+N_POINTS = N_MEDIAPIPE + 68
 """MediaPipe's points, then iBUG's, which follow the jaw."""
 
 _SHAPE_NOISE = 1.0

@@ -7,15 +7,13 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from facemodel.landmarks import JAW68
+from facemodel.landmarks import JAW68, N_MEDIAPIPE
 from training.config import LossWeights
 from training.data.labels import UNSCORED
 from training.losses import label_losses
 from training.losses.linear_face import LinearFace, irradiance, rotation_matrix, specular
 from training.networks import Prediction
 from training.networks.expression_head import REGION_POINTS
-
-N_DENSE = 478
 
 _CLEAR_KEY = 0.2
 """Mean colour of a key light from which on its place and shininess count in full; without a key they are anybody's."""
@@ -142,11 +140,11 @@ class StudentObjective(nn.Module):
         own = {name: face.group(parameters, name) for name in face.layout.slices}
         true = {name: face.group(labels, name) for name in face.layout.slices}
         points = face.landmarks(parameters)  # (B, 478 + 68, 2)
-        dense, sparse = points[:, :N_DENSE], points[:, N_DENSE:]
+        dense, sparse = points[:, :N_MEDIAPIPE], points[:, N_MEDIAPIPE:]
         off = own["expression"] - true["expression"]
         return {
             "landmarks": label_losses.point_distance(dense, batch.landmarks, self._point_weights(batch)),
-            "jaw": label_losses.point_distance(sparse[:, JAW68], face.landmarks(labels)[:, N_DENSE:][:, JAW68]),
+            "jaw": label_losses.point_distance(sparse[:, JAW68], face.landmarks(labels)[:, N_MEDIAPIPE:][:, JAW68]),
             "lid_gap": label_losses.lid_gap(dense, batch.landmarks),
             "lip_gap": label_losses.lip_gap(dense, batch.landmarks),
             "vertices": label_losses.point_distance(face.skin_points(parameters), face.skin_points(labels)),
@@ -182,7 +180,7 @@ class StudentObjective(nn.Module):
     def _point_terms(self, prediction: Prediction, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of the points that the heads place by themselves, and of what they say of their error."""
         terms, nats = {}, []
-        worth = batch.landmark_worth.expand(-1, N_DENSE)
+        worth = batch.landmark_worth.expand(-1, N_MEDIAPIPE)
         if (region := prediction.region_points) is not None:
             shown = list(REGION_POINTS)
             reference, known = batch.landmarks[:, shown], worth[:, shown]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import ParameterLayout
+from facemodel.landmarks import N_MEDIAPIPE
 from training.networks.close_up import (
     CloseUpEncoder,
     PointRefiner,
@@ -33,9 +34,6 @@ from training.networks.decoder import orthonormal
 from training.networks.prediction import PlacedPoints
 
 FACE = Region((0.0, -32.0, 70.0), 190.0, 96)
-
-N_POINTS = 478
-"""How many points MediaPipe's mesh has, irises included."""
 
 GROUPS = ("identity", "albedo", "sh", "key_position", "key_color", "shininess")
 """Groups of the parameter vector that the face head regresses, in the layout's order."""
@@ -81,13 +79,13 @@ class FaceHead(nn.Module):
         self.regressor = nn.Linear(hidden, outputs)
         self.correction = nn.Linear(hidden, 9)
         self.confidence = nn.Linear(hidden, 1)
-        self.points = nn.Linear(hidden, 2 * N_POINTS)
-        self.spread = nn.Linear(hidden, N_POINTS)
-        self.refiner = PointRefiner(widths[0] + widths[1], hidden, N_POINTS)
+        self.points = nn.Linear(hidden, 2 * N_MEDIAPIPE)
+        self.spread = nn.Linear(hidden, N_MEDIAPIPE)
+        self.refiner = PointRefiner(widths[0] + widths[1], hidden, N_MEDIAPIPE)
         # Solved for (`training.tasks.readout`), not trained: points differ where they tell people apart by tenths of
         # what they differ by otherwise, which gradient descent on a few hundred thousand pictures does not find.
-        self.geometry = nn.Linear(2 * N_POINTS + 9 + 81, layout.n_identity + 9).requires_grad_(False)
-        self.appearance = point_reader(3 * N_POINTS + 9, hidden, outputs - layout.n_identity)
+        self.geometry = nn.Linear(2 * N_MEDIAPIPE + 9 + 81, layout.n_identity + 9).requires_grad_(False)
+        self.appearance = point_reader(3 * N_MEDIAPIPE + 9, hidden, outputs - layout.n_identity)
         for last, spread in ((self.regressor, 0.01), (self.correction, 0.0), (self.geometry, 0.0)):
             nn.init.normal_(last.weight, std=spread)
             nn.init.zeros_(last.bias)
@@ -105,7 +103,7 @@ class FaceHead(nn.Module):
         half, quarter, features = self.face.maps(face)
         where = standardised(pose)  # (B, 9)
         seen = self.layers(torch.cat([features, colors, where], dim=1))  # (B, hidden)
-        local = self.refiner((half, quarter), self.points(seen).reshape(-1, N_POINTS, 2), seen)  # (B, 478, 2)
+        local = self.refiner((half, quarter), self.points(seen).reshape(-1, N_MEDIAPIPE, 2), seen)  # (B, 478, 2)
         skin = sampled(local.detach(), functional.avg_pool2d(face, 2))  # (B, 478, 3) the colour of every point
         identity, move = self._read_geometry(geometry_evidence(local, where)).split([self.n_identity, 9], dim=1)
         rest = self.appearance(appearance_evidence(skin, where))

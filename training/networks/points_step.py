@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facemodel import FaceModel, ParameterLayout
+from facemodel.landmarks import N_MEDIAPIPE
 from facemodel.mediapipe_outlines import FACE_OVAL, NOSE_RIDGE
 from training.losses.linear_face import LinearFace, rotation_matrix
 from training.networks.decoder import unit
 from training.networks.expression_head import FEATURE_POINTS, REGION_POINTS
-from training.networks.face_head import N_POINTS
 
 POINTS = (*sorted({*REGION_POINTS, *FACE_OVAL, *NOSE_RIDGE}),)
 """MediaPipe's indices of the points that count: all along features and outline, and the ridge of the nose."""
@@ -28,7 +28,7 @@ _TURN, _SHIFT, _ZOOM, _IDENTITY, _EXPRESSION = 0.06, 0.03, 0.04, 1.0, 0.08
 """Typical errors that are mended: radians, units, e-folds, coefficients, weights."""
 _NOISE = 0.06
 """Of a point, units: more than its error is, since those of neighbours go together."""
-_BY_BOTH = [N_POINTS + FEATURE_POINTS.index(k) if k in FEATURE_POINTS else k for k in range(N_POINTS)]
+_BY_BOTH = [N_MEDIAPIPE + FEATURE_POINTS.index(k) if k in FEATURE_POINTS else k for k in range(N_MEDIAPIPE)]
 _N_POSE = 6  # rotation vector (3), shift (2), log scale (1), all in the frame that stands upright with the head
 
 

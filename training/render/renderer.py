@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemodel import CROP_SIZE, FaceModel, LimelightError, ParameterLayout
+from facemodel.landmarks import N_MEDIAPIPE
 from training.losses.linear_face import rotation_matrix
 from training.networks.decoder import orthonormal
 from training.render.mesh_operations import interpolate, vertex_normals
@@ -25,8 +26,6 @@ from training.render.mouth_patch import MouthPatch
 from training.render.pixel_shading import blinn_phong, irradiance, unit
 from training.render.rasterizer import visible_triangles
 from training.shapes import expect_shapes
-
-_N_DENSE = 478
 
 FACE_REGIONS = ("face", "eyes", "teeth", "tongue", "mouth_lining")
 """The paper's crop of the model, and what is seen through its openings: what losses compare with photos."""
@@ -157,8 +156,8 @@ class Renderer(nn.Module):
             mask=mask,
             covered=covered,
             inner_mouth=self.mouth(head.pixels * (size / CROP_SIZE), head.rotation, size),
-            landmarks478=landmarks[:, :_N_DENSE],
-            landmarks68=landmarks[:, _N_DENSE:],
+            landmarks478=landmarks[:, :N_MEDIAPIPE],
+            landmarks68=landmarks[:, N_MEDIAPIPE:],
             lit=head.diffuse[:, self.face] * irradiance(head.normals[:, self.face].mT, sh).mT,
         )
 

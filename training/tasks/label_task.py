@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facemodel import CROP_SIZE, MEDIAPIPE_TO_IBUG68, FaceModel, LimelightError
-from facemodel.landmarks import JAW68, normalized_mean_error
+from facemodel.landmarks import JAW68, N_MEDIAPIPE, normalized_mean_error
 from facemodel.rotation import angle_between, matrix_from_6d, matrix_to_euler
 from training.config import TrainConfig
 from training.data.storage import Samples
@@ -93,7 +93,8 @@ def measure(
     """
     own, true = torch.from_numpy(parameters), torch.from_numpy(labels)
     points = face.landmarks(own).numpy()
-    reference = landmarks[:, MEDIAPIPE_TO_IBUG68] if against_mediapipe else face.landmarks(true)[:, 478:].numpy()
+    of_label = face.landmarks(true)[:, N_MEDIAPIPE:].numpy()
+    reference = landmarks[:, MEDIAPIPE_TO_IBUG68] if against_mediapipe else of_label
     spans = face.layout.slices
     rotation, truth = (matrix_from_6d(v[:, spans["rotation"]]) for v in (parameters, labels))
     angles = np.abs(np.subtract(matrix_to_euler(rotation), matrix_to_euler(truth)))  # (3, N)
@@ -107,9 +108,9 @@ def measure(
         return _median([normalized_mean_error(a[columns], b[columns]) for a, b in zip(found, right, strict=True)])
 
     return {
-        "nme68": nme(slice(None), points[:, 478:], reference),
-        "nme68_without_jaw": nme(slice(JAW68.stop, None), points[:, 478:], reference),
-        "nme478": nme(slice(None), points[:, :478], landmarks),
+        "nme68": nme(slice(None), points[:, N_MEDIAPIPE:], reference),
+        "nme68_without_jaw": nme(slice(JAW68.stop, None), points[:, N_MEDIAPIPE:], reference),
+        "nme478": nme(slice(None), points[:, :N_MEDIAPIPE], landmarks),
         "angle": math.degrees(_median(angle_between(rotation, truth))),
         **{name: math.degrees(_median(a)) for name, a in zip(("yaw", "pitch", "roll"), angles, strict=True)},
         "expression_rmse": _rms((expression - expected)[active]),
