@@ -28,6 +28,7 @@ from training.tasks.appearance import (
     held_out_examples,
     seen_examples,
     with_reader,
+    with_reader_alone,
 )
 from training.tasks.augmentation import Sample
 from training.tasks.label_batches import batch_of
@@ -192,7 +193,7 @@ def test_the_reader_alone_says_albedo_and_light_afterwards(toy: FaceModel) -> No
     with torch.inference_mode():
         before = head(crop, pose).values
         read = reader(appearance.look(head, crop, pose).evidence)
-        network.load_state_dict(with_reader(network.state_dict(), reader, head.n_identity))
+        network.load_state_dict(with_reader_alone(network.state_dict(), reader, head.n_identity))
         after = head(crop, pose).values
     torch.testing.assert_close(after[:, head.n_identity :], read)
     torch.testing.assert_close(after[:, : head.n_identity], before[:, : head.n_identity])
@@ -224,6 +225,39 @@ def test_a_reader_goes_on_with_what_the_network_sees_and_leaves_the_network_alon
     assert not torch.equal(trainer.averaged_network()[-1].weight, start[-1].weight)
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), name
+
+
+def test_a_reader_that_goes_on_adds_to_what_the_head_says_without_it(
+    toy: FaceModel, crops: Samples, tmp_path: Path
+) -> None:
+    config = config_of(steps=40, learning_rate=3e-3, average=0.5)
+    data = LabelTask(config, toy, crops)
+    network = student(toy, torch.from_numpy(crops.parameters)).eval()
+    head = network.face_head
+    for layer in (head.regressor, head.appearance[-1]):
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    objective = StudentObjective(LinearFace(toy, 128), config.loss)
+    torch.manual_seed(1)
+    held_out, read = held_out_examples(network, data)
+    seen = seen_examples(network, objective, (data.batch(i) for i in range(2)), 0.05)
+    task = AppearanceTask(network, objective, None, held_out, seen, head.appearance.state_dict())
+    task.batch_size = 16
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    as_it_is = task.figures(read, held_out)
+    assert task.validate(task.make_network().eval()) == pytest.approx(as_it_is, rel=1e-4)
+    trainer = Trainer(config, task, tmp_path)
+    first = task.cost(task.make_network().eval()(seen.evidence), seen)[0]
+    trainer.run()
+    reader = trainer.averaged_network()
+    with torch.inference_mode():
+        assert task.cost(reader(seen.evidence), seen)[0] < 0.9 * first
+        network.load_state_dict(with_reader(network.state_dict(), reader))
+        torch.manual_seed(1)
+        found, added = held_out_examples(network, data)
+    torch.testing.assert_close(added, reader(held_out.evidence), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.said, held_out.said, rtol=1e-4, atol=1e-4)
+    changed = {n for n, value in network.state_dict().items() if not torch.equal(value, before[n])}
+    assert changed and all(name.startswith("face_head.appearance.") for name in changed)
 
 
 def test_a_photo_says_nothing_of_light_and_a_mirrored_face_has_no_albedo(toy: FaceModel, crops: Samples) -> None:

@@ -136,6 +136,7 @@ def job(earlier: Student, old: FaceModel, new: FaceModel, tmp_path: Path) -> Job
             Stage("tiny-before", stages.before, ("draw",), count=2, config=CLOSE),
             Stage("trunk", stages.train, ("tiny-before",), config=replace(SHORT, steps=1, learning_rate=1e-9)),
             Stage("heads", stages.train, ("trunk", "tiny-before"), config=replace(CLOSE, steps=1, learning_rate=1e-9)),
+            Stage("appearance", stages.appearance_again, ("heads",), count=2, config=replace(CLOSE, steps=4)),
         ),
     )
     return Job(recipe.going_on(), tmp_path / "out", new, nothing, initial=tmp_path)
@@ -155,6 +156,11 @@ def test_a_recipe_goes_on_from_an_earlier_network(job: Job, earlier: Student, ol
         if name.endswith(("conv.weight", "regressor.weight")):
             torch.testing.assert_close(heads.weights[name], value, msg=name)
             torch.testing.assert_close(trunk.weights.get(name, value), value, msg=name)
+    kept: Mapping[str, float] = job.mark(job.recipe.stages[4]).figures
+    reread = load_network(job.checkpoint("appearance")).weights
+    changed = {name for name, value in heads.weights.items() if not torch.equal(reread[name], value)}
+    assert bool(changed) == bool(kept["better"]) == (kept["loss"] < kept["before.loss"])
+    assert all(name.startswith("face_head.appearance.") for name in changed)
     job.earlier(job.recipe.stages[1]).write_bytes(b"another one")
     with pytest.raises(LimelightError, match="stage tiny-before was done with network"):
         follow(job)

@@ -49,7 +49,7 @@ EXPRESSION = replace(
     FACE,
     parts=("expression_head",),
     guided_turn=0.06,  # what the face head leaves of the trunk's error
-    photo_share=0.3,
+    photo_share=0.2,
     negative_share=0.0,
     loss=replace(FACE.loss, lid_gap=0.4, lip_gap=0.3, region_points=2.0, unscored=1000.0),
 )
@@ -100,12 +100,14 @@ def _taught_again(
 ) -> tuple[Stage, ...]:
     """Return the stages that go on from the earlier network `name`; what it knew, slower steps do not shake off."""
     face, expression = replace(face, learning_rate=1e-3), replace(expression, learning_rate=1e-3)
+    renders = replace(face, photo_share=0.0)  # photographs have no labelled light
     before = f"{name}-before"
     return (
         Stage(before, stages.before, ("renders",), count=40, config=face),
         Stage("face", stages.train, (before,), hours=hours[0], config=face),
         Stage("expression", stages.train, ("face",), hours=hours[1], config=expression),
-        Stage("readout", stages.readout, ("expression",), hours=0.6, count=views, config=face),
+        Stage("appearance", stages.appearance_again, ("expression",), hours=0.06, count=3500, config=renders),
+        Stage("readout", stages.readout, ("appearance",), hours=0.6, count=views, config=face),
     )
 
 

@@ -2,7 +2,8 @@
 
 It learns first on colours that the face model's own shading gives at the points, which cost so little that millions of
 faces are seen; then on what the network itself finds in pictures, with some of the former. From then on the reader
-alone says what albedo and light are: the other rows that did are set to zero.
+alone says what albedo and light are: the other rows that did are set to zero. The reader of a head that has learned
+colours all along goes on with what the network finds in pictures, and adds to what the other rows say.
 """
 
 from __future__ import annotations
@@ -97,14 +98,20 @@ class Examples(NamedTuple):
 
     Attributes:
         evidence: (B, 3 * 478 + 9), see `appearance_evidence`.
+        said: (B, N) what the head says of albedo and light but for its reader, standardised.
         labels: (B, P) parameter vectors.
         worth, mirrored: (B,), see `StudentObjective.light_loss`.
     """
 
     evidence: Tensor
+    said: Tensor
     labels: Tensor
     worth: Tensor
     mirrored: Tensor
+
+    def for_the_reader_alone(self) -> Examples:
+        """Return the same for a reader that will say everything: nothing else says anything."""
+        return self._replace(said=torch.zeros_like(self.said))
 
     def some(self, count: int) -> Examples:
         """Return `count` of them by chance."""
@@ -146,7 +153,9 @@ class ShadedFaces:
         seen = torch.where(lost, torch.rand_like(seen), seen)
         pose = jittered_pose(labels[:, pose_span(self.colors.layout)])
         evidence = appearance_evidence(normalised_colors(255.0 * seen), standardised(pose))
-        return Examples(evidence, labels, torch.ones(count), torch.zeros(count))
+        spans = [self.colors.layout.slices[name] for name in GROUPS[1:]]
+        said = torch.zeros(count, sum(span.stop - span.start for span in spans))
+        return Examples(evidence, said, labels, torch.ones(count), torch.zeros(count))
 
     def _mixed(self, count: int) -> Tensor:
         """Return labels (B, P) put together from three each."""
@@ -173,7 +182,7 @@ class AppearanceTask(Task[Turn]):
     Args:
         network: a student with a face head.
         objective: of its training.
-        shaded: faces without a picture.
+        shaded: faces without a picture; None for what was seen alone.
         held_out: renders that are measured on.
         seen: what the network found in pictures; three in five of a batch are of them. None for shaded faces alone.
         start: weights of the reader; None for one that has learned nothing.
@@ -186,14 +195,14 @@ class AppearanceTask(Task[Turn]):
         self,
         network: Student,
         objective: StudentObjective,
-        shaded: ShadedFaces,
+        shaded: ShadedFaces | None,
         held_out: Examples,
         seen: Examples | None = None,
         start: dict[str, Tensor] | None = None,
     ) -> None:
         self.head = face_head_of(network)
         self.decoder = network.decoder
-        self.objective = nn.ModuleList([objective, shaded.colors, self.decoder])
+        self.objective = nn.ModuleList([objective, self.decoder, *([] if shaded is None else [shaded.colors])])
         self._objective, self._shaded, self._held_out, self._seen = objective, shaded, held_out, seen
         self._start = start
 
@@ -209,11 +218,13 @@ class AppearanceTask(Task[Turn]):
         return Turn()
 
     def predict(self, network: nn.Sequential, batch: Turn, progress: float) -> tuple[Tensor, Examples]:  # noqa: ARG002
-        if self._seen is None:
-            examples = self._shaded.draw(self.batch_size)
-        else:
-            pictures = 5 * self.batch_size // 8
-            examples = joined([self._seen.some(pictures), self._shaded.draw(self.batch_size - pictures)])
+        parts, left = [], self.batch_size
+        if self._seen is not None:
+            parts.append(self._seen.some(left if self._shaded is None else 5 * left // 8))
+            left -= len(parts[0].labels)
+        if self._shaded is not None:
+            parts.append(self._shaded.draw(left))
+        examples = joined(parts)
         return network(examples.evidence), examples
 
     def loss(
@@ -225,10 +236,10 @@ class AppearanceTask(Task[Turn]):
         return self.cost(*prediction)
 
     def cost(self, outputs: Tensor, examples: Examples) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the loss () and its terms' means of the standardised albedo and light (B, N), all else as labelled."""
-        return self._objective.light_loss(
-            self._parameters(outputs.float(), examples.labels), examples.labels, examples.worth, examples.mirrored
-        )
+        """Return the loss () and its terms' means of what a reader adds to albedo and light (B, N), standardised, all
+        else as labelled."""
+        parameters = self._parameters(examples.said + outputs.float(), examples.labels)
+        return self._objective.light_loss(parameters, examples.labels, examples.worth, examples.mirrored)
 
     def validate(self, network: nn.Sequential) -> dict[str, float]:
         with torch.inference_mode():
@@ -236,14 +247,14 @@ class AppearanceTask(Task[Turn]):
 
     @torch.no_grad()
     def figures(self, outputs: Tensor, examples: Examples) -> dict[str, float]:
-        """Return what the standardised albedo and light (B, N) are worth.
+        """Return what it is worth that a reader adds to albedo and light (B, N), standardised.
 
         Returns: `loss`; `key_angle`, the median angle between key lights, degrees, of renders that have a clear one;
             and `render.NAME` of every term in its unit.
         """
         face, labels = self._objective.face, examples.labels
         total, means = self.cost(outputs, examples)
-        own = face.group(self._parameters(outputs, labels), "key_position")
+        own = face.group(self._parameters(examples.said + outputs, labels), "key_position")
         away = label_losses.key_direction_error(own, face.group(labels, "key_position"))
         clear = face.group(labels, "key_color").mean(dim=1) > _KEY_SEEN
         angles = torch.rad2deg(torch.acos((1.0 - away[clear]).clamp(-1.0, 1.0)))
@@ -261,23 +272,25 @@ class AppearanceTask(Task[Turn]):
 
 
 class Looked(NamedTuple):
-    """Holds what a face head found in crops: the evidence (B, 3 * 478 + 9) of its reader, and the albedo and light
-    (B, N) that it says, standardised."""
+    """Holds what a face head found in crops: the evidence (B, 3 * 478 + 9) of its reader, what the head says of albedo
+    and light but for the reader, and what this adds, (B, N) both, standardised."""
 
     evidence: Tensor
-    values: Tensor
+    said: Tensor
+    read: Tensor
 
 
 @torch.no_grad()
 def look(head: FaceHead, crop: Tensor, pose: Tensor) -> Looked:
     """Return crops (B, R, R, 3) uint8 RGB as the head sees them from poses (B, 9)."""
     caught: list[Tensor] = []
-    hook = head.appearance.register_forward_hook(lambda _module, inputs, _output: caught.append(inputs[0]))
+    hook = head.appearance.register_forward_hook(lambda _module, inputs, output: caught.extend((inputs[0], output)))
     try:
         values = head(crop, pose).values
     finally:
         hook.remove()
-    return Looked(caught[0], values[:, head.n_identity :])
+    evidence, read = caught
+    return Looked(evidence, values[:, head.n_identity :] - read, read)
 
 
 def seen_examples(network: Student, objective: StudentObjective, batches: Iterable[Batch], turn: float) -> Examples:
@@ -292,14 +305,15 @@ def seen_examples(network: Student, objective: StudentObjective, batches: Iterab
     parts = []
     for batch in batches:
         found = look(head, batch.crop, jittered_pose(batch.parameters[:, span], turn))
-        parts.append(Examples(found.evidence, batch.parameters, objective.light_worth(batch), batch.mirrored))
+        worth = objective.light_worth(batch)
+        parts.append(Examples(found.evidence, found.said, batch.parameters, worth, batch.mirrored))
     if not parts:
         raise LimelightError("appearance: no pictures to learn from")
     return joined(parts)
 
 
 def held_out_examples(network: Student, task: LabelTask, limit: int = 700) -> tuple[Examples, Tensor]:
-    """Return renders that are never trained on, and what the face head now says of their albedo and light (B, N).
+    """Return renders that are never trained on, and what the face head's reader now adds of albedo and light (B, N).
 
     Raises LimelightError: there are none.
     """
@@ -317,8 +331,8 @@ def held_out_examples(network: Student, task: LabelTask, limit: int = 700) -> tu
             [task.augmenter.plain(stored_sample(crops, index)).image for index in known[start : start + 64]]
         )
         found.append(look(head, torch.from_numpy(images), poses[start : start + 64]))
-    evidence, values = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return Examples(evidence, labels, torch.ones(len(known)), torch.zeros(len(known))), values
+    evidence, said, read = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Examples(evidence, said, labels, torch.ones(len(known)), torch.zeros(len(known))), read
 
 
 def render_labels(task: LabelTask) -> Tensor:
@@ -343,11 +357,15 @@ def face_head_of(network: Student) -> FaceHead:
     return network.face_head
 
 
-def with_reader(weights: dict[str, Tensor], reader: nn.Sequential, n_identity: int) -> dict[str, Tensor]:
+def with_reader(weights: dict[str, Tensor], reader: nn.Sequential) -> dict[str, Tensor]:
+    """Return a student's state dict with another reader of albedo and light."""
+    own = {f"face_head.appearance.{name}": value.detach().clone() for name, value in reader.state_dict().items()}
+    return weights | own
+
+
+def with_reader_alone(weights: dict[str, Tensor], reader: nn.Sequential, n_identity: int) -> dict[str, Tensor]:
     """Return a student's state dict whose albedo and light are what `reader` says, and nothing else."""
-    changed = dict(weights)
-    for name, value in reader.state_dict().items():
-        changed[f"face_head.appearance.{name}"] = value.detach().clone()
+    changed = with_reader(weights, reader)
     for name in ("face_head.regressor.weight", "face_head.regressor.bias"):
         changed[name] = weights[name].clone()
         changed[name][n_identity:] = 0.0
