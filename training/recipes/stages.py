@@ -32,6 +32,7 @@ from training.recipes.parallel import cores, in_processes
 from training.recipes.recipe import Job, Program, Stage
 from training.tasks.appearance import (
     AppearanceTask,
+    Examples,
     PointColors,
     ShadedFaces,
     face_head_of,
@@ -147,9 +148,7 @@ def appearance(job: Job, stage: Stage) -> Figures:
     lesson = trainer(job, stage, reader, first, folder / "shaded", _SHADED_SHARE)
     lesson.run()
     torch.manual_seed(job.seed + 1)
-    looks = tqdm(range(job.count(stage, 4)), desc="what the network sees", unit="batch")
-    batches = (task.batch(_FIRST_SEEN + i) for i in looks)
-    seen = seen_examples(network, objective, batches, config.guided_turn).for_the_reader_alone()
+    seen = _seen(job, stage, network, task, objective).for_the_reader_alone()
     reader = replace(reader, learning_rate=8e-4, weight_decay=0.02)
     second = AppearanceTask(network, objective, shaded, held_out, seen, lesson.average.weights)
     lesson = trainer(job, stage, reader, second, folder / "seen", 1.0 - _SHADED_SHARE)
@@ -167,8 +166,7 @@ def appearance_again(job: Job, stage: Stage) -> Figures:
     saved, network = _student(job, stage)
     task, objective = _of_light(job, config, saved)
     held_out, now = held_out_examples(network, task)
-    looks = tqdm(range(job.count(stage, 4)), desc="what the network sees", unit="batch")
-    seen = seen_examples(network, objective, (task.batch(_FIRST_SEEN + i) for i in looks), config.guided_turn)
+    seen = _seen(job, stage, network, task, objective)
     start = face_head_of(network).appearance.state_dict()
     lesson = AppearanceTask(network, objective, None, held_out, seen, start)
     before = lesson.figures(now, held_out)
@@ -191,18 +189,28 @@ def _better_kept(
 
 def _of_light(job: Job, config: TrainConfig, saved: NetworkCheckpoint) -> tuple[LabelTask, StudentObjective]:
     """Return the renders that albedo and light are learned from, and what judges them; chance begins anew."""
-    data = replace(config, network=saved.config, negative_share=0.0)
-    crops = load_samples(job.crops, job.model, photos=config.photo_share > 0.0)
+    task, objective = _of_faces(job, config, saved), StudentObjective(LinearFace(job.model, 128), config.loss)
     torch.manual_seed(job.seed)
-    return LabelTask(data, job.model, crops), StudentObjective(LinearFace(job.model, 128), config.loss)
+    return task, objective
+
+
+def _of_faces(job: Job, config: TrainConfig, saved: NetworkCheckpoint) -> LabelTask:
+    """Return the prepared crops as a trained network learns from them, but for those without a face."""
+    data = replace(config, network=saved.config, negative_share=0.0)
+    return LabelTask(data, job.model, load_samples(job.crops, job.model, photos=config.photo_share > 0.0))
+
+
+def _seen(job: Job, stage: Stage, network: Student, task: LabelTask, objective: StudentObjective) -> Examples:
+    """Return what the network's face head finds in as many batches as the stage counts."""
+    looks = tqdm(range(job.count(stage, 4)), desc="what the network sees", unit="batch")
+    return seen_examples(network, objective, (task.batch(_FIRST_SEEN + i) for i in looks), task.config.guided_turn)
 
 
 def readout(job: Job, stage: Stage) -> Figures:
     """Solve for what the face head of the stage that is needed reads of identity and pose; add the step to points."""
     config, path = _config(job, stage), job.folder(stage.name) / "sums.pt"
     saved, network = _student(job, stage)
-    data = replace(config, network=saved.config, negative_share=0.0)
-    task = LabelTask(data, job.model, load_samples(job.crops, job.model, photos=config.photo_share > 0.0))
+    task = _of_faces(job, config, saved)
     ridge = Ridge(**read_checkpoint(path, ("sums",))) if path.is_file() else Ridge()
     batches = range(ridge.batches, job.count(stage, 40))
     with tqdm(batches, unit="batch") as bar:

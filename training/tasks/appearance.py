@@ -202,7 +202,9 @@ class AppearanceTask(Task[Turn]):
     ) -> None:
         self.head = face_head_of(network)
         self.decoder = network.decoder
-        self.objective = nn.ModuleList([objective, self.decoder, *([] if shaded is None else [shaded.colors])])
+        self.objective = nn.ModuleList([objective, self.decoder])
+        if shaded is not None:
+            self.objective.append(shaded.colors)
         self._objective, self._shaded, self._held_out, self._seen = objective, shaded, held_out, seen
         self._start = start
 

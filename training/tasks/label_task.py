@@ -93,8 +93,10 @@ def measure(
     """
     own, true = torch.from_numpy(parameters), torch.from_numpy(labels)
     points = face.landmarks(own).numpy()
-    of_label = face.landmarks(true)[:, N_MEDIAPIPE:].numpy()
-    reference = landmarks[:, MEDIAPIPE_TO_IBUG68] if against_mediapipe else of_label
+    if against_mediapipe:
+        reference = landmarks[:, MEDIAPIPE_TO_IBUG68]
+    else:
+        reference = face.landmarks(true)[:, N_MEDIAPIPE:].numpy()
     spans = face.layout.slices
     rotation, truth = (matrix_from_6d(v[:, spans["rotation"]]) for v in (parameters, labels))
     angles = np.abs(np.subtract(matrix_to_euler(rotation), matrix_to_euler(truth)))  # (3, N)
